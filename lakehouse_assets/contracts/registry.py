@@ -1,0 +1,83 @@
+"""All declared tables, found by importing the modules of `defs/silver` and `defs/gold`.
+
+A new table needs no entry anywhere: a module-level `Feed` or `Model` is enough.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
+from types import ModuleType
+
+from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
+
+_PACKAGES = ("lakehouse_assets.defs.silver", "lakehouse_assets.defs.gold")
+
+
+class Registry:
+    """The declared feeds and models. Models come in an order in which each follows what it reads."""
+
+    def __init__(self, feeds: list[Feed], models: list[Model]) -> None:
+        self.feeds = {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
+        by_name = {model.table.full_name: model for model in sorted(models, key=lambda model: model.name)}
+        if len(self.feeds) != len(feeds) or len(by_name) != len(models):
+            names = sorted([feed.name for feed in feeds] + [model.name for model in models])
+            twice = next(name for name in names if names.count(name) > 1)
+            msg = f"{twice!r} is declared twice; give one of the two another name."
+            raise ContractError(msg)
+        known = {table.full_name for feed in feeds for table in (feed.silver, feed.quarantine, feed.bronze)}
+        for model in models:
+            for name in model.upstream:
+                if name not in known and name not in by_name:
+                    msg = f"{model.sql.name} reads {name}, which no module declares; correct the name or declare it."
+                    raise ContractError(msg)
+        order = TopologicalSorter({name: [u for u in m.upstream if u in by_name] for name, m in by_name.items()})
+        try:
+            self.models = {by_name[name].name: by_name[name] for name in order.static_order()}
+        except CycleError as error:
+            msg = f"models read each other in a circle: {' -> '.join(error.args[1])}; break it."
+            raise ContractError(msg) from None
+
+    def levels(self) -> list[list[Model]]:
+        """Return the models in waves: those of one wave read only silver and earlier waves."""
+        depth: dict[str, int] = {}
+        for model in self.models.values():
+            depth[model.table.full_name] = 1 + max((depth.get(name, -1) for name in model.upstream), default=-1)
+        waves: list[list[Model]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+        for model in self.models.values():
+            waves[depth[model.table.full_name]].append(model)
+        return waves
+
+    def tables(self) -> Iterator[Table]:
+        """Yield every declared table, layer by layer."""
+        for layer in ("bronze", "silver", "quarantine"):
+            for feed in self.feeds.values():
+                yield getattr(feed, layer)
+        for model in self.models.values():
+            yield model.table
+
+    def feed(self, name: str) -> Feed:
+        """Return a feed by name. Raises `ContractError` with the known names."""
+        if name not in self.feeds:
+            msg = f"there is no feed {name!r}; declared are: {', '.join(self.feeds)}."
+            raise ContractError(msg)
+        return self.feeds[name]
+
+
+def _modules() -> Iterator[ModuleType]:
+    for package_name in _PACKAGES:
+        package = importlib.import_module(package_name)
+        for module in pkgutil.iter_modules(package.__path__):
+            yield importlib.import_module(f"{package_name}.{module.name}")
+
+
+@lru_cache
+def registry() -> Registry:
+    """Return the tables that the package declares. Imports their modules; reads no data."""
+    # By identity: a module may import another module's feed.
+    objects = list({id(value): value for module in _modules() for value in vars(module).values()}.values())
+    return Registry(
+        [value for value in objects if isinstance(value, Feed)],
+        [value for value in objects if isinstance(value, Model)],
+    )

@@ -1,0 +1,126 @@
+"""From a source object's bytes to bronze columns: every value text, under the contract's header names.
+
+Formats are told by content. What cannot be taken as a whole raises `Rejection`; what is wrong with one record goes
+into its `_problem`. Not here: what the values mean.
+"""
+
+from collections import Counter
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.ingest.csv_text import read_csv
+from lakehouse_assets.ingest.json_text import read_json
+from lakehouse_assets.ingest.parquet_text import is_parquet, read_parquet
+from lakehouse_assets.ingest.unpack import Rejection, decompressed
+
+_SHOWN = 8
+
+
+def parse(data: bytes, feed: Feed, limit: int) -> pl.DataFrame:
+    """Read one source object.
+
+    Args:
+        data: The source object's bytes, possibly gzip.
+        limit: The most bytes that it may have when decompressed.
+
+    Returns:
+        The bronze columns of the feed that come from the record: its values by header, `_extra`, `_problem`, `_line`.
+
+    Raises:
+        Rejection: The object cannot be taken; the message says why and what to do.
+    """
+    plain = decompressed(data, limit)
+    if not plain.strip():
+        msg = "the object is empty; land it again with its records, or ignore this if there were none."
+        raise Rejection(msg)
+    known = [header for origin in feed.sources.values() for header in origin.headers]
+    if is_parquet(plain):
+        raw = read_parquet(plain, limit)
+    else:
+        text = utf8(plain)
+        raw = read_json(text) if text.lstrip()[:1] in {b"[", b"{"} else read_csv(text, known)
+    return _bronze(raw, feed)
+
+
+def utf8(data: bytes) -> bytes:
+    """Return text as UTF-8 without byte order mark, from UTF-8 or Windows-1252.
+
+    Raises:
+        Rejection: The text is in neither, or in both.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        msg = "the text is UTF-16; save it as UTF-8 and land it again."
+        raise Rejection(msg)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        return data
+    for number, line in enumerate(data.splitlines(), start=1):
+        if line.isascii():
+            continue
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        msg = f"line {number} is UTF-8 but other lines are not; save all of it in one encoding and land it again."
+        raise Rejection(msg)
+    try:
+        return data.decode("cp1252").encode()
+    except UnicodeDecodeError as error:
+        msg = f"byte {error.start:,} is neither UTF-8 nor Windows-1252; save it as UTF-8 and land it again."
+        raise Rejection(msg) from None
+
+
+def _bronze(raw: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
+    internal = {"_problem", "_extra"} & set(raw.columns)
+    names = {name: name.strip() for name in raw.columns if name not in internal}
+    if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
+        msg = f"the column {repeated[0]!r} stands there twice; give each column a name of its own and land it again."
+        raise Rejection(msg)
+    by_header = {header: name for name, header in names.items()}
+    used, missing, columns = set(), [], []
+    for name, origin in feed.sources.items():
+        present = next((header for header in origin.headers if header in by_header), None)
+        if present is None:
+            if not feed.contract.columns()[name].nullable:
+                missing.append(origin.headers[0])
+            columns.append(pl.lit(None, pl.String).alias(origin.headers[0]))
+        else:
+            used.add(by_header[present])
+            columns.append(pl.col(by_header[present]).alias(origin.headers[0]))
+    if missing:
+        found = ", ".join(repr(name[:40]) for name in list(by_header)[:_SHOWN]) or "none"
+        more = f" and {len(by_header) - _SHOWN:,} more" if len(by_header) > _SHOWN else ""
+        msg = (
+            f"the column {', '.join(missing)} is missing; the columns found are {found}{more}. "
+            "Land it with that column, or declare the name that it has as an alternative header."
+        )
+        raise Rejection(msg)
+    unknown = [name for name in names if name not in used]
+    extra = pl.col("_extra") if "_extra" in internal else pl.lit(None, pl.String)
+    if unknown:
+        packed = pl.struct(pl.col(name).alias(names[name]) for name in unknown).struct.json_encode()
+        extra = pl.when(pl.any_horizontal(pl.col(unknown).is_not_null())).then(packed).otherwise(extra)
+    problem = pl.col("_problem") if "_problem" in internal else pl.lit(None, pl.String)
+    frame = raw.select(
+        *columns,
+        extra.alias("_extra"),
+        problem.alias("_problem"),
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_line"),
+    )
+    return _flag_nul(frame, list(feed.bronze.columns)[: len(columns)])
+
+
+def _flag_nul(frame: pl.DataFrame, headers: list[str]) -> pl.DataFrame:
+    has_nul = pl.any_horizontal(pl.col(headers).str.contains("\0", literal=True)).fill_null(value=False)
+    flags = frame.select(has_nul).to_series()
+    if not flags.any():
+        return frame
+    return frame.with_columns(
+        pl.when(flags).then(pl.lit("a value holds a NUL byte")).otherwise(pl.col("_problem")).alias("_problem")
+    )

@@ -1,0 +1,115 @@
+"""From a landed object to its source objects: the object itself, or the members of a zip.
+
+The content decides what an object is, never its name, so that the same bytes always read the same. Not here: what
+the bytes of a source object say.
+"""
+
+import gzip
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Rejection(Exception):  # noqa: N818 - an outcome of reading, not a fault of the program
+    """A source object that cannot be taken. The message says why and what to do; its bytes stay in landing."""
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """One source object: its key, and its bytes or why they cannot be had."""
+
+    key: str
+    data: bytes
+    rejection: str | None = None
+
+    @property
+    def hash(self) -> str | None:
+        """SHA-256 of the bytes; None without bytes."""
+        return None if self.rejection else hashlib.sha256(self.data).hexdigest()
+
+
+def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
+    """Yield the source objects of a landed object, one at a time.
+
+    Args:
+        key: Key of the landed object; a member's is `<key>!<name in the zip>`.
+        limit: The most bytes that one member may have when decompressed.
+    """
+    if not data.startswith(_ZIP_MAGIC):
+        yield SourceObject(key, data)
+        return
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        members = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, UnicodeDecodeError) as error:
+        yield SourceObject(key, b"", f"the zip cannot be opened ({error}); land it again, whole.")
+        return
+    if not members:
+        yield SourceObject(key, b"", "the zip holds no file; land one that does.")
+        return
+    names = [info.filename for info in members]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield SourceObject(key, b"", f"the zip holds two members named {twice[0]!r}; give each a name of its own.")
+        return
+    for info in members:
+        try:
+            yield SourceObject(f"{key}!{info.filename}", _member(archive, info, limit))
+        except Rejection as error:
+            yield SourceObject(f"{key}!{info.filename}", b"", str(error))
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    name = info.filename
+    # Members are never written under their own names, but a key that climbs out of its folder is a trap for others.
+    if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
+        msg = f"the member's name {name!r} is absolute or leaves its folder; rename it and land the zip again."
+        raise Rejection(msg)
+    if info.flag_bits & 0x1:
+        msg = "the member is encrypted; land it unencrypted."
+        raise Rejection(msg)
+    if info.file_size > limit:
+        raise Rejection(_too_large(limit))
+    try:
+        with archive.open(info) as stream:
+            data = stream.read(limit + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+        msg = f"the member cannot be decompressed ({error}); land the zip again, whole."
+        raise Rejection(msg) from None
+    if len(data) > limit:
+        raise Rejection(_too_large(limit))
+    if data.startswith(_ZIP_MAGIC):
+        msg = "the member is itself a zip; land it as an object of its own."
+        raise Rejection(msg)
+    return data
+
+
+def decompressed(data: bytes, limit: int) -> bytes:
+    """Return the bytes behind any gzip layer.
+
+    Raises:
+        Rejection: The gzip is damaged, or has more than `limit` bytes.
+    """
+    if not data.startswith(_GZIP_MAGIC):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            plain = stream.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        msg = f"the gzip is damaged or cut short ({error}); land it again, whole."
+        raise Rejection(msg) from None
+    if len(plain) > limit:
+        raise Rejection(_too_large(limit))
+    return plain
+
+
+def _too_large(limit: int) -> str:
+    return (
+        f"it has more than {limit:,} bytes when decompressed; land it in smaller objects, "
+        "or raise LAKEHOUSE_MAX_SOURCE_BYTES if the machine has the memory."
+    )

@@ -1,0 +1,218 @@
+"""Delta tables of the lake: created from declared columns, replaced by partition, each date under its fingerprint.
+
+A partition's fingerprint is a Delta application transaction: app id = partition name, version = fingerprint. It is
+written by the same atomic commit as the data and survives checkpoints, so what is published never has to be
+remembered elsewhere. Not here: what a fingerprint is made of.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import polars as pl
+
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.lake.storage import Store
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_CHECKPOINT_EVERY = 20
+_PLAIN = {
+    pl.String: "string",
+    pl.Int64: "long",
+    pl.Int32: "integer",
+    pl.Int16: "short",
+    pl.Int8: "byte",
+    pl.Float64: "double",
+    pl.Float32: "float",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+}
+
+
+class Conflict(Exception):  # noqa: N818 - an outcome that the caller answers by computing again
+    """Another writer committed first. Nothing of this commit was written."""
+
+
+class SchemaMismatchError(Exception):
+    """A declared table and the stored one disagree; nothing was written."""
+
+
+def delta_type(dtype: pl.DataType) -> Any:  # noqa: ANN401 - JSON of the Delta protocol
+    """Return the Delta type of a Polars type, as the protocol's JSON. Raises `SchemaMismatchError` if it has none."""
+    if plain := _PLAIN.get(type(dtype)):
+        return plain
+    match dtype:
+        case pl.Decimal():
+            return f"decimal({dtype.precision},{dtype.scale})"
+        case pl.Datetime(time_zone="UTC"):
+            return "timestamp"
+        case pl.List():
+            return {"type": "array", "elementType": delta_type(cast("pl.DataType", dtype.inner)), "containsNull": True}
+        case pl.Map():
+            key, value = (delta_type(cast("pl.DataType", part)) for part in (dtype.key, dtype.value))
+            return {"type": "map", "keyType": key, "valueType": value, "valueContainsNull": True}
+        case pl.Struct():
+            return {"type": "struct", "fields": [_field(f.name, cast("pl.DataType", f.dtype)) for f in dtype.fields]}
+        case _:
+            msg = f"type {dtype} has no place in a Delta table; declare a string, integer, decimal, date or UTC time."
+            raise SchemaMismatchError(msg)
+
+
+def _field(name: str, dtype: pl.DataType) -> dict[str, Any]:
+    return {"name": name, "type": delta_type(dtype), "nullable": True, "metadata": {}}
+
+
+def open_table(
+    store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning, extra_partitions: tuple[str, ...] = ()
+) -> "DeltaTable":
+    """Open a table at its latest version, creating it empty when there is none.
+
+    Args:
+        columns: Name and type of every column, in order.
+        extra_partitions: Partition columns besides the layout's, for tables whose parts are not dates.
+
+    Raises:
+        SchemaMismatchError: The stored table has other columns than the declared one.
+    """
+    from deltalake import DeltaTable, Schema  # noqa: PLC0415 - not at import of a declaration
+    from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
+
+    declared = [_field(name, dtype) for name, dtype in columns.items()]
+    uri = store.uri(path)
+    try:
+        table = DeltaTable(uri, storage_options=store.options)
+    except TableNotFoundError:
+        try:
+            table = DeltaTable.create(
+                uri,
+                schema=Schema.from_json(json.dumps({"type": "struct", "fields": declared})),
+                partition_by=[*extra_partitions, *layout.columns],
+                configuration={"delta.checkpointInterval": str(_CHECKPOINT_EVERY)},
+                storage_options=store.options,
+            )
+        except DeltaError:  # another process created it between the two calls
+            table = DeltaTable(uri, storage_options=store.options)
+    stored = {f["name"]: f["type"] for f in json.loads(table.schema().to_json())["fields"]}
+    wanted = {f["name"]: f["type"] for f in declared}
+    if stored != wanted:
+        odd = sorted(name for name in stored.keys() | wanted.keys() if stored.get(name) != wanted.get(name))
+        name = odd[0]
+        msg = (
+            f"{path}: column {name!r} is declared as {wanted.get(name, 'absent')} but stored as "
+            f"{stored.get(name, 'absent')}. Nothing was written; the stored table stands. Undo the change of the "
+            f"declaration, or rebuild the table: delete {uri} and run again."
+        )
+        raise SchemaMismatchError(msg)
+    return table
+
+
+def exists(store: Store, path: str) -> bool:
+    """Return whether a Delta table has been created at a path."""
+    return next(store.list(f"{path}/_delta_log"), None) is not None
+
+
+def replace(
+    store: Store, table: "DeltaTable", data: Any, predicate: str | None, fingerprints: Mapping[str, int]  # noqa: ANN401
+) -> None:
+    """Replace some partitions of an open table in one commit, under their fingerprints.
+
+    Args:
+        table: Opened before the inputs of `data` were read: that is what makes a stale writer lose.
+        data: A Polars frame or Arrow table with the table's columns.
+        predicate: The partitions, as SQL over partition columns; None replaces an unpartitioned table.
+        fingerprints: Partition name to fingerprint.
+
+    Raises:
+        Conflict: Another writer committed to one of these partitions since `table` was opened.
+        ValueError: No predicate for a partitioned table, which would wipe it.
+    """
+    from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
+
+    if predicate is None and table.metadata().partition_columns:
+        msg = f"{table.table_uri}: an overwrite of a partitioned table without a predicate would wipe it."
+        raise ValueError(msg)
+    transactions = [Transaction(app_id=part, version=value) for part, value in fingerprints.items()]
+    try:
+        write_deltalake(
+            table,
+            data,
+            mode="overwrite",
+            predicate=predicate,
+            storage_options=store.options,
+            commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=100),
+        )
+    except CommitFailedError as error:
+        raise Conflict(str(error)) from error
+
+
+def append_serially(store: Store, table: "DeltaTable", data: pl.DataFrame, stream: str) -> None:
+    """Append rows unless anybody appended to the same stream since the table was opened.
+
+    Raises:
+        Conflict: Somebody did; reload, and decide again what is left to append.
+    """
+    from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
+
+    mark = Transaction(app_id=stream, version=table.version() + 1)
+    try:
+        write_deltalake(
+            table,
+            data,
+            mode="append",
+            storage_options=store.options,
+            commit_properties=CommitProperties(app_transactions=[mark], max_commit_retries=100),
+        )
+    except CommitFailedError as error:
+        raise Conflict(str(error)) from error
+
+
+def fingerprints(store: Store, path: str) -> dict[str, int]:
+    """Return the fingerprint of every partition ever published at a path; empty when there is no table.
+
+    Reads the last checkpoint's transactions and the commits after it: `DeltaTable.transaction_version` answers for
+    one application at a time, in time that grows with the number of partitions squared.
+    """
+    log = f"{path}/_delta_log"
+    found: dict[str, int] = {}
+    start = -1
+    if store.stat(f"{log}/_last_checkpoint"):
+        start = int(json.loads(store.read(f"{log}/_last_checkpoint"))["version"])
+        checkpoint = store.uri(f"{log}/{start:020}.checkpoint.parquet")
+        rows = pl.scan_parquet(checkpoint, storage_options=store.options or None, glob=False).select(
+            pl.col("txn").struct.field("appId", "version")
+        )
+        found = {app: version for app, version in rows.drop_nulls().collect().iter_rows()}
+    for entry in store.list(log, after=f"{log}/{start:020}.json"):
+        name = entry.path.rsplit("/", 1)[-1]
+        if not (name.endswith(".json") and name[:-5].isdigit()):
+            continue
+        for line in store.read(entry.path).splitlines():
+            if b'"txn"' in line and (txn := json.loads(line).get("txn")):
+                found[txn["appId"]] = txn["version"]
+    return found
+
+
+def scan(
+    store: Store, path: str, columns: Mapping[str, pl.DataType], table: "DeltaTable | None" = None
+) -> pl.LazyFrame:
+    """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns."""
+    if table is None and not exists(store, path):
+        return pl.LazyFrame(schema=dict(columns))
+    return pl.scan_delta(table if table is not None else store.uri(path), storage_options=store.options or None)
+
+
+def files(store: Store, path: str) -> pl.DataFrame:
+    """Return one row per data file of a table's latest version: rows, bytes, modification, partition values."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    table = DeltaTable(store.uri(path), storage_options=store.options)
+    frame = pl.DataFrame(table.get_add_actions(flatten=True))
+    wanted = ["num_records", "size_bytes", "modification_time"]
+    parts = [name for name in frame.columns if name.startswith("partition.")]
+    return frame.select(*wanted, *parts).with_columns(
+        pl.from_epoch("modification_time", "ms").dt.replace_time_zone("UTC")
+    )

@@ -1,0 +1,224 @@
+"""The ledger: every source object version ever seen, what it held per business date, and so what is live.
+
+Appends are serial: an entry is decided against the state it was read with, or not written. Not here: reading
+objects, and what is made of the live records.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Column, Table
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.storage import Store
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+ACCEPTED = "accepted"
+REJECTED = "rejected"
+_COMPACT_ABOVE = 40
+
+TABLE = Table(
+    layer="ops",
+    name="ledger",
+    columns={
+        "feed": Column(pl.String(), "Feed that the object was landed for."),
+        "object_key": Column(pl.String(), "Key of the landed object below its feed's landing folder."),
+        "object_token": Column(pl.String(), "What told this version of the object from another one."),
+        "version": Column(pl.Int64(), "Order in which landing's versions were recorded, over all objects."),
+        "source_key": Column(pl.String(), "Key of the source object: the object's, or `<zip>!<member>`."),
+        "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes; null when they cannot be had."),
+        "state": Column(pl.String(), "accepted, alias, superseded or rejected."),
+        "reason": Column(pl.String(), "Why it was rejected, and what to do."),
+        "part": Column(pl.String(), "Partition of the rows: a date, undated, or whole; null for no rows."),
+        "rows": Column(pl.Int64(), "Records of the source object in this partition."),
+        "bytes": Column(pl.Int64(), "Size of the landed object."),
+        "contract": Column(pl.String(), "Version of the contract that the object was read with."),
+        "ingested_at": Column(pl.Datetime("us", "UTC"), "When the version was recorded."),
+        "run_id": Column(pl.String(), "Dagster run that recorded it."),
+    },
+    partitioning=Partitioning.SNAPSHOT,
+    description="Every source object version seen: rows per business date, state, when, by which run.",
+    owner="team:data-platform",
+)
+_SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is recorded of one source object of one landed object version.
+
+    Attributes:
+        parts: Rows by partition name; empty for a rejected or empty object.
+        reason: Why it was rejected; None when it was accepted.
+    """
+
+    source_key: str
+    source_hash: str | None
+    parts: dict[str, int]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of a landed object, with the source objects in it."""
+
+    feed: str
+    object_key: str
+    token: str
+    size: int
+    contract: str
+    entries: tuple[Entry, ...]
+
+
+class Ledger:
+    """The ledger as of one version of its table. `append` makes no sense of it twice: load again after it."""
+
+    def __init__(self, store: Store, table: "DeltaTable", rows: pl.DataFrame) -> None:
+        self._store, self._table, self.rows = store, table, rows
+
+    @classmethod
+    def load(cls, store: Store) -> "Ledger":
+        """Read the whole ledger: a row per source object version and date."""
+        table = delta.open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning)
+        rows = delta.scan(store, TABLE.path, _SCHEMA, table).collect() if table.version() else pl.DataFrame(schema=_SCHEMA)
+        return cls(store, table, rows)
+
+    def of_feed(self, feed: str) -> "FeedLedger":
+        """Return the part of one feed."""
+        return FeedLedger(self.rows.filter(pl.col("feed") == feed))
+
+    def append(self, versions: Iterable[ObjectVersion], run_id: str) -> None:
+        """Record object versions, all or none, in the given order.
+
+        Raises:
+            Conflict: Somebody appended since this ledger was loaded; nothing was recorded.
+        """
+        first = int(self.rows["version"].max() or 0) + 1  # type: ignore[arg-type]
+        now = dt.datetime.now(dt.UTC)
+        rows = [
+            {
+                "feed": version.feed,
+                "object_key": version.object_key,
+                "object_token": version.token,
+                "version": first + offset,
+                "source_key": entry.source_key,
+                "source_hash": entry.source_hash,
+                "state": REJECTED if entry.reason else ACCEPTED,
+                "reason": entry.reason,
+                "part": part,
+                "rows": rows,
+                "bytes": version.size,
+                "contract": version.contract,
+                "ingested_at": now,
+                "run_id": run_id,
+            }
+            for offset, version in enumerate(versions)
+            for entry in version.entries
+            for part, rows in (entry.parts or {None: 0}).items()
+        ]
+        delta.append_serially(self._store, self._table, pl.DataFrame(rows, schema=_SCHEMA), "ledger")
+        if len(self._table.file_uris()) > _COMPACT_ABOVE:
+            self._table.optimize.compact()
+
+
+class FeedLedger:
+    """One feed's entries, and what follows from them."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self.rows = rows
+
+    @cached_property
+    def seen(self) -> dict[str, tuple[str, bool, str]]:
+        """The latest recorded version of each object key: its token, whether all of it was rejected, its contract."""
+        latest = (
+            self.rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+            .group_by("object_key")
+            .agg(pl.col("object_token").first(), (pl.col("state") == REJECTED).any(), pl.col("contract").first())
+        )
+        return {key: (token, rejected, contract) for key, token, rejected, contract in latest.iter_rows()}
+
+    @cached_property
+    def _accepted(self) -> pl.DataFrame:
+        """Entries of each source key's last accepted version, with whether that version still stands."""
+        accepted = self.rows.filter(pl.col("state") == ACCEPTED)
+        effective = accepted.group_by("object_key").agg(pl.col("version").max().alias("effective"))
+        rejected = (
+            self.rows.filter(pl.col("state") == REJECTED)
+            .join(effective, left_on=["object_key", "version"], right_on=["object_key", "effective"])
+            .select("source_key")
+            .unique()
+            .with_columns(pl.lit(value=True).alias("_rejected_since"))
+        )
+        last = accepted.filter(pl.col("version") == pl.col("version").max().over("source_key"))
+        # A member that the zip's new version lacks is gone; one that it holds but that was rejected keeps its last
+        # good version, as does an object whose new version was rejected as a whole.
+        return (
+            last.join(effective, on="object_key")
+            .join(rejected, on="source_key", how="left")
+            .filter((pl.col("version") == pl.col("effective")) | pl.col("_rejected_since").fill_null(value=False))
+        )
+
+    @cached_property
+    def live(self) -> pl.DataFrame:
+        """What is live: one row per content and partition.
+
+        Columns `part`, `source_hash`, `source_key` (the smallest of the keys with that content), `rows`; ordered by
+        partition and key.
+        """
+        return (
+            self._accepted.filter(pl.col("part").is_not_null())
+            .group_by("part", "source_hash")
+            .agg(pl.col("source_key").min(), pl.col("rows").first())
+            .sort("part", "source_key")
+        )
+
+    @property
+    def parts(self) -> list[str]:
+        """Every partition that any version ever touched, sorted."""
+        return sorted(self.rows["part"].drop_nulls().unique().to_list())
+
+    def contents(self) -> dict[str, dict[str, int]]:
+        """Return rows by partition of every content ever accepted, by hash."""
+        known: dict[str, dict[str, int]] = {}
+        accepted = self.rows.filter((pl.col("state") == ACCEPTED) & pl.col("source_hash").is_not_null())
+        for source_hash, part, rows in accepted.select("source_hash", "part", "rows").iter_rows():
+            parts = known.setdefault(source_hash, {})
+            if part is not None:
+                parts[part] = rows
+        return known
+
+    @cached_property
+    def rejected(self) -> pl.DataFrame:
+        """Source objects whose latest version was rejected: `object_key`, `source_key`, `reason`, `ingested_at`."""
+        latest = self.rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+        return (
+            latest.filter(pl.col("state") == REJECTED)
+            .select("object_key", "source_key", "reason", "ingested_at")
+            .sort("source_key")
+        )
+
+    @cached_property
+    def shown(self) -> pl.DataFrame:
+        """The entries with their state as of now: accepted, alias, superseded or rejected."""
+        stands = self._accepted.select("source_key", "version").unique().with_columns(pl.lit(value=True).alias("_stands"))
+        canonical = self._accepted.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
+        joined = self.rows.join(stands, on=["source_key", "version"], how="left").join(
+            canonical, on="source_hash", how="left", nulls_equal=True
+        )
+        state = (
+            pl.when(pl.col("state") == REJECTED)
+            .then(pl.lit(REJECTED))
+            .when(pl.col("_stands").is_null())
+            .then(pl.lit("superseded"))
+            .when(pl.col("_canonical") != pl.col("source_key"))
+            .then(pl.lit("alias"))
+            .otherwise(pl.lit(ACCEPTED))
+        )
+        return joined.with_columns(state.alias("state")).select(_SCHEMA)

@@ -1,0 +1,137 @@
+"""From text to values: normalisation, and strict casts that give null instead of a guess.
+
+Everything here is a pure function of the text, so ingest (which needs the business date) and publishing (which
+needs the values) read a record the same way.
+"""
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed, Source
+
+_DATE_TIME = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+)
+_OFFSET = r"([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
+_INTEGER = r"^[+-]?[0-9]+$"
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
+_FLOAT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
+def normalised(origin: Source) -> pl.Expr:
+    """Return the normalised text of a source column: trimmed, blank as null, then the column's own steps.
+
+    Reads the column named by the origin's first header.
+    """
+    text = pl.col(origin.headers[0]).str.strip_chars()
+    for step in origin.normalise:
+        text = step(text)
+    return pl.when(text != "").then(text)
+
+
+def cast(text: pl.Series, dtype: pl.DataType, origin: Source, time_zone: str) -> pl.Series:
+    """Cast normalised text to a contract type; what cannot be read exactly becomes null.
+
+    A number with more decimals than its type keeps its rounded value, so that rules on the value still apply:
+    `excess_decimals` tells it apart.
+    """
+    match dtype:
+        case pl.String():
+            return text
+        case pl.Decimal():
+            return _guarded(text, _NUMBER, dtype)
+        case pl.Datetime():
+            return instants(text, origin.formats, time_zone)[0]
+        case pl.Date():
+            return _first_format(text, origin.formats or ("%Y-%m-%d",), pl.Date())
+        case pl.Boolean():
+            low = text.str.to_lowercase()
+            return pl.select(pl.when(low == "true").then(True).when(low == "false").then(False)).to_series()  # noqa: FBT003
+        case _ if dtype.is_integer():
+            return _guarded(text, _INTEGER, dtype)
+        case _ if dtype.is_float():
+            return _guarded(text, _FLOAT, dtype)
+        case _:
+            return text.cast(dtype, strict=False)
+
+
+def excess_decimals(text: pl.Expr, scale: int) -> pl.Expr:
+    """True where a number's text has more significant decimals than `scale`."""
+    return text.str.contains(rf"\.[0-9]{{{scale}}}[0-9]*[1-9]").fill_null(value=False)
+
+
+def business_dates(frame: pl.DataFrame, feed: Feed) -> pl.Series:
+    """Return the business date of each bronze record (`pl.Date`), null where it cannot be read."""
+    name = feed.business_date
+    if name is None:
+        return pl.Series("dt", [None] * frame.height, dtype=pl.Date)
+    origin = feed.sources[name]
+    text = frame.select(normalised(origin).alias(name)).to_series()
+    if isinstance(feed.contract.columns()[name].dtype, pl.Date):
+        return cast(text, pl.Date(), origin, feed.time_zone).alias("dt")
+    return instants(text, origin.formats, feed.time_zone)[1].alias("dt")
+
+
+def instants(text: pl.Series, formats: tuple[str, ...], time_zone: str) -> tuple[pl.Series, pl.Series]:
+    """Read times as UTC instants and as days in the business time zone.
+
+    A time without offset is local: the first reading of an ambiguous one counts, a nonexistent one is null. A time
+    with an offset is converted.
+
+    Returns:
+        The instants, `Datetime("us", "UTC")`, and the days, `Date`; both null where the text cannot be read.
+    """
+    name = text.name
+    local = _first_format(text, formats[:1] or _DATE_TIME[:1], pl.Datetime("us"))
+    instant = _to_utc(local, time_zone)
+    day = pl.select(pl.when(instant.is_not_null()).then(local.dt.date())).to_series()
+    odd = (instant.is_null() & text.is_not_null()).arg_true()
+    if odd.len():
+        rest_instant, rest_day = _instants_slowly(text.gather(odd), formats, time_zone)
+        instant = instant.scatter(odd, rest_instant)
+        day = day.scatter(odd, rest_day)
+    return instant.alias(name), day.alias(name)
+
+
+def _instants_slowly(text: pl.Series, formats: tuple[str, ...], time_zone: str) -> tuple[pl.Series, pl.Series]:
+    text = text.str.replace(r"^([0-9-]{10})[tT]", "${1} ")
+    local = _first_format(text, formats or _DATE_TIME, pl.Datetime("us"))
+    if not formats:
+        local = local.fill_null(_first_format(text, ("%Y-%m-%d",), pl.Date()).cast(pl.Datetime("us")))
+    offset = text.str.replace(r"[zZ]$", "+0000").str.replace(r"([+-][0-9]{2}):([0-9]{2})$", "${1}${2}")
+    has_offset = text.str.contains(_OFFSET) & text.str.contains(":", literal=True)
+    zoned = _first_format(
+        pl.select(pl.when(has_offset).then(offset)).to_series(),
+        tuple(f"{form}%z" for form in _DATE_TIME) + tuple(f"{form} %z" for form in _DATE_TIME),
+        pl.Datetime("us", "UTC"),
+    )
+    instant = zoned.fill_null(_to_utc(local, time_zone))
+    day = pl.select(
+        pl.when(zoned.is_not_null())
+        .then(zoned.dt.convert_time_zone(time_zone).dt.date())
+        .when(instant.is_not_null())
+        .then(local.dt.date())
+    ).to_series()
+    return instant, day
+
+
+def _to_utc(local: pl.Series, time_zone: str) -> pl.Series:
+    zoned = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    return zoned.dt.convert_time_zone("UTC")
+
+
+def _first_format(text: pl.Series, formats: tuple[str, ...], dtype: pl.Date | pl.Datetime) -> pl.Series:
+    values = text.str.strptime(dtype, formats[0], strict=False)
+    for form in formats[1:]:
+        if values.null_count() == text.null_count():
+            break
+        values = values.fill_null(text.str.strptime(dtype, form, strict=False))
+    return values
+
+
+def _guarded(text: pl.Series, pattern: str, dtype: pl.DataType) -> pl.Series:
+    frame = text.to_frame("text")
+    return frame.select(
+        pl.when(pl.col("text").str.contains(pattern)).then(pl.col("text").cast(dtype, strict=False)).alias(text.name)
+    ).to_series()

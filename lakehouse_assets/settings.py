@@ -1,0 +1,82 @@
+"""Every setting of the lakehouse, read from the environment once and validated.
+
+Nothing else in the package reads `LAKEHOUSE_*`; the `AWS_*` variables belong to the AWS clients themselves.
+"""
+
+import datetime as dt
+import hashlib
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+_S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names the variable and what it accepts."""
+
+
+class Settings(BaseSettings):
+    """Settings of one lake, each from the environment variable `LAKEHOUSE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", frozen=True)
+
+    root: str = Field(default=str(PROJECT / ".lake"), description="folder or s3://bucket/prefix of the lake")
+    start_date: dt.date = Field(default=dt.date(2009, 1, 1), description="first business date")
+    ingest_batch_bytes: int = Field(default=64 * 2**20, ge=1, description="landed bytes per ledger commit")
+    publish_batch_rows: int = Field(default=1_500_000, ge=1, description="bronze rows per publishing commit")
+    max_source_bytes: int = Field(default=2**30, ge=1, description="largest source object, decompressed")
+    threads: int = Field(default=max(2, os.cpu_count() or 2), ge=1, description="source objects parsed at once")
+    listing_page: int = Field(default=5_000, ge=1, description="landed keys that one sensor tick looks at")
+
+    @field_validator("root")
+    @classmethod
+    def _known_root(cls, value: str) -> str:
+        if value.startswith("s3://"):
+            if not _S3_ROOT.match(value):
+                msg = "an S3 root has the form s3://bucket/prefix"
+                raise ValueError(msg)
+            return value.rstrip("/")
+        if "://" in value:
+            msg = "the root is a folder or s3://bucket/prefix"
+            raise ValueError(msg)
+        if not value.strip():
+            msg = "the root is empty"
+            raise ValueError(msg)
+        return str(Path(value).expanduser().absolute())
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether the lake lives in an S3 bucket."""
+        return self.root.startswith("s3://")
+
+    @property
+    def dagster_home(self) -> Path:
+        """The folder of the Dagster instance of this lake: one per lake root, unless `DAGSTER_HOME` says otherwise."""
+        if override := os.environ.get("DAGSTER_HOME"):
+            return Path(override).expanduser().absolute()
+        if self.is_s3:
+            digest = hashlib.sha256(self.root.encode()).hexdigest()[:12]
+            return PROJECT / ".dagster" / digest
+        return Path(self.root) / ".dagster"
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        SettingsError: A variable holds a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "LAKEHOUSE_" + "_".join(str(part) for part in first["loc"]).upper()
+        msg = f"{name}={first['input']!r}: {first['msg']}. Nothing was read or written; correct the variable."
+        raise SettingsError(msg) from None
