@@ -221,4 +221,4 @@ class FeedLedger:
             .then(pl.lit("alias"))
             .otherwise(pl.lit(ACCEPTED))
         )
-        return joined.with_columns(state.alias("state")).select(_SCHEMA)
+        return joined.with_columns(state.alias("state")).select(*_SCHEMA)

@@ -1,0 +1,207 @@
+"""Ingest: landed objects become bronze files and ledger entries, batch by batch.
+
+Bronze files are named by content and never overwritten; the ledger commit that ends a batch is what makes them
+live, so a batch that dies before it leaves nothing that a reader can see.
+"""
+
+import datetime as dt
+import io
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.ingest.landing import is_pending, key_of
+from lakehouse_assets.ingest.parse import parse
+from lakehouse_assets.ingest.unpack import Rejection, SourceObject, unpack
+from lakehouse_assets.lake.delta import Conflict
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import Entry, Ledger, ObjectVersion
+from lakehouse_assets.lake.storage import Stored, StorageError
+from lakehouse_assets.publish.casting import business_dates
+
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass
+class Ingested:
+    """What one batch did: versions recorded, and rows by touched partition (0 where a version took rows away)."""
+
+    versions: list[ObjectVersion] = field(default_factory=list)
+    touched: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> list[Entry]:
+        """Source objects of the batch that were rejected."""
+        return [entry for version in self.versions for entry in version.entries if entry.reason]
+
+
+def bronze_path(feed: Feed, part: str, source_hash: str) -> str:
+    """Return where the records of one content and partition lie."""
+    folder = f"bronze/{feed.name}"
+    if part == WHOLE:
+        return f"{folder}/{source_hash}.parquet"
+    return f"{folder}/dt={_HIVE_NULL if part == UNDATED else part}/{source_hash}.parquet"
+
+
+def ingest(
+    lake: Lake, feed: Feed, objects: Iterable[Stored], run_id: str, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Ingested]:
+    """Ingest landed objects in batches bounded in bytes, yielding after each ledger commit.
+
+    Args:
+        objects: In the order in which they are recorded.
+        progress: Called with the bytes of each object read.
+    """
+    for batch in _batches(objects, lake.settings.ingest_batch_bytes):
+        result = _ingest_batch(lake, feed, batch, run_id, progress)
+        if result.versions:
+            yield result
+
+
+def _batches(objects: Iterable[Stored], limit: int) -> Iterator[list[Stored]]:
+    batch: list[Stored] = []
+    size = 0
+    for stored in objects:
+        if batch and size + stored.size > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(stored)
+        size += stored.size
+    if batch:
+        yield batch
+
+
+def _ingest_batch(
+    lake: Lake, feed: Feed, batch: list[Stored], run_id: str, progress: Callable[[int], None]
+) -> Ingested:
+    read: dict[str, ObjectVersion] = {}
+    while True:
+        ledger = Ledger.load(lake.store)
+        of_feed = ledger.of_feed(feed.name)
+        # Whoever came first has recorded some of it: that is what a conflict means.
+        batch = [stored for stored in batch if is_pending(feed, of_feed, stored)]
+        if not batch:
+            return Ingested()
+        known = of_feed.contents()
+        with ThreadPoolExecutor(lake.settings.threads) as pool:
+            missing = [stored for stored in batch if stored.path not in read]
+            for version in pool.map(lambda stored: _read_object(lake, feed, stored, known), missing):
+                read[f"{feed.landing}/{version.object_key}"] = version
+                progress(version.size)
+        versions = [version for stored in batch if (version := read[stored.path]).entries]
+        if not versions:
+            return Ingested()
+        try:
+            ledger.append(versions, run_id)
+        except Conflict:
+            continue
+        return Ingested(versions, _touched(versions, of_feed.live))
+
+
+def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[str, int]:
+    touched: dict[str, int] = {}
+    keys = set()
+    for version in versions:
+        for entry in version.entries:
+            keys.add(entry.source_key)
+            for part, rows in entry.parts.items():
+                touched[part] = touched.get(part, 0) + rows
+    objects = {version.object_key for version in versions if any(not entry.reason for entry in version.entries)}
+    for part, key in live_before.select("part", "source_key").iter_rows():
+        if key in keys or key.split("!", 1)[0] in objects:
+            touched.setdefault(part, 0)
+    return dict(sorted(touched.items()))
+
+
+def _read_object(lake: Lake, feed: Feed, stored: Stored, known: dict[str, dict[str, int]]) -> ObjectVersion:
+    key = key_of(feed, stored)
+    entries = []
+    try:
+        data = lake.store.read(stored.path)
+    except StorageError:
+        # Gone between listing and reading: the next listing tells what became of it. Another fault stops the batch.
+        if lake.store.stat(stored.path) is not None:
+            raise
+        return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
+    for source in unpack(key, data, lake.settings.max_source_bytes):
+        entries.append(_read_source(lake, feed, source, known))
+    return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, tuple(entries))
+
+
+def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: dict[str, dict[str, int]]) -> Entry:
+    source_hash = source.hash
+    if source_hash is None:
+        return Entry(source.key, None, {}, source.rejection)
+    if source_hash in known:
+        return Entry(source.key, source_hash, known[source_hash])
+    try:
+        records = parse(source.data, feed, lake.settings.max_source_bytes)
+    except Rejection as rejection:
+        return Entry(source.key, source_hash, {}, str(rejection))
+    records = records.with_columns(
+        business_dates(records, feed),
+        pl.lit(source.key).alias("_source_key"),
+        pl.lit(source_hash).alias("_source_hash"),
+        pl.lit(dt.datetime.now(dt.UTC), pl.Datetime("us", "UTC")).alias("_ingested_at"),
+    )
+    parts = {}
+    for part, rows in _by_part(feed, records):
+        buffer = io.BytesIO()
+        rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
+        lake.store.create(bronze_path(feed, part, source_hash), buffer.getvalue())
+        parts[part] = rows.height
+    return Entry(source.key, source_hash, parts)
+
+
+def _by_part(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    if not records.height:
+        return
+    if feed.business_date is None:
+        yield WHOLE, records
+        return
+    for (date,), rows in records.partition_by("dt", as_dict=True, maintain_order=True).items():
+        yield UNDATED if date is None else str(date), rows
+
+
+def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
+    """Return the live records of some partitions, ordered by partition, source key and line.
+
+    Args:
+        live: Rows of `FeedLedger.live`.
+
+    Returns:
+        The bronze columns, plus `_part`; `_source_key` is the ledger's, not that of the first ingestion.
+    """
+    columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
+    stored = {name: dtype for name, dtype in columns.items() if name != "dt"}
+    if not live.height:
+        return pl.LazyFrame(schema={**columns, "_part": pl.String()})
+    ordered = live.sort("part", "source_key")
+    paths = [
+        lake.store.uri(bronze_path(feed, part, source_hash))
+        for part, source_hash in ordered.select("part", "source_hash").iter_rows()
+    ]
+    of_path = ordered.select(
+        pl.Series("_path", paths),
+        pl.col("part").alias("_part"),
+        pl.col("source_key").alias("_source_key"),
+    )
+    scan = pl.scan_parquet(
+        paths,
+        schema=stored,
+        missing_columns="insert",
+        extra_columns="ignore",
+        include_file_paths="_path",
+        glob=False,
+        hive_partitioning=False,
+        storage_options=lake.store.options or None,
+    )
+    date = pl.when(pl.col("_part").is_in([UNDATED, WHOLE])).then(None).otherwise(pl.col("_part")).str.to_date(strict=False)
+    joined = scan.drop("_source_key").join(of_path.lazy(), on="_path", how="left", maintain_order="left")
+    return joined.with_columns(date.alias("dt") if feed.business_date else pl.lit(None, pl.Date).alias("dt")).select(
+        *columns, "_part", *([] if "dt" in columns else ["dt"])
+    )

@@ -1,0 +1,34 @@
+"""A lake: its storage, its settings and its declared tables, together. Opening one does no I/O."""
+
+import datetime as dt
+import zoneinfo
+from dataclasses import dataclass
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.contracts.registry import Registry, registry
+from lakehouse_assets.lake.storage import Store, store_for
+from lakehouse_assets.settings import Settings, settings
+
+
+@dataclass(frozen=True)
+class Lake:
+    """What every step of the pipeline needs to know of where it works."""
+
+    store: Store
+    settings: Settings
+    registry: Registry
+
+    def today(self, feed: Feed) -> dt.date:
+        """Return the current day in a feed's business time zone."""
+        return dt.datetime.now(zoneinfo.ZoneInfo(feed.time_zone)).date()
+
+    def is_outside(self, feed: Feed, part: str) -> bool:
+        """Return whether a partition's date is no business date: before the first one or after today."""
+        date = as_date(part)
+        return date is not None and not self.settings.start_date <= date <= self.today(feed)
+
+
+def current() -> Lake:
+    """Return the lake that the environment names."""
+    return Lake(store_for(settings().root), settings(), registry())

@@ -1,0 +1,169 @@
+"""Building gold: a model's SQL over published tables, checked against its schema, a batch of dates a commit.
+
+Here: what to read, that the result is what was declared, the commit. Not here: the SQL, and what is pending.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Model, Table
+from lakehouse_assets.contracts.partitioning import Partitioning, as_date
+from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.engine import session
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.pending import ModelState, batches
+from lakehouse_assets.publish.silver import open_declared
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ModelError(Exception):
+    """A model's SQL does not return what its schema declares; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built: rows by partition, and the rows themselves for previews."""
+
+    rows: dict[str, int]
+    frame: pl.DataFrame
+
+
+def build(
+    lake: Lake,
+    model: Model,
+    parts: list[str],
+    *,
+    again: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Built]:
+    """Build some partitions of a model, yielding after each commit.
+
+    Args:
+        again: Build also the partitions whose inputs have not changed (asked for by a person).
+        progress: Called with the number of partitions of each batch.
+
+    Raises:
+        ModelError: The SQL fails or returns something else than declared; the message names the model and the fix.
+    """
+    for batch in batches(sorted(parts), _upstream_rows(lake, model), lake.settings.publish_batch_rows):
+        while True:
+            try:
+                built = _build_batch(lake, model, batch, again=again)
+            except delta.Conflict:
+                continue
+            break
+        progress(len(batch))
+        if built is not None:
+            yield built
+
+
+def _build_batch(lake: Lake, model: Model, parts: list[str], *, again: bool) -> Built | None:
+    table = open_declared(lake, model.table)
+    # Fingerprints first, data second: data newer than its fingerprint is merely built again, never missed.
+    state = ModelState.read(lake, model)
+    parts = [part for part in parts if part in state.inputs and (again or state.built.get(part) != state.inputs[part])]
+    if not parts:
+        return None
+    frame = _conform(model, _query(lake, model, parts), parts)
+    predicate = model.layout.sql_predicate(parts)
+    delta.replace(lake.store, table, frame, predicate, {part: state.inputs[part] for part in parts})
+    rows = dict.fromkeys(parts, 0)
+    if model.date is None:
+        rows[parts[0]] = frame.height
+    else:
+        counts = frame.group_by(pl.col(model.date).cast(pl.String)).len()
+        rows |= {str(part): int(count) for part, count in counts.iter_rows()}
+    return Built(rows, frame)
+
+
+def _upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
+    """Return upstream rows by partition, from file statistics: what bounds the memory of a batch."""
+    rows: dict[str, int] = {}
+    if model.layout is Partitioning.SNAPSHOT:
+        return rows
+    for table in _upstream_tables(lake, model):
+        if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
+            continue
+        files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+        dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")
+        for part, count in dated.drop_nulls().group_by("part").agg(pl.sum("num_records")).iter_rows():
+            rows[part] = rows.get(part, 0) + int(count)
+    return rows
+
+
+def _upstream_tables(lake: Lake, model: Model) -> list[Table]:
+    by_name = {table.full_name: table for table in lake.registry.tables()}
+    return [by_name[name] for name in model.upstream]
+
+
+def _query(lake: Lake, model: Model, parts: list[str]) -> "pa.Table":
+    import duckdb  # noqa: PLC0415 - not at import of a declaration
+
+    tables = {}
+    for table in _upstream_tables(lake, model):
+        columns = {name: column.dtype for name, column in table.columns.items()}
+        frame = delta.scan(lake.store, table.path, columns)
+        if model.layout is not Partitioning.SNAPSHOT and table.partitioning is not Partitioning.SNAPSHOT:
+            frame = frame.filter(table.partitioning.filter(parts))
+        tables[table.full_name] = frame
+    connection = session(tables)
+    try:
+        return connection.sql(model.query).to_arrow_table()
+    except duckdb.Error as error:
+        msg = f"{model.sql.name}: {error}. Nothing was written; the last good version stands. Correct the SQL."
+        raise ModelError(msg) from error
+    finally:
+        connection.close()
+
+
+def _conform(model: Model, result: "pa.Table", parts: list[str]) -> pl.DataFrame:
+    """Return the result with exactly the declared columns and types, or raise `ModelError`."""
+    frame = cast("pl.DataFrame", pl.from_arrow(result))
+    declared = {name: cast("pl.DataType", column.dtype) for name, column in model.schema.columns().items()}
+    if odd := sorted(set(frame.columns) ^ set(declared)):
+        where = "the SQL returns" if odd[0] in frame.columns else f"{model.schema.__name__} declares"
+        raise _mismatch(model, f"only {where} the column {odd[0]!r}")
+    frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
+    for rule in rules_of(model.schema):
+        broken = frame.select((~rule.expression.fill_null(value=True)).sum()).item()
+        if broken:
+            raise _mismatch(model, f"{broken:,} of {frame.height:,} rows break the rule {rule.id!r} ({rule.text})")
+    if model.date is not None:
+        strange = frame.filter(~pl.col(model.date).is_in([as_date(part) for part in parts]))
+        if strange.height:
+            raise _mismatch(model, f"it returns rows for {strange[model.date][0]}, a date that was not asked for")
+        present = [name for name in model.layout.columns if name not in frame.columns]
+        derived = [e for e in model.layout.of_date(model.date) if e.meta.output_name() in present]
+        frame = frame.with_columns(derived)
+    return frame.select(*model.table.columns)
+
+
+def _convert(model: Model, name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """Return a cast that can lose nothing, or raise: a float never becomes money, a decimal never loses digits."""
+    column = pl.col(name)
+    if found == wanted:
+        return column
+    whole = found.is_integer() or (isinstance(found, pl.Decimal) and found.scale == 0)
+    safe = (
+        (whole and (wanted.is_integer() or isinstance(wanted, pl.Decimal)))
+        or (isinstance(found, pl.Decimal) and isinstance(wanted, pl.Decimal) and wanted.scale >= found.scale)
+        or (found == pl.Float32 and wanted == pl.Float64)
+        or (isinstance(found, pl.Datetime) and isinstance(wanted, pl.Datetime) and found.time_zone == wanted.time_zone)
+        or found == pl.Null
+    )
+    if not safe:
+        raise _mismatch(model, f"the column {name!r} comes as {found} but is declared as {wanted}; cast it in the SQL")
+    return column.cast(wanted, strict=True)
+
+
+def _mismatch(model: Model, what: str) -> ModelError:
+    msg = f"{model.sql.name}: {what}. Nothing was written; the last good version of gold.{model.name} stands."
+    return ModelError(msg)
+
+

@@ -1,0 +1,129 @@
+"""Fingerprints of inputs, and what is pending: where they differ from the fingerprints that are published.
+
+Everything follows from the lake root alone; no memory of events takes part. Not here: doing the pending work.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import FeedLedger
+
+HELD = "held:"
+
+
+def fingerprint(inputs: object) -> int:
+    """Return the fingerprint of some inputs: 60 bits, so that it fits a Delta transaction version."""
+    return int(hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:15], 16)
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """A feed's partitions: the fingerprints of their inputs now, and those that are published or held."""
+
+    feed: Feed
+    inputs: dict[str, int]
+    outside: frozenset[str]
+    silver: dict[str, int]
+    quarantine: dict[str, int]
+
+    @classmethod
+    def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger) -> "FeedState":
+        """Compute the input fingerprints from a ledger and read the published ones."""
+        silver = delta.fingerprints(lake.store, feed.silver.path)
+        quarantine = delta.fingerprints(lake.store, feed.quarantine.path)
+        outside = frozenset(part for part in ledger.parts if lake.is_outside(feed, part))
+        return cls(feed, input_fingerprints(feed, ledger, outside), outside, silver, quarantine)
+
+    def is_held(self, part: str) -> bool:
+        """Return whether the gate holds the partition's present candidate."""
+        return self.quarantine.get(HELD + part) == self.inputs[part] != self.silver.get(part)
+
+    def is_pending(self, part: str) -> bool:
+        """Return whether the partition's present candidate has not been decided."""
+        now = self.inputs[part]
+        if self.quarantine.get(part) != now:
+            return True
+        if part == UNDATED or (part in self.outside and part not in self.silver):
+            return False
+        return self.silver.get(part) != now and not self.is_held(part)
+
+    @cached_property
+    def pending(self) -> list[str]:
+        """Partitions whose candidate has to be computed, sorted."""
+        return [part for part in self.inputs if self.is_pending(part)]
+
+    @cached_property
+    def held(self) -> list[str]:
+        """Partitions that the gate holds, sorted."""
+        return [part for part in self.inputs if self.is_held(part)]
+
+
+def input_fingerprints(feed: Feed, ledger: FeedLedger, outside: frozenset[str]) -> dict[str, int]:
+    """Return the fingerprint of every partition that any landed version ever touched, sorted by partition."""
+    live: dict[str, list[list[str]]] = {part: [] for part in ledger.parts}
+    rows = ledger.live.select("part", "source_hash", "source_key").sort("part", "source_hash")
+    for part, source_hash, source_key in rows.iter_rows():
+        live[part].append([source_hash, source_key])
+    return {part: fingerprint([feed.version, part in outside, sources]) for part, sources in live.items()}
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A model's partitions: the fingerprints of what it reads now, and those that it was built from."""
+
+    model: Model
+    inputs: dict[str, int]
+    built: dict[str, int]
+
+    @classmethod
+    def read(cls, lake: Lake, model: Model) -> "ModelState":
+        """Read the fingerprints of the model's table and of the tables that it reads."""
+        upstream = {name: _published(lake, name) for name in model.upstream}
+        built = delta.fingerprints(lake.store, model.table.path)
+        if not any(upstream.values()):
+            return cls(model, {}, built)
+        if model.layout is Partitioning.SNAPSHOT:
+            return cls(model, {WHOLE: fingerprint([model.version, upstream])}, built)
+        dates = sorted({part for parts in upstream.values() for part in parts if as_date(part)})
+        inputs = {
+            date: fingerprint([model.version, {n: parts.get(date, parts.get(WHOLE)) for n, parts in upstream.items()}])
+            for date in dates
+        }
+        return cls(model, inputs, built)
+
+    @cached_property
+    def pending(self) -> list[str]:
+        """Partitions whose inputs are not those that they were built from, sorted."""
+        return [part for part, value in self.inputs.items() if self.built.get(part) != value]
+
+
+def _published(lake: Lake, full_name: str) -> dict[str, int]:
+    path = full_name.replace(".", "/")
+    found = delta.fingerprints(lake.store, path)
+    return {part: value for part, value in found.items() if not part.startswith(HELD) and part != UNDATED}
+
+
+def rows_by_part(live: pl.DataFrame) -> dict[str, int]:
+    """Return live bronze rows by partition."""
+    return dict(live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
+
+
+def batches(parts: list[str], rows: dict[str, int], limit: int) -> list[list[str]]:
+    """Cut partitions into consecutive batches of at most `limit` rows; a larger partition stands alone."""
+    cut: list[list[str]] = []
+    size = 0
+    for part in parts:
+        if not cut or size + rows.get(part, 0) > limit:
+            cut.append([])
+            size = 0
+        cut[-1].append(part)
+        size += rows.get(part, 0)
+    return cut

@@ -1,0 +1,189 @@
+"""Publishing a feed: candidates through the gate into quarantine, accounting and silver, a batch of dates a commit.
+
+The silver commit is the commit point. All three tables are opened before the inputs are read and written through
+those handles, so a writer whose inputs are stale conflicts and computes again. Not here: what a candidate is.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.ingest.bronze import read_bronze
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import FeedLedger, Ledger
+from lakehouse_assets.publish import accounting
+from lakehouse_assets.publish.candidate import Candidate, compute
+from lakehouse_assets.publish.pending import HELD, FeedState, batches, rows_by_part
+
+PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "unaccounted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one partition's candidate. Counts are records; `broken` counts records by rule."""
+
+    part: str
+    verdict: str
+    landed: int
+    valid: int
+    quarantined: int
+    duplicates: int
+    sources: int
+    score: float
+    threshold: float
+    broken: dict[str, int]
+    problem: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate and the accounting let it through."""
+        return self.verdict in {PUBLISHED, OUTSIDE}
+
+    @property
+    def message(self) -> str:
+        """The verdict in words: culprit, consequence, fix."""
+        if self.verdict == UNACCOUNTED:
+            return f"{self.part}: {self.problem}. Nothing was written; the last good version stands."
+        if self.verdict == HELD_BACK:
+            return (
+                f"{self.part}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
+                f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The published "
+                "version stands; land corrected records, or correct the contract, and run again."
+            )
+        return f"{self.part}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
+
+
+def publish(
+    lake: Lake,
+    feed: Feed,
+    parts: list[str],
+    run_id: str,
+    *,
+    again: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[list[Outcome]]:
+    """Decide and publish the candidates of some partitions, yielding after each batch of commits.
+
+    Args:
+        again: Compute also the partitions whose decision stands (a replay asked for by a person).
+        progress: Called with the number of partitions of each batch.
+    """
+    rows = rows_by_part(Ledger.load(lake.store).of_feed(feed.name).live)
+    for batch in batches(sorted(parts), rows, lake.settings.publish_batch_rows):
+        while True:
+            try:
+                outcomes = _publish_batch(lake, feed, batch, run_id, again=again)
+            except delta.Conflict:
+                continue
+            break
+        progress(len(batch))
+        if outcomes:
+            yield outcomes
+
+
+def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, again: bool) -> list[Outcome]:
+    silver, quarantine = open_declared(lake, feed.silver), open_declared(lake, feed.quarantine)
+    accounts = accounting.open_accounting(lake.store)
+    ledger = Ledger.load(lake.store).of_feed(feed.name)
+    state = FeedState.read(lake, feed, ledger)
+    parts = [part for part in parts if part in state.inputs and (again or state.is_pending(part))]
+    if not parts:
+        return []
+    live = ledger.live.filter(pl.col("part").is_in(parts))
+    candidate = compute(feed, read_bronze(lake, feed, live).collect(), state.outside)
+    outcomes = _outcomes(feed, ledger, live, parts, candidate, state.outside)
+    decided = {outcome.part: outcome for outcome in outcomes if outcome.verdict != UNACCOUNTED}
+    if decided:
+        held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
+        _replace(lake, feed.quarantine, quarantine, candidate.quarantined, decided, state.inputs, held)
+        accounting.write(lake.store, accounts, feed.name, list(decided), _account(candidate, live, decided, run_id))
+    commits = {
+        part for part, o in decided.items()
+        if part != UNDATED and (o.verdict == PUBLISHED or (o.verdict == OUTSIDE and part in state.silver))
+    }  # fmt: skip
+    if commits:
+        _replace(lake, feed.silver, silver, candidate.valid, commits, state.inputs, {})
+    return outcomes
+
+
+def open_declared(lake: Lake, table: Table) -> "delta.DeltaTable":
+    """Open a declared table, creating it when there is none."""
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    return delta.open_table(lake.store, table.path, columns, table.partitioning)
+
+
+def _replace(
+    lake: Lake,
+    declared: Table,
+    table: "delta.DeltaTable",
+    rows: pl.DataFrame,
+    parts: "dict[str, Outcome] | set[str]",
+    inputs: dict[str, int],
+    marks: dict[str, int],
+) -> None:
+    frame = rows.filter(pl.col("_part").is_in(sorted(parts))).select(*declared.columns)
+    predicate = declared.partitioning.sql_predicate(parts)
+    delta.replace(lake.store, table, frame, predicate, {part: inputs[part] for part in parts} | marks)
+
+
+def _outcomes(
+    feed: Feed,
+    ledger: FeedLedger,
+    live: pl.DataFrame,
+    parts: list[str],
+    candidate: Candidate,
+    outside: frozenset[str],
+) -> list[Outcome]:
+    counted = candidate.accounting.rename({"_source_hash": "source_hash"})
+    missing = {
+        part: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze"
+        for part, key, landed, found in accounting.unaccounted(live, counted).iter_rows()
+    }
+    sums = {
+        part: counts
+        for part, *counts in counted.group_by("_part")
+        .agg(pl.sum("valid"), pl.sum("quarantined"), pl.sum("duplicates"), pl.len())
+        .iter_rows()
+    }
+    broken: dict[str, dict[str, int]] = {part: {} for part in parts}
+    for part, rule, rows in candidate.broken.iter_rows():
+        broken[part][rule] = rows
+    landed = rows_by_part(live)
+    outcomes = []
+    for part in parts:
+        valid, quarantined, duplicates, sources = sums.get(part, (0, 0, 0, 0))
+        score = valid / (valid + quarantined) if valid + quarantined else 1.0
+        if part in missing:
+            verdict = UNACCOUNTED
+        elif part == UNDATED or part in outside:
+            verdict = OUTSIDE
+        else:
+            verdict = PUBLISHED if score >= feed.gate else HELD_BACK
+        outcomes.append(
+            Outcome(
+                part, verdict, landed.get(part, 0), valid, quarantined, duplicates, sources, score, feed.gate,
+                broken[part], missing.get(part),
+            )  # fmt: skip
+        )
+    return outcomes
+
+
+def _account(
+    candidate: Candidate, live: pl.DataFrame, decided: dict[str, Outcome], run_id: str
+) -> pl.DataFrame:
+    verdicts = pl.DataFrame(
+        {"part": list(decided), "verdict": [o.verdict for o in decided.values()], "score": [o.score for o in decided.values()]},
+        schema={"part": pl.String, "verdict": pl.String, "score": pl.Float64},
+    )
+    counts = candidate.accounting.rename({"_part": "part", "_source_hash": "source_hash"}).drop("_source_key")
+    rows = live.rename({"rows": "landed"}).join(counts, on=["part", "source_hash"]).join(verdicts, on="part")
+    is_held = pl.col("verdict") == HELD_BACK
+    return rows.with_columns(
+        pl.when(is_held).then(0).otherwise(pl.col("valid")).alias("published"),
+        pl.when(is_held).then(pl.col("valid")).otherwise(0).alias("held"),
+        pl.lit(run_id).alias("run_id"),
+    )
