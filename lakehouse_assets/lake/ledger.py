@@ -87,8 +87,13 @@ class Ledger:
     def load(cls, store: Store) -> "Ledger":
         """Read the whole ledger: a row per source object version and date."""
         table = delta.open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning)
-        rows = delta.scan(store, TABLE.path, _SCHEMA, table).collect() if table.version() else pl.DataFrame(schema=_SCHEMA)
+        rows = delta.scan(store, TABLE.path, _SCHEMA, table).collect() if table.version() else cls.nothing()
         return cls(store, table, rows)
+
+    @staticmethod
+    def nothing() -> pl.DataFrame:
+        """Return the rows of a ledger in which nothing was ever recorded."""
+        return pl.DataFrame(schema=_SCHEMA)
 
     def of_feed(self, feed: str) -> "FeedLedger":
         """Return the part of one feed."""

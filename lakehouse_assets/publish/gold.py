@@ -26,6 +26,14 @@ class ModelError(Exception):
     """A model's SQL does not return what its schema declares; nothing was written."""
 
 
+class RuleBrokenError(ModelError):
+    """Some rows of the result break a rule of the schema; nothing was written."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
 @dataclass(frozen=True)
 class Built:
     """What was built: rows by partition, and the rows themselves for previews."""
@@ -133,7 +141,8 @@ def _conform(model: Model, result: "pa.Table", parts: list[str]) -> pl.DataFrame
     for rule in rules_of(model.schema):
         broken = frame.select((~rule.expression.fill_null(value=True)).sum()).item()
         if broken:
-            raise _mismatch(model, f"{broken:,} of {frame.height:,} rows break the rule {rule.id!r} ({rule.text})")
+            what = f"{broken:,} of {frame.height:,} rows break the rule {rule.id!r} ({rule.text})"
+            raise RuleBrokenError(rule.id, str(_mismatch(model, what)))
     if model.date is not None:
         strange = frame.filter(~pl.col(model.date).is_in([as_date(part) for part in parts]))
         if strange.height:

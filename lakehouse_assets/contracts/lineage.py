@@ -1,0 +1,56 @@
+"""Column lineage, derived from the declarations: which columns upstream each column is computed from."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from sqlglot import exp, parse_one
+from sqlglot.lineage import lineage as sql_lineage
+from sqlglot.optimizer.qualify import qualify
+
+from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.registry import Registry
+
+Lineage = Mapping[str, tuple[tuple[str, str], ...]]
+"""Column name to the (table, column) pairs upstream, tables by their path."""
+
+
+def of_silver(feed: Feed) -> Lineage:
+    """Return the lineage of a feed's silver table in its bronze table."""
+    direct = {name: ((feed.bronze.path, origin.headers[0]),) for name, origin in feed.sources.items()}
+    found: dict[str, tuple[tuple[str, str], ...]] = dict(direct)
+    for name, expression in feed.derivations.items():
+        roots = sorted(set(expression.meta.root_names()))
+        found[name] = tuple(dict.fromkeys(pair for root in roots for pair in found.get(root, ())))
+    if feed.business_date:
+        found |= dict.fromkeys(feed.layout.columns, direct[feed.business_date])
+    return found | {name: ((feed.bronze.path, name),) for name in ("_source_key", "_line")}
+
+
+def of_quarantine(feed: Feed) -> Lineage:
+    """Return the lineage of a feed's quarantine in its bronze table."""
+    shared = [name for name in feed.quarantine.columns if name in feed.bronze.columns]
+    return {name: ((feed.bronze.path, name),) for name in shared}
+
+
+@cache
+def of_model(model: Model, registry: Registry) -> Lineage:
+    """Return the lineage of a gold table, read from its SQL."""
+    schema: dict[str, dict[str, dict[str, str]]] = {}
+    for table in registry.tables():
+        if table.full_name in model.upstream:
+            schema.setdefault(table.layer, {})[table.name] = dict.fromkeys(table.columns, "text")
+    # A map literal and FILTER without WHERE are DuckDB's own; lineage only needs the columns that they name.
+    statement = parse_one(model.query, dialect="duckdb")
+    statement = qualify(statement, schema=schema, dialect="duckdb", validate_qualify_columns=False)
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for name in model.schema.columns():
+        node = sql_lineage(name, statement, schema=schema, dialect="duckdb")
+        pairs = {
+            (f"{table.db}/{table.name}", leaf.name.rsplit(".", 1)[-1].strip('"'))
+            for leaf in node.walk()
+            if not leaf.downstream and isinstance(table := leaf.expression, exp.Table) and table.db
+        }
+        found[name] = tuple(sorted(pairs))
+    if model.date is not None:
+        found |= {name: found[model.date] for name in model.layout.columns if name not in found}
+    return found

@@ -1,0 +1,27 @@
+"""Root of the code location: collects the declared tables and the automation, and binds the lake. Nothing else."""
+
+import dagster as dg
+
+from lakehouse_assets.defs import automation
+from lakehouse_assets.lake.lake import current
+from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_spec, silver_asset
+from lakehouse_assets.orchestration.model_assets import model_asset
+from lakehouse_assets.orchestration.resources import LakeResource
+
+_lake = current()
+_feeds, _models = _lake.registry.feeds.values(), _lake.registry.models.values()
+
+defs = dg.Definitions(
+    assets=[
+        *(landing_asset(feed) for feed in _feeds),
+        *(bronze_spec(feed, _lake) for feed in _feeds),
+        *(silver_asset(feed, _lake) for feed in _feeds),
+        *(quarantine_spec(feed, _lake) for feed in _feeds),
+        *(model_asset(model, _lake) for model in _models),
+    ],
+    jobs=[automation.refresh_job],
+    sensors=[automation.landing_sensor, automation.tables_sensor],
+    schedules=[automation.daily_sweep],
+    resources={"lakehouse": LakeResource(root=_lake.settings.root)},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,139 @@
+"""Sensors and the daily sweep: what makes landed files reach gold without a click.
+
+Each tick compares fingerprints, so nothing depends on having seen an event; see docs/adr for why Dagster's
+automation conditions are not used. Not here: what is pending, and the work itself.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from itertools import islice
+
+import dagster as dg
+
+from lakehouse_assets.ingest.landing import is_pending, key_of
+from lakehouse_assets.orchestration.instance import close_dead_runs
+from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.work import (
+    INGEST,
+    REFRESH,
+    WAVE_TAG,
+    WORK_TAG,
+    Work,
+    landed_work,
+    ledger_of,
+    table_work,
+)
+from lakehouse_assets.publish.pending import fingerprint
+
+ATTEMPTS = 3
+_ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+refresh_job = dg.define_asset_job(
+    REFRESH,
+    dg.AssetSelection.groups("landing", "silver", "gold"),
+    description="Ingest, publish or build what is pending; each run is asked for some tables and some of their dates.",
+)
+
+
+def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.RunRequest | dg.SkipReason:
+    """Return a request for some work, unless its wave is busy or the same inputs have failed too often."""
+    if instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: work.wave}, statuses=_ACTIVE)):
+        return dg.SkipReason(f"a run of {work.wave} is under way")
+    digest = work.digest + salt
+    tries = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))
+    if tries >= ATTEMPTS:
+        return dg.SkipReason(f"{work.wave} failed {tries} times on these inputs; it waits for a change, or for the daily sweep")
+    return dg.RunRequest(
+        run_key=f"{digest}-{tries}",
+        asset_selection=work.selection,
+        run_config=work.run_config,
+        tags=work.tags | {WORK_TAG: digest},
+    )
+
+
+def _answer(instance: dg.DagsterInstance, works: list[Work], cursor: str | None, idle: str) -> dg.SensorResult:
+    answers = [_request(instance, work) for work in works]
+    requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
+    if requests:
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+    reasons = [str(answer.skip_message) for answer in answers if isinstance(answer, dg.SkipReason)]
+    return dg.SensorResult(skip_reason="; ".join(reasons) or idle, cursor=cursor)
+
+
+@dg.sensor(
+    job=refresh_job,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Lists a page of each feed's landing and ingests what the ledger lacks.",
+)
+def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) -> dg.SensorResult:
+    """Look at the next page of keys of each feed; compare with the ledger, not with times; begin again at the end."""
+    lake = lakehouse.lake()
+    before = json.loads(context.cursor or "{}")
+    cursor, tables, config = {}, {}, {}
+    for feed in lake.registry.feeds.values():
+        after = before.get(feed.name, "")
+        start = f"{feed.landing}/{after}" if after else ""
+        page = list(islice(lake.store.list(feed.landing, start), lake.settings.listing_page))
+        ledger = ledger_of(lake, feed)
+        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in page if is_pending(feed, ledger, s)}
+        full = len(page) == lake.settings.listing_page
+        if found:
+            tables[feed.landing] = found
+            config[feed.landing] = {"after": after, "through": key_of(feed, page[-1])}
+        if full:
+            cursor[feed.name] = key_of(feed, page[-1])
+    works = [Work(INGEST, tables, config)] if tables else []
+    answer = _answer(context.instance, works, json.dumps(cursor), "landing holds nothing new")
+    busy = works and not answer.run_requests
+    return dg.SensorResult(
+        run_requests=answer.run_requests,
+        skip_reason=answer.skip_reason,
+        # What could not be asked for is looked at again; the pages after it wait.
+        cursor=context.cursor if busy and not _given_up(answer) else json.dumps(cursor),
+    )
+
+
+def _given_up(answer: dg.SensorResult) -> bool:
+    return answer.skip_reason is not None and "failed" in str(answer.skip_reason)
+
+
+@dg.sensor(
+    job=refresh_job,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Publishes and builds exactly the dates whose inputs changed, and closes runs of dead processes.",
+)
+def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) -> dg.SensorResult:
+    """Compare the fingerprints of inputs with the published ones; request a run per wave that has work."""
+    closed = close_dead_runs(context.instance)
+    if closed:
+        context.log.warning(f"closed {len(closed)} runs whose process is dead: {', '.join(closed)}")
+    return _answer(context.instance, table_work(lakehouse.lake()), context.cursor, "every table is up to date")
+
+
+@dg.schedule(
+    cron_schedule="15 3 * * *",
+    job=refresh_job,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a day: everything pending, all of landing listed, what had failed too often tried anew.",
+)
+def daily_sweep(context: dg.ScheduleEvaluationContext, lakehouse: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Request whatever is pending, with a fresh count of attempts."""
+    lake = lakehouse.lake()
+    salt = f"-{(context.scheduled_execution_time or dt.datetime.now(dt.UTC)):%Y%m%d}"
+    landed = landed_work(lake)
+    works = ([landed] if landed else []) + table_work(lake)
+    answers = [_request(context.instance, work, salt) for work in works]
+    requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
+    if requests:
+        yield from requests
+    else:
+        yield dg.SkipReason("nothing is pending, or it is under way")

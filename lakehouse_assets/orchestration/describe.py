@@ -1,0 +1,124 @@
+"""What the Dagster UI shows of a table: schema, lineage, previews, plots. Not here: what the table holds."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Column, Feed, Model, Table
+from lakehouse_assets.contracts.lineage import Lineage
+from lakehouse_assets.lake.delta import delta_type
+from lakehouse_assets.lake.storage import Store
+
+PREVIEW_ROWS = 5
+_WIDTH, _HEIGHT, _PAD = 360, 90, 4
+
+
+def sql_type(dtype: pl.DataType) -> str:
+    """Return the SQL spelling of a column type, as Spark and Athena write it."""
+    return _spell(delta_type(dtype))
+
+
+def _spell(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
+    if isinstance(kind, str):
+        return {"long": "bigint", "integer": "int"}.get(kind, kind)
+    if kind["type"] == "array":
+        return f"array<{_spell(kind['elementType'])}>"
+    if kind["type"] == "map":
+        return f"map<{_spell(kind['keyType'])},{_spell(kind['valueType'])}>"
+    fields = ",".join(f"{field['name']}:{_spell(field['type'])}" for field in kind["fields"])
+    return f"struct<{fields}>"
+
+
+def schema(columns: Mapping[str, Column]) -> dg.TableSchema:
+    """Return columns with types, descriptions and nullability."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=sql_type(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+                tags={"personal": ""} if column.personal else {},
+            )
+            for name, column in columns.items()
+        ]
+    )
+
+
+def metadata_of(table: Table, store: Store, lineage: Lineage, sql: str | None = None) -> dict[str, Any]:
+    """Return the metadata of a table's definition: the same for every partition."""
+    found: dict[str, Any] = {
+        "dagster/column_schema": schema(table.columns),
+        "dagster/table_name": table.full_name,
+        "dagster/uri": store.uri(table.path),
+        "partitioning": table.partitioning.value,
+    }
+    if lineage:
+        found["dagster/column_lineage"] = dg.TableColumnLineage(
+            {
+                name: [dg.TableColumnDep(asset_key=dg.AssetKey(path.split("/")), column_name=c) for path, c in pairs]
+                for name, pairs in lineage.items()
+                if pairs
+            }
+        )
+        found["column lineage"] = dg.MetadataValue.md(_lineage_table(lineage))
+    if sql is not None:
+        found["sql"] = dg.MetadataValue.md(f"```sql\n{sql.strip()}\n```")
+    return found
+
+
+def _lineage_table(lineage: Lineage) -> str:
+    rows = []
+    for name, pairs in lineage.items():
+        origins = ", ".join("`" + path.replace("/", ".") + f".{column}`" for path, column in pairs)
+        rows.append(f"| `{name}` | {origins or '(constant)'} |")
+    return "\n".join(["| column | computed from |", "| --- | --- |", *rows])
+
+
+def preview(table: Table, frame: pl.DataFrame) -> dg.TableMetadataValue:
+    """Return some rows, personal data masked."""
+    hidden = {name for name, column in table.columns.items() if column.personal}
+    rows = [
+        dg.TableRecord({name: "(personal data)" if name in hidden else _cell(value) for name, value in row.items()})
+        for row in frame.head(PREVIEW_ROWS).iter_rows(named=True)
+    ]
+    return dg.MetadataValue.table(rows, schema=schema(table.columns))
+
+
+def _cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - any column
+    return value if value is None or isinstance(value, str | bool | int | float) else str(value)
+
+
+def sparkline(points: Sequence[tuple[str, float]], title: str) -> dg.MarkdownMetadataValue:
+    """Return a small line plot as inline SVG, which the UI renders; labelled with its ends and its maximum."""
+    values = [value for _, value in points]
+    low, high = min(0.0, *values), max(*values, 1e-9)
+    step = (_WIDTH - 2 * _PAD) / max(len(values) - 1, 1)
+    scale = (_HEIGHT - 2 * _PAD) / (high - low)
+    line = " ".join(f"{_PAD + at * step:.1f},{_HEIGHT - _PAD - (v - low) * scale:.1f}" for at, v in enumerate(values))
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT + 32}" font-family="sans-serif" '
+        f'font-size="11"><text x="{_PAD}" y="12">{title}, highest {high:,.0f}</text>'
+        f'<g transform="translate(0,16)"><polyline fill="none" stroke="#4f43dd" points="{line}"/></g>'
+        f'<text x="{_PAD}" y="{_HEIGHT + 28}">{points[0][0]}</text>'
+        f'<text x="{_WIDTH - _PAD}" y="{_HEIGHT + 28}" text-anchor="end">{points[-1][0]}</text></svg>'
+    )
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
+
+
+def plot_of(model: Model, daily: pl.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the plot that a model declares, from its date and plotted column; nothing for one without."""
+    if model.plot is None or model.date is None or not daily.height:
+        return {}
+    sums = daily.group_by(model.date).agg(pl.col(model.plot).sum().cast(pl.Float64)).sort(model.date)
+    points = [(str(date), float(value or 0)) for date, value in sums.iter_rows()]
+    return {f"daily {model.plot}": sparkline(points, f"{model.plot} by {model.date}")}
+
+
+def feed_tags(feed: Feed) -> dict[str, str]:
+    """Return the tags of a feed's assets: its own, and whether it carries personal data."""
+    personal = any(origin.personal for origin in feed.sources.values())
+    return dict(feed.tags) | {"feed": feed.name} | ({"personal-data": ""} if personal else {})

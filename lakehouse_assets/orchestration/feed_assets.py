@@ -1,0 +1,230 @@
+"""The Dagster assets of a feed: landing (which ingests), bronze, silver with its checks, quarantine."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from lakehouse_assets.contracts import lineage
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.ingest.bronze import ingest
+from lakehouse_assets.ingest.landing import pending as pending_objects
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.orchestration import describe, events, partitions, progress
+from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets.publish.silver import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome, publish
+
+SHOWN = 50
+
+
+class KeyRange(dg.Config):
+    """The landed keys that an ingest run looks at: those after one key, through another; all by default."""
+
+    after: str = ""
+    through: str | None = None
+
+
+def landing_asset(feed: Feed) -> dg.AssetsDefinition:
+    """Return the asset whose materialization reads what has landed and records it in the ledger."""
+    key = dg.AssetKey(["landing", feed.name])
+
+    @dg.asset(
+        key=key,
+        group_name="landing",
+        kinds={"file", "s3"},
+        owners=[feed.owner],
+        tags=describe.feed_tags(feed),
+        description=f"{feed.description} Original objects as they arrived; materializing ingests what is new.",
+        check_specs=[
+            dg.AssetCheckSpec("objects_accepted", asset=key, description="no source object of this run was rejected")
+        ],
+    )
+    def landed(context: dg.AssetExecutionContext, config: KeyRange, lakehouse: LakeResource) -> Iterator[Any]:
+        lake = lakehouse.lake()
+        ledger = Ledger.load(lake.store).of_feed(feed.name)
+        found = pending_objects(lake, feed, ledger, config.after)
+        if config.through is not None:
+            last = f"{feed.landing}/{config.through}"
+            found = (stored for stored in found if stored.path <= last)
+        objects, size, rejected = 0, 0, []
+        with events.step(context):
+            for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(key.path[0], 1)):
+                objects += len(batch.versions)
+                size += sum(version.size for version in batch.versions)
+                rejected += [f"{entry.source_key}: {entry.reason}" for entry in batch.rejected]
+                for part, rows in batch.touched.items():
+                    events.materialized(context, ["bronze", feed.name], part, {"dagster/partition_row_count": rows}, lake, feed)
+        for line in rejected[:SHOWN]:
+            context.log.warning(f"rejected {line}")
+        yield dg.AssetCheckResult(
+            check_name="objects_accepted",
+            passed=not rejected,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=rejected[0] if rejected else "every source object was accepted",
+            metadata={"rejected": len(rejected), "reasons": dg.MetadataValue.md(events.bullets(rejected[:SHOWN]))},
+        )
+        yield dg.MaterializeResult(
+            metadata={"objects": objects, "bytes": size, "rejected": len(rejected), "dagster/uri": lake.store.uri(feed.landing)}
+        )
+
+    return landed
+
+
+def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
+    """Return bronze: materialized, date by date, by the ingest of its landing."""
+    return dg.AssetSpec(
+        key=["bronze", feed.name],
+        deps=[["landing", feed.name]],
+        group_name="bronze",
+        kinds={"parquet", "bronze"},
+        owners=[feed.owner],
+        tags=describe.feed_tags(feed),
+        description=feed.bronze.description,
+        partitions_def=partitions.of_feed(feed),
+        metadata=describe.metadata_of(feed.bronze, lake.store, {}),
+    )
+
+
+def quarantine_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
+    """Return quarantine: written with silver, materialized where a date has failing records."""
+    return dg.AssetSpec(
+        key=["quarantine", feed.name],
+        deps=[["bronze", feed.name]],
+        group_name="quarantine",
+        kinds={"deltalake", "polars"},
+        owners=[feed.owner],
+        tags=describe.feed_tags(feed),
+        description=feed.quarantine.description,
+        partitions_def=partitions.of_feed(feed),
+        metadata=describe.metadata_of(feed.quarantine, lake.store, lineage.of_quarantine(feed)),
+    )
+
+
+def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
+    """Return silver: publishes the candidates of the dates asked for, through the gate."""
+    key = dg.AssetKey(["silver", feed.name])
+    specs = [
+        dg.AssetCheckSpec("gate", asset=key, blocking=True, description=f"share of valid records at least {feed.gate:.2%}, per date"),
+        dg.AssetCheckSpec("accounting", asset=key, blocking=True, description="landed = valid + quarantined + duplicates, per source object"),
+        *(dg.AssetCheckSpec(rule.id, asset=key, description=rule.text) for rule in feed.rules.values()),
+    ]  # fmt: skip
+
+    @dg.asset(
+        key=key,
+        deps=[["bronze", feed.name]],
+        group_name="silver",
+        kinds={"deltalake", "polars", "silver"},
+        owners=[feed.owner],
+        tags=describe.feed_tags(feed),
+        description=feed.silver.description,
+        metadata=describe.metadata_of(feed.silver, lake.store, lineage.of_silver(feed)),
+        partitions_def=partitions.of_feed(feed),
+        backfill_policy=dg.BackfillPolicy.single_run() if feed.business_date else None,
+        code_version=feed.version,
+        check_specs=specs,
+        output_required=False,
+    )
+    def published(context: dg.AssetExecutionContext, config: partitions.Parts, lakehouse: LakeResource) -> Iterator[Any]:
+        lake = lakehouse.lake()
+        parts, again = partitions.asked_for(context, config)
+        outcomes: list[Outcome] = []
+        with events.step(context):
+            if parts is None:
+                state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
+                parts = list(state.inputs) if again else state.pending
+            done = publish(
+                lake, feed, parts, context.run_id, again=again, progress=lambda n: progress.advance(feed.silver.full_name, n)
+            )
+            for batch in done:
+                outcomes += batch
+                newest = max((o.part for o in batch if o.verdict == PUBLISHED), default=None)
+                for outcome in batch:
+                    shown = _table_metadata(lake, feed, outcome.part) if outcome.part == newest else {}
+                    _log(context, feed, outcome, lake, shown)
+        yield from _check_results(lake, feed, outcomes)
+        if feed.business_date is None and any(outcome.verdict == PUBLISHED for outcome in outcomes):
+            yield dg.MaterializeResult(metadata=_counts(outcomes[0]) | _table_metadata(lake, feed, outcomes[0].part))
+
+    return published
+
+
+def _log(context: dg.AssetExecutionContext, feed: Feed, outcome: Outcome, lake: Lake, shown: dict[str, Any]) -> None:
+    """Record one date's gate and publication, exactly, as it happens."""
+    if outcome.verdict in {HELD_BACK, UNACCOUNTED}:
+        context.log.error(outcome.message)
+    if outcome.quarantined:
+        events.materialized(
+            context, ["quarantine", feed.name], outcome.part, {"dagster/partition_row_count": outcome.quarantined, **outcome.broken}, lake, feed
+        )  # fmt: skip
+    if as_date(outcome.part) is None or outcome.verdict == OUTSIDE:
+        return
+    events.evaluated(context, ["silver", feed.name], "gate", outcome.part, outcome.passed, outcome.message, _counts(outcome))
+    if outcome.verdict == PUBLISHED:
+        events.materialized(context, ["silver", feed.name], outcome.part, _counts(outcome) | shown, lake, feed)
+
+
+def _counts(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "dagster/partition_row_count": outcome.valid,
+        "landed": outcome.landed,
+        "quarantined": outcome.quarantined,
+        "duplicates": outcome.duplicates,
+        "quality score": outcome.score,
+        "source objects": outcome.sources,
+    }
+
+
+def _table_metadata(lake: Lake, feed: Feed, part: str) -> dict[str, Any]:
+    columns = {name: column.dtype for name, column in feed.silver.columns.items()}
+    rows = delta.scan(lake.store, feed.silver.path, columns).filter(feed.silver.partitioning.filter([part]))
+    files = delta.files(lake.store, feed.silver.path)
+    return {
+        "dagster/row_count": int(files["num_records"].sum()),
+        "preview": describe.preview(feed.silver, rows.head(describe.PREVIEW_ROWS).collect()),
+    }
+
+
+def _check_results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.AssetCheckResult]:
+    key = dg.AssetKey(["silver", feed.name])
+    held = [outcome for outcome in outcomes if outcome.verdict == HELD_BACK]
+    lost = [outcome for outcome in outcomes if outcome.verdict == UNACCOUNTED]
+    standing = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name)).held
+    gate = dg.AssetCheckResult(
+        asset_key=key,
+        check_name="gate",
+        passed=not standing,
+        # Dates that were held before do not fail the run that has other work; they keep the check from being green.
+        severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
+        description="\n".join(o.message for o in held[:SHOWN]) or f"{len(standing)} dates are held",
+        metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
+    )
+    yield gate
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name="accounting",
+        passed=not lost,
+        description="\n".join(o.message for o in lost[:SHOWN]) or "every landed record is accounted for",
+        metadata={
+            "landed": sum(o.landed for o in outcomes),
+            "valid": sum(o.valid for o in outcomes),
+            "quarantined": sum(o.quarantined for o in outcomes),
+            "duplicates": sum(o.duplicates for o in outcomes),
+        },
+    )
+    for rule in feed.rules:
+        by_part = {o.part: o.broken[rule] for o in outcomes if rule in o.broken}
+        rows = [dg.TableRecord({"partition": part, "records": count}) for part, count in list(by_part.items())[:SHOWN]]
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=rule,
+            passed=not by_part,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{sum(by_part.values()):,} records are in quarantine for it" if by_part else "",
+            metadata={"records": sum(by_part.values()), **({"by partition": dg.MetadataValue.table(rows)} if rows else {})},
+        )
+
+

@@ -1,0 +1,66 @@
+"""The Dagster instance of a lake: where it is, its first initialisation, and runs whose process is dead."""
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import dagster as dg
+import psutil
+from filelock import FileLock
+
+from lakehouse_assets.orchestration.events import PROCESS_TAG
+from lakehouse_assets.settings import Settings
+
+_UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+_CONFIG = """\
+# Instance of one lake, written once; edit it freely.
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_monitoring: {enabled: true, start_timeout_seconds: 180, poll_interval_seconds: 30}
+concurrency: {runs: {max_concurrent_runs: 4}}
+"""
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Create the instance's folder, configuration and databases if need be, one process at a time.
+
+    Two processes that migrate a fresh SQLite instance at once crash one another.
+    """
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / ".initialise.lock"):
+        if not (home / "dagster.yaml").exists():
+            (home / "dagster.yaml").write_text(_CONFIG, encoding="utf-8")
+        if not (home / ".initialised").exists():
+            with dg.DagsterInstance.from_config(str(home)) as instance:
+                instance.get_runs_count()
+                instance.event_log_storage.get_maximum_record_id()
+                instance.all_instigator_state()
+            (home / ".initialised").touch()
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark the unfinished runs of dead processes on this machine as failed; return their ids.
+
+    A run killed by SIGKILL says nothing: without this it stays started for good.
+    """
+    closed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+        tag = run.tags.get(PROCESS_TAG)
+        if tag is not None and not _may_live(tag):
+            instance.report_run_failed(run, f"The process of this run ({tag}) is dead. Its pending work is still pending.")
+            closed.append(run.run_id)
+    return closed
+
+
+def _may_live(tag: str) -> bool:
+    host, pid, started = tag.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(int(pid))
+        return f"{process.create_time():.2f}" == started and process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -1,0 +1,98 @@
+"""The Dagster asset of a gold table, with one check per rule of its schema."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from lakehouse_assets.contracts import lineage
+from lakehouse_assets.contracts.declare import Model
+from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.orchestration import describe, events, partitions, progress
+from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.publish.gold import Built, RuleBrokenError, build
+from lakehouse_assets.publish.pending import ModelState
+
+
+def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
+    """Return the asset of a model: builds the dates asked for, or its snapshot."""
+    key = dg.AssetKey(["gold", model.name])
+    dated = partitions.daily(_zones(model, lake)[0]) if model.date else None
+
+    @dg.asset(
+        key=key,
+        deps=[name.split(".") for name in model.upstream],
+        group_name="gold",
+        kinds={"deltalake", "duckdb", "gold"},
+        owners=[model.owner],
+        description=model.description,
+        metadata=describe.metadata_of(model.table, lake.store, lineage.of_model(model, lake.registry), model.query),
+        partitions_def=dated,
+        backfill_policy=dg.BackfillPolicy.single_run() if dated else None,
+        code_version=model.version,
+        check_specs=[
+            dg.AssetCheckSpec(rule.id, asset=key, blocking=True, description=rule.text)
+            for rule in rules_of(model.schema)
+        ],
+        output_required=False,
+    )
+    def built(context: dg.AssetExecutionContext, config: partitions.Parts, lakehouse: LakeResource) -> Iterator[Any]:
+        lake = lakehouse.lake()
+        parts, again = partitions.asked_for(context, config)
+        broken: RuleBrokenError | None = None
+        last: Built | None = None
+        with events.step(context):
+            if parts is None:
+                state = ModelState.read(lake, model)
+                parts = list(state.inputs) if again else state.pending
+            try:
+                for done in build(lake, model, parts, again=again, progress=lambda n: progress.advance(model.table.full_name, n)):
+                    last = done
+                    if model.date is not None:
+                        _log(context, model, done, _table_metadata(lake, model, done))
+            except RuleBrokenError as error:
+                broken = error
+        for rule in rules_of(model.schema):
+            failed = broken is not None and broken.rule == rule.id
+            yield dg.AssetCheckResult(
+                asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
+            )
+        if last is not None and model.date is None:
+            yield dg.MaterializeResult(metadata=_table_metadata(lake, model, last))
+
+    return built
+
+
+def _zones(model: Model, lake: Lake) -> list[str]:
+    """Return the business time zones of the feeds that a model reads, directly or through other models."""
+    zones: list[str] = []
+    for name in model.upstream:
+        layer, table = name.split(".")
+        if layer == "gold":
+            zones += _zones(lake.registry.models[table], lake)
+        else:
+            zones.append(lake.registry.feeds[table].time_zone)
+    return zones
+
+
+def _log(context: dg.AssetExecutionContext, model: Model, built: Built, shown: dict[str, Any]) -> None:
+    newest = max(built.rows)
+    for part, count in built.rows.items():
+        metadata = {"dagster/partition_row_count": count, **(shown if part == newest else {})}
+        context.log_event(dg.AssetMaterialization(["gold", model.name], partition=part, metadata=metadata))
+
+
+def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
+    files = delta.files(lake.store, model.table.path)
+    found: dict[str, Any] = {
+        "dagster/row_count": int(files["num_records"].sum()),
+        "preview": describe.preview(model.table, built.frame.tail(describe.PREVIEW_ROWS)),
+    }
+    if model.plot is not None and model.date is not None:
+        columns = {name: column.dtype for name, column in model.table.columns.items()}
+        scan = delta.scan(lake.store, model.table.path, columns).select(pl.col(model.date, model.plot))
+        found |= describe.plot_of(model, scan.collect())
+    return found

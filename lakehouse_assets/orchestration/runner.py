@@ -1,0 +1,84 @@
+"""`lakehouse run`: everything pending, wave after wave, as Dagster runs in this process, until nothing is left."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.orchestration import progress
+from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
+from lakehouse_assets.orchestration.work import Given, Work, landed_work, table_work
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class Report:
+    """What a session of runs did.
+
+    Attributes:
+        run_ids: The Dagster runs, in order.
+        failures: Per run that failed for another reason than a held date: the table and why.
+    """
+
+    run_ids: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def run_pending(
+    lake: Lake,
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    announce: Callable[[str, int], None] = lambda *_: None,
+    advance: Callable[[str, int], None] = lambda *_: None,
+) -> Report:
+    """Run until nothing that can be done is left.
+
+    Args:
+        job: The job that holds every asset; see `defs.automation`.
+        announce: Called with a table and the number of its objects or partitions before they are worked on.
+        advance: Called with a table and the number of those that are done.
+    """
+    report = Report()
+    given_up: dict[tuple[str, str], int] = {}
+    with progress.listening(advance):
+        while works := list(_next_wave(lake, given_up)):
+            for work in works:
+                for table, parts in work.tables.items():
+                    announce(table, len(parts))
+                _execute(job, instance, work, report)
+                # Whatever of this work is still pending at the same inputs could not be done now.
+                given_up |= {(table, part): value for table, parts in work.tables.items() for part, value in parts.items()}
+    return report
+
+
+def _next_wave(lake: Lake, given_up: Given) -> Iterator[Work]:
+    landed = landed_work(lake, given_up)
+    if landed is not None:
+        yield landed
+        return
+    # One wave at a time: what it publishes decides what the next one has to do.
+    yield from table_work(lake, given_up)[:1]
+
+
+def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, report: Report) -> None:
+    result = job.execute_in_process(
+        run_config={**work.run_config, **_QUIET},
+        instance=instance,
+        tags=work.tags | {PROCESS_TAG: this_process()},
+        asset_selection=work.selection,
+        raise_on_error=False,
+    )
+    report.run_ids.append(result.run_id)
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        error = event.step_failure_data.error
+        failure = event.step_failure_data.user_failure_data
+        if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+            continue
+        text = failure.description if failure else (error.message.strip() if error else "unknown failure")
+        report.failures.append(f"{(event.step_key or '').replace('__', '.')}: {text}")
+
+

@@ -1,0 +1,116 @@
+"""What is pending, as runs to launch: one run per wave, for exactly the partitions that are ready.
+
+A wave's work is ready when nothing that it reads is still pending. Used alike by the command line, the sensors and
+the daily sweep. Not here: launching.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.partitioning import WHOLE, as_date
+from lakehouse_assets.ingest.landing import key_of, pending
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import TABLE as LEDGER
+from lakehouse_assets.lake.ledger import FeedLedger, Ledger
+from lakehouse_assets.publish.pending import FeedState, ModelState, fingerprint
+
+REFRESH = "refresh"
+INGEST, PUBLISH, BUILD = "ingest", "publish", "build"
+WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
+
+Given = Mapping[tuple[str, str], int]
+"""Table path and partition to the input fingerprint at which it was given up for now."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run of the job to launch: its tables, and the partitions of each with their input fingerprints."""
+
+    wave: str
+    tables: Mapping[str, Mapping[str, int]]
+    config: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """Identity of the work: the same as long as the same inputs are waiting."""
+        return f"{fingerprint({table: dict(parts) for table, parts in self.tables.items()}):x}"
+
+    @property
+    def selection(self) -> list[dg.AssetKey]:
+        """Keys of the assets to materialize."""
+        return [dg.AssetKey(table.split("/")) for table in self.tables]
+
+    @property
+    def run_config(self) -> dict[str, Any]:
+        """Run configuration with the partitions of each asset."""
+        return {"ops": {table.replace("/", "__"): {"config": dict(self.config[table])} for table in self.tables}}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Run tags by which later ticks find the run.
+
+        Dagster refuses to run a partitioned asset with a partitioned input and no partition at all, so the run bears
+        its newest date; the dates that it works on are those of its configuration.
+        """
+        dates = [part for parts in self.tables.values() for part in parts if self.wave != INGEST and as_date(part)]
+        newest = {PARTITION_NAME_TAG: max(dates)} if dates else {}
+        return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
+
+
+def ledger_of(lake: Lake, feed: Feed) -> FeedLedger:
+    """Return a feed's ledger without creating one where nothing was ever ingested."""
+    if not delta.exists(lake.store, LEDGER.path):
+        return FeedLedger(Ledger.nothing())
+    return Ledger.load(lake.store).of_feed(feed.name)
+
+
+def landed_work(lake: Lake, given_up: Given | None = None) -> Work | None:
+    """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
+    tables: dict[str, dict[str, int]] = {}
+    for feed in lake.registry.feeds.values():
+        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, ledger_of(lake, feed))}
+        found = {key: value for key, value in found.items() if (given_up or {}).get((feed.landing, key)) != value}
+        if found:
+            tables[feed.landing] = found
+    return Work(INGEST, tables, dict.fromkeys(tables, {})) if tables else None
+
+
+def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:
+    """Return what silver and gold lack and can be given now, a run per wave."""
+    waiting: dict[str, dict[str, int]] = {}
+    works: list[Work] = []
+
+    def left(path: str, inputs: Mapping[str, int], parts: list[str]) -> dict[str, int]:
+        return {part: inputs[part] for part in parts if (given_up or {}).get((path, part)) != inputs[part]}
+
+    for feed in lake.registry.feeds.values():
+        state = FeedState.read(lake, feed, ledger_of(lake, feed))
+        waiting[feed.silver.path] = waiting[feed.quarantine.path] = left(feed.silver.path, state.inputs, state.pending)
+    silver = {feed.silver.path: parts for feed in lake.registry.feeds.values() if (parts := waiting[feed.silver.path])}
+    works += _work(PUBLISH, silver)
+    for number, models in enumerate(lake.registry.levels()):
+        ready: dict[str, dict[str, int]] = {}
+        for model in models:
+            built = ModelState.read(lake, model)
+            waiting[model.table.path] = left(model.table.path, built.inputs, built.pending)
+            ready[model.table.path] = _ready(model, waiting)
+        works += _work(f"{BUILD}-{number}", {path: parts for path, parts in ready.items() if parts})
+    return works
+
+
+def _ready(model: Model, waiting: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    upstream = [waiting.get(name.replace(".", "/"), {}) for name in model.upstream]
+    mine = waiting[model.table.path]
+    if model.date is None or any(WHOLE in parts for parts in upstream):
+        return {} if any(upstream) else dict(mine)
+    return {part: value for part, value in mine.items() if not any(part in parts for parts in upstream)}
+
+
+def _work(wave: str, tables: Mapping[str, Mapping[str, int]]) -> list[Work]:
+    return [Work(wave, tables, {path: {"parts": sorted(parts)} for path, parts in tables.items()})] if tables else []
