@@ -21,7 +21,6 @@ from lakehouse_assets.orchestration.work import (
     WORK_TAG,
     Work,
     landed_work,
-    ledger_of,
     table_work,
 )
 from lakehouse_assets.publish.pending import fingerprint
@@ -82,7 +81,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
         after = before.get(feed.name, "")
         start = f"{feed.landing}/{after}" if after else ""
         page = list(islice(lake.store.list(feed.landing, start), lake.settings.listing_page))
-        ledger = ledger_of(lake, feed)
+        ledger = lake.ledger_of(feed)
         found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in page if is_pending(feed, ledger, s)}
         full = len(page) == lake.settings.listing_page
         if found:

@@ -30,17 +30,23 @@ def parse(data: bytes, feed: Feed, limit: int) -> pl.DataFrame:
     Raises:
         Rejection: The object cannot be taken; the message says why and what to do.
     """
+    return _bronze(read(data, [header for origin in feed.sources.values() for header in origin.headers], limit), feed)
+
+
+def read(data: bytes, known: list[str], limit: int) -> pl.DataFrame:
+    """Read a source object as it is: one string column per field, with `_problem` and `_extra` if records need them.
+
+    Args:
+        known: Field names that are expected; they help to tell the separator of delimited text.
+    """
     plain = decompressed(data, limit)
     if not plain.strip():
         msg = "the object is empty; land it again with its records, or ignore this if there were none."
         raise Rejection(msg)
-    known = [header for origin in feed.sources.values() for header in origin.headers]
     if is_parquet(plain):
-        raw = read_parquet(plain, limit)
-    else:
-        text = utf8(plain)
-        raw = read_json(text) if text.lstrip()[:1] in {b"[", b"{"} else read_csv(text, known)
-    return _bronze(raw, feed)
+        return read_parquet(plain, limit)
+    text = utf8(plain)
+    return read_json(text) if text.lstrip()[:1] in {b"[", b"{"} else read_csv(text, known)
 
 
 def utf8(data: bytes) -> bytes:

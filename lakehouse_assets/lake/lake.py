@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry, registry
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.ledger import TABLE as LEDGER
+from lakehouse_assets.lake.ledger import FeedLedger, Ledger
 from lakehouse_assets.lake.storage import Store, store_for
 from lakehouse_assets.settings import Settings, settings
 
@@ -18,6 +21,12 @@ class Lake:
     store: Store
     settings: Settings
     registry: Registry
+
+    def ledger_of(self, feed: Feed) -> FeedLedger:
+        """Return a feed's ledger as it stands; creates none where nothing was ever ingested."""
+        if not delta.exists(self.store, LEDGER.path):
+            return FeedLedger(Ledger.nothing())
+        return Ledger.load(self.store).of_feed(feed.name)
 
     def today(self, feed: Feed) -> dt.date:
         """Return the current day in a feed's business time zone."""

@@ -5,17 +5,12 @@ A run works on any set of dates, so Dagster cannot derive the partition of an ev
 
 import os
 import socket
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import psutil
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.contracts.partitioning import as_date
@@ -68,42 +63,14 @@ def evaluated(
 
 @contextmanager
 def step(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Run the body of an asset: claimed for this process, events written fast, errors told in one message."""
+    """Run the body of an asset: claimed for this process, errors told in one message."""
     if context.run.tags.get(PROCESS_TAG) != this_process():
         context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
     try:
-        with _fast_sqlite(context):
-            yield
+        yield
     except (StorageError, SchemaMismatchError, ContractError, ModelError) as error:
         # `from None`: these errors explain themselves, and a traceback would bury what they say.
         raise dg.Failure(description=str(error), allow_retries=isinstance(error, StorageError)) from None
-
-
-@contextmanager
-def _fast_sqlite(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Halve the time of an event on a SQLite instance; do nothing on another one.
-
-    Dagster opens a connection per statement, and SQLite folds its write-ahead log away whenever the last one closes:
-    an idle connection spares that. `synchronous = NORMAL` may lose the last events of a power cut, never of a kill,
-    and nothing but the display depends on them.
-    """
-    if not isinstance(context.instance.event_log_storage, SqliteEventLogStorage):
-        yield
-        return
-    folder = Path(context.instance.storage_directory()).parent / "history" / "runs"
-    with ExitStack() as stack:
-        for name in ("index.db", f"{context.run_id}.db"):
-            if (folder / name).exists():
-                idle = stack.enter_context(closing(sqlite3.connect(folder / name)))
-                idle.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        event.listen(Engine, "connect", _relax)
-        stack.callback(event.remove, Engine, "connect", _relax)
-        yield
-
-
-def _relax(connection: sqlite3.Connection, _: object) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def bullets(lines: Iterable[str]) -> str:

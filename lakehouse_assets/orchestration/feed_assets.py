@@ -52,7 +52,7 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
             found = (stored for stored in found if stored.path <= last)
         objects, size, rejected = 0, 0, []
         with events.step(context):
-            for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(key.path[0], 1)):
+            for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(feed.landing, 1)):
                 objects += len(batch.versions)
                 size += sum(version.size for version in batch.versions)
                 rejected += [f"{entry.source_key}: {entry.reason}" for entry in batch.rejected]
@@ -137,7 +137,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
                 state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
                 parts = list(state.inputs) if again else state.pending
             done = publish(
-                lake, feed, parts, context.run_id, again=again, progress=lambda n: progress.advance(feed.silver.full_name, n)
+                lake, feed, parts, context.run_id, again=again, progress=lambda n: progress.advance(feed.silver.path, n)
             )
             for batch in done:
                 outcomes += batch

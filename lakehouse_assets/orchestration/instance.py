@@ -1,6 +1,8 @@
 """The Dagster instance of a lake: where it is, its first initialisation, and runs whose process is dead."""
 
+import json
 import os
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,10 @@ telemetry: {enabled: false}
 nux: {enabled: false}
 run_monitoring: {enabled: true, start_timeout_seconds: 180, poll_interval_seconds: 30}
 concurrency: {runs: {max_concurrent_runs: 4}}
+event_log_storage:
+  module: lakehouse_assets.orchestration.event_log
+  class: KeptSqliteEventLogStorage
+  config: {base_dir: ""}
 """
 
 
@@ -29,9 +35,13 @@ def prepare_home(settings: Settings) -> Path:
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
+    config, events = home / "dagster.yaml", f"base_dir: {json.dumps(str(home / 'history' / 'runs'))}"
     with FileLock(home / ".initialise.lock"):
-        if not (home / "dagster.yaml").exists():
-            (home / "dagster.yaml").write_text(_CONFIG, encoding="utf-8")
+        before = config.read_text(encoding="utf-8") if config.exists() else _CONFIG
+        # The folder of the event log is absolute: it follows a lake that was moved.
+        after = re.sub(r'base_dir: "[^"]*"', lambda _: events, before)
+        if after != before:
+            config.write_text(after, encoding="utf-8")
         if not (home / ".initialised").exists():
             with dg.DagsterInstance.from_config(str(home)) as instance:
                 instance.get_runs_count()

@@ -74,11 +74,11 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, re
     for event in result.all_events:
         if not event.is_step_failure:
             continue
-        error = event.step_failure_data.error
-        failure = event.step_failure_data.user_failure_data
-        if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
-            continue
-        text = failure.description if failure else (error.message.strip() if error else "unknown failure")
-        report.failures.append(f"{(event.step_key or '').replace('__', '.')}: {text}")
-
-
+        error, failure = event.step_failure_data.error, event.step_failure_data.user_failure_data
+        if error is None or error.cls_name != "DagsterAssetCheckFailedError":
+            text = failure.description if failure else (error.message.strip() if error else "it says no reason")
+            report.failures.append(f"{(event.step_key or '').replace('__', '.')}: {text}")
+    for check in result.get_asset_check_evaluations():
+        told_elsewhere = check.check_name in {"gate", "objects_accepted"}
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR and not told_elsewhere:
+            report.failures.append(f"{'.'.join(check.asset_key.path)}: {check.description}")

@@ -11,13 +11,10 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
 from lakehouse_assets.ingest.landing import key_of, pending
-from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import TABLE as LEDGER
-from lakehouse_assets.lake.ledger import FeedLedger, Ledger
 from lakehouse_assets.publish.pending import FeedState, ModelState, fingerprint
 
 REFRESH = "refresh"
@@ -63,18 +60,11 @@ class Work:
         return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
 
 
-def ledger_of(lake: Lake, feed: Feed) -> FeedLedger:
-    """Return a feed's ledger without creating one where nothing was ever ingested."""
-    if not delta.exists(lake.store, LEDGER.path):
-        return FeedLedger(Ledger.nothing())
-    return Ledger.load(lake.store).of_feed(feed.name)
-
-
 def landed_work(lake: Lake, given_up: Given | None = None) -> Work | None:
     """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
     tables: dict[str, dict[str, int]] = {}
     for feed in lake.registry.feeds.values():
-        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, ledger_of(lake, feed))}
+        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, lake.ledger_of(feed))}
         found = {key: value for key, value in found.items() if (given_up or {}).get((feed.landing, key)) != value}
         if found:
             tables[feed.landing] = found
@@ -90,7 +80,7 @@ def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:
         return {part: inputs[part] for part in parts if (given_up or {}).get((path, part)) != inputs[part]}
 
     for feed in lake.registry.feeds.values():
-        state = FeedState.read(lake, feed, ledger_of(lake, feed))
+        state = FeedState.read(lake, feed, lake.ledger_of(feed))
         waiting[feed.silver.path] = waiting[feed.quarantine.path] = left(feed.silver.path, state.inputs, state.pending)
     silver = {feed.silver.path: parts for feed in lake.registry.feeds.values() if (parts := waiting[feed.silver.path])}
     works += _work(PUBLISH, silver)

@@ -1,0 +1,199 @@
+"""The command `lakehouse`: one thin function per verb; the work is elsewhere.
+
+Results go to standard output, everything else to standard error. A bad argument or a refused request is one line.
+"""
+
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.lake.delta import SchemaMismatchError
+from lakehouse_assets.lake.lake import Lake, current
+from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.settings import PROJECT, SettingsError, settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0])
+out, err = Console(), Console(stderr=True)
+
+
+class Format(str, Enum):
+    """How `query` writes its answer."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+@app.command()
+def land(
+    feed: Annotated[str, typer.Argument(help="Name of the feed.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
+) -> None:
+    """Put files into a feed's landing, atomically, and print their keys."""
+    from lakehouse_assets.ingest.landing import files_of, land as put  # noqa: PLC0415
+
+    lake = current()
+    declared = lake.registry.feed(feed)
+    found = [pair for path in paths for pair in files_of(path)]
+    keys = [key for key, _ in found]
+    if repeated := next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) < len(keys) else None:
+        message = f"two of the files have the key {repeated!r}. Nothing was landed; land their common folder instead."
+        raise StorageError(message)
+    for key, file in found:
+        landed = put(lake, declared, key, file)
+        note = {"new": "", "resend": "  (resend)", "known": "  (known, unchanged)"}[landed.outcome]
+        typer.echo(f"{landed.key}{note}")
+
+
+@app.command()
+def run() -> None:
+    """Process all that is pending, through gold and the catalog, until nothing is left."""
+    raise typer.Exit(run_lake(current()))
+
+
+def run_lake(lake: Lake) -> int:
+    """Run everything pending with progress and a summary; return the exit code."""
+    # Dagster and the declared assets take a second to import, which the other commands do not need.
+    import dagster as dg  # noqa: PLC0415
+
+    from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.orchestration.instance import close_dead_runs, prepare_home  # noqa: PLC0415
+    from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
+    from lakehouse_assets.orchestration.work import REFRESH  # noqa: PLC0415
+    from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
+
+    home = prepare_home(lake.settings)
+    from lakehouse_assets.definitions import defs  # noqa: PLC0415
+
+    with dg.DagsterInstance.from_config(str(home)) as instance, render.progress_bars(err) as (announce, advance):
+        for run_id in close_dead_runs(instance):
+            err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
+        report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance)
+    if not report.run_ids:
+        out.print("Nothing is pending: every table is up to date.")
+        return 0
+    held, rejected = decided_in(lake, report.run_ids)
+    render.summary(out, sizes(lake))
+    for title, lines in (("held by the gate", held), ("rejected", rejected), ("failed", report.failures)):
+        if lines:
+            render.section(out, title, lines)
+    return 1 if held or rejected or report.failures else 0
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="DuckDB SQL over bronze.*, silver.*, quarantine.*, gold.*, ops.*.")],
+    form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.table,
+) -> None:
+    """Run SQL over all tables; standard output holds only the result."""
+    from lakehouse_assets.query import answers  # noqa: PLC0415
+
+    answer = answers.run(current(), sql)
+    write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
+    typer.echo(write(answer))
+
+
+@app.command()
+def tables() -> None:
+    """List the tables with rows, dates, size and last update."""
+    from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.query.overview import sizes  # noqa: PLC0415
+
+    render.tables(out, sizes(current()))
+
+
+@app.command()
+def status() -> None:
+    """Say what is pending, held, rejected and failed."""
+    from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.query.overview import status as read  # noqa: PLC0415
+
+    lake = current()
+    found = read(lake)
+    failed: list[str] = []
+    if not found.is_idle and (lake.settings.dagster_home / "dagster.yaml").exists():
+        from lakehouse_assets.orchestration.failures import of_pending_work  # noqa: PLC0415
+
+        failed = of_pending_work(lake)
+    render.status(out, found, failed)
+
+
+@app.command()
+def discover(
+    file: Annotated[Path, typer.Argument(help="A file of records, in any format that landing takes.")],
+    feed: Annotated[str | None, typer.Option(help="Name for the feed; by default, the file's.")] = None,
+) -> None:
+    """Read an unknown file and print a draft contract module for it."""
+    from lakehouse_assets.ingest.discover import draft  # noqa: PLC0415
+
+    typer.echo(draft(file, feed, settings().max_source_bytes))
+
+
+@app.command()
+def dictionary() -> None:
+    """Print the data dictionary, generated from the contracts, as Markdown."""
+    from lakehouse_assets.contracts.registry import registry  # noqa: PLC0415
+    from lakehouse_assets.query.dictionary import as_markdown  # noqa: PLC0415
+
+    typer.echo(as_markdown(registry()))
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1, help="Business days that the simulated retailer has sold on.")] = 60,
+) -> None:
+    """Land a simulated retailer's daily drops, run the lake, and ask three questions."""
+    from lakehouse_assets.cli.demo import drops, questions  # noqa: PLC0415
+    from lakehouse_assets.query import answers  # noqa: PLC0415
+
+    lake = current()
+    feed = lake.registry.feed("sales")
+    landed = [path for path, data in drops(days, lake.today(feed)) if _land_bytes(lake, f"{feed.landing}/{path}", data)]
+    out.print(f"The retailer landed {len(landed)} new drops in {lake.store.uri(feed.landing)}.")
+    code = run_lake(lake)
+    for title, sql in questions():
+        out.print(f"\n[bold]{title}[/bold]")
+        typer.echo(sql)
+        typer.echo(answers.as_table(answers.run(lake, sql)))
+    raise typer.Exit(code)
+
+
+def _land_bytes(lake: Lake, path: str, data: bytes) -> bool:
+    if (known := lake.store.stat(path)) and known.size == len(data) and lake.store.read(path) == data:
+        return False
+    lake.store.replace(path, data)
+    return True
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> None:
+    """Start `dagster dev` on this lake: the UI, the sensors and the schedules."""
+    from lakehouse_assets.orchestration.instance import prepare_home  # noqa: PLC0415
+
+    prepare_home(settings())
+    os.chdir(PROJECT)
+    dagster = Path(sys.executable).with_name("dagster")
+    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-p", str(port)])  # noqa: S606 - no shell wanted
+
+
+def main() -> None:
+    """Run the command line; tell expected errors in one line, exit code 1."""
+    from lakehouse_assets.ingest.unpack import Rejection  # noqa: PLC0415
+    from lakehouse_assets.query.answers import QueryError  # noqa: PLC0415
+
+    expected = (
+        SettingsError, ContractError, StorageError, SchemaMismatchError, QueryError, Rejection, FileNotFoundError,
+    )  # fmt: skip
+    try:
+        app()
+    except expected as error:
+        err.print(f"lakehouse: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,89 @@
+"""How the command line shows the lake: tables, status, progress. Not here: what is shown."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal as filesize
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from lakehouse_assets.query.overview import Status, TableSize
+
+_SHOWN = 20
+
+
+def tables(console: Console, sizes: list[TableSize]) -> None:
+    """Print every table with rows, dates, size and last update."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("table", no_wrap=True)
+    for name in ("rows", "dates", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("last update (UTC)", no_wrap=True)
+    for size in sizes:
+        updated = f"{size.updated:%Y-%m-%d %H:%M:%S}" if size.updated else "never"
+        table.add_row(size.name, f"{size.rows:,}", _count(size.dates), filesize(size.bytes), updated)
+    console.print(table)
+
+
+def summary(console: Console, sizes: list[TableSize]) -> None:
+    """Print every table with rows, dates, quality and bytes."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("table", no_wrap=True)
+    for name in ("rows", "dates", "quality", "quarantined", "duplicates", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for size in sizes:
+        quality = "" if size.score is None else f"{size.score:.4%}"
+        table.add_row(
+            size.name, f"{size.rows:,}", _count(size.dates), quality, _count(size.quarantined), _count(size.duplicates),
+            f"{size.bytes:,}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def status(console: Console, found: Status, failed: list[str]) -> None:
+    """Print what is pending, held, rejected and failed, each with its reason."""
+    section(console, "pending in landing", found.landed)
+    pending = [f"{table}: {len(parts):,} ({parts[0]} .. {parts[-1]})" for table, parts in found.pending.items()]
+    section(console, "pending partitions", pending)
+    section(console, "held", found.held)
+    section(console, "rejected", found.rejected)
+    section(console, "failed", failed)
+
+
+def section(console: Console, title: str, lines: list[str]) -> None:
+    """Print a heading and its lines, or that there are none."""
+    console.print(f"[bold]{title}:[/bold] {len(lines) or 'none'}")
+    for line in lines[:_SHOWN]:
+        console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    if len(lines) > _SHOWN:
+        console.print(f"  and {len(lines) - _SHOWN:,} more")
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[tuple[Callable[[str, int], None], Callable[[str, int], None]]]:
+    """Show a bar per table while the block runs; give the functions that announce work and advance it."""
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def announce(table: str, total: int) -> None:
+        if table in tasks:
+            before = bars.tasks[tasks[table]].total or 0
+            bars.update(tasks[table], total=before + total)
+        else:
+            tasks[table] = bars.add_task(table.replace("/", "."), total=total)
+
+    def advance(table: str, steps: int) -> None:
+        if table in tasks:
+            bars.advance(tasks[table], steps)
+
+    with bars:
+        yield announce, advance

@@ -1,0 +1,41 @@
+"""The data dictionary, as Markdown, from the declarations alone."""
+
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.orchestration.describe import sql_type
+from lakehouse_assets.query.tables import described
+
+
+def as_markdown(registry: Registry) -> str:
+    """Return every table with its columns, and every contract with its rules."""
+    parts = ["# Data dictionary"]
+    for table in (*registry.tables(), *described()):
+        parts.append(_table(table))
+        if table.layer == "silver":
+            rules = {rule.id: rule.text for rule in registry.feeds[table.name].rules.values()}
+            gate = registry.feeds[table.name].gate
+            parts.append(f"Rules (a record that breaks one is in quarantine; gate {gate:.2%}):\n\n{_rules(rules)}")
+        elif table.layer == "gold":
+            rules = {rule.id: rule.text for rule in rules_of(registry.models[table.name].schema)}
+            parts.append(f"Rules (a result that breaks one is not published):\n\n{_rules(rules)}")
+    return "\n\n".join(parts)
+
+
+def _table(table: Table) -> str:
+    rows = [
+        f"| `{name}` | `{sql_type(column.dtype)}` | {'yes' if column.nullable else 'no'} | {_cell(column.description)}"
+        f"{' **Personal data.**' if column.personal else ''} |"
+        for name, column in table.columns.items()
+    ]
+    head = ["| column | type | nullable | description |", "| --- | --- | --- | --- |"]
+    about = f"## {table.full_name}\n\n{table.description}\n\nOwner: {table.owner}. Partitioning: {table.partitioning.value}."
+    return about + "\n\n" + "\n".join(head + rows)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _rules(rules: dict[str, str]) -> str:
+    return "\n".join(f"- `{rule}`: {_cell(text)}" for rule, text in rules.items()) or "- none"

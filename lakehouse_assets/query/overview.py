@@ -1,0 +1,145 @@
+"""The state of the lake in numbers: every table's size and quality, and what is pending, held or rejected."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.partitioning import Partitioning, as_date
+from lakehouse_assets.ingest.landing import key_of, pending
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.accounting import scan_accounting
+from lakehouse_assets.publish.pending import FeedState, ModelState
+from lakehouse_assets.query.tables import OPS
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """One table: rows, business dates (None for a snapshot), bytes, when it was last written.
+
+    Quality figures stand for silver only: score of all its dates together, quarantined and duplicate records.
+    """
+
+    name: str
+    rows: int = 0
+    dates: int | None = None
+    bytes: int = 0
+    updated: dt.datetime | None = None
+    score: float | None = None
+    quarantined: int | None = None
+    duplicates: int | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What waits for the lake or for a person. Lists are sorted."""
+
+    landed: list[str]
+    pending: dict[str, list[str]]
+    held: list[str]
+    rejected: list[str]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a run would find nothing to do."""
+        return not self.landed and not self.pending
+
+
+def sizes(lake: Lake) -> list[TableSize]:
+    """Return the size of every declared table, layer by layer, then the operational ones."""
+    found = []
+    for table in (*lake.registry.tables(), *OPS):
+        if table.layer == "bronze":
+            found.append(_bronze_size(lake, table))
+        elif delta.exists(lake.store, table.path):
+            found.append(_delta_size(lake, table))
+        else:
+            found.append(TableSize(table.full_name))
+    return found
+
+
+def _bronze_size(lake: Lake, table: Table) -> TableSize:
+    live = lake.ledger_of(lake.registry.feeds[table.name])
+    stored = sum(item.size for item in lake.store.list(table.path))
+    dates = None if table.partitioning is Partitioning.SNAPSHOT else sum(as_date(p) is not None for p in live.live["part"].unique())
+    updated = live.rows["ingested_at"].max()
+    return TableSize(
+        table.full_name,
+        int(live.live["rows"].sum()),
+        dates,
+        stored,
+        updated if isinstance(updated, dt.datetime) else None,
+    )
+
+
+def _delta_size(lake: Lake, table: Table) -> TableSize:
+    files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+    dates = None
+    if table.partitioning is not Partitioning.SNAPSHOT:
+        dates = files.filter(pl.col("num_records") > 0).select(table.partitioning.date.n_unique()).item() if files.height else 0
+    updated = files["modification_time"].max()
+    size = TableSize(
+        table.full_name,
+        int(files["num_records"].sum()),
+        dates,
+        int(files["size_bytes"].sum()),
+        updated if isinstance(updated, dt.datetime) else None,
+    )
+    return _with_quality(lake, table, size) if table.layer == "silver" else size
+
+
+def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
+    sums = (
+        scan_accounting(lake.store)
+        .filter(pl.col("feed") == table.name)
+        .select(pl.sum("valid"), pl.sum("quarantined"), pl.sum("duplicates"))
+        .collect()
+    )
+    valid, quarantined, duplicates = (int(value) for value in sums.row(0))
+    score = valid / (valid + quarantined) if valid + quarantined else None
+    return TableSize(
+        size.name, size.rows, size.dates, size.bytes, size.updated, score, quarantined, duplicates
+    )
+
+
+def status(lake: Lake) -> Status:
+    """Return what is pending, held and rejected, from the lake root alone."""
+    landed, waiting, held, rejected = [], {}, [], []
+    for feed in lake.registry.feeds.values():
+        ledger = lake.ledger_of(feed)
+        landed += [f"{feed.name}: {key_of(feed, stored)}" for stored in pending(lake, feed, ledger)]
+        state = FeedState.read(lake, feed, ledger)
+        if state.pending:
+            waiting[feed.silver.full_name] = state.pending
+        held += [f"{feed.silver.full_name} {part}: {_why_held(lake, feed, part)}" for part in state.held]
+        rejected += [
+            f"{feed.name}: {key}: {reason}" for key, reason in ledger.rejected.select("source_key", "reason").iter_rows()
+        ]
+    for model in lake.registry.models.values():
+        if parts := ModelState.read(lake, model).pending:
+            waiting[model.table.full_name] = parts
+    return Status(landed, waiting, held, rejected)
+
+
+def _why_held(lake: Lake, feed: Feed, part: str) -> str:
+    rows = scan_accounting(lake.store).filter((pl.col("feed") == feed.name) & (pl.col("part") == part))
+    valid, quarantined = rows.select(pl.sum("valid"), pl.sum("quarantined")).collect().row(0)
+    score = valid / (valid + quarantined)
+    return (
+        f"quality score {score:.4f} is below the gate {feed.gate:.4f} ({quarantined:,} of {valid + quarantined:,} records "
+        f"break the contract; see quarantine.{feed.name}). The version published before, if any, stands"
+    )
+
+
+def decided_in(lake: Lake, run_ids: list[str]) -> tuple[list[str], list[str]]:
+    """Return the dates that some runs held, and the source objects that they rejected, each with the reason."""
+    held, rejected = [], []
+    accounts = scan_accounting(lake.store).filter(pl.col("run_id").is_in(run_ids) & (pl.col("verdict") == "held"))
+    for name, part in accounts.select("feed", "part").unique().sort("feed", "part").collect().iter_rows():
+        held.append(f"silver.{name} {part}: {_why_held(lake, lake.registry.feeds[name], part)}")
+    for feed in lake.registry.feeds.values():
+        rows = lake.ledger_of(feed).rows.filter(pl.col("run_id").is_in(run_ids) & (pl.col("state") == "rejected"))
+        rejected += [f"{feed.name}: {key}: {why}" for key, why in rows.select("source_key", "reason").iter_rows()]
+    return held, rejected
