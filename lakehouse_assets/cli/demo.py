@@ -59,7 +59,7 @@ def _invoice(dice: random.Random, day: dt.date, number: int) -> list[tuple[str, 
     customer = "" if dice.random() < 0.25 else f"{dice.randint(12_000, 12_400)}.0"  # noqa: PLR2004 - a quarter buys anonymously
     cancelled = dice.random() < 0.03  # noqa: PLR2004 - few take back what they bought
     country = dice.choice(_COUNTRIES)
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for code, text, price in dice.sample(_PRODUCTS, k=dice.randint(1, 12)):
         units = dice.choice((1, 1, 2, 3, 6, 6, 12, 24))
         lines.append(
@@ -71,18 +71,15 @@ def _invoice(dice: random.Random, day: dt.date, number: int) -> list[tuple[str, 
 
 def questions() -> Iterator[tuple[str, str]]:
     """Yield example questions and the SQL that answers them."""
-    yield (
-        "How did the last five days go?",
-        "SELECT dt, sum(sales) AS sales, sum(returns) AS returns, sum(net) AS net, sum(invoices) AS invoices "
-        "FROM gold.daily_sales GROUP BY dt ORDER BY dt DESC LIMIT 5",
-    )
-    yield (
-        "Which products sell best?",
-        "SELECT stock_code, description, sales, units, invoices, round(return_rate, 4) AS return_rate "
-        "FROM gold.product_performance ORDER BY sales DESC, stock_code LIMIT 5",
-    )
-    yield (
-        "Why are records in quarantine?",
-        "SELECT rule, count(*) AS records FROM (SELECT unnest(rules) AS rule FROM quarantine.sales) "
-        "GROUP BY rule ORDER BY records DESC, rule",
-    )
+    days = """\
+SELECT dt, sum(sales) AS sales, sum(returns) AS returns, sum(net) AS net, sum(invoices) AS invoices
+FROM gold.daily_sales GROUP BY dt ORDER BY dt DESC LIMIT 5"""
+    products = """\
+SELECT stock_code, description, sales, units, invoices, round(return_rate, 4) AS return_rate
+FROM gold.product_performance ORDER BY sales DESC, stock_code LIMIT 5"""
+    reasons = """\
+SELECT rule, count(*) AS records FROM (SELECT unnest(rules) AS rule FROM quarantine.sales)
+GROUP BY rule ORDER BY records DESC, rule"""
+    yield "How did the last five days go?", days
+    yield "Which products sell best?", products
+    yield "Why are records in quarantine?", reasons

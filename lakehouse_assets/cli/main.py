@@ -5,12 +5,13 @@ Results go to standard output, everything else to standard error. A bad argument
 
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.delta import SchemaMismatchError
@@ -18,11 +19,13 @@ from lakehouse_assets.lake.lake import Lake, current
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.settings import PROJECT, SettingsError, settings
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0])
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
+)
 out, err = Console(), Console(stderr=True)
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How `query` writes its answer."""
 
     table = "table"
@@ -36,7 +39,8 @@ def land(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
 ) -> None:
     """Put files into a feed's landing, atomically, and print their keys."""
-    from lakehouse_assets.ingest.landing import files_of, land as put  # noqa: PLC0415
+    from lakehouse_assets.ingest.landing import files_of  # noqa: PLC0415
+    from lakehouse_assets.ingest.landing import land as put  # noqa: PLC0415
 
     lake = current()
     declared = lake.registry.feed(feed)
@@ -191,9 +195,16 @@ def main() -> None:
         SettingsError, ContractError, StorageError, SchemaMismatchError, QueryError, Rejection, FileNotFoundError,
     )  # fmt: skip
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        if message := error.format_message():
+            err.print(f"lakehouse: {message}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
     except expected as error:
         err.print(f"lakehouse: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
+    except (typer.Abort, KeyboardInterrupt):
+        err.print("lakehouse: interrupted; what was committed stands, the rest is still pending")
+        sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)

@@ -25,7 +25,7 @@ def tables(console: Console, sizes: list[TableSize]) -> None:
     for size in sizes:
         updated = f"{size.updated:%Y-%m-%d %H:%M:%S}" if size.updated else "never"
         table.add_row(size.name, f"{size.rows:,}", _count(size.dates), filesize(size.bytes), updated)
-    console.print(table)
+    _print_whole(console, table)
 
 
 def summary(console: Console, sizes: list[TableSize]) -> None:
@@ -40,7 +40,13 @@ def summary(console: Console, sizes: list[TableSize]) -> None:
             size.name, f"{size.rows:,}", _count(size.dates), quality, _count(size.quarantined), _count(size.duplicates),
             f"{size.bytes:,}",
         )  # fmt: skip
-    console.print(table)
+    _print_whole(console, table)
+
+
+def _print_whole(console: Console, table: Table) -> None:
+    """Print a table as wide as it is: a narrow terminal wraps lines, and never hides a figure."""
+    wide = Console(file=console.file, width=max(console.width, 140), force_terminal=console.is_terminal)
+    wide.print(table, soft_wrap=True)
 
 
 def _count(value: int | None) -> str:

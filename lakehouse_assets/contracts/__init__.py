@@ -1,0 +1,1 @@
+"""What tables are: their declarations, rules, partitioning and lineage."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -73,7 +73,11 @@ class Derived:
 
 
 def source(
-    header: str, *others: str, normalise: tuple[Normaliser, ...] = (), formats: tuple[str, ...] = (), personal: bool = False
+    header: str,
+    *others: str,
+    normalise: tuple[Normaliser, ...] = (),
+    formats: tuple[str, ...] = (),
+    personal: bool = False,
 ) -> dict[str, Any]:
     """Metadata of a column that is read from the feed.
 
@@ -129,7 +133,7 @@ def _columns_of(schema: type[dy.Schema]) -> dict[str, Column]:
     for name, column in schema.columns().items():
         origin = (column.metadata or {}).get(_KEY)
         columns[name] = Column(
-            dtype=cast("pl.DataType", column.dtype),
+            dtype=column.dtype,
             description=column.description or "",
             nullable=column.nullable,
             personal=isinstance(origin, Source) and origin.personal,
@@ -166,9 +170,7 @@ class Feed:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        undeclared = [
-            name for name, column in self.contract.columns().items() if _KEY not in (column.metadata or {})
-        ]
+        undeclared = [name for name, column in self.contract.columns().items() if _KEY not in (column.metadata or {})]
         if undeclared:
             msg = f"{self.contract.__name__}.{undeclared[0]} has no metadata=source(...) or derived(...); give it one."
             raise ContractError(msg)
@@ -207,9 +209,7 @@ class Feed:
     def version(self) -> str:
         """Identity of the contract's meaning: it changes when a replay could give another candidate."""
         columns = {name: str(column.dtype) for name, column in self.contract.columns().items()}
-        sources = {
-            name: [o.headers, [n.__name__ for n in o.normalise], o.formats] for name, o in self.sources.items()
-        }
+        sources = {name: [o.headers, [n.__name__ for n in o.normalise], o.formats] for name, o in self.sources.items()}
         derivations = {name: str(expression) for name, expression in self.derivations.items()}
         rules = _rule_text(self.contract)
         return _version([columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from sqlglot import exp, parse_one
 from sqlglot.lineage import lineage as sql_lineage
@@ -35,7 +36,7 @@ def of_quarantine(feed: Feed) -> Lineage:
 @cache
 def of_model(model: Model, registry: Registry) -> Lineage:
     """Return the lineage of a gold table, read from its SQL."""
-    schema: dict[str, dict[str, dict[str, str]]] = {}
+    schema: dict[str, Any] = {}
     for table in registry.tables():
         if table.full_name in model.upstream:
             schema.setdefault(table.layer, {})[table.name] = dict.fromkeys(table.columns, "text")
@@ -47,8 +48,8 @@ def of_model(model: Model, registry: Registry) -> Lineage:
         node = sql_lineage(name, statement, schema=schema, dialect="duckdb")
         pairs = {
             (f"{table.db}/{table.name}", leaf.name.rsplit(".", 1)[-1].strip('"'))
-            for leaf in node.walk()
-            if not leaf.downstream and isinstance(table := leaf.expression, exp.Table) and table.db
+            for leaf, table in ((leaf, leaf.expression) for leaf in node.walk())
+            if not leaf.downstream and isinstance(table, exp.Table) and table.db
         }
         found[name] = tuple(sorted(pairs))
     if model.date is not None:

@@ -44,7 +44,7 @@ def rule_doc(schema: type[dy.Schema], name: str) -> str | None:
         function = getattr(factory, "validation_fn", None)
         if function is not None:
             doc: str | None = function.__doc__
-            return doc.strip().splitlines()[0] if doc else None
+            return doc.strip().splitlines()[0].rstrip(".") if doc else None
     return None
 
 

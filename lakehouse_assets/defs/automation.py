@@ -48,7 +48,9 @@ def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.Run
     digest = work.digest + salt
     tries = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))
     if tries >= ATTEMPTS:
-        return dg.SkipReason(f"{work.wave} failed {tries} times on these inputs; it waits for a change, or for the daily sweep")
+        return dg.SkipReason(
+            f"{work.wave} failed {tries} times on these inputs; it waits for a change, or for the daily sweep"
+        )
     return dg.RunRequest(
         run_key=f"{digest}-{tries}",
         asset_selection=work.selection,
@@ -124,7 +126,9 @@ def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) 
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Once a day: everything pending, all of landing listed, what had failed too often tried anew.",
 )
-def daily_sweep(context: dg.ScheduleEvaluationContext, lakehouse: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def daily_sweep(
+    context: dg.ScheduleEvaluationContext, lakehouse: LakeResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request whatever is pending, with a fresh count of attempts."""
     lake = lakehouse.lake()
     salt = f"-{(context.scheduled_execution_time or dt.datetime.now(dt.UTC)):%Y%m%d}"

@@ -1,0 +1,1 @@
+"""From landed objects to bronze records."""

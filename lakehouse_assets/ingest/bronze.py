@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -20,7 +21,7 @@ from lakehouse_assets.ingest.unpack import Rejection, SourceObject, unpack
 from lakehouse_assets.lake.delta import Conflict
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Entry, Ledger, ObjectVersion
-from lakehouse_assets.lake.storage import Stored, StorageError
+from lakehouse_assets.lake.storage import StorageError, Stored
 from lakehouse_assets.publish.casting import business_dates
 
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -89,7 +90,7 @@ def _ingest_batch(
         known = of_feed.contents()
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             missing = [stored for stored in batch if stored.path not in read]
-            for version in pool.map(lambda stored: _read_object(lake, feed, stored, known), missing):
+            for version in pool.map(partial(_read_object, lake, feed, known), missing):
                 read[f"{feed.landing}/{version.object_key}"] = version
                 progress(version.size)
         versions = [version for stored in batch if (version := read[stored.path]).entries]
@@ -117,9 +118,8 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
     return dict(sorted(touched.items()))
 
 
-def _read_object(lake: Lake, feed: Feed, stored: Stored, known: dict[str, dict[str, int]]) -> ObjectVersion:
+def _read_object(lake: Lake, feed: Feed, known: dict[str, dict[str, int]], stored: Stored) -> ObjectVersion:
     key = key_of(feed, stored)
-    entries = []
     try:
         data = lake.store.read(stored.path)
     except StorageError:
@@ -127,9 +127,9 @@ def _read_object(lake: Lake, feed: Feed, stored: Stored, known: dict[str, dict[s
         if lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
-    for source in unpack(key, data, lake.settings.max_source_bytes):
-        entries.append(_read_source(lake, feed, source, known))
-    return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, tuple(entries))
+    sources = unpack(key, data, lake.settings.max_source_bytes)
+    entries = tuple(_read_source(lake, feed, source, known) for source in sources)
+    return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, entries)
 
 
 def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: dict[str, dict[str, int]]) -> Entry:
@@ -200,7 +200,9 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
         hive_partitioning=False,
         storage_options=lake.store.options or None,
     )
-    date = pl.when(pl.col("_part").is_in([UNDATED, WHOLE])).then(None).otherwise(pl.col("_part")).str.to_date(strict=False)
+    date = (
+        pl.when(pl.col("_part").is_in([UNDATED, WHOLE])).then(None).otherwise(pl.col("_part")).str.to_date(strict=False)
+    )
     joined = scan.drop("_source_key").join(of_path.lazy(), on="_path", how="left", maintain_order="left")
     return joined.with_columns(date.alias("dt") if feed.business_date else pl.lit(None, pl.Date).alias("dt")).select(
         *columns, "_part", *([] if "dt" in columns else ["dt"])

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from collections.abc import Iterator
 
 import polars as pl
 
@@ -45,7 +46,7 @@ def _header(text: bytes, known: list[str]) -> tuple[list[str], str]:
     return fields(best), best
 
 
-def _rows(lines: "list[str] | io.StringIO", separator: str, *, strict: bool = False) -> "csv._reader":
+def _rows(lines: "list[str] | io.StringIO", separator: str, *, strict: bool = False) -> Iterator[list[str]]:
     csv.field_size_limit(sys.maxsize)
     return csv.reader(lines, delimiter=separator, strict=strict)
 

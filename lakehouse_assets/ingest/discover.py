@@ -97,10 +97,11 @@ def _quoted(text: str) -> str:
 
 def _module(feed: str, key: str, rows: int, lines: list[str], dated: str | None) -> str:
     title = "".join(word.capitalize() for word in feed.split("_"))
+    what = "the column whose day partitions the feed; None for a snapshot"
     dates = (
-        f'    business_date="{dated}",  # the column whose day partitions the feed; None for a snapshot\n    time_zone="UTC",\n'
+        f'    business_date="{dated}",  # {what}\n    time_zone="UTC",\n'
         if dated
-        else "    business_date=None,  # name the column whose day partitions the feed, if there is one\n"
+        else f"    business_date=None,  # {what}\n"
     )
     body = "\n".join(lines)
     return f'''"""The {feed} feed: say what its records are, who sends them and when."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger
-from lakehouse_assets.lake.storage import Stored, StorageError
+from lakehouse_assets.lake.storage import StorageError, Stored
 
 
 @dataclass(frozen=True)

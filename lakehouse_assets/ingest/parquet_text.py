@@ -26,7 +26,9 @@ def read_parquet(data: bytes, limit: int) -> pl.DataFrame:
         schema = lazy.collect_schema()
         rows = lazy.select(pl.len()).collect().item()
         if rows * max(len(schema), 1) * _BYTES_PER_VALUE > limit:
-            msg = f"it holds {rows:,} rows of {len(schema)} columns, more than memory is set aside for; land it in parts."
+            msg = (
+                f"it holds {rows:,} rows of {len(schema)} columns, more than memory is set aside for; land it in parts."
+            )
             raise Rejection(msg)
         return lazy.select(_as_text(name, dtype) for name, dtype in schema.items()).collect()
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""Where the lake is stored: objects, Delta tables, the ledger, DuckDB sessions."""

@@ -65,7 +65,11 @@ def _field(name: str, dtype: pl.DataType) -> dict[str, Any]:
 
 
 def open_table(
-    store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning, extra_partitions: tuple[str, ...] = ()
+    store: Store,
+    path: str,
+    columns: Mapping[str, pl.DataType],
+    layout: Partitioning,
+    extra_partitions: tuple[str, ...] = (),
 ) -> "DeltaTable":
     """Open a table at its latest version, creating it empty when there is none.
 
@@ -114,7 +118,11 @@ def exists(store: Store, path: str) -> bool:
 
 
 def replace(
-    store: Store, table: "DeltaTable", data: Any, predicate: str | None, fingerprints: Mapping[str, int]  # noqa: ANN401
+    store: Store,
+    table: "DeltaTable",
+    data: Any,  # noqa: ANN401 - anything with an Arrow stream
+    predicate: str | None,
+    fingerprints: Mapping[str, int],
 ) -> None:
     """Replace some partitions of an open table in one commit, under their fingerprints.
 
@@ -185,7 +193,7 @@ def fingerprints(store: Store, path: str) -> dict[str, int]:
         rows = pl.scan_parquet(checkpoint, storage_options=store.options or None, glob=False).select(
             pl.col("txn").struct.field("appId", "version")
         )
-        found = {app: version for app, version in rows.drop_nulls().collect().iter_rows()}
+        found = dict(rows.drop_nulls().collect().iter_rows())
     for entry in store.list(log, after=f"{log}/{start:020}.json"):
         name = entry.path.rsplit("/", 1)[-1]
         if not (name.endswith(".json") and name[:-5].isdigit()):

@@ -16,9 +16,7 @@ def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame]) -> "duckdb.DuckDB
     """
     import duckdb  # noqa: PLC0415 - not at import of a declaration
 
-    connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     connection.sql("SET TimeZone = 'UTC'")
     for schema in sorted({name.split(".", 1)[0] for name in tables}):
         connection.sql(f'CREATE SCHEMA "{schema}"')

@@ -126,7 +126,7 @@ class Ledger:
             }
             for offset, version in enumerate(versions)
             for entry in version.entries
-            for part, rows in (entry.parts or {None: 0}).items()
+            for part, rows in (entry.parts.items() or [(None, 0)])
         ]
         delta.append_serially(self._store, self._table, pl.DataFrame(rows, schema=_SCHEMA), "ledger")
         if len(self._table.file_uris()) > _COMPACT_ABOVE:
@@ -212,7 +212,9 @@ class FeedLedger:
     @cached_property
     def shown(self) -> pl.DataFrame:
         """The entries with their state as of now: accepted, alias, superseded or rejected."""
-        stands = self._accepted.select("source_key", "version").unique().with_columns(pl.lit(value=True).alias("_stands"))
+        stands = (
+            self._accepted.select("source_key", "version").unique().with_columns(pl.lit(value=True).alias("_stands"))
+        )
         canonical = self._accepted.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
         joined = self.rows.join(stands, on=["source_key", "version"], how="left").join(
             canonical, on="source_hash", how="left", nulls_equal=True

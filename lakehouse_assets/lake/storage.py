@@ -171,16 +171,18 @@ class S3Store:
         from botocore.config import Config  # noqa: PLC0415
 
         retries = Config(retries={"mode": "standard", "max_attempts": 8}, max_pool_connections=32)
-        return boto3.client("s3", region_name=self.options["AWS_REGION"], config=retries)
+        client: S3Client = boto3.client("s3", region_name=self.options["AWS_REGION"], config=retries)
+        return client
 
     def read(self, path: str) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)["Body"].read()
+            data: bytes = self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)["Body"].read()
         except (BotoCoreError, ClientError) as error:
             msg = f"{self.uri(path)}: {error}. It could not be read; check the object, the role and the endpoint."
             raise StorageError(msg) from error
+        return data
 
     def create(self, path: str, data: bytes) -> bool:
         return self._put(path, data, only_if_absent=True)

@@ -28,7 +28,12 @@ def this_process() -> str:
 
 
 def materialized(
-    context: dg.AssetExecutionContext, key: Sequence[str], part: str, metadata: Mapping[str, Any], lake: Lake, feed: Feed
+    context: dg.AssetExecutionContext,
+    key: Sequence[str],
+    part: str,
+    metadata: Mapping[str, Any],
+    lake: Lake,
+    feed: Feed,
 ) -> None:
     """Record that a partition was written; what is no partition of the asset (undated, outside) is not recorded."""
     if feed.business_date is None:
@@ -52,7 +57,10 @@ def evaluated(
             asset_key=dg.AssetKey(key),
             check_name=check,
             passed=passed,
-            metadata={name: dg.MetadataValue.float(v) if isinstance(v, float) else dg.MetadataValue.int(v) for name, v in metadata.items()},
+            metadata={
+                name: dg.MetadataValue.float(v) if isinstance(v, float) else dg.MetadataValue.int(v)
+                for name, v in metadata.items()
+            },
             severity=dg.AssetCheckSeverity.ERROR,
             description=None if passed else text,
             blocking=True,

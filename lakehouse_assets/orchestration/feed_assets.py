@@ -57,7 +57,9 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
                 size += sum(version.size for version in batch.versions)
                 rejected += [f"{entry.source_key}: {entry.reason}" for entry in batch.rejected]
                 for part, rows in batch.touched.items():
-                    events.materialized(context, ["bronze", feed.name], part, {"dagster/partition_row_count": rows}, lake, feed)
+                    events.materialized(
+                        context, ["bronze", feed.name], part, {"dagster/partition_row_count": rows}, lake, feed
+                    )
         for line in rejected[:SHOWN]:
             context.log.warning(f"rejected {line}")
         yield dg.AssetCheckResult(
@@ -68,7 +70,12 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
             metadata={"rejected": len(rejected), "reasons": dg.MetadataValue.md(events.bullets(rejected[:SHOWN]))},
         )
         yield dg.MaterializeResult(
-            metadata={"objects": objects, "bytes": size, "rejected": len(rejected), "dagster/uri": lake.store.uri(feed.landing)}
+            metadata={
+                "objects": objects,
+                "bytes": size,
+                "rejected": len(rejected),
+                "dagster/uri": lake.store.uri(feed.landing),
+            }
         )
 
     return landed
@@ -107,11 +114,13 @@ def quarantine_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
 def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
     """Return silver: publishes the candidates of the dates asked for, through the gate."""
     key = dg.AssetKey(["silver", feed.name])
+    gate = f"share of valid records at least {feed.gate:.2%}, per date"
+    accounts = "landed = valid + quarantined + duplicates, per source object"
     specs = [
-        dg.AssetCheckSpec("gate", asset=key, blocking=True, description=f"share of valid records at least {feed.gate:.2%}, per date"),
-        dg.AssetCheckSpec("accounting", asset=key, blocking=True, description="landed = valid + quarantined + duplicates, per source object"),
+        dg.AssetCheckSpec("gate", asset=key, blocking=True, description=gate),
+        dg.AssetCheckSpec("accounting", asset=key, blocking=True, description=accounts),
         *(dg.AssetCheckSpec(rule.id, asset=key, description=rule.text) for rule in feed.rules.values()),
-    ]  # fmt: skip
+    ]
 
     @dg.asset(
         key=key,
@@ -128,7 +137,9 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         check_specs=specs,
         output_required=False,
     )
-    def published(context: dg.AssetExecutionContext, config: partitions.Parts, lakehouse: LakeResource) -> Iterator[Any]:
+    def published(
+        context: dg.AssetExecutionContext, config: partitions.Parts, lakehouse: LakeResource
+    ) -> Iterator[Any]:
         lake = lakehouse.lake()
         parts, again = partitions.asked_for(context, config)
         outcomes: list[Outcome] = []
@@ -157,12 +168,13 @@ def _log(context: dg.AssetExecutionContext, feed: Feed, outcome: Outcome, lake: 
     if outcome.verdict in {HELD_BACK, UNACCOUNTED}:
         context.log.error(outcome.message)
     if outcome.quarantined:
-        events.materialized(
-            context, ["quarantine", feed.name], outcome.part, {"dagster/partition_row_count": outcome.quarantined, **outcome.broken}, lake, feed
-        )  # fmt: skip
+        failing = {"dagster/partition_row_count": outcome.quarantined, **outcome.broken}
+        events.materialized(context, ["quarantine", feed.name], outcome.part, failing, lake, feed)
     if as_date(outcome.part) is None or outcome.verdict == OUTSIDE:
         return
-    events.evaluated(context, ["silver", feed.name], "gate", outcome.part, outcome.passed, outcome.message, _counts(outcome))
+    events.evaluated(
+        context, ["silver", feed.name], "gate", outcome.part, outcome.passed, outcome.message, _counts(outcome)
+    )
     if outcome.verdict == PUBLISHED:
         events.materialized(context, ["silver", feed.name], outcome.part, _counts(outcome) | shown, lake, feed)
 
@@ -224,7 +236,8 @@ def _check_results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[
             passed=not by_part,
             severity=dg.AssetCheckSeverity.WARN,
             description=f"{sum(by_part.values()):,} records are in quarantine for it" if by_part else "",
-            metadata={"records": sum(by_part.values()), **({"by partition": dg.MetadataValue.table(rows)} if rows else {})},
+            metadata={
+                "records": sum(by_part.values()),
+                **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
+            },
         )
-
-

@@ -61,7 +61,9 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
         tag = run.tags.get(PROCESS_TAG)
         if tag is not None and not _may_live(tag):
-            instance.report_run_failed(run, f"The process of this run ({tag}) is dead. Its pending work is still pending.")
+            instance.report_run_failed(
+                run, f"The process of this run ({tag}) is dead. Its pending work is still pending."
+            )
             closed.append(run.run_id)
     return closed
 

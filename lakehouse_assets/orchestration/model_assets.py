@@ -49,7 +49,9 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
                 state = ModelState.read(lake, model)
                 parts = list(state.inputs) if again else state.pending
             try:
-                for done in build(lake, model, parts, again=again, progress=lambda n: progress.advance(model.table.path, n)):
+                for done in build(
+                    lake, model, parts, again=again, progress=lambda n: progress.advance(model.table.path, n)
+                ):
                     last = done
                     if model.date is not None:
                         _log(context, model, done, _table_metadata(lake, model, done))

@@ -49,7 +49,9 @@ def run_pending(
                     announce(table, len(parts))
                 _execute(job, instance, work, report)
                 # Whatever of this work is still pending at the same inputs could not be done now.
-                given_up |= {(table, part): value for table, parts in work.tables.items() for part, value in parts.items()}
+                given_up |= {
+                    (table, part): value for table, parts in work.tables.items() for part, value in parts.items()
+                }
     return report
 
 

@@ -64,11 +64,13 @@ def landed_work(lake: Lake, given_up: Given | None = None) -> Work | None:
     """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
     tables: dict[str, dict[str, int]] = {}
     for feed in lake.registry.feeds.values():
-        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, lake.ledger_of(feed))}
+        found = {
+            key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, lake.ledger_of(feed))
+        }
         found = {key: value for key, value in found.items() if (given_up or {}).get((feed.landing, key)) != value}
         if found:
             tables[feed.landing] = found
-    return Work(INGEST, tables, dict.fromkeys(tables, {})) if tables else None
+    return Work(INGEST, tables, {table: {} for table in tables}) if tables else None
 
 
 def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:

@@ -13,7 +13,6 @@ from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE
 from lakehouse_assets.publish.casting import cast, excess_decimals, normalised
 
-
 _BY = ["_part", "_source_hash", "_source_key"]
 
 
@@ -38,7 +37,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     """Compute the candidate of the partitions present in some bronze records.
 
     Args:
-        bronze: Bronze columns plus `_part` (partition name) and `dt`; within a partition ordered by source key and line.
+        bronze: Bronze columns plus `_part` (partition name) and `dt`; a partition's ordered by source key and line.
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
     """
     typed, unreadable = _read(feed, bronze)
@@ -47,7 +46,8 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
     typed = typed.with_columns(
-        expression.cast(feed.contract.columns()[name].dtype).alias(name) for name, expression in feed.derivations.items()
+        expression.cast(feed.contract.columns()[name].dtype).alias(name)
+        for name, expression in feed.derivations.items()
     )
     flags = _broken(feed, typed, unreadable, outside)
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
@@ -102,7 +102,11 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
     for name, text in unreadable.items():
         dtype = feed.contract.columns()[name].dtype
         scale = dtype.scale if isinstance(dtype, pl.Decimal) else None
-        excess = pl.lit(value=False) if scale is None else excess_decimals(pl.col("text"), scale) & pl.col(name).is_not_null()
+        excess = (
+            pl.lit(value=False)
+            if scale is None
+            else excess_decimals(pl.col("text"), scale) & pl.col(name).is_not_null()
+        )
         frame = frame.with_columns(text.alias("text")).with_columns(
             excess.alias(f"_excess_{name}"), pl.col("text").is_not_null().alias(f"_wrong_{name}")
         )
@@ -118,7 +122,9 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
             own[rule.id] = ~rule.expression & ~pl.col(f"_wrong_{rule.column}")
         elif rule.id not in reading:
             own[rule.id] = ~rule.expression.fill_null(value=True)
-    known = frame.select(**{name: reading.get(name, own.get(name, pl.lit(value=False))) for name in feed.rules if name not in computed})
+    known = frame.select(
+        **{name: reading.get(name, own.get(name, pl.lit(value=False))) for name in feed.rules if name not in computed}
+    )
     # A value computed from one that cannot be read says nothing of its own.
     sound = ~known.select(pl.any_horizontal(pl.all())).to_series()
     return known.with_columns(frame.select(**{name: expression & sound for name, expression in computed.items()}))
@@ -139,7 +145,9 @@ def _accounting(repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series) -
             records.select(_BY).filter(~bad).with_columns(pl.lit("valid").alias("fate")),
         ]
     )
-    counts = [(pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in ("duplicates", "quarantined", "valid")]
+    counts = [
+        (pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in ("duplicates", "quarantined", "valid")
+    ]
     return fates.group_by(_BY).agg(counts).sort(_BY)
 
 

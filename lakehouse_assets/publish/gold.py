@@ -122,7 +122,7 @@ def _query(lake: Lake, model: Model, parts: list[str]) -> "pa.Table":
         tables[table.full_name] = frame
     connection = session(tables)
     try:
-        return connection.sql(model.query).to_arrow_table()
+        return cast("pa.Table", connection.sql(model.query).to_arrow_table())
     except duckdb.Error as error:
         msg = f"{model.sql.name}: {error}. Nothing was written; the last good version stands. Correct the SQL."
         raise ModelError(msg) from error
@@ -133,7 +133,7 @@ def _query(lake: Lake, model: Model, parts: list[str]) -> "pa.Table":
 def _conform(model: Model, result: "pa.Table", parts: list[str]) -> pl.DataFrame:
     """Return the result with exactly the declared columns and types, or raise `ModelError`."""
     frame = cast("pl.DataFrame", pl.from_arrow(result))
-    declared = {name: cast("pl.DataType", column.dtype) for name, column in model.schema.columns().items()}
+    declared = {name: column.dtype for name, column in model.schema.columns().items()}
     if odd := sorted(set(frame.columns) ^ set(declared)):
         where = "the SQL returns" if odd[0] in frame.columns else f"{model.schema.__name__} declares"
         raise _mismatch(model, f"only {where} the column {odd[0]!r}")
@@ -174,5 +174,3 @@ def _convert(model: Model, name: str, found: pl.DataType, wanted: pl.DataType) -
 def _mismatch(model: Model, what: str) -> ModelError:
     msg = f"{model.sql.name}: {what}. Nothing was written; the last good version of gold.{model.name} stands."
     return ModelError(msg)
-
-

@@ -6,6 +6,7 @@ those handles, so a writer whose inputs are stale conflicts and computes again. 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,10 +15,13 @@ from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import FeedLedger, Ledger
+from lakehouse_assets.lake.ledger import Ledger
 from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate, compute
 from lakehouse_assets.publish.pending import HELD, FeedState, batches, rows_by_part
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "unaccounted"
 
@@ -51,8 +55,8 @@ class Outcome:
         if self.verdict == HELD_BACK:
             return (
                 f"{self.part}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
-                f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The published "
-                "version stands; land corrected records, or correct the contract, and run again."
+                f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The "
+                "published version stands; land corrected records, or correct the contract, and run again."
             )
         return f"{self.part}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
 
@@ -95,7 +99,7 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
         return []
     live = ledger.live.filter(pl.col("part").is_in(parts))
     candidate = compute(feed, read_bronze(lake, feed, live).collect(), state.outside)
-    outcomes = _outcomes(feed, ledger, live, parts, candidate, state.outside)
+    outcomes = _outcomes(feed, live, parts, candidate, state.outside)
     decided = {outcome.part: outcome for outcome in outcomes if outcome.verdict != UNACCOUNTED}
     if decided:
         held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
@@ -110,7 +114,7 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     return outcomes
 
 
-def open_declared(lake: Lake, table: Table) -> "delta.DeltaTable":
+def open_declared(lake: Lake, table: Table) -> "DeltaTable":
     """Open a declared table, creating it when there is none."""
     columns = {name: column.dtype for name, column in table.columns.items()}
     return delta.open_table(lake.store, table.path, columns, table.partitioning)
@@ -119,7 +123,7 @@ def open_declared(lake: Lake, table: Table) -> "delta.DeltaTable":
 def _replace(
     lake: Lake,
     declared: Table,
-    table: "delta.DeltaTable",
+    table: "DeltaTable",
     rows: pl.DataFrame,
     parts: "dict[str, Outcome] | set[str]",
     inputs: dict[str, int],
@@ -132,7 +136,6 @@ def _replace(
 
 def _outcomes(
     feed: Feed,
-    ledger: FeedLedger,
     live: pl.DataFrame,
     parts: list[str],
     candidate: Candidate,
@@ -165,18 +168,29 @@ def _outcomes(
             verdict = PUBLISHED if score >= feed.gate else HELD_BACK
         outcomes.append(
             Outcome(
-                part, verdict, landed.get(part, 0), valid, quarantined, duplicates, sources, score, feed.gate,
-                broken[part], missing.get(part),
-            )  # fmt: skip
+                part,
+                verdict,
+                landed.get(part, 0),
+                valid,
+                quarantined,
+                duplicates,
+                sources,
+                score,
+                feed.gate,
+                broken[part],
+                missing.get(part),
+            )
         )
     return outcomes
 
 
-def _account(
-    candidate: Candidate, live: pl.DataFrame, decided: dict[str, Outcome], run_id: str
-) -> pl.DataFrame:
+def _account(candidate: Candidate, live: pl.DataFrame, decided: dict[str, Outcome], run_id: str) -> pl.DataFrame:
     verdicts = pl.DataFrame(
-        {"part": list(decided), "verdict": [o.verdict for o in decided.values()], "score": [o.score for o in decided.values()]},
+        {
+            "part": list(decided),
+            "verdict": [o.verdict for o in decided.values()],
+            "score": [o.score for o in decided.values()],
+        },
         schema={"part": pl.String, "verdict": pl.String, "score": pl.Float64},
     )
     counts = candidate.accounting.rename({"_part": "part", "_source_hash": "source_hash"}).drop("_source_key")

@@ -1,0 +1,1 @@
+"""Reading the lake: tables for SQL, answers, sizes and status, the dictionary."""

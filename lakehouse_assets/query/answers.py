@@ -48,7 +48,10 @@ def run(lake: Lake, sql: str) -> Answer:
 
 def as_json(answer: Answer) -> str:
     """Return one array of objects; decimals are exact JSON numbers, times ISO 8601, NaN and infinity null."""
-    rows = ["{" + ", ".join(f"{json.dumps(n)}: {_json(v)}" for n, v in zip(answer.columns, row, strict=True)) + "}" for row in answer.rows]
+    rows = [
+        "{" + ", ".join(f"{json.dumps(n)}: {_json(v)}" for n, v in zip(answer.columns, row, strict=True)) + "}"
+        for row in answer.rows
+    ]
     return "[" + ",\n ".join(rows) + "]"
 
 

@@ -29,8 +29,8 @@ def _table(table: Table) -> str:
         for name, column in table.columns.items()
     ]
     head = ["| column | type | nullable | description |", "| --- | --- | --- | --- |"]
-    about = f"## {table.full_name}\n\n{table.description}\n\nOwner: {table.owner}. Partitioning: {table.partitioning.value}."
-    return about + "\n\n" + "\n".join(head + rows)
+    about = f"Owner: {table.owner}. Partitioning: {table.partitioning.value}."
+    return "\n\n".join([f"## {table.full_name}", table.description, about, "\n".join(head + rows)])
 
 
 def _cell(text: str) -> str:

@@ -63,7 +63,11 @@ def sizes(lake: Lake) -> list[TableSize]:
 def _bronze_size(lake: Lake, table: Table) -> TableSize:
     live = lake.ledger_of(lake.registry.feeds[table.name])
     stored = sum(item.size for item in lake.store.list(table.path))
-    dates = None if table.partitioning is Partitioning.SNAPSHOT else sum(as_date(p) is not None for p in live.live["part"].unique())
+    dates = (
+        None
+        if table.partitioning is Partitioning.SNAPSHOT
+        else sum(as_date(p) is not None for p in live.live["part"].unique())
+    )
     updated = live.rows["ingested_at"].max()
     return TableSize(
         table.full_name,
@@ -78,7 +82,11 @@ def _delta_size(lake: Lake, table: Table) -> TableSize:
     files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
     dates = None
     if table.partitioning is not Partitioning.SNAPSHOT:
-        dates = files.filter(pl.col("num_records") > 0).select(table.partitioning.date.n_unique()).item() if files.height else 0
+        dates = (
+            files.filter(pl.col("num_records") > 0).select(table.partitioning.date.n_unique()).item()
+            if files.height
+            else 0
+        )
     updated = files["modification_time"].max()
     size = TableSize(
         table.full_name,
@@ -99,9 +107,7 @@ def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
     )
     valid, quarantined, duplicates = (int(value) for value in sums.row(0))
     score = valid / (valid + quarantined) if valid + quarantined else None
-    return TableSize(
-        size.name, size.rows, size.dates, size.bytes, size.updated, score, quarantined, duplicates
-    )
+    return TableSize(size.name, size.rows, size.dates, size.bytes, size.updated, score, quarantined, duplicates)
 
 
 def status(lake: Lake) -> Status:
@@ -115,7 +121,8 @@ def status(lake: Lake) -> Status:
             waiting[feed.silver.full_name] = state.pending
         held += [f"{feed.silver.full_name} {part}: {_why_held(lake, feed, part)}" for part in state.held]
         rejected += [
-            f"{feed.name}: {key}: {reason}" for key, reason in ledger.rejected.select("source_key", "reason").iter_rows()
+            f"{feed.name}: {key}: {reason}"
+            for key, reason in ledger.rejected.select("source_key", "reason").iter_rows()
         ]
     for model in lake.registry.models.values():
         if parts := ModelState.read(lake, model).pending:
@@ -128,8 +135,8 @@ def _why_held(lake: Lake, feed: Feed, part: str) -> str:
     valid, quarantined = rows.select(pl.sum("valid"), pl.sum("quarantined")).collect().row(0)
     score = valid / (valid + quarantined)
     return (
-        f"quality score {score:.4f} is below the gate {feed.gate:.4f} ({quarantined:,} of {valid + quarantined:,} records "
-        f"break the contract; see quarantine.{feed.name}). The version published before, if any, stands"
+        f"quality score {score:.4f} is below the gate {feed.gate:.4f} ({quarantined:,} of {valid + quarantined:,} "
+        f"records break the contract; see quarantine.{feed.name}). The version published before, if any, stands"
     )
 
 

@@ -52,6 +52,4 @@ def _with_date(rows: pl.LazyFrame) -> pl.LazyFrame:
 def described() -> tuple[Table, ...]:
     """Return the operational tables as queried: with the `dt` that their partition stands for."""
     dt = {"dt": Column(pl.Date(), "The partition as a date; null for undated and whole.")}
-    return tuple(
-        Table(t.layer, t.name, {**t.columns, **dt}, t.partitioning, t.description, t.owner) for t in OPS
-    )
+    return tuple(Table(t.layer, t.name, {**t.columns, **dt}, t.partitioning, t.description, t.owner) for t in OPS)

@@ -1,0 +1,1 @@
+"""Models: one module and one SQL file each."""

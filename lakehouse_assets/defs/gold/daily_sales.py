@@ -24,7 +24,7 @@ class DailySales(dy.Schema):
 
     @dy.rule()
     def net_is_the_sum(cls) -> pl.Expr:
-        """net = sales + returns + adjustments"""
+        """Net is sales + returns + adjustments."""
         return pl.col("net") == pl.col("sales") + pl.col("returns") + pl.col("adjustments")
 
 

@@ -1,0 +1,1 @@
+"""Feeds: one module each, from which bronze, silver and quarantine follow."""

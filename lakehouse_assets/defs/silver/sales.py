@@ -24,7 +24,9 @@ class Sales(Contract):
         metadata=source("InvoiceNo"),
     )
     stock_code = dy.String(
-        nullable=False, description="Article or service code, upper-case.", metadata=source("StockCode", normalise=(upper,))
+        nullable=False,
+        description="Article or service code, upper-case.",
+        metadata=source("StockCode", normalise=(upper,)),
     )
     description = dy.String(nullable=True, description="Article text.", metadata=source("Description"))
     quantity = dy.Int64(
@@ -62,7 +64,7 @@ class Sales(Contract):
 
     @dy.rule()
     def cancellation_not_positive(cls) -> pl.Expr:
-        """a cancellation takes back: its quantity is not positive"""
+        """A cancellation takes back: its quantity is not positive."""
         return ~(pl.col("invoice_no").str.starts_with("C") & (pl.col("quantity") > 0))
 
 

@@ -1,0 +1,43 @@
+# Everything runs in .venv, which the first command sets up. Python 3.11+, make and git are all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo dev test check bench format clean
+
+demo: .venv/runtime  ## set up, land a simulated retailer's drops, run the lake, answer three questions
+	$(BIN)/lakehouse demo
+
+dev: .venv/runtime  ## the Dagster UI, sensors and schedules on the same lake
+	$(BIN)/lakehouse dev
+
+test: .venv/dev  ## every test, slow ones included
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+check: .venv/dev  ## the fast loop: format, lint, types, quick tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow" -q
+
+bench: .venv/dev  ## measure; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: name a newer one with 'make PYTHON=python3.x'"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[dev]'
+	@touch $@ .venv/runtime
+
+clean:  ## remove the environment; the lake stays
+	rm -rf .venv

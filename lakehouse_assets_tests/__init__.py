@@ -1,0 +1,1 @@
+"""Tests of the lakehouse; they mirror the package."""
