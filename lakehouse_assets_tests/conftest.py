@@ -1,0 +1,79 @@
+"""Fixtures that every test may ask for: a lake in a folder or on a real S3 server, and the command line on it."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.contracts.registry import registry
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.storage import store_for
+from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.s3_server import S3Server
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings or the cloud of the person who runs it."""
+    for name in list(os.environ):
+        if name.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+
+
+def lake_at(root: str, **settings: object) -> Lake:
+    """Return the lake at a root, with some settings other than the default."""
+    chosen = Settings(root=root, **settings)  # type: ignore[arg-type]
+    return Lake(store_for(chosen.root), chosen, registry())
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A fresh lake in a local folder."""
+    return lake_at(str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server on this machine, with a bucket `lake`."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_lake(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A fresh lake under a prefix of its own on the S3 server."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return lake_at(f"s3://{s3_server.bucket}/{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """Run `lakehouse` in a process of its own: `cli(lake, "run")`; text in, text out, exit code not checked."""
+
+    def run(lake: Lake, *arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"LAKEHOUSE_ROOT": lake.settings.root, "DAGSTER_HOME": "", "COLUMNS": "200"}
+        if lake.settings.is_s3:
+            environment["DAGSTER_HOME"] = f"/tmp/lakehouse-tests/{lake.settings.root.rsplit('/', 1)[-1]}"  # noqa: S108
+        command = [str(Path(sys.executable).with_name("lakehouse")), *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The 305 daily files of Online Retail; skips where the data is not there."""
+    archive = SHARED / "data" / "online_retail_by_day.tar.xz"
+    if not archive.exists():
+        pytest.skip(f"the real data is not at {archive}")
+    folder = tmp_path_factory.mktemp("real")
+    subprocess.run(["tar", "xJf", str(archive), "-C", str(folder)], check=True)
+    return sorted(folder.rglob("*.csv"))
