@@ -1,0 +1,1 @@
+"""Tests of declarations, rules, the registry and lineage."""

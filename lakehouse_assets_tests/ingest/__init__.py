@@ -1,0 +1,1 @@
+"""Tests of landing, unpacking, parsing and bronze."""

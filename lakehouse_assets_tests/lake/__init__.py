@@ -1,0 +1,1 @@
+"""Tests of storage, Delta tables and the ledger."""

@@ -1,0 +1,1 @@
+"""Tests of casting, candidates, the gate and gold."""
