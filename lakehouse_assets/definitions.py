@@ -4,6 +4,7 @@ import dagster as dg
 
 from lakehouse_assets.defs import automation
 from lakehouse_assets.lake.lake import current
+from lakehouse_assets.orchestration.catalog_asset import catalog_asset
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_spec, silver_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -18,6 +19,7 @@ defs = dg.Definitions(
         *(silver_asset(feed, _lake) for feed in _feeds),
         *(quarantine_spec(feed, _lake) for feed in _feeds),
         *(model_asset(model, _lake) for model in _models),
+        catalog_asset(_lake),
     ],
     jobs=[automation.refresh_job],
     sensors=[automation.landing_sensor, automation.tables_sensor],

@@ -36,7 +36,7 @@ _ACTIVE = [
 
 refresh_job = dg.define_asset_job(
     REFRESH,
-    dg.AssetSelection.groups("landing", "silver", "gold"),
+    dg.AssetSelection.groups("landing", "silver", "gold", "catalog"),
     description="Ingest, publish or build what is pending; each run is asked for some tables and some of their dates.",
 )
 

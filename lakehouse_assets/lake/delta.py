@@ -224,3 +224,26 @@ def files(store: Store, path: str) -> pl.DataFrame:
     return frame.select(*wanted, *parts).with_columns(
         pl.from_epoch("modification_time", "ms").dt.replace_time_zone("UTC")
     )
+
+
+def file_uris(store: Store, path: str) -> list[str]:
+    """Return the addresses of the data files of a table's latest version."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    return sorted(DeltaTable(store.uri(path), storage_options=store.options).file_uris())
+
+
+def sql_type(dtype: pl.DataType) -> str:
+    """Return the DuckDB spelling of a column type."""
+    return _sql(delta_type(dtype))
+
+
+def _sql(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
+    if isinstance(kind, str):
+        names = {"string": "VARCHAR", "long": "BIGINT", "integer": "INTEGER", "timestamp": "TIMESTAMPTZ"}
+        return names.get(kind, kind.upper())
+    if kind["type"] == "array":
+        return f"{_sql(kind['elementType'])}[]"
+    if kind["type"] == "map":
+        return f"MAP({_sql(kind['keyType'])}, {_sql(kind['valueType'])})"
+    return "STRUCT(" + ", ".join(f'"{f["name"]}" {_sql(f["type"])}' for f in kind["fields"]) + ")"

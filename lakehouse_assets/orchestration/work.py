@@ -15,10 +15,12 @@ from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
 from lakehouse_assets.ingest.landing import key_of, pending
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.catalog import CatalogState
 from lakehouse_assets.publish.pending import FeedState, ModelState, fingerprint
 
 REFRESH = "refresh"
 INGEST, PUBLISH, BUILD = "ingest", "publish", "build"
+CATALOG = "catalog/duckdb"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
 
 Given = Mapping[tuple[str, str], int]
@@ -93,7 +95,10 @@ def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:
             waiting[model.table.path] = left(model.table.path, built.inputs, built.pending)
             ready[model.table.path] = _ready(model, waiting)
         works += _work(f"{BUILD}-{number}", {path: parts for path, parts in ready.items() if parts})
-    return works
+    catalog = CatalogState.read(lake)
+    stale = left(CATALOG, catalog.inputs, [part for part, v in catalog.inputs.items() if catalog.built.get(part) != v])
+    # Last and alone: whatever else is written makes it stale again.
+    return works or _work(CATALOG, {CATALOG: stale} if stale else {})
 
 
 def _ready(model: Model, waiting: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

@@ -1,0 +1,91 @@
+"""The local catalog: one DuckDB file of views over the tables' present files, for any tool that speaks DuckDB.
+
+It is replaced as a whole, so a reader sees one consistent set of versions. A lake on S3 has none: reading it would
+need an extension that is downloaded, and its tables are Delta, which AWS engines read where they lie.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.partitioning import WHOLE
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.publish.pending import fingerprint
+
+PATH = "catalog.duckdb"
+_STATE = "catalog.json"
+
+
+@dataclass(frozen=True)
+class CatalogState:
+    """The versions of all tables now, and those that the catalog shows, as fingerprints."""
+
+    inputs: dict[str, int]
+    built: dict[str, int]
+
+    @classmethod
+    def read(cls, lake: Lake) -> "CatalogState":
+        """Read the tables' versions and the catalog's; nothing is pending before any table exists, or on S3."""
+        versions = {} if lake.settings.is_s3 else _versions(lake)
+        built = json.loads(lake.store.read(_STATE)) if lake.store.stat(_STATE) and lake.store.stat(PATH) else {}
+        return cls({WHOLE: fingerprint([versions, _signature(lake)])} if versions else {}, built)
+
+
+def rebuild(lake: Lake) -> list[str]:
+    """Write the catalog anew and return the names of its views."""
+    import duckdb  # noqa: PLC0415 - not at import of the code location
+
+    state = CatalogState.read(lake)
+    views = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / PATH
+        with duckdb.connect(str(file)) as connection:
+            for table in _tables(lake):
+                connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{table.layer}"')
+                connection.sql(f'CREATE VIEW "{table.layer}"."{table.name}" AS {_select(lake, table)}')
+                comment = table.description.replace("'", "''")
+                connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
+                views.append(table.full_name)
+        lake.store.replace(PATH, file.read_bytes())
+    lake.store.replace(_STATE, json.dumps(state.inputs).encode())
+    return views
+
+
+def _tables(lake: Lake) -> list[Table]:
+    return [*(table for table in lake.registry.tables() if table.layer != "bronze"), ACCOUNTING]
+
+
+def _versions(lake: Lake) -> dict[str, str]:
+    found = {}
+    for table in _tables(lake):
+        last = ""
+        for entry in lake.store.list(f"{table.path}/_delta_log"):
+            last = entry.path if entry.path.endswith(".json") else last
+        if last:
+            found[table.path] = last
+    return found
+
+
+def _signature(lake: Lake) -> list[str]:
+    return [lake.store.root] + [
+        f"{t.full_name} {t.description} {sorted(t.columns)} {t.partitioning}" for t in _tables(lake)
+    ]
+
+
+def _select(lake: Lake, table: Table) -> str:
+    uris = delta.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
+    columns = {name: delta.sql_type(column.dtype) for name, column in table.columns.items()}
+    if not uris:
+        return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+    hive = {name: delta.sql_type(dtype) for name, dtype in table.partitioning.columns.items()}
+    if table is ACCOUNTING:
+        hive = {"feed": "VARCHAR", "part": "VARCHAR"}
+    types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())
+    options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
+    chosen = ", ".join(f'"{name}"' for name in columns)
+    return f"SELECT {chosen} FROM read_parquet([{files}]{options})"  # noqa: S608 - names and paths of our own
