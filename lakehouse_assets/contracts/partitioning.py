@@ -5,6 +5,7 @@ whose business date cannot be read, or `WHOLE` for tables without a date.
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable
 from enum import Enum
 
@@ -68,15 +69,21 @@ class Partitioning(Enum):
         if self is Partitioning.SNAPSHOT:
             return None
         dates = [date for part in sorted(parts) if (date := as_date(part))]
-        undated = UNDATED in parts
         if self is Partitioning.BY_DATE:
-            column, values = "dt", [f"'{date}'" for date in dates]
+            quoted = ", ".join(f"'{date}'" for date in dates)
+            clauses = [f"dt in ({quoted})"] if dates else []
+            null = "dt is null"
         else:
-            column = "year * 10000 + month * 100 + day"
-            values = [str(date.year * 10_000 + date.month * 100 + date.day) for date in dates]
-        clauses = [f"{column} in ({', '.join(values)})"] if values else []
-        if undated:
-            clauses.append("dt is null" if self is Partitioning.BY_DATE else "year is null")
+            # Plain comparisons of columns with literals only: delta-rs writes the predicate back as text when it looks
+            # for conflicts, and cannot read the casts that arithmetic would bring.
+            months = itertools.groupby(dates, key=lambda date: (date.year, date.month))
+            clauses = [
+                f"(year = {year} and month = {month} and day in ({', '.join(str(date.day) for date in days)}))"
+                for (year, month), days in months
+            ]
+            null = "year is null"
+        if UNDATED in parts:
+            clauses.append(null)
         return " or ".join(clauses)
 
     def filter(self, parts: Iterable[str]) -> pl.Expr:

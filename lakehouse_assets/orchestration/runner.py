@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration import progress
@@ -78,9 +79,16 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, re
             continue
         error, failure = event.step_failure_data.error, event.step_failure_data.user_failure_data
         if error is None or error.cls_name != "DagsterAssetCheckFailedError":
-            text = failure.description if failure else (error.message.strip() if error else "it says no reason")
+            text = failure.description if failure else _root_cause(error)
             report.failures.append(f"{(event.step_key or '').replace('__', '.')}: {text}")
     for check in result.get_asset_check_evaluations():
         told_elsewhere = check.check_name in {"gate", "objects_accepted"}
         if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR and not told_elsewhere:
             report.failures.append(f"{'.'.join(check.asset_key.path)}: {check.description}")
+
+
+def _root_cause(error: SerializableErrorInfo | None) -> str:
+    """Return the innermost message of an unforeseen error on one line; the whole of it is in the run's log."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split()) if error else "it says no reason"
