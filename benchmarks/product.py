@@ -1,0 +1,98 @@
+"""One `lakehouse` command in a process of its own, watched: `python -m benchmarks.product REPORT COMMAND ARGUMENTS`.
+
+The product runs unchanged. Around it: how long the interpreter and the imports took (all of them are done before the
+command begins), how long each Dagster step took, and the time inside `DagsterInstance.handle_new_event`, which is
+where Dagster writes an event to its log and tells whoever listens.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks import STARTED
+
+_ALWAYS = ("polars", "deltalake", "lakehouse_assets.cli.main", "lakehouse_assets.ingest.landing")
+_FOR_RUN = (
+    "duckdb",
+    "pyarrow",
+    "dagster",
+    "lakehouse_assets.cli.render",
+    "lakehouse_assets.orchestration.runner",
+    "lakehouse_assets.query.overview",
+    "lakehouse_assets.definitions",
+)
+
+
+class EventTimer:
+    """The time that Dagster spends on events, and when each step began and ended."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.events: Counter[str] = Counter()
+        self.steps: dict[str, float] = {}
+        self._began: dict[str, float] = {}
+        self._depth = 0
+
+    def wrap(self) -> None:
+        """Measure every event that any instance handles from now on."""
+        from dagster import DagsterInstance
+
+        original = DagsterInstance.handle_new_event
+
+        def timed(instance: DagsterInstance, event: Any, **options: Any) -> None:  # noqa: ANN401 - as the original
+            began = time.perf_counter()
+            self._depth += 1
+            try:
+                original(instance, event, **options)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.seconds += time.perf_counter() - began
+            self._note(event)
+
+        DagsterInstance.handle_new_event = timed  # type: ignore[method-assign,assignment]
+
+    def _note(self, entry: Any) -> None:  # noqa: ANN401 - an EventLogEntry
+        event = entry.dagster_event
+        kind = event.event_type_value if event is not None else "LOG"
+        self.events[kind] += 1
+        step = entry.step_key or ""
+        if kind == "STEP_START":
+            self._began[step] = time.perf_counter()
+        elif kind in {"STEP_SUCCESS", "STEP_FAILURE"} and step in self._began:
+            name = step.replace("__", ".")
+            self.steps[name] = self.steps.get(name, 0) + time.perf_counter() - self._began.pop(step)
+
+
+def main() -> None:
+    """Run the command of the command line; write the report, keep the exit code."""
+    report, command = Path(sys.argv[1]), sys.argv[2]
+    for module in (*_ALWAYS, *(_FOR_RUN if command == "run" else ())):
+        importlib.import_module(module)
+    timer = EventTimer()
+    if command == "run":
+        timer.wrap()
+    from lakehouse_assets.cli.main import main as lakehouse
+
+    imported = time.monotonic() - float(os.environ[STARTED])
+    sys.argv = ["lakehouse", *sys.argv[2:]]
+    try:
+        lakehouse()
+    finally:
+        found = {
+            "imports": imported,
+            "steps": timer.steps,
+            "event_seconds": timer.seconds,
+            "events": sum(timer.events.values()),
+            "events_by_kind": dict(timer.events.most_common()),
+        }
+        report.write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
