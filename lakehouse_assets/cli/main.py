@@ -5,6 +5,7 @@ Results go to standard output, everything else to standard error. A bad argument
 
 import os
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from lakehouse_assets.cli import decide
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.delta import SchemaMismatchError
 from lakehouse_assets.lake.lake import Lake, current
@@ -22,6 +24,9 @@ from lakehouse_assets.settings import PROJECT, SettingsError, settings
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
 )
+app.add_typer(decide.quarantine, name="quarantine")
+for verb in (decide.release, decide.accept, decide.revoke):
+    app.command()(verb)
 out, err = Console(), Console(stderr=True)
 
 
@@ -61,8 +66,12 @@ def run() -> None:
     raise typer.Exit(run_lake(current()))
 
 
-def run_lake(lake: Lake) -> int:
-    """Run everything pending with progress and a summary; return the exit code."""
+def run_lake(lake: Lake, again: Mapping[str, list[str]] | None = None) -> int:
+    """Run everything pending with progress and a summary; return the exit code.
+
+    Args:
+        again: Partitions by table path that are computed first, whether or not they are pending.
+    """
     # Dagster and the declared assets take a second to import, which the other commands do not need.
     import dagster as dg  # noqa: PLC0415
 
@@ -78,7 +87,7 @@ def run_lake(lake: Lake) -> int:
     with dg.DagsterInstance.from_config(str(home)) as instance, render.progress_bars(err) as (announce, advance):
         for run_id in close_dead_runs(instance):
             err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
-        report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance)
+        report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance, again)
     if not report.run_ids:
         out.print("Nothing is pending: every table is up to date.")
         return 0
@@ -191,9 +200,8 @@ def main() -> None:
     from lakehouse_assets.ingest.unpack import Rejection  # noqa: PLC0415
     from lakehouse_assets.query.answers import QueryError  # noqa: PLC0415
 
-    expected = (
-        SettingsError, ContractError, StorageError, SchemaMismatchError, QueryError, Rejection, FileNotFoundError,
-    )  # fmt: skip
+    own = (SettingsError, ContractError, DecisionError, StorageError, SchemaMismatchError)
+    expected = (*own, QueryError, Rejection, FileNotFoundError)
     try:
         sys.exit(app(standalone_mode=False))
     except TyperException as error:

@@ -156,6 +156,7 @@ class Feed:
     Attributes:
         business_date: The contract column whose day partitions the feed; None for a feed without dates.
         time_zone: The feed's business time zone: times without offset are local to it.
+        late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
         gate: A date whose share of valid among distinct records is below this is held.
     """
 
@@ -166,6 +167,7 @@ class Feed:
     business_date: str | None = None
     time_zone: str = "UTC"
     gate: float = 0.95
+    late_data_window: int | None = None
     partitioning: Partitioning | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 

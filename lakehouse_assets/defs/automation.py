@@ -11,7 +11,7 @@ from itertools import islice
 
 import dagster as dg
 
-from lakehouse_assets.ingest.landing import is_pending, key_of
+from lakehouse_assets.ingest.landing import key_of, pending_among
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.orchestration.work import (
@@ -26,6 +26,7 @@ from lakehouse_assets.orchestration.work import (
 from lakehouse_assets.publish.pending import fingerprint
 
 ATTEMPTS = 3
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -46,13 +47,14 @@ def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.Run
     if instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: work.wave}, statuses=_ACTIVE)):
         return dg.SkipReason(f"a run of {work.wave} is under way")
     digest = work.digest + salt
-    tries = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))
-    if tries >= ATTEMPTS:
+    failed = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}, statuses=_FAILED))
+    if failed >= ATTEMPTS:
         return dg.SkipReason(
-            f"{work.wave} failed {tries} times on these inputs; it waits for a change, or for the daily sweep"
+            f"{work.wave} failed {failed} times on these inputs; it waits for a change, or for the daily sweep"
         )
+    # The same inputs may come back (v1, v2, v1), so the key counts every run that there was for them.
     return dg.RunRequest(
-        run_key=f"{digest}-{tries}",
+        run_key=f"{digest}-{instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))}",
         asset_selection=work.selection,
         run_config=work.run_config,
         tags=work.tags | {WORK_TAG: digest},
@@ -84,7 +86,8 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
         start = f"{feed.landing}/{after}" if after else ""
         page = list(islice(lake.store.list(feed.landing, start), lake.settings.listing_page))
         ledger = lake.ledger_of(feed)
-        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in page if is_pending(feed, ledger, s)}
+        waiting = pending_among(lake, feed, ledger, page)
+        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in waiting}
         full = len(page) == lake.settings.listing_page
         if found:
             tables[feed.landing] = found

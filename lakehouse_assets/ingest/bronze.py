@@ -5,6 +5,7 @@ live, so a batch that dies before it leaves nothing that a reader can see.
 """
 
 import datetime as dt
+import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from functools import partial
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.ingest.landing import is_pending, key_of
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_date
+from lakehouse_assets.ingest import manifest
+from lakehouse_assets.ingest.landing import is_still_pending, key_of
 from lakehouse_assets.ingest.parse import parse
 from lakehouse_assets.ingest.unpack import Rejection, SourceObject, unpack
+from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.delta import Conflict
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Entry, Ledger, ObjectVersion
@@ -35,9 +38,10 @@ class Ingested:
     touched: dict[str, int] = field(default_factory=dict)
 
     @property
-    def rejected(self) -> list[Entry]:
-        """Source objects of the batch that were rejected."""
-        return [entry for version in self.versions for entry in version.entries if entry.reason]
+    def refused(self) -> list[str]:
+        """Source objects of the batch that were rejected or held, each with the reason."""
+        rejected = [f"{e.source_key}: rejected: {e.reason}" for v in self.versions for e in v.entries if e.reason]
+        return rejected + [f"{v.object_key}: held: {v.held}" for v in self.versions if v.held]
 
 
 def bronze_path(feed: Feed, part: str, source_hash: str) -> str:
@@ -84,13 +88,14 @@ def _ingest_batch(
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
         # Whoever came first has recorded some of it: that is what a conflict means.
-        batch = [stored for stored in batch if is_pending(feed, of_feed, stored)]
+        batch = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
         if not batch:
             return Ingested()
         known = of_feed.contents()
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             missing = [stored for stored in batch if stored.path not in read]
-            for version in pool.map(partial(_read_object, lake, feed, known), missing):
+            decisions = Decisions.load(lake.store, feed.name)
+            for version in pool.map(partial(_read_object, lake, feed, known, decisions), missing):
                 read[f"{feed.landing}/{version.object_key}"] = version
                 progress(version.size)
         versions = [version for stored in batch if (version := read[stored.path]).entries]
@@ -118,7 +123,9 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
     return dict(sorted(touched.items()))
 
 
-def _read_object(lake: Lake, feed: Feed, known: dict[str, dict[str, int]], stored: Stored) -> ObjectVersion:
+def _read_object(
+    lake: Lake, feed: Feed, known: dict[str, dict[str, int]], decisions: Decisions, stored: Stored
+) -> ObjectVersion:
     key = key_of(feed, stored)
     try:
         data = lake.store.read(stored.path)
@@ -127,21 +134,58 @@ def _read_object(lake: Lake, feed: Feed, known: dict[str, dict[str, int]], store
         if lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
-    sources = unpack(key, data, lake.settings.max_source_bytes)
-    entries = tuple(_read_source(lake, feed, source, known) for source in sources)
-    return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, entries)
+    promised = manifest.load(lake, there) if (there := manifest.find(lake, stored.path)) else None
+    totals = manifest.Totals()
+    entries = []
+    for source in unpack(key, data, lake.settings.max_source_bytes):
+        # Control totals need the records: what is already known is read again for them.
+        entry, records = _read_source(lake, feed, source, {} if promised else known)
+        entries.append(entry)
+        if promised:
+            totals.add(source.key.partition("!")[2] or key, source.hash, records, list(promised.sums))
+    digest = hashlib.sha256(data).hexdigest()
+    held = (manifest.mismatch(promised, totals) if promised else None) or _too_late(lake, feed, entries)
+    if held and decisions.accepts(key, digest):
+        held = None
+    return ObjectVersion(
+        feed.name,
+        key,
+        stored.token,
+        stored.size,
+        feed.version,
+        tuple(entries),
+        object_hash=digest,
+        manifest_token=promised.token if promised else None,
+        held=held,
+    )
 
 
-def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: dict[str, dict[str, int]]) -> Entry:
+def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
+    """Return why records older than the feed's window hold their object; None when none are, or there is no window."""
+    if feed.late_data_window is None:
+        return None
+    first = lake.today(feed) - dt.timedelta(days=feed.late_data_window)
+    dates = sorted(date for entry in entries for part in entry.parts if (date := as_date(part)) and date < first)
+    if not dates:
+        return None
+    return (
+        f"it has records of {dates[0]}, older than the {feed.late_data_window} days in which late data is taken; "
+        "accept it with `lakehouse accept`, or land it without them."
+    )
+
+
+def _read_source(
+    lake: Lake, feed: Feed, source: SourceObject, known: dict[str, dict[str, int]]
+) -> tuple[Entry, pl.DataFrame | None]:
     source_hash = source.hash
     if source_hash is None:
-        return Entry(source.key, None, {}, source.rejection)
+        return Entry(source.key, None, {}, source.rejection), None
     if source_hash in known:
-        return Entry(source.key, source_hash, known[source_hash])
+        return Entry(source.key, source_hash, known[source_hash]), None
     try:
         records = parse(source.data, feed, lake.settings.max_source_bytes)
     except Rejection as rejection:
-        return Entry(source.key, source_hash, {}, str(rejection))
+        return Entry(source.key, source_hash, {}, str(rejection)), None
     records = records.with_columns(
         business_dates(records, feed),
         pl.lit(source.key).alias("_source_key"),
@@ -154,7 +198,7 @@ def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: dict[str, 
         rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
         lake.store.create(bronze_path(feed, part, source_hash), buffer.getvalue())
         parts[part] = rows.height
-    return Entry(source.key, source_hash, parts)
+    return Entry(source.key, source_hash, parts), records
 
 
 def _by_part(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

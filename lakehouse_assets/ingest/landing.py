@@ -1,13 +1,15 @@
 """Landing: putting files there, and finding what the ledger has not seen. Not here: reading what they say."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.ingest import manifest
+from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import FeedLedger
+from lakehouse_assets.lake.ledger import HELD, REJECTED, FeedLedger
 from lakehouse_assets.lake.storage import StorageError, Stored
 
 
@@ -64,21 +66,53 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def key_of(feed: Feed, stored: Stored) -> str:
-    """Return a landed object's key: its path below the feed's landing folder."""
-    return stored.path.removeprefix(f"{feed.landing}/")
-
-
-def is_pending(feed: Feed, ledger: FeedLedger, stored: Stored) -> bool:
-    """Return whether the ledger lacks this version of an object, or rejected it under another contract."""
-    seen = ledger.seen.get(key_of(feed, stored))
-    if seen is None:
-        return True
-    token, rejected, contract = seen
-    return token != stored.token or (rejected and contract != feed.version)
-
-
 def pending(lake: Lake, feed: Feed, ledger: FeedLedger, after: str = "") -> Iterator[Stored]:
     """Yield the landed objects that the ledger lacks, in key order, from the first key greater than `after`."""
     start = f"{feed.landing}/{after}" if after else ""
-    return (stored for stored in lake.store.list(feed.landing, start) if is_pending(feed, ledger, stored))
+    return pending_among(lake, feed, ledger, lake.store.list(feed.landing, start))
+
+
+def pending_among(lake: Lake, feed: Feed, ledger: FeedLedger, found: Iterable[Stored]) -> Iterator[Stored]:
+    """Yield which of some landed objects the ledger lacks, and those that a manifest among them speaks of anew."""
+    decisions = Decisions.load(lake.store, feed.name)
+    known = [f"{feed.landing}/{key}" for key in ledger.seen]
+    yielded = set()
+    for stored in found:
+        if not manifest.is_manifest(stored.path):
+            candidates = [stored] if _differs(feed, ledger, decisions, stored) else []
+        else:
+            objects = manifest.described_by(stored.path, known)
+            stale = [path for path in objects if ledger.seen[_key(feed, path)].manifest_token != stored.token]
+            candidates = [there for path in stale if (there := lake.store.stat(path))]
+        for candidate in candidates:
+            if candidate.path not in yielded:
+                yielded.add(candidate.path)
+                yield candidate
+
+
+def is_still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, stored: Stored) -> bool:
+    """Return whether an object that was pending still is, its manifest looked at."""
+    if _differs(feed, ledger, Decisions.load(lake.store, feed.name), stored):
+        return True
+    there = manifest.find(lake, stored.path)
+    return there is not None and there.token != ledger.seen[key_of(feed, stored)].manifest_token
+
+
+def _differs(feed: Feed, ledger: FeedLedger, decisions: Decisions, stored: Stored) -> bool:
+    """Return whether the ledger lacks this version, or refused it for a reason that no longer holds."""
+    key = key_of(feed, stored)
+    seen = ledger.seen.get(key)
+    if seen is None or seen.token != stored.token:
+        return True
+    if seen.state == HELD:
+        return decisions.accepts(key, seen.object_hash) or seen.contract != feed.version
+    return seen.state == REJECTED and seen.contract != feed.version
+
+
+def key_of(feed: Feed, stored: Stored) -> str:
+    """Return a landed object's key: its path below the feed's landing folder."""
+    return _key(feed, stored.path)
+
+
+def _key(feed: Feed, path: str) -> str:
+    return path.removeprefix(f"{feed.landing}/")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted"
 REJECTED = "rejected"
+HELD = "held"
 _COMPACT_ABOVE = 40
 
 TABLE = Table(
@@ -31,11 +32,13 @@ TABLE = Table(
         "feed": Column(pl.String(), "Feed that the object was landed for."),
         "object_key": Column(pl.String(), "Key of the landed object below its feed's landing folder."),
         "object_token": Column(pl.String(), "What told this version of the object from another one."),
+        "object_hash": Column(pl.String(), "SHA-256 of the landed object's bytes."),
+        "manifest_token": Column(pl.String(), "Version of the manifest that came with the object, if one did."),
         "version": Column(pl.Int64(), "Order in which landing's versions were recorded, over all objects."),
         "source_key": Column(pl.String(), "Key of the source object: the object's, or `<zip>!<member>`."),
         "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes; null when they cannot be had."),
-        "state": Column(pl.String(), "accepted, alias, superseded or rejected."),
-        "reason": Column(pl.String(), "Why it was rejected, and what to do."),
+        "state": Column(pl.String(), "accepted, alias, superseded, rejected, or held until a person accepts it."),
+        "reason": Column(pl.String(), "Why it was rejected or held, and what to do."),
         "part": Column(pl.String(), "Partition of the rows: a date, undated, or whole; null for no rows."),
         "rows": Column(pl.Int64(), "Records of the source object in this partition."),
         "bytes": Column(pl.Int64(), "Size of the landed object."),
@@ -67,7 +70,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """One version of a landed object, with the source objects in it."""
+    """One version of a landed object, with the source objects in it.
+
+    Attributes:
+        held: Why nothing of it is live until a person accepts it; None when nothing holds it.
+    """
 
     feed: str
     object_key: str
@@ -75,6 +82,20 @@ class ObjectVersion:
     size: int
     contract: str
     entries: tuple[Entry, ...]
+    object_hash: str | None = None
+    manifest_token: str | None = None
+    held: str | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the ledger knows of an object key's latest version: `state` is that of its worst source object."""
+
+    token: str
+    state: str
+    contract: str
+    object_hash: str | None
+    manifest_token: str | None
 
 
 class Ledger:
@@ -112,11 +133,13 @@ class Ledger:
                 "feed": version.feed,
                 "object_key": version.object_key,
                 "object_token": version.token,
+                "object_hash": version.object_hash,
+                "manifest_token": version.manifest_token,
                 "version": first + offset,
                 "source_key": entry.source_key,
                 "source_hash": entry.source_hash,
-                "state": REJECTED if entry.reason else ACCEPTED,
-                "reason": entry.reason,
+                "state": REJECTED if entry.reason else HELD if version.held else ACCEPTED,
+                "reason": entry.reason or version.held,
                 "part": part,
                 "rows": rows,
                 "bytes": version.size,
@@ -140,19 +163,28 @@ class FeedLedger:
         self.rows = rows
 
     @cached_property
-    def seen(self) -> dict[str, tuple[str, bool, str]]:
-        """The latest recorded version of each object key: its token, whether all of it was rejected, its contract."""
-        latest = (
-            self.rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
-            .group_by("object_key")
-            .agg(pl.col("object_token").first(), (pl.col("state") == REJECTED).any(), pl.col("contract").first())
+    def seen(self) -> dict[str, Seen]:
+        """The latest recorded version of each object key."""
+        worst = pl.when((pl.col("state") == HELD).any()).then(pl.lit(HELD)).when((pl.col("state") == REJECTED).any())
+        latest = self._latest.group_by("object_key").agg(
+            pl.col("object_token").first(),
+            worst.then(pl.lit(REJECTED)).otherwise(pl.lit(ACCEPTED)).alias("state"),
+            pl.col("contract", "object_hash", "manifest_token").first(),
         )
-        return {key: (token, rejected, contract) for key, token, rejected, contract in latest.iter_rows()}
+        return {key: Seen(*values) for key, *values in latest.iter_rows()}
+
+    @property
+    def _latest(self) -> pl.DataFrame:
+        return self.rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
 
     @cached_property
     def _accepted(self) -> pl.DataFrame:
         """Entries of each source key's last accepted version, with whether that version still stands."""
-        accepted = self.rows.filter(pl.col("state") == ACCEPTED)
+        # What is held now was not good before either, had its manifest come first: the order must not matter.
+        void = self._latest.filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
+        accepted = self.rows.filter(pl.col("state") == ACCEPTED).join(
+            void, on=["object_key", "object_hash"], how="anti"
+        )
         effective = accepted.group_by("object_key").agg(pl.col("version").max().alias("effective"))
         rejected = (
             self.rows.filter(pl.col("state") == REJECTED)
@@ -163,7 +195,7 @@ class FeedLedger:
         )
         last = accepted.filter(pl.col("version") == pl.col("version").max().over("source_key"))
         # A member that the zip's new version lacks is gone; one that it holds but that was rejected keeps its last
-        # good version, as does an object whose new version was rejected as a whole.
+        # good version, as does an object whose new version was rejected or held as a whole.
         return (
             last.join(effective, on="object_key")
             .join(rejected, on="source_key", how="left")
@@ -200,14 +232,10 @@ class FeedLedger:
         return known
 
     @cached_property
-    def rejected(self) -> pl.DataFrame:
-        """Source objects whose latest version was rejected: `object_key`, `source_key`, `reason`, `ingested_at`."""
-        latest = self.rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
-        return (
-            latest.filter(pl.col("state") == REJECTED)
-            .select("object_key", "source_key", "reason", "ingested_at")
-            .sort("source_key")
-        )
+    def refused(self) -> pl.DataFrame:
+        """Source objects whose latest version is rejected or held: their keys, `state`, `reason`, `ingested_at`."""
+        columns = ["object_key", "source_key", "state", "reason", "ingested_at"]
+        return self._latest.filter(pl.col("state") != ACCEPTED).select(columns).unique().sort("source_key")
 
     @cached_property
     def shown(self) -> pl.DataFrame:
@@ -220,8 +248,8 @@ class FeedLedger:
             canonical, on="source_hash", how="left", nulls_equal=True
         )
         state = (
-            pl.when(pl.col("state") == REJECTED)
-            .then(pl.lit(REJECTED))
+            pl.when(pl.col("state").is_in([REJECTED, HELD]))
+            .then(pl.col("state"))
             .when(pl.col("_stands").is_null())
             .then(pl.lit("superseded"))
             .when(pl.col("_canonical") != pl.col("source_key"))

@@ -40,7 +40,9 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         tags=describe.feed_tags(feed),
         description=f"{feed.description} Original objects as they arrived; materializing ingests what is new.",
         check_specs=[
-            dg.AssetCheckSpec("objects_accepted", asset=key, description="no source object of this run was rejected")
+            dg.AssetCheckSpec(
+                "objects_accepted", asset=key, description="no source object of this run was rejected or held"
+            )
         ],
     )
     def landed(context: dg.AssetExecutionContext, config: KeyRange, lakehouse: LakeResource) -> Iterator[Any]:
@@ -55,13 +57,13 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
             for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(feed.landing, 1)):
                 objects += len(batch.versions)
                 size += sum(version.size for version in batch.versions)
-                rejected += [f"{entry.source_key}: {entry.reason}" for entry in batch.rejected]
+                rejected += batch.refused
                 for part, rows in batch.touched.items():
                     events.materialized(
                         context, ["bronze", feed.name], part, {"dagster/partition_row_count": rows}, lake, feed
                     )
         for line in rejected[:SHOWN]:
-            context.log.warning(f"rejected {line}")
+            context.log.warning(line)
         yield dg.AssetCheckResult(
             check_name="objects_accepted",
             passed=not rejected,

@@ -18,9 +18,10 @@ def of_feed(feed: Feed) -> dg.DailyPartitionsDefinition | None:
 
 
 class Parts(dg.Config):
-    """The partitions that a run without a partition key works on, contiguous or not."""
+    """The partitions that a run without a partition key works on, contiguous or not; `again` even if not pending."""
 
     parts: list[str] | None = None
+    again: bool = False
 
 
 def asked_for(context: dg.AssetExecutionContext, config: Parts) -> tuple[list[str] | None, bool]:
@@ -31,7 +32,7 @@ def asked_for(context: dg.AssetExecutionContext, config: Parts) -> tuple[list[st
     already published is computed again.
     """
     if config.parts is not None:
-        return config.parts, False
+        return config.parts, config.again
     if context.has_partition_key:
         return [context.partition_key], True
     if context.has_partition_key_range:

@@ -1,15 +1,15 @@
 """`lakehouse run`: everything pending, wave after wave, as Dagster runs in this process, until nothing is left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration import progress
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
-from lakehouse_assets.orchestration.work import Given, Work, landed_work, table_work
+from lakehouse_assets.orchestration.work import REPLAY, Given, Work, landed_work, table_work
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -33,6 +33,7 @@ def run_pending(
     instance: dg.DagsterInstance,
     announce: Callable[[str, int], None] = lambda *_: None,
     advance: Callable[[str, int], None] = lambda *_: None,
+    again: Mapping[str, list[str]] | None = None,
 ) -> Report:
     """Run until nothing that can be done is left.
 
@@ -40,10 +41,17 @@ def run_pending(
         job: The job that holds every asset; see `defs.automation`.
         announce: Called with a table and the number of its objects or partitions before they are worked on.
         advance: Called with a table and the number of those that are done.
+        again: Partitions by table path that are computed first, whether or not they are pending.
     """
     report = Report()
     given_up: dict[tuple[str, str], int] = {}
     with progress.listening(advance):
+        if again:
+            config = {table: {"parts": parts, "again": True} for table, parts in again.items()}
+            tables = {table: dict.fromkeys(parts, 0) for table, parts in again.items()}
+            for table, named in again.items():
+                announce(table, len(named))
+            _execute(job, instance, Work(REPLAY, tables, config), report)
         while works := list(_next_wave(lake, given_up)):
             for work in works:
                 for table, parts in work.tables.items():

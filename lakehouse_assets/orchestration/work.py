@@ -19,7 +19,7 @@ from lakehouse_assets.publish.catalog import CatalogState
 from lakehouse_assets.publish.pending import FeedState, ModelState, fingerprint
 
 REFRESH = "refresh"
-INGEST, PUBLISH, BUILD = "ingest", "publish", "build"
+INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
 CATALOG = "catalog/duckdb"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
 

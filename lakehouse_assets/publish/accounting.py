@@ -27,6 +27,7 @@ TABLE = Table(
         "valid": Column(pl.Int64(), "Distinct records that keep the contract."),
         "quarantined": Column(pl.Int64(), "Distinct records that break it."),
         "duplicates": Column(pl.Int64(), "Records equal to one that is counted elsewhere."),
+        "discarded": Column(pl.Int64(), "Records that a person's decision takes out."),
         "published": Column(pl.Int64(), "Valid records that are published."),
         "held": Column(pl.Int64(), "Valid records that the gate holds back."),
         "verdict": Column(pl.String(), "published, held, or outside (no business date, so no gate)."),
@@ -34,7 +35,10 @@ TABLE = Table(
         "run_id": Column(pl.String(), "Dagster run that evaluated the candidate."),
     },
     partitioning=Partitioning.SNAPSHOT,
-    description="Per source object and partition: landed = valid + quarantined + duplicates, valid = published + held.",
+    description=(
+        "Per source object and partition: landed = valid + quarantined + duplicates + discarded, "
+        "valid = published + held."
+    ),
     owner="team:data-platform",
 )
 _SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
@@ -61,7 +65,7 @@ def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     """Return the partitions and sources whose ledger rows differ from what the candidate accounts for.
 
     Args:
-        live: `FeedLedger.live` of the partitions.
+        live: The expected rows per part and content, from the ledger and the decisions.
         counted: `Candidate.accounting` of the same ones.
 
     Returns:
@@ -70,7 +74,7 @@ def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     found = counted.select(
         pl.col("_part").alias("part"),
         "source_hash",
-        (pl.col("valid") + pl.col("quarantined") + pl.col("duplicates")).alias("found"),
+        pl.sum_horizontal("valid", "quarantined", "duplicates", "discarded").alias("found"),
     )
     both = live.join(found, on=["part", "source_hash"], how="full", coalesce=True).with_columns(
         pl.col("rows", "found").fill_null(0)

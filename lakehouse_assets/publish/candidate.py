@@ -23,7 +23,7 @@ class Candidate:
     Attributes:
         valid: Silver columns, plus `_part`.
         quarantined: Quarantine columns, plus `_part`.
-        accounting: One row per `_part` and `_source_hash`: `_source_key`, `duplicates`, `quarantined`, `valid`.
+        accounting: Per `_part` and `_source_hash`: `_source_key`, `discarded`, `duplicates`, `quarantined`, `valid`.
         broken: One row per `_part` and `rule` that some record breaks, with the number of `rows`.
     """
 
@@ -34,12 +34,16 @@ class Candidate:
 
 
 def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozenset()) -> Candidate:
-    """Compute the candidate of the partitions present in some bronze records.
+    """Compute the candidate of the partitions present in some bronze records, with the decisions on them applied.
 
     Args:
-        bronze: Bronze columns plus `_part` (partition name) and `dt`; a partition's ordered by source key and line.
+        bronze: Bronze columns plus `_part` (partition name), `dt`, `_waived` and `_discarded`; a partition's ordered by
+            source key and line.
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
     """
+    discarded = bronze.select(_BY).filter(bronze["_discarded"])
+    if discarded.height:
+        bronze = bronze.filter(~bronze["_discarded"])
     typed, unreadable = _read(feed, bronze)
     kept = _distinct(typed.select(*feed.sources, "_problem", "_part"), unreadable)
     repeated = bronze.select(_BY).filter(~kept)
@@ -49,7 +53,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
         expression.cast(feed.contract.columns()[name].dtype).alias(name)
         for name, expression in feed.derivations.items()
     )
-    flags = _broken(feed, typed, unreadable, outside)
+    flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
     silver = [name for name in feed.silver.columns if name not in feed.layout.columns]
     valid = typed.filter(~bad)
@@ -59,7 +63,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     return Candidate(
         valid=valid.select(*silver, *feed.layout.columns, "_part"),
         quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
-        accounting=_accounting(repeated, records, bad),
+        accounting=_accounting(discarded, repeated, records, bad),
         broken=_counts(flags, records["_part"]),
     )
 
@@ -130,24 +134,35 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
     return known.with_columns(frame.select(**{name: expression & sound for name, expression in computed.items()}))
 
 
+def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:
+    """Return the flags without those that a decision lifts for its record."""
+    if waived.null_count() == waived.len():
+        return flags
+    lists = waived.to_frame("_waived")
+    return flags.hstack(lists).select(
+        (pl.col(name) & ~pl.col("_waived").list.contains(name).fill_null(value=False)).alias(name)
+        for name in flags.columns
+    )
+
+
 def _rule_lists(flags: pl.DataFrame) -> pl.Series:
     names = [pl.when(pl.col(name)).then(pl.lit(name)) for name in flags.columns]
     lists = flags.select(pl.concat_list(names).list.drop_nulls().alias("rules")).to_series()
     return lists.cast(pl.List(pl.String))
 
 
-def _accounting(repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
-    """Count what became of each source's records: three counts, none derived from the others."""
+def _accounting(discarded: pl.DataFrame, repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
+    """Count what became of each source's records: four counts, none derived from the others."""
     fates = pl.concat(
         [
+            discarded.with_columns(pl.lit("discarded").alias("fate")),
             repeated.with_columns(pl.lit("duplicates").alias("fate")),
             records.select(_BY).filter(bad).with_columns(pl.lit("quarantined").alias("fate")),
             records.select(_BY).filter(~bad).with_columns(pl.lit("valid").alias("fate")),
         ]
     )
-    counts = [
-        (pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in ("duplicates", "quarantined", "valid")
-    ]
+    fate_of = ("discarded", "duplicates", "quarantined", "valid")
+    counts = [(pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in fate_of]
     return fates.group_by(_BY).agg(counts).sort(_BY)
 
 

@@ -13,8 +13,10 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.decisions import Decision, Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger
+from lakehouse_assets.publish.corrections import Effect, Place, effects, touched
 
 HELD = "held:"
 
@@ -33,18 +35,33 @@ class FeedState:
     outside: frozenset[str]
     silver: dict[str, int]
     quarantine: dict[str, int]
+    decisions: Decisions
+    effects: dict[Place, Effect]
 
     @classmethod
-    def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger) -> "FeedState":
-        """Compute the input fingerprints from a ledger and read the published ones."""
+    def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, supposed: tuple[Decision, ...] = ()) -> "FeedState":
+        """Compute the input fingerprints from a ledger and read the published ones.
+
+        Args:
+            supposed: Decisions that are not taken: what if they were?
+        """
         silver = delta.fingerprints(lake.store, feed.silver.path)
         quarantine = delta.fingerprints(lake.store, feed.quarantine.path)
-        outside = frozenset(part for part in ledger.parts if lake.is_outside(feed, part))
-        return cls(feed, input_fingerprints(feed, ledger, outside), outside, silver, quarantine)
+        decisions = Decisions(Decisions.load(lake.store, feed.name).taken + supposed)
+        found = effects(decisions.on_records(ledger.live["source_hash"])) if decisions.taken else {}
+        parts = sorted({*ledger.parts, *(effect.part_to for effect in found.values())})
+        outside = frozenset(part for part in parts if lake.is_outside(feed, part))
+        inputs = input_fingerprints(feed, ledger, parts, outside, found)
+        return cls(feed, inputs, outside, silver, quarantine, decisions, found)
+
+    def is_released(self, part: str) -> bool:
+        """Return whether a person decided to publish the partition's present candidate whatever its score."""
+        return self.inputs[part] in self.decisions.releases(part)
 
     def is_held(self, part: str) -> bool:
         """Return whether the gate holds the partition's present candidate."""
-        return self.quarantine.get(HELD + part) == self.inputs[part] != self.silver.get(part)
+        held = self.quarantine.get(HELD + part) == self.inputs[part] != self.silver.get(part)
+        return held and not self.is_released(part)
 
     def is_pending(self, part: str) -> bool:
         """Return whether the partition's present candidate has not been decided."""
@@ -66,13 +83,25 @@ class FeedState:
         return [part for part in self.inputs if self.is_held(part)]
 
 
-def input_fingerprints(feed: Feed, ledger: FeedLedger, outside: frozenset[str]) -> dict[str, int]:
-    """Return the fingerprint of every partition that any landed version ever touched, sorted by partition."""
-    live: dict[str, list[list[str]]] = {part: [] for part in ledger.parts}
+def input_fingerprints(
+    feed: Feed, ledger: FeedLedger, parts: list[str], outside: frozenset[str], found: dict[Place, Effect]
+) -> dict[str, int]:
+    """Return the fingerprint of each partition: live contents with their keys, contract, decisions on its records.
+
+    Args:
+        parts: Every partition that any landed version or decision ever touched, sorted.
+        outside: Those of them whose date is no business date.
+        found: The effects of the decisions on live contents.
+    """
+    decided = touched(found)
+    live: dict[str, list[list[str]]] = {part: [] for part in parts}
     rows = ledger.live.select("part", "source_hash", "source_key").sort("part", "source_hash")
     for part, source_hash, source_key in rows.iter_rows():
         live[part].append([source_hash, source_key])
-    return {part: fingerprint([feed.version, part in outside, sources]) for part, sources in live.items()}
+    return {
+        part: fingerprint([feed.version, part in outside, sources, decided.get(part, [])])
+        for part, sources in live.items()
+    }
 
 
 @dataclass(frozen=True)

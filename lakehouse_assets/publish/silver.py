@@ -12,12 +12,13 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.decisions import Decision
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.lake.ledger import FeedLedger, Ledger
 from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate, compute
+from lakehouse_assets.publish.corrections import records
 from lakehouse_assets.publish.pending import HELD, FeedState, batches, rows_by_part
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     parts = [part for part in parts if part in state.inputs and (again or state.is_pending(part))]
     if not parts:
         return []
-    live = ledger.live.filter(pl.col("part").is_in(parts))
-    candidate = compute(feed, read_bronze(lake, feed, live).collect(), state.outside)
-    outcomes = _outcomes(feed, live, parts, candidate, state.outside)
+    candidate, live, outcomes = _evaluate(lake, ledger, state, parts)
     decided = {outcome.part: outcome for outcome in outcomes if outcome.verdict != UNACCOUNTED}
     if decided:
         held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
@@ -112,6 +111,28 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     if commits:
         _replace(lake, feed.silver, silver, candidate.valid, commits, state.inputs, {})
     return outcomes
+
+
+def evaluate(
+    lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...] = ()
+) -> tuple[Candidate, list[Outcome]]:
+    """Compute what the candidates of some partitions would be, and what would become of them. Writes nothing.
+
+    Args:
+        supposed: Decisions that are not taken: what if they were?
+    """
+    ledger = lake.ledger_of(feed)
+    state = FeedState.read(lake, feed, ledger, supposed)
+    candidate, _, outcomes = _evaluate(lake, ledger, state, [part for part in parts if part in state.inputs])
+    return candidate, outcomes
+
+
+def _evaluate(
+    lake: Lake, ledger: FeedLedger, state: FeedState, parts: list[str]
+) -> tuple[Candidate, pl.DataFrame, list[Outcome]]:
+    bronze, live = records(lake, state.feed, ledger.live, parts, state.effects)
+    candidate = compute(state.feed, bronze, state.outside)
+    return candidate, live, _outcomes(state.feed, live, parts, candidate, state)
 
 
 def open_declared(lake: Lake, table: Table) -> "DeltaTable":
@@ -139,7 +160,7 @@ def _outcomes(
     live: pl.DataFrame,
     parts: list[str],
     candidate: Candidate,
-    outside: frozenset[str],
+    state: FeedState,
 ) -> list[Outcome]:
     counted = candidate.accounting.rename({"_source_hash": "source_hash"})
     missing = {
@@ -162,10 +183,10 @@ def _outcomes(
         score = valid / (valid + quarantined) if valid + quarantined else 1.0
         if part in missing:
             verdict = UNACCOUNTED
-        elif part == UNDATED or part in outside:
+        elif part == UNDATED or part in state.outside:
             verdict = OUTSIDE
         else:
-            verdict = PUBLISHED if score >= feed.gate else HELD_BACK
+            verdict = PUBLISHED if score >= feed.gate or state.is_released(part) else HELD_BACK
         outcomes.append(
             Outcome(
                 part,

@@ -9,6 +9,8 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.ingest.landing import key_of, pending
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.decisions import TABLE as DECISIONS
+from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.accounting import scan_accounting
 from lakehouse_assets.publish.pending import FeedState, ModelState
@@ -53,6 +55,8 @@ def sizes(lake: Lake) -> list[TableSize]:
     for table in (*lake.registry.tables(), *OPS):
         if table.layer == "bronze":
             found.append(_bronze_size(lake, table))
+        elif table is DECISIONS:
+            found.append(_decisions_size(lake))
         elif delta.exists(lake.store, table.path):
             found.append(_delta_size(lake, table))
         else:
@@ -76,6 +80,13 @@ def _bronze_size(lake: Lake, table: Table) -> TableSize:
         stored,
         updated if isinstance(updated, dt.datetime) else None,
     )
+
+
+def _decisions_size(lake: Lake) -> TableSize:
+    stored = list(lake.store.list("decisions"))
+    taken = [d.at for feed in lake.registry.feeds for d in Decisions.load(lake.store, feed).taken]
+    updated = dt.datetime.fromisoformat(max(taken)) if taken else None
+    return TableSize(DECISIONS.full_name, len(taken), None, sum(item.size for item in stored), updated)
 
 
 def _delta_size(lake: Lake, table: Table) -> TableSize:
@@ -120,10 +131,8 @@ def status(lake: Lake) -> Status:
         if state.pending:
             waiting[feed.silver.full_name] = state.pending
         held += [f"{feed.silver.full_name} {part}: {_why_held(lake, feed, part)}" for part in state.held]
-        rejected += [
-            f"{feed.name}: {key}: {reason}"
-            for key, reason in ledger.rejected.select("source_key", "reason").iter_rows()
-        ]
+        refused = ledger.refused.select("source_key", "state", "reason")
+        rejected += [f"{feed.name}: {key}: {state}: {reason}" for key, state, reason in refused.iter_rows()]
     for model in lake.registry.models.values():
         if parts := ModelState.read(lake, model).pending:
             waiting[model.table.full_name] = parts
@@ -147,6 +156,7 @@ def decided_in(lake: Lake, run_ids: list[str]) -> tuple[list[str], list[str]]:
     for name, part in accounts.select("feed", "part").unique().sort("feed", "part").collect().iter_rows():
         held.append(f"silver.{name} {part}: {_why_held(lake, lake.registry.feeds[name], part)}")
     for feed in lake.registry.feeds.values():
-        rows = lake.ledger_of(feed).rows.filter(pl.col("run_id").is_in(run_ids) & (pl.col("state") == "rejected"))
-        rejected += [f"{feed.name}: {key}: {why}" for key, why in rows.select("source_key", "reason").iter_rows()]
+        rows = lake.ledger_of(feed).rows.filter(pl.col("run_id").is_in(run_ids) & (pl.col("state") != "accepted"))
+        refused = rows.select("source_key", "state", "reason").unique(maintain_order=True)
+        rejected += [f"{feed.name}: {key}: {state}: {why}" for key, state, why in refused.iter_rows()]
     return held, rejected

@@ -8,13 +8,15 @@ from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.decisions import TABLE as DECISIONS
+from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.ledger import Ledger
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.accounting import scan_accounting
 
-OPS = (LEDGER, ACCOUNTING)
+OPS = (LEDGER, ACCOUNTING, DECISIONS)
 
 
 def frames(lake: Lake) -> Mapping[str, pl.LazyFrame]:
@@ -35,7 +37,16 @@ def frames(lake: Lake) -> Mapping[str, pl.LazyFrame]:
             found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
     found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger).lazy())
     found[ACCOUNTING.full_name] = _with_date(scan_accounting(lake.store))
+    found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     return found
+
+
+def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
+    rows: list[pl.DataFrame] = []
+    for name in lake.registry.feeds:
+        live = ledger.of_feed(name).live["source_hash"].to_list() if ledger is not None else []
+        rows.append(Decisions.load(lake.store, name).frame(live))
+    return pl.concat(rows)
 
 
 def _ledger_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:

@@ -1,0 +1,207 @@
+"""The verbs with which a person deals with bad data: `lakehouse quarantine ...`, `release`, `accept`, `revoke`.
+
+Each verb shows what it would change; with `--dry-run` that is all. What it changed is pending until the next run.
+"""
+
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.lake import decisions, delta
+from lakehouse_assets.lake.decisions import Decision, DecisionError
+from lakehouse_assets.lake.lake import Lake, current
+from lakehouse_assets.publish import deciding
+from lakehouse_assets.publish.silver import evaluate
+from lakehouse_assets.query import answers
+
+quarantine = typer.Typer(no_args_is_help=True, help="Records that break their contract: see them, decide on them.")
+out, err = Console(), Console(stderr=True)
+
+FeedName = Annotated[str, typer.Argument(help="Name of the feed.")]
+Key = Annotated[str, typer.Argument(help="Source key of the record, as `_source_key` shows it.")]
+Line = Annotated[int, typer.Argument(help="Line of the record, as `_line` shows it.")]
+Why = Annotated[str, typer.Option(help="The reason; it is kept.")]
+Who = Annotated[str | None, typer.Option(help="Who decides; by default, who is logged in.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+RuleFilter = Annotated[str | None, typer.Option(help="Only records that break this rule.")]
+DateFilter = Annotated[str | None, typer.Option(help="Only this business date, or `undated`.")]
+SourceFilter = Annotated[str | None, typer.Option(help="Only records of this source key.")]
+
+
+@quarantine.command("list")
+def list_(
+    feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
+    rule: RuleFilter = None,
+    date: DateFilter = None,
+    source: SourceFilter = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+) -> None:
+    """List quarantined records with the rules they break."""
+    lake = current()
+    chosen = [lake.registry.feed(feed)] if feed else list(lake.registry.feeds.values())
+    frames = [
+        _rows(lake, one, rule, date, source).select(
+            pl.lit(one.name).alias("feed"), pl.col("dt") if one.business_date else pl.lit(None, pl.Date).alias("dt"),
+            "_source_key", "_line", pl.col("rules").list.join(", "),
+        )
+        for one in chosen
+    ]  # fmt: skip
+    found = pl.concat(frames).sort("feed", "dt", "_source_key", "_line", nulls_last=True)
+    typer.echo(answers.as_table(answers.Answer(found.columns, found.head(limit).rows())))
+    if found.height > limit:
+        err.print(f"{found.height - limit:,} more; narrow the choice, or raise --limit")
+
+
+@quarantine.command()
+def show(
+    feed: FeedName,
+    key: Key,
+    line: Line,
+    personal: Annotated[bool, typer.Option("--personal", help="Show personal data, too.")] = False,
+) -> None:
+    """Show one record: its raw values beside the rules that it breaks."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    record = deciding.find_record(lake, declared, key, line)
+    reasons = _rows(lake, declared, None, None, key).filter(pl.col("_line") == line)["rules"].to_list()
+    broken = {rule: declared.rules[rule].text for rule in (reasons[0] if reasons else []) if rule in declared.rules}
+    rows = []
+    for header, column in declared.bronze.columns.items():
+        if header in record.columns and not (header.startswith("_") and record[header][0] is None):
+            value = "(personal data)" if column.personal and not personal else record[header][0]
+            names = [name for name, origin in declared.sources.items() if origin.headers[0] == header]
+            told = "; ".join(f"{rule}: {text}" for rule, text in broken.items() if any(f"`{n}`" in text for n in names))
+            rows.append((header, value, told))
+    typer.echo(answers.as_table(answers.Answer(["field", "raw value", "breaks"], rows)))
+    others = [f"{rule}: {text}" for rule, text in broken.items() if not any(rule in told for *_, told in rows)]
+    for other in others or ([] if broken else ["the record is not in quarantine"]):
+        typer.echo(f"breaks {other}" if broken else other)
+
+
+@quarantine.command()
+def correct(
+    feed: FeedName,
+    key: Key,
+    line: Line,
+    why: Why,
+    values: Annotated[list[str], typer.Option("--set", help="FIELD=VALUE, repeatable; FIELD= for no value.")],
+    who: Who = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Give a record other raw values; every later replay honours it."""
+    if wrong := next((pair for pair in values if "=" not in pair), None):
+        message = f"--set {wrong!r} is not of the form FIELD=VALUE. Nothing was decided."
+        raise DecisionError(message)
+    given = {name: value or None for name, _, value in (pair.partition("=") for pair in values)}
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, deciding.correct(lake, declared, key, line, given, why, who), dry_run=dry_run)
+
+
+@quarantine.command()
+def waive(
+    feed: FeedName,
+    key: Key,
+    line: Line,
+    why: Why,
+    rule: Annotated[list[str], typer.Option(help="Rule to lift for this record, repeatable.")],
+    who: Who = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Take a record as it is, in spite of some rules."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, deciding.waive(lake, declared, key, line, rule, why, who), dry_run=dry_run)
+
+
+@quarantine.command()
+def discard(feed: FeedName, key: Key, line: Line, why: Why, who: Who = None, dry_run: DryRun = False) -> None:
+    """Take a record out for good: it is counted as discarded."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, deciding.discard(lake, declared, key, line, why, who), dry_run=dry_run)
+
+
+@quarantine.command()
+def replay(
+    feed: FeedName,
+    rule: RuleFilter = None,
+    date: DateFilter = None,
+    source: SourceFilter = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Compute the dates of the chosen quarantined records again, with the contract and decisions of now."""
+    from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
+
+    lake = current()
+    declared = lake.registry.feed(feed)
+    chosen = _rows(lake, declared, rule, date, source)
+    named = chosen["dt"].cast(pl.String).fill_null(UNDATED) if declared.business_date else [WHOLE] * chosen.height
+    parts = sorted(set(named))
+    if not parts:
+        typer.echo("No quarantined record is chosen; nothing to replay.")
+        return
+    _show_change(lake, declared, parts, ())
+    if not dry_run:
+        raise typer.Exit(run_lake(lake, again={declared.silver.path: parts}))
+
+
+def release(feed: FeedName, date: str, why: Why, who: Who = None, dry_run: DryRun = False) -> None:
+    """Publish a held date as it is now, whatever its quality score."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, deciding.release(lake, declared, date, why, who), dry_run=dry_run)
+
+
+def accept(feed: FeedName, key: str, why: Why, who: Who = None, dry_run: DryRun = False) -> None:
+    """Take a held object in spite of its manifest or its late dates."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, deciding.accept(lake, declared, key, why, who), dry_run=dry_run)
+
+
+def revoke(feed: FeedName, decision: str, why: Why, who: Who = None, dry_run: DryRun = False) -> None:
+    """Take a decision back; see ops.decisions for its id."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, deciding.revoke(lake, declared, decision, why, who), dry_run=dry_run)
+
+
+def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: str | None) -> pl.DataFrame:
+    columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
+    rows = delta.scan(lake.store, feed.quarantine.path, columns)
+    if rule is not None:
+        if rule not in feed.rules:
+            message = f"{feed.name} has no rule {rule!r}; its rules are {', '.join(feed.rules)}."
+            raise DecisionError(message)
+        rows = rows.filter(pl.col("rules").list.contains(rule))
+    if date is not None and feed.business_date:
+        rows = rows.filter(feed.quarantine.partitioning.filter([date]))
+    if source is not None:
+        rows = rows.filter(pl.col("_source_key") == source)
+    return rows.collect()
+
+
+def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
+    if parts := sorted({part for part in (decision.part, decision.part_to) if part}):
+        _show_change(lake, feed, parts, (decision,))
+    if dry_run:
+        typer.echo("Dry run: nothing was recorded.")
+        return
+    decisions.record(lake.store, decision)
+    typer.echo(f"Recorded {decision.kind} {decision.id}. It takes effect with the next run.")
+
+
+def _show_change(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...]) -> None:
+    columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
+    stored = delta.scan(lake.store, feed.quarantine.path, columns)
+    rows: list[tuple[Any, ...]] = []
+    for outcome in evaluate(lake, feed, parts, supposed)[1]:
+        there = stored.filter(feed.quarantine.partitioning.filter([outcome.part])).select(pl.len()).collect().item()
+        rows.append((outcome.part, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", outcome.verdict))
+    names = ["partition", "in quarantine now", "then", "valid then", "score then", "verdict then"]
+    typer.echo(answers.as_table(answers.Answer(names, rows)))

@@ -1,0 +1,84 @@
+"""Decisions on bad data as a Dagster job, for people who live in the UI; the command line offers the same verbs."""
+
+import dagster as dg
+
+from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.lake import decisions
+from lakehouse_assets.lake.decisions import Decision, DecisionError
+from lakehouse_assets.orchestration import events
+from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.publish import deciding
+from lakehouse_assets.publish.silver import evaluate
+
+VERBS = "correct, waive, discard, release, accept or revoke"
+
+
+class DecisionConfig(dg.Config):
+    """What is decided. A verb uses the fields that it needs; see `lakehouse quarantine --help`.
+
+    Attributes:
+        values: For correct: raw values by field; an empty text for no value.
+        part: For release: the held business date.
+    """
+
+    verb: str
+    feed: str
+    why: str
+    who: str
+    source_key: str = ""
+    line: int = 0
+    values: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
+    rules: list[str] = []  # noqa: RUF012
+    part: str = ""
+    decision: str = ""
+    dry_run: bool = True
+
+
+@dg.op(description=f"Takes a decision: {VERBS}. A dry run, which is the default, only says what would change.")
+def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: LakeResource) -> None:
+    """Take one decision; what it changes is pending then, and the sensor does it."""
+    lake = lakehouse.lake()
+    try:
+        feed = lake.registry.feed(config.feed)
+        decision = _decision(lakehouse, config)
+    except (DecisionError, ContractError) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    parts = sorted({part for part in (decision.part, decision.part_to) if part})
+    lines = [outcome.message for outcome in evaluate(lake, feed, parts, (decision,))[1]] if parts else []
+    if not config.dry_run:
+        decisions.record(lake.store, decision)
+    context.add_output_metadata(
+        {
+            "decision": decision.id,
+            "recorded": not config.dry_run,
+            "would become" if config.dry_run else "will become": dg.MetadataValue.md(events.bullets(lines)),
+        }
+    )
+
+
+def _decision(lakehouse: LakeResource, config: DecisionConfig) -> Decision:
+    lake = lakehouse.lake()
+    feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
+    match config.verb:
+        case decisions.CORRECT:
+            values = {field: text or None for field, text in config.values.items()}
+            return deciding.correct(lake, feed, *about, values, config.why, config.who)
+        case decisions.WAIVE:
+            return deciding.waive(lake, feed, *about, config.rules, config.why, config.who)
+        case decisions.DISCARD:
+            return deciding.discard(lake, feed, *about, config.why, config.who)
+        case decisions.RELEASE:
+            return deciding.release(lake, feed, config.part, config.why, config.who)
+        case decisions.ACCEPT:
+            return deciding.accept(lake, feed, config.source_key, config.why, config.who)
+        case decisions.REVOKE:
+            return deciding.revoke(lake, feed, config.decision, config.why, config.who)
+        case _:
+            msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."
+            raise DecisionError(msg)
+
+
+@dg.job(description="Decide on quarantined records, held dates and held objects.")
+def decision() -> None:
+    """One decision."""
+    decide()

@@ -1,0 +1,173 @@
+"""Decisions of people: standing inputs beside the landed objects, recorded for good, reversible by another decision.
+
+A decision is one small immutable object below `decisions/<feed>/`. Not here: what a decision changes.
+"""
+
+import datetime as dt
+import getpass
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Column, Table
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.lake.storage import Store, store_for
+
+CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, REVOKE = "correct", "waive", "discard", "release", "accept", "revoke"
+ON_RECORDS = frozenset({CORRECT, WAIVE, DISCARD})
+
+
+class DecisionError(Exception):
+    """A decision that cannot be taken; nothing was recorded."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision. Which fields it uses depends on its kind.
+
+    Attributes:
+        part: Partition of the record, or the held partition; `part_to` is where a corrected record belongs.
+        values: For a correction: header to new raw text, or None for no value.
+        rules: For a waiver: ids of the rules that no longer count for the record.
+        fingerprint: For a release: the inputs that are published in spite of the gate.
+        object_hash: For an acceptance: SHA-256 of the landed object that is taken in spite of its reason.
+        revokes: For a revocation: the id of the decision that no longer counts.
+    """
+
+    feed: str
+    kind: str
+    who: str
+    why: str
+    at: str
+    id: str
+    source_key: str | None = None
+    source_hash: str | None = None
+    line: int | None = None
+    part: str | None = None
+    part_to: str | None = None
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
+    fingerprint: int | None = None
+    object_hash: str | None = None
+    revokes: str | None = None
+
+
+TABLE = Table(
+    layer="ops",
+    name="decisions",
+    columns={
+        "feed": Column(pl.String(), "Feed that the decision is about."),
+        "id": Column(pl.String(), "Identity; ids sort by time."),
+        "kind": Column(pl.String(), "correct, waive, discard, release, accept or revoke."),
+        "state": Column(pl.String(), "active, stale (its record is no longer live) or revoked."),
+        "who": Column(pl.String(), "Who decided."),
+        "why": Column(pl.String(), "The reason given."),
+        "at": Column(pl.Datetime("us", "UTC"), "When."),
+        "source_key": Column(pl.String(), "Source object, or landed object for accept."),
+        "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes."),
+        "line": Column(pl.Int64(), "Record in the source object."),
+        "part": Column(pl.String(), "Partition of the record, or the released one."),
+        "rules": Column(pl.List(pl.String()), "Waived rules."),
+        "values": Column(pl.String(), "New raw values by header, as JSON.", personal=True),
+        "revokes": Column(pl.String(), "Id of the decision taken back."),
+    },
+    partitioning=Partitioning.SNAPSHOT,
+    description="Every decision of a person: corrections, waivers, discards, releases, acceptances, revocations.",
+    owner="team:data-platform",
+)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions about one feed, in the order in which they were taken."""
+
+    taken: tuple[Decision, ...]
+
+    @classmethod
+    def load(cls, store: Store, feed: str) -> "Decisions":
+        """Read the decisions about a feed."""
+        paths = [stored.path for stored in store.list(f"decisions/{feed}")]
+        return cls(tuple(_read(store.root, path) for path in paths))
+
+    @property
+    def active(self) -> tuple[Decision, ...]:
+        """Those that no later decision revokes."""
+        revoked = {decision.revokes for decision in self.taken if decision.kind == REVOKE}
+        return tuple(d for d in self.taken if d.id not in revoked and d.kind != REVOKE)
+
+    def on_records(self, live: Iterable[str]) -> list[Decision]:
+        """Return the active corrections, waivers and discards of records whose content is live."""
+        known = set(live)
+        return [d for d in self.active if d.kind in ON_RECORDS and d.source_hash in known]
+
+    def releases(self, part: str) -> set[int]:
+        """Return the input fingerprints of a partition that are published in spite of the gate."""
+        return {d.fingerprint for d in self.active if d.kind == RELEASE and d.part == part and d.fingerprint}
+
+    def accepts(self, object_key: str, object_hash: str | None) -> bool:
+        """Return whether an object's bytes are taken in spite of what holds them."""
+        return any(
+            d.kind == ACCEPT and d.source_key == object_key and d.object_hash == object_hash for d in self.active
+        )
+
+    def frame(self, live: Iterable[str]) -> pl.DataFrame:
+        """Return the decisions as `ops.decisions` shows them."""
+        revoked = {d.revokes for d in self.taken if d.kind == REVOKE}
+        known = set(live)
+        rows = [
+            {
+                **{name: getattr(d, name) for name in TABLE.columns if name not in {"state", "values", "at", "rules"}},
+                "state": _state(d, revoked, known),
+                "values": json.dumps(dict(d.values)) if d.values else None,
+                "rules": list(d.rules),
+                "at": dt.datetime.fromisoformat(d.at),
+            }
+            for d in self.taken
+        ]
+        return pl.DataFrame(rows, schema={name: column.dtype for name, column in TABLE.columns.items()})
+
+
+def _state(decision: Decision, revoked: set[str | None], live: set[str]) -> str:
+    if decision.id in revoked:
+        return "revoked"
+    return "stale" if decision.source_hash is not None and decision.source_hash not in live else "active"
+
+
+def new(feed: str, kind: str, why: str, who: str | None = None, **about: Any) -> Decision:  # noqa: ANN401 - see Decision
+    """Return a decision taken now, by the person who is logged in unless another one is named.
+
+    Raises:
+        DecisionError: No reason is given.
+    """
+    if not why.strip():
+        msg = "a decision needs a reason: give one with --why. Nothing was recorded."
+        raise DecisionError(msg)
+    now = dt.datetime.now(dt.UTC)
+    unique = f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+    return Decision(feed=feed, kind=kind, who=who or _login(), why=why.strip(), at=now.isoformat(), id=unique, **about)
+
+
+def record(store: Store, decision: Decision) -> None:
+    """Make a decision stand."""
+    store.create(f"decisions/{decision.feed}/{decision.id}.json", json.dumps(asdict(decision), indent=1).encode())
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+@lru_cache(maxsize=10_000)
+def _read(root: str, path: str) -> Decision:
+    """Decisions never change, so each is read once by a process."""
+    content = json.loads(store_for(root).read(path))
+    known = {name.name for name in fields(Decision)}
+    values = {name: value for name, value in content.items() if name in known}
+    return Decision(**{**values, "rules": tuple(values.get("rules", ()))})

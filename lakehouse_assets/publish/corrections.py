@@ -1,0 +1,152 @@
+"""What decisions on single records do to the bronze records that a candidate is computed from.
+
+A correction replaces raw values (and may move the record to another date), a waiver lifts rules, a discard takes the
+record out. Decisions on contents that are no longer live have no effect. Not here: taking decisions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.ingest.bronze import read_bronze
+from lakehouse_assets.lake.decisions import CORRECT, DISCARD, WAIVE, Decision
+from lakehouse_assets.lake.lake import Lake
+
+Place = tuple[str, int]
+"""Content hash and line: what a decision on a record speaks of."""
+
+
+@dataclass
+class Effect:
+    """All decisions on one record together: where it was, where it belongs now, and what holds for it."""
+
+    part: str
+    part_to: str
+    values: dict[str, str | None] = field(default_factory=dict)
+    waived: list[str] = field(default_factory=list)
+    discarded: bool = False
+    ids: list[str] = field(default_factory=list)
+
+
+def effects(decisions: Iterable[Decision]) -> dict[Place, Effect]:
+    """Fold decisions on records, in their order: later values win, and what follows a discard undoes it."""
+    found: dict[Place, Effect] = {}
+    for decision in decisions:
+        if decision.source_hash is None or decision.line is None or decision.part is None:
+            continue
+        effect = found.setdefault((decision.source_hash, decision.line), Effect(decision.part, decision.part))
+        effect.ids.append(decision.id)
+        effect.discarded = decision.kind == DISCARD
+        if decision.kind == CORRECT:
+            effect.values |= decision.values
+            effect.part_to = decision.part_to or effect.part_to
+        elif decision.kind == WAIVE:
+            effect.waived += [rule for rule in decision.rules if rule not in effect.waived]
+    return found
+
+
+def touched(found: dict[Place, Effect]) -> dict[str, list[str]]:
+    """Return the ids of the decisions that bear on each partition."""
+    ids: dict[str, list[str]] = {}
+    for effect in found.values():
+        for part in {effect.part, effect.part_to}:
+            ids.setdefault(part, []).extend(effect.ids)
+    return {part: sorted(those) for part, those in ids.items()}
+
+
+def records(
+    lake: Lake, feed: Feed, live: pl.DataFrame, parts: list[str], found: dict[Place, Effect]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the bronze records of some partitions as decided, and how many each content has in each.
+
+    Args:
+        live: `FeedLedger.live` of the whole feed.
+        parts: The partitions wanted.
+        found: The effects of the decisions on live contents.
+
+    Returns:
+        Bronze columns with `_part`, `dt`, `_waived` (rule ids, or null) and `_discarded`; and the expected `rows` per
+        `part`, `source_hash` and `source_key`.
+    """
+    wanted = set(parts)
+    coming = {place: e for place, e in found.items() if e.part_to in wanted and e.part not in wanted}
+    here = live.filter(pl.col("part").is_in(parts))
+    frames = [read_bronze(lake, feed, here).collect()]
+    if coming:
+        pairs = pl.DataFrame(
+            [(e.part, source_hash, line) for (source_hash, line), e in coming.items()],
+            schema={"part": pl.String, "source_hash": pl.String, "_line": pl.Int64},
+            orient="row",
+        )
+        sources = live.join(pairs.select("part", "source_hash").unique(), on=["part", "source_hash"])
+        lines = pairs.select(pl.col("source_hash").alias("_source_hash"), "_line").lazy()
+        frames.append(read_bronze(lake, feed, sources).join(lines, on=["_source_hash", "_line"], how="semi").collect())
+    bronze = pl.concat(frames).with_columns(
+        pl.lit(None, pl.List(pl.String)).alias("_waived"), pl.lit(value=False).alias("_discarded")
+    )
+    if not found:
+        return bronze, here
+    bronze = _applied(feed, bronze, found).filter(pl.col("_part").is_in(parts))
+    return bronze.sort("_part", "_source_key", "_line", maintain_order=True), _expected(live, wanted, found)
+
+
+def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl.DataFrame:
+    headers = [name for name in feed.bronze.columns if not name.startswith("_") and name != "dt"]
+    rows = [
+        {
+            "_source_hash": source_hash,
+            "_line": line,
+            "_decided": True,
+            "_part_to": effect.part_to,
+            "_dt_to": as_date(effect.part_to),
+            "_waived_to": effect.waived or None,
+            "_discarded_to": effect.discarded,
+            **{f"_has_{h}": h in effect.values for h in headers},
+            **{f"_new_{h}": effect.values.get(h) for h in headers},
+        }
+        for (source_hash, line), effect in found.items()
+    ]
+    schema: dict[str, pl.DataType] = {
+        "_source_hash": pl.String(), "_line": pl.Int64(), "_decided": pl.Boolean(), "_part_to": pl.String(),
+        "_dt_to": pl.Date(), "_waived_to": pl.List(pl.String()), "_discarded_to": pl.Boolean(),
+    }  # fmt: skip
+    schema |= {f"_has_{h}": pl.Boolean() for h in headers} | {f"_new_{h}": pl.String() for h in headers}
+    decided = bronze.join(
+        pl.DataFrame(rows, schema=schema), on=["_source_hash", "_line"], how="left", maintain_order="left"
+    )
+    is_decided = pl.col("_decided").fill_null(value=False)
+    changed = [pl.when(pl.col(f"_has_{h}")).then(pl.col(f"_new_{h}")).otherwise(pl.col(h)).alias(h) for h in headers]
+    return decided.with_columns(
+        *changed,
+        # A corrected record has the shape that a person gave it.
+        pl.when(pl.any_horizontal(f"_has_{h}" for h in headers))
+        .then(None)
+        .otherwise(pl.col("_problem"))
+        .alias("_problem"),
+        pl.when(is_decided).then(pl.col("_part_to")).otherwise(pl.col("_part")).alias("_part"),
+        pl.when(is_decided).then(pl.col("_dt_to")).otherwise(pl.col("dt")).alias("dt"),
+        pl.col("_waived_to").alias("_waived"),
+        pl.col("_discarded_to").fill_null(value=False).alias("_discarded"),
+    ).select(bronze.columns)
+
+
+def _expected(live: pl.DataFrame, parts: set[str], found: dict[Place, Effect]) -> pl.DataFrame:
+    keys = dict(live.select("source_hash", "source_key").iter_rows())
+    counts = {
+        (part, source_hash): rows
+        for part, source_hash, rows in live.filter(pl.col("part").is_in(parts))
+        .select("part", "source_hash", "rows")
+        .iter_rows()
+    }
+    for (source_hash, _), effect in found.items():
+        if effect.part == effect.part_to or source_hash not in keys:
+            continue
+        for part, step in ((effect.part, -1), (effect.part_to, 1)):
+            if part in parts:
+                counts[part, source_hash] = counts.get((part, source_hash), 0) + step
+    rows = [(part, source_hash, keys[source_hash], count) for (part, source_hash), count in counts.items() if count]
+    schema = {"part": pl.String, "source_hash": pl.String, "source_key": pl.String, "rows": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("part", "source_key")

@@ -1,0 +1,105 @@
+"""Taking decisions: finding the record, date or object that one speaks of, and checking that it can be taken.
+
+Every function returns the decision without recording it, so that a caller can show first what it would change.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.ingest.bronze import read_bronze
+from lakehouse_assets.lake import decisions
+from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import HELD
+from lakehouse_assets.publish.casting import business_dates
+from lakehouse_assets.publish.corrections import effects
+from lakehouse_assets.publish.pending import FeedState
+
+
+def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
+    """Return one live bronze record, as landed: bronze columns and `_part`, one row. Raises `DecisionError`."""
+    live = lake.ledger_of(feed).live.filter(pl.col("source_key") == key)
+    if not live.height:
+        msg = f"{feed.name} has no live source object {key!r}; its keys are in ops.ledger. Nothing was decided."
+        raise DecisionError(msg)
+    found = read_bronze(lake, feed, live).filter(pl.col("_line") == line).collect()
+    if not found.height:
+        msg = f"{key!r} has no record {line}; `_line` in quarantine.{feed.name} says where one stands."
+        raise DecisionError(msg)
+    return found
+
+
+def correct(
+    lake: Lake, feed: Feed, key: str, line: int, values: Mapping[str, str | None], why: str, who: str | None = None
+) -> Decision:
+    """Give a record other raw values, by header; None for no value. The record may move to another date by it."""
+    record = find_record(lake, feed, key, line)
+    headers = [name for name in feed.bronze.columns if not name.startswith("_") and name != "dt"]
+    if not values or (unknown := sorted(set(values) - set(headers))):
+        wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
+        msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
+        raise DecisionError(msg)
+    before = effects(Decisions.load(lake.store, feed.name).on_records(record["_source_hash"]))
+    earlier = before[place].values if (place := (record["_source_hash"][0], line)) in before else {}
+    patched = record.with_columns(pl.lit(text, pl.String).alias(name) for name, text in {**earlier, **values}.items())
+    date = business_dates(patched, feed)[0]
+    part_to = WHOLE if feed.business_date is None else UNDATED if date is None else str(date)
+    about = _about(record, key, line)
+    return decisions.new(feed.name, decisions.CORRECT, why, who, values=dict(values), part_to=part_to, **about)
+
+
+def waive(
+    lake: Lake, feed: Feed, key: str, line: int, rules: Sequence[str], why: str, who: str | None = None
+) -> Decision:
+    """Lift contract rules for a record. What cannot be read cannot be waived: correct it instead."""
+    record = find_record(lake, feed, key, line)
+    liftable = [rule.id for rule in rules_of(feed.contract) if not rule.id.endswith("_required")]
+    if not rules or (wrong := sorted(set(rules) - set(liftable))):
+        what = f"{wrong[0]!r} cannot be waived" if rules else "no rule is named"
+        msg = f"{what}; the rules of {feed.name} that can be are {', '.join(liftable)}. Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(feed.name, decisions.WAIVE, why, who, rules=tuple(rules), **_about(record, key, line))
+
+
+def discard(lake: Lake, feed: Feed, key: str, line: int, why: str, who: str | None = None) -> Decision:
+    """Take a record out: it counts as discarded, neither valid nor quarantined."""
+    return decisions.new(
+        feed.name, decisions.DISCARD, why, who, **_about(find_record(lake, feed, key, line), key, line)
+    )
+
+
+def release(lake: Lake, feed: Feed, part: str, why: str, who: str | None = None) -> Decision:
+    """Publish a held date as it is now, whatever its score; other inputs meet the gate again."""
+    state = FeedState.read(lake, feed, lake.ledger_of(feed))
+    if part not in state.held:
+        held = ", ".join(state.held) or "none"
+        msg = f"{part} of {feed.name} is not held (held are: {held}). Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(feed.name, decisions.RELEASE, why, who, part=part, fingerprint=state.inputs[part])
+
+
+def accept(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -> Decision:
+    """Take a held object as it is, in spite of its manifest or its late dates; another version is held anew."""
+    seen = lake.ledger_of(feed).seen.get(key)
+    if seen is None or seen.state != HELD:
+        held = ", ".join(k for k, s in lake.ledger_of(feed).seen.items() if s.state == HELD) or "none"
+        msg = f"the object {key!r} of {feed.name} is not held (held are: {held}). Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(feed.name, decisions.ACCEPT, why, who, source_key=key, object_hash=seen.object_hash)
+
+
+def revoke(lake: Lake, feed: Feed, decision_id: str, why: str, who: str | None = None) -> Decision:
+    """Take a decision back: what it changed is computed again without it."""
+    known = {decision.id for decision in Decisions.load(lake.store, feed.name).active}
+    if decision_id not in known:
+        msg = f"{feed.name} has no active decision {decision_id!r}; see ops.decisions. Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(feed.name, decisions.REVOKE, why, who, revokes=decision_id)
+
+
+def _about(record: pl.DataFrame, key: str, line: int) -> dict[str, str | int]:
+    return {"source_key": key, "source_hash": record["_source_hash"][0], "line": line, "part": record["_part"][0]}
