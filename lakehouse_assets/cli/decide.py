@@ -147,7 +147,7 @@ def replay(
         return
     _show_change(lake, declared, parts, ())
     if not dry_run:
-        raise typer.Exit(run_lake(lake, again={declared.silver.path: parts}))
+        raise typer.Exit(run_lake(lake, again={declared.silver.key: parts}))
 
 
 def release(feed: FeedName, date: str, why: Why, who: Who = None, dry_run: DryRun = False) -> None:

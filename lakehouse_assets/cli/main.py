@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from lakehouse_assets.cli import decide
 from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.lake.decisions import DecisionError
 from lakehouse_assets.lake.delta import SchemaMismatchError
 from lakehouse_assets.lake.lake import Lake, current
 from lakehouse_assets.lake.storage import StorageError
@@ -135,6 +136,17 @@ def status() -> None:
 
         failed = of_pending_work(lake)
     render.status(out, found, failed)
+
+
+@app.command()
+def verify() -> None:
+    """Derive the promises again from what is stored; exit code 1 if anything disagrees."""
+    from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.query.verify import verify as check  # noqa: PLC0415
+
+    found = [str(finding) for finding in check(current())]
+    render.section(out, "disagreements", found)
+    raise typer.Exit(1 if found else 0)
 
 
 @app.command()

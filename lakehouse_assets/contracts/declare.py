@@ -116,11 +116,17 @@ class Table:
     partitioning: Partitioning
     description: str
     owner: str
+    revision: int = 1
+
+    @property
+    def key(self) -> str:
+        """The table's name with a slash: its asset key, and how runs speak of it."""
+        return f"{self.layer}/{self.name}"
 
     @property
     def path(self) -> str:
-        """The table's folder below the lake root, which is also its asset key."""
-        return f"{self.layer}/{self.name}"
+        """The table's folder below the lake root: one per revision, so that an old one stays while a new one fills."""
+        return self.key if self.revision == 1 else f"{self.key}.r{self.revision}"
 
     @property
     def full_name(self) -> str:
@@ -156,6 +162,7 @@ class Feed:
     Attributes:
         business_date: The contract column whose day partitions the feed; None for a feed without dates.
         time_zone: The feed's business time zone: times without offset are local to it.
+        revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
         gate: A date whose share of valid among distinct records is below this is held.
     """
@@ -168,6 +175,7 @@ class Feed:
     time_zone: str = "UTC"
     gate: float = 0.95
     late_data_window: int | None = None
+    revision: int = 1
     partitioning: Partitioning | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -254,7 +262,7 @@ class Feed:
             columns["dt"] = Column(pl.Date(), "Business date; null when it cannot be read.")
         text = f"{self.description} Records that fail the contract, with the rules they break."
         layout = Partitioning.BY_DATE if self.business_date else Partitioning.SNAPSHOT
-        return Table("quarantine", self.name, columns, layout, text, self.owner)
+        return Table("quarantine", self.name, columns, layout, text, self.owner, self.revision)
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
@@ -284,7 +292,8 @@ class Feed:
         if layer == "bronze" and self.business_date:
             layout = Partitioning.BY_DATE
             columns = {**columns, "dt": Column(pl.Date(), "Business date; null when it cannot be read.")}
-        return Table(layer, self.name, columns, layout, description, self.owner)
+        revision = self.revision if layer == "silver" else 1
+        return Table(layer, self.name, columns, layout, description, self.owner, revision)
 
 
 @dataclass(frozen=True)
@@ -296,6 +305,7 @@ class Model:
             read hold the dates being built and no others; for a snapshot, all of them.
         date: The column whose date partitions the table; None for a snapshot.
         plot: Column over the date to draw in the UI, if any.
+        revision: As for a feed.
     """
 
     name: str
@@ -306,6 +316,7 @@ class Model:
     date: str | None = None
     partitioning: Partitioning | None = None
     plot: str | None = None
+    revision: int = 1
 
     def __post_init__(self) -> None:
         if self.date is not None and self.date not in self.schema.columns():
@@ -343,4 +354,4 @@ class Model:
         columns = _columns_of(self.schema)
         for name, dtype in self.layout.columns.items():
             columns.setdefault(name, Column(dtype, f"Partition, derived from `{self.date}`.", nullable=False))
-        return Table("gold", self.name, columns, self.layout, self.description, self.owner)
+        return Table("gold", self.name, columns, self.layout, self.description, self.owner, self.revision)

@@ -17,20 +17,20 @@ Lineage = Mapping[str, tuple[tuple[str, str], ...]]
 
 def of_silver(feed: Feed) -> Lineage:
     """Return the lineage of a feed's silver table in its bronze table."""
-    direct = {name: ((feed.bronze.path, origin.headers[0]),) for name, origin in feed.sources.items()}
+    direct = {name: ((feed.bronze.key, origin.headers[0]),) for name, origin in feed.sources.items()}
     found: dict[str, tuple[tuple[str, str], ...]] = dict(direct)
     for name, expression in feed.derivations.items():
         roots = sorted(set(expression.meta.root_names()))
         found[name] = tuple(dict.fromkeys(pair for root in roots for pair in found.get(root, ())))
     if feed.business_date:
         found |= dict.fromkeys(feed.layout.columns, direct[feed.business_date])
-    return found | {name: ((feed.bronze.path, name),) for name in ("_source_key", "_line")}
+    return found | {name: ((feed.bronze.key, name),) for name in ("_source_key", "_line")}
 
 
 def of_quarantine(feed: Feed) -> Lineage:
     """Return the lineage of a feed's quarantine in its bronze table."""
     shared = [name for name in feed.quarantine.columns if name in feed.bronze.columns]
-    return {name: ((feed.bronze.path, name),) for name in shared}
+    return {name: ((feed.bronze.key, name),) for name in shared}
 
 
 @cache

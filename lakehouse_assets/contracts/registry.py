@@ -57,6 +57,14 @@ class Registry:
         for model in self.models.values():
             yield model.table
 
+    def table(self, full_name: str) -> Table:
+        """Return a table by its SQL name. Raises `ContractError` with the known names."""
+        known = {table.full_name: table for table in self.tables()}
+        if full_name not in known:
+            msg = f"there is no table {full_name!r}; declared are: {', '.join(known)}."
+            raise ContractError(msg)
+        return known[full_name]
+
     def feed(self, name: str) -> Feed:
         """Return a feed by name. Raises `ContractError` with the known names."""
         if name not in self.feeds:

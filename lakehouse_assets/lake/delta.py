@@ -1,4 +1,4 @@
-"""Delta tables of the lake: created from declared columns, replaced by partition, each date under its fingerprint.
+"""Delta tables of the lake: replaced by partition, each date under its fingerprint, read as frames.
 
 A partition's fingerprint is a Delta application transaction: app id = partition name, version = fingerprint. It is
 written by the same atomic commit as the data and survives checkpoints, so what is published never has to be
@@ -8,16 +8,15 @@ remembered elsewhere. Not here: what a fingerprint is made of.
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 import polars as pl
 
-from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake.storage import Store
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_CHECKPOINT_EVERY = 20
 _PLAIN = {
     pl.String: "string",
     pl.Int64: "long",
@@ -54,62 +53,15 @@ def delta_type(dtype: pl.DataType) -> Any:  # noqa: ANN401 - JSON of the Delta p
             key, value = (delta_type(cast("pl.DataType", part)) for part in (dtype.key, dtype.value))
             return {"type": "map", "keyType": key, "valueType": value, "valueContainsNull": True}
         case pl.Struct():
-            return {"type": "struct", "fields": [_field(f.name, cast("pl.DataType", f.dtype)) for f in dtype.fields]}
+            return {"type": "struct", "fields": [field(f.name, cast("pl.DataType", f.dtype)) for f in dtype.fields]}
         case _:
             msg = f"type {dtype} has no place in a Delta table; declare a string, integer, decimal, date or UTC time."
             raise SchemaMismatchError(msg)
 
 
-def _field(name: str, dtype: pl.DataType) -> dict[str, Any]:
+def field(name: str, dtype: pl.DataType) -> dict[str, Any]:
+    """Return a column as the Delta protocol's JSON has it. Every column is nullable there: contracts are stricter."""
     return {"name": name, "type": delta_type(dtype), "nullable": True, "metadata": {}}
-
-
-def open_table(
-    store: Store,
-    path: str,
-    columns: Mapping[str, pl.DataType],
-    layout: Partitioning,
-    extra_partitions: tuple[str, ...] = (),
-) -> "DeltaTable":
-    """Open a table at its latest version, creating it empty when there is none.
-
-    Args:
-        columns: Name and type of every column, in order.
-        extra_partitions: Partition columns besides the layout's, for tables whose parts are not dates.
-
-    Raises:
-        SchemaMismatchError: The stored table has other columns than the declared one.
-    """
-    from deltalake import DeltaTable, Schema  # noqa: PLC0415 - not at import of a declaration
-    from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
-
-    declared = [_field(name, dtype) for name, dtype in columns.items()]
-    uri = store.uri(path)
-    try:
-        table = DeltaTable(uri, storage_options=store.options)
-    except TableNotFoundError:
-        try:
-            table = DeltaTable.create(
-                uri,
-                schema=Schema.from_json(json.dumps({"type": "struct", "fields": declared})),
-                partition_by=[*extra_partitions, *layout.columns],
-                configuration={"delta.checkpointInterval": str(_CHECKPOINT_EVERY)},
-                storage_options=store.options,
-            )
-        except DeltaError:  # another process created it between the two calls
-            table = DeltaTable(uri, storage_options=store.options)
-    stored = {f["name"]: f["type"] for f in json.loads(table.schema().to_json())["fields"]}
-    wanted = {f["name"]: f["type"] for f in declared}
-    if stored != wanted:
-        odd = sorted(name for name in stored.keys() | wanted.keys() if stored.get(name) != wanted.get(name))
-        name = odd[0]
-        msg = (
-            f"{path}: column {name!r} is declared as {wanted.get(name, 'absent')} but stored as "
-            f"{stored.get(name, 'absent')}. Nothing was written; the stored table stands. Undo the change of the "
-            f"declaration, or rebuild the table: delete {uri} and run again."
-        )
-        raise SchemaMismatchError(msg)
-    return table
 
 
 def exists(store: Store, path: str) -> bool:
@@ -231,6 +183,15 @@ def file_uris(store: Store, path: str) -> list[str]:
     from deltalake import DeltaTable  # noqa: PLC0415
 
     return sorted(DeltaTable(store.uri(path), storage_options=store.options).file_uris())
+
+
+def file_sizes(store: Store, path: str) -> dict[str, int]:
+    """Return the bytes of each data file of a table's latest version, by its path below the table."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    table = DeltaTable(store.uri(path), storage_options=store.options)
+    frame = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
+    return {unquote(name): int(size) for name, size in frame.iter_rows()}
 
 
 def sql_type(dtype: pl.DataType) -> str:

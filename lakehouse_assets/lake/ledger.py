@@ -15,6 +15,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.storage import Store
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Ledger:
     @classmethod
     def load(cls, store: Store) -> "Ledger":
         """Read the whole ledger: a row per source object version and date."""
-        table = delta.open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning)
+        table = open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning)
         rows = delta.scan(store, TABLE.path, _SCHEMA, table).collect() if table.version() else cls.nothing()
         return cls(store, table, rows)
 

@@ -150,7 +150,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
                 state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
                 parts = list(state.inputs) if again else state.pending
             done = publish(
-                lake, feed, parts, context.run_id, again=again, progress=lambda n: progress.advance(feed.silver.path, n)
+                lake, feed, parts, context.run_id, again=again, progress=lambda n: progress.advance(feed.silver.key, n)
             )
             for batch in done:
                 outcomes += batch

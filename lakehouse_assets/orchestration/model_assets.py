@@ -50,7 +50,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
                 parts = list(state.inputs) if again else state.pending
             try:
                 for done in build(
-                    lake, model, parts, again=again, progress=lambda n: progress.advance(model.table.path, n)
+                    lake, model, parts, again=again, progress=lambda n: progress.advance(model.table.key, n)
                 ):
                     last = done
                     if model.date is not None:

@@ -85,15 +85,15 @@ def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:
 
     for feed in lake.registry.feeds.values():
         state = FeedState.read(lake, feed, lake.ledger_of(feed))
-        waiting[feed.silver.path] = waiting[feed.quarantine.path] = left(feed.silver.path, state.inputs, state.pending)
-    silver = {feed.silver.path: parts for feed in lake.registry.feeds.values() if (parts := waiting[feed.silver.path])}
+        waiting[feed.silver.key] = waiting[feed.quarantine.key] = left(feed.silver.key, state.inputs, state.pending)
+    silver = {feed.silver.key: parts for feed in lake.registry.feeds.values() if (parts := waiting[feed.silver.key])}
     works += _work(PUBLISH, silver)
     for number, models in enumerate(lake.registry.levels()):
         ready: dict[str, dict[str, int]] = {}
         for model in models:
             built = ModelState.read(lake, model)
-            waiting[model.table.path] = left(model.table.path, built.inputs, built.pending)
-            ready[model.table.path] = _ready(model, waiting)
+            waiting[model.table.key] = left(model.table.key, built.inputs, built.pending)
+            ready[model.table.key] = _ready(model, waiting)
         works += _work(f"{BUILD}-{number}", {path: parts for path, parts in ready.items() if parts})
     catalog = CatalogState.read(lake)
     stale = left(CATALOG, catalog.inputs, [part for part, v in catalog.inputs.items() if catalog.built.get(part) != v])
@@ -103,7 +103,7 @@ def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:
 
 def _ready(model: Model, waiting: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     upstream = [waiting.get(name.replace(".", "/"), {}) for name in model.upstream]
-    mine = waiting[model.table.path]
+    mine = waiting[model.table.key]
     if model.date is None or any(WHOLE in parts for parts in upstream):
         return {} if any(upstream) else dict(mine)
     return {part: value for part, value in mine.items() if not any(part in parts for parts in upstream)}

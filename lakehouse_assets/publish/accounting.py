@@ -10,6 +10,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.storage import Store
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
 
 def open_accounting(store: Store) -> "DeltaTable":
     """Open the table, creating it when there is none."""
-    return delta.open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning, extra_partitions=("feed", "part"))
+    return open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning, extra_partitions=("feed", "part"))
 
 
 def scan_accounting(store: Store) -> pl.LazyFrame:

@@ -78,7 +78,7 @@ def _build_batch(lake: Lake, model: Model, parts: list[str], *, again: bool) -> 
     parts = [part for part in parts if part in state.inputs and (again or state.built.get(part) != state.inputs[part])]
     if not parts:
         return None
-    frame = _conform(model, _query(lake, model, parts), parts)
+    frame = compute(lake, model, parts)
     predicate = model.layout.sql_predicate(parts)
     delta.replace(lake.store, table, frame, predicate, {part: state.inputs[part] for part in parts})
     rows = dict.fromkeys(parts, 0)
@@ -88,6 +88,11 @@ def _build_batch(lake: Lake, model: Model, parts: list[str], *, again: bool) -> 
         counts = frame.group_by(pl.col(model.date).cast(pl.String)).len()
         rows |= {str(part): int(count) for part, count in counts.iter_rows()}
     return Built(rows, frame)
+
+
+def compute(lake: Lake, model: Model, parts: list[str]) -> pl.DataFrame:
+    """Return what some partitions would be built as now. Writes nothing. Raises `ModelError`."""
+    return _conform(model, _query(lake, model, parts), parts)
 
 
 def _upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
@@ -106,8 +111,7 @@ def _upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
 
 
 def _upstream_tables(lake: Lake, model: Model) -> list[Table]:
-    by_name = {table.full_name: table for table in lake.registry.tables()}
-    return [by_name[name] for name in model.upstream]
+    return [lake.registry.table(name) for name in model.upstream]
 
 
 def _query(lake: Lake, model: Model, parts: list[str]) -> "pa.Table":

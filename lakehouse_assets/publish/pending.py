@@ -135,8 +135,7 @@ class ModelState:
 
 
 def _published(lake: Lake, full_name: str) -> dict[str, int]:
-    path = full_name.replace(".", "/")
-    found = delta.fingerprints(lake.store, path)
+    found = delta.fingerprints(lake.store, lake.registry.table(full_name).path)
     return {part: value for part, value in found.items() if not part.startswith(HELD) and part != UNDATED}
 
 

@@ -14,6 +14,7 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decision
+from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger, Ledger
 from lakehouse_assets.publish import accounting
@@ -138,7 +139,7 @@ def _evaluate(
 def open_declared(lake: Lake, table: Table) -> "DeltaTable":
     """Open a declared table, creating it when there is none."""
     columns = {name: column.dtype for name, column in table.columns.items()}
-    return delta.open_table(lake.store, table.path, columns, table.partitioning)
+    return open_table(lake.store, table.path, columns, table.partitioning)
 
 
 def _replace(
