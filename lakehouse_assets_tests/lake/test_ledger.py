@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def test_a_rejected_new_version_keeps_the_last_good_one(store: Store) -> None:
     ledger = _recorded(store, [_version("k", "a")], [_version("k", None)])
     assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
     assert _states(ledger) == [(1, "k", "accepted"), (2, "k", "rejected")]
-    assert ledger.rejected.select("object_key", "reason").rows() == [("k", "it cannot be read")]
+    assert ledger.refused.select("object_key", "state", "reason").rows() == [("k", "rejected", "it cannot be read")]
 
 
 def test_a_rejected_member_keeps_its_last_good_version_while_the_others_move_on(store: Store) -> None:
@@ -143,7 +144,7 @@ def test_an_empty_new_version_takes_the_old_rows_away(store: Store) -> None:
 
 def test_a_rejection_ends_with_the_next_version(store: Store) -> None:
     ledger = _recorded(store, [_version("k", None)], [_version("k", "a")])
-    assert ledger.rejected.height == 0
+    assert ledger.refused.height == 0
     assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
     assert _states(ledger) == [(1, "k", "rejected"), (2, "k", "accepted")]
 
@@ -162,7 +163,26 @@ def test_seen_tells_the_latest_token_whether_it_was_rejected_and_under_which_con
         [_version("k", "a"), _version("z", {"z!x": "a", "z!y": None})],
         [_version("k", "b", contract="c2")],
     )
-    assert ledger.seen == {"k": ("token-b", False, "c2"), "z": (f"token-{ {'z!x': 'a', 'z!y': None} }", True, "c1")}
+    assert {key: (seen.token, seen.state, seen.contract) for key, seen in ledger.seen.items()} == {
+        "k": ("token-b", "accepted", "c2"),
+        "z": (f"token-{ {'z!x': 'a', 'z!y': None} }", "rejected", "c1"),
+    }
+
+
+def test_a_held_new_version_keeps_the_last_good_one_until_the_next(store: Store) -> None:
+    held = replace(_version("k", "b"), object_hash="b", held="the totals differ")
+    ledger = _recorded(store, [replace(_version("k", "a"), object_hash="a")], [held])
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+    assert _states(ledger) == [(1, "k", "accepted"), (2, "k", "held")]
+    assert ledger.refused.select("object_key", "state", "reason").rows() == [("k", "held", "the totals differ")]
+    Ledger.load(store).append([replace(_version("k", "c"), object_hash="c")], "next")
+    assert _live(Ledger.load(store).of_feed("sales")) == {("2011-03-03", "c", "k", 1)}
+
+
+def test_an_object_that_turns_out_to_be_held_was_never_good(store: Store) -> None:
+    good, held = _version("k", "a"), replace(_version("k", "b"), object_hash="b")
+    ledger = _recorded(store, [good], [held], [replace(held, held="its manifest came late")])
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
 
 
 def test_contents_know_every_content_ever_accepted(store: Store) -> None:
@@ -298,7 +318,7 @@ def test_the_order_of_different_keys_does_not_matter(
 
 def test_nothing_recorded_means_nothing_live(lake: Lake, tmp_path: Path) -> None:
     ledger = FeedLedger(Ledger.nothing())
-    assert ledger.live.height == ledger.rejected.height == ledger.shown.height == 0
+    assert ledger.live.height == ledger.refused.height == ledger.shown.height == 0
     assert ledger.parts == []
     assert ledger.contents() == {}
     assert ledger.seen == {}
