@@ -6,8 +6,8 @@ gone or a type that is narrower, is refused before anything is written.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -66,7 +66,7 @@ def open_table(
             table = DeltaTable(uri, storage_options=store.options)
     changes = differences(table, path, declared, partitions)
     if changes:
-        _evolve(table, store, declared, changes)
+        _evolve(table, store, columns, changes)
     return table
 
 
@@ -120,18 +120,18 @@ def _schema(declared: Mapping[str, dict[str, Any]]) -> str:
     return json.dumps({"type": "struct", "fields": list(declared.values())})
 
 
-def _evolve(
-    table: "DeltaTable", store: Store, declared: Mapping[str, dict[str, Any]], changes: Mapping[str, str]
-) -> None:
+def _evolve(table: "DeltaTable", store: Store, columns: Mapping[str, pl.DataType], changes: Mapping[str, str]) -> None:
     from deltalake import Field, write_deltalake  # noqa: PLC0415
 
-    if new := [Field.from_json(json.dumps(declared[name])) for name, change in changes.items() if change == "new"]:
+    if new := [
+        Field.from_json(json.dumps(field(name, columns[name]))) for name, change in changes.items() if change == "new"
+    ]:
         table.alter.add_columns(new)
     if "wider" in changes.values():
         partitions = table.metadata().partition_columns
         write_deltalake(
             table,
-            _as_declared(table, declared),
+            _as_declared(table, store, columns),
             mode="overwrite",
             schema_mode="overwrite",
             partition_by=partitions or None,
@@ -139,15 +139,17 @@ def _evolve(
         )
 
 
-def _as_declared(table: "DeltaTable", declared: Mapping[str, dict[str, Any]]) -> "pa.RecordBatchReader":
+def _as_declared(table: "DeltaTable", store: Store, columns: Mapping[str, pl.DataType]) -> "pa.RecordBatchReader":
     """Stream a table's rows, cast to the declared types."""
     import pyarrow as pa  # noqa: PLC0415
-    from deltalake import Schema  # noqa: PLC0415
 
-    target = pa.schema(cast("Iterable[pa.Field[Any]]", Schema.from_json(_schema(declared)).to_arrow()))
+    # Read by Polars: a Delta reader cannot run inside the Delta writer that pulls these batches.
+    rows = pl.scan_delta(table, storage_options=store.options or None)
+    wanted = rows.select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+    empty = pl.DataFrame(schema=dict(columns)).to_arrow()
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in table.to_pyarrow_dataset().to_batches():
-            yield batch.select(target.names).cast(target)
+        for frame in wanted.collect_batches():
+            yield from frame.to_arrow().cast(empty.schema).to_batches()
 
-    return pa.RecordBatchReader.from_batches(target, batches())
+    return pa.RecordBatchReader.from_batches(empty.schema, batches())
