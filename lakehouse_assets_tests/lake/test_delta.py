@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import Store
 
@@ -30,7 +31,7 @@ def _columns(layout: Partitioning) -> dict[str, pl.DataType]:
 
 
 def _open(store: Store, layout: Partitioning = Partitioning.BY_DATE, path: str = "t") -> DeltaTable:
-    return delta.open_table(store, path, _columns(layout), layout)
+    return open_table(store, path, _columns(layout), layout)
 
 
 def _frame(rows: list[Row], layout: Partitioning = Partitioning.BY_DATE) -> pl.DataFrame:
@@ -111,7 +112,7 @@ def test_a_table_of_every_type_is_created_as_declared_and_reads_back_the_same(st
             for (name, dtype), value in zip(columns.items(), values, strict=True)
         ]
     )
-    table = delta.open_table(store, "t", columns, Partitioning.SNAPSHOT)
+    table = open_table(store, "t", columns, Partitioning.SNAPSHOT)
     delta.replace(store, table, frame, None, {})
     read = delta.scan(store, "t", columns).collect()
     assert read.schema == pl.Schema(columns)
@@ -288,38 +289,6 @@ def test_fingerprints_survive_the_removal_of_old_log_entries(store: Store) -> No
     table.create_checkpoint()
     table.cleanup_metadata()
     assert delta.fingerprints(store, "t") == {DAYS[0]: 3, f"held:{DAYS[1]}": 3}
-
-
-def test_another_column_type_is_refused_with_culprit_consequence_and_fix(store: Store) -> None:
-    _put(store, {DAYS[0]: 1}, [(DAYS[0], 0)])
-    wanted = {"n": pl.Decimal(18, 4), "dt": pl.Date()}
-    with pytest.raises(delta.SchemaMismatchError) as error:
-        delta.open_table(store, "t", wanted, Partitioning.BY_DATE)
-    assert str(error.value).startswith(
-        "t: column 'n' is declared as decimal(18,4) but stored as long. Nothing was written; the stored table stands."
-    )
-    assert f"delete {store.uri('t')} and run again" in str(error.value)
-    assert _rows(store) == [(DAYS[0], 0)]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "named"),
-    [
-        ({"n": pl.Int64(), "m": pl.String(), "dt": pl.Date()}, "column 'm' is declared as string but stored as absent"),
-        ({"dt": pl.Date()}, "column 'n' is declared as absent but stored as long"),
-    ],
-)
-def test_an_added_or_removed_column_is_named(store: Store, wanted: dict[str, pl.DataType], named: str) -> None:
-    _open(store)
-    with pytest.raises(delta.SchemaMismatchError, match=named):
-        delta.open_table(store, "t", wanted, Partitioning.BY_DATE)
-
-
-def test_another_partitioning_of_the_same_columns_is_refused(store: Store) -> None:
-    columns = _columns(Partitioning.BY_DATE)
-    delta.open_table(store, "t", columns, Partitioning.SNAPSHOT)
-    with pytest.raises(delta.SchemaMismatchError, match="Nothing was written"):
-        delta.open_table(store, "t", columns, Partitioning.BY_DATE)
 
 
 def test_a_serial_append_loses_against_any_other_and_reloading_heals_it(store: Store) -> None:
