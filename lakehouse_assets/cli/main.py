@@ -26,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
 )
 app.add_typer(decide.quarantine, name="quarantine")
-for verb in (decide.release, decide.accept, decide.revoke):
+for verb in (decide.release, decide.accept, decide.restore, decide.revoke):
     app.command()(verb)
 out, err = Console(), Console(stderr=True)
 
@@ -104,11 +104,14 @@ def run_lake(lake: Lake, again: Mapping[str, list[str]] | None = None) -> int:
 def query(
     sql: Annotated[str, typer.Argument(help="DuckDB SQL over bronze.*, silver.*, quarantine.*, gold.*, ops.*.")],
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.table,
+    at: Annotated[
+        str | None, typer.Option(help="A moment in the past, ISO 8601; UTC unless it says otherwise.")
+    ] = None,
 ) -> None:
     """Run SQL over all tables; standard output holds only the result."""
     from lakehouse_assets.query import answers  # noqa: PLC0415
 
-    answer = answers.run(current(), sql)
+    answer = answers.run(current(), sql, decide.moment(at) if at else None)
     write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
     typer.echo(write(answer))
 

@@ -61,6 +61,8 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
     section(console, "held", found.held)
     section(console, "rejected", found.rejected)
     section(console, "failed", failed)
+    if found.pinned:
+        section(console, "pinned", found.pinned)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:

@@ -72,7 +72,7 @@ def _decision(lakehouse: LakeResource, config: DecisionConfig) -> Decision:
         case decisions.ACCEPT:
             return deciding.accept(lake, feed, config.source_key, config.why, config.who)
         case decisions.REVOKE:
-            return deciding.revoke(lake, feed, config.decision, config.why, config.who)
+            return deciding.revoke(lake, feed.name, config.decision, config.why, config.who)
         case _:
             msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."
             raise DecisionError(msg)

@@ -18,7 +18,15 @@ from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake.storage import Store, store_for
 
-CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, REVOKE = "correct", "waive", "discard", "release", "accept", "revoke"
+CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, REVOKE = (
+    "correct",
+    "waive",
+    "discard",
+    "release",
+    "accept",
+    "pin",
+    "revoke",
+)
 ON_RECORDS = frozenset({CORRECT, WAIVE, DISCARD})
 
 
@@ -36,6 +44,7 @@ class Decision:
         rules: For a waiver: ids of the rules that no longer count for the record.
         fingerprint: For a release: the inputs that are published in spite of the gate.
         object_hash: For an acceptance: SHA-256 of the landed object that is taken in spite of its reason.
+        table: For a pin: the table restored, with its `version`, and in `pins` each partition's fingerprint there.
         revokes: For a revocation: the id of the decision that no longer counts.
     """
 
@@ -54,6 +63,9 @@ class Decision:
     rules: tuple[str, ...] = ()
     fingerprint: int | None = None
     object_hash: str | None = None
+    table: str | None = None
+    version: int | None = None
+    pins: Mapping[str, int] = field(default_factory=dict)
     revokes: str | None = None
 
 
@@ -61,9 +73,9 @@ TABLE = Table(
     layer="ops",
     name="decisions",
     columns={
-        "feed": Column(pl.String(), "Feed that the decision is about."),
+        "feed": Column(pl.String(), "Feed, or gold table, that the decision is about."),
         "id": Column(pl.String(), "Identity; ids sort by time."),
-        "kind": Column(pl.String(), "correct, waive, discard, release, accept or revoke."),
+        "kind": Column(pl.String(), "correct, waive, discard, release, accept, pin or revoke."),
         "state": Column(pl.String(), "active, stale (its record is no longer live) or revoked."),
         "who": Column(pl.String(), "Who decided."),
         "why": Column(pl.String(), "The reason given."),
@@ -74,10 +86,12 @@ TABLE = Table(
         "part": Column(pl.String(), "Partition of the record, or the released one."),
         "rules": Column(pl.List(pl.String()), "Waived rules."),
         "values": Column(pl.String(), "New raw values by header, as JSON.", personal=True),
+        "table": Column(pl.String(), "Table that is pinned."),
+        "version": Column(pl.Int64(), "Version that it is pinned to."),
         "revokes": Column(pl.String(), "Id of the decision taken back."),
     },
     partitioning=Partitioning.SNAPSHOT,
-    description="Every decision of a person: corrections, waivers, discards, releases, acceptances, revocations.",
+    description="Every decision of a person: on records, held dates and objects, pinned dates; and what was taken back.",
     owner="team:data-platform",
 )
 

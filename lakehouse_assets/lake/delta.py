@@ -5,6 +5,7 @@ written by the same atomic commit as the data and survives checkpoints, so what 
 remembered elsewhere. Not here: what a fingerprint is made of.
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -183,6 +184,14 @@ def file_uris(store: Store, path: str) -> list[str]:
     from deltalake import DeltaTable  # noqa: PLC0415
 
     return sorted(DeltaTable(store.uri(path), storage_options=store.options).file_uris())
+
+
+def first_commit(store: Store, path: str) -> dt.datetime:
+    """Return when the oldest version of a table that is still there was committed."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    oldest = DeltaTable(store.uri(path), storage_options=store.options).history()[-1]
+    return dt.datetime.fromtimestamp(oldest["timestamp"] / 1000, dt.UTC)
 
 
 def file_sizes(store: Store, path: str) -> dict[str, int]:

@@ -112,6 +112,10 @@ class Ledger:
         rows = delta.scan(store, TABLE.path, _SCHEMA, table).collect() if table.version() else cls.nothing()
         return cls(store, table, rows)
 
+    def as_of(self, at: dt.datetime) -> "Ledger":
+        """Return the ledger as it was at a moment, for reading."""
+        return Ledger(self._store, self._table, self.rows.filter(pl.col("ingested_at") <= at))
+
     @staticmethod
     def nothing() -> pl.DataFrame:
         """Return the rows of a ledger in which nothing was ever recorded."""

@@ -92,13 +92,13 @@ def accept(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -
     return decisions.new(feed.name, decisions.ACCEPT, why, who, source_key=key, object_hash=seen.object_hash)
 
 
-def revoke(lake: Lake, feed: Feed, decision_id: str, why: str, who: str | None = None) -> Decision:
-    """Take a decision back: what it changed is computed again without it."""
-    known = {decision.id for decision in Decisions.load(lake.store, feed.name).active}
+def revoke(lake: Lake, about: str, decision_id: str, why: str, who: str | None = None) -> Decision:
+    """Take a decision about a feed or gold table back: what it changed is computed again without it."""
+    known = {decision.id for decision in Decisions.load(lake.store, about).active}
     if decision_id not in known:
-        msg = f"{feed.name} has no active decision {decision_id!r}; see ops.decisions. Nothing was decided."
+        msg = f"{about} has no active decision {decision_id!r}; see ops.decisions. Nothing was decided."
         raise DecisionError(msg)
-    return decisions.new(feed.name, decisions.REVOKE, why, who, revokes=decision_id)
+    return decisions.new(about, decisions.REVOKE, why, who, revokes=decision_id)
 
 
 def _about(record: pl.DataFrame, key: str, line: int) -> dict[str, str | int]:

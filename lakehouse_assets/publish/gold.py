@@ -16,6 +16,7 @@ from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.engine import session
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.pending import ModelState, batches
+from lakehouse_assets.publish.pins import restored
 from lakehouse_assets.publish.silver import open_declared
 
 if TYPE_CHECKING:
@@ -75,12 +76,16 @@ def _build_batch(lake: Lake, model: Model, parts: list[str], *, again: bool) -> 
     table = open_declared(lake, model.table)
     # Fingerprints first, data second: data newer than its fingerprint is merely built again, never missed.
     state = ModelState.read(lake, model)
-    parts = [part for part in parts if part in state.inputs and (again or state.built.get(part) != state.inputs[part])]
+    pinned = {part: state.pins[part] for part in parts if part in state.pins and state.is_pending(part)}
+    free = [p for p in parts if p in state.inputs and p not in state.pins and (again or state.is_pending(p))]
+    parts = [*pinned, *free]
     if not parts:
         return None
-    frame = compute(lake, model, parts)
-    predicate = model.layout.sql_predicate(parts)
-    delta.replace(lake.store, table, frame, predicate, {part: state.inputs[part] for part in parts})
+    frames = [compute(lake, model, free)] if free else []
+    frames += [restored(lake, model.table, pinned)] if pinned else []
+    frame = pl.concat(frames)
+    fingerprints = {part: state.inputs[part] for part in free} | {part: p.fingerprint for part, p in pinned.items()}
+    delta.replace(lake.store, table, frame, model.layout.sql_predicate(parts), fingerprints)
     rows = dict.fromkeys(parts, 0)
     if model.date is None:
         rows[parts[0]] = frame.height

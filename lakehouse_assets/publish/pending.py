@@ -17,6 +17,7 @@ from lakehouse_assets.lake.decisions import Decision, Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger
 from lakehouse_assets.publish.corrections import Effect, Place, effects, touched
+from lakehouse_assets.publish.pins import Pin, decision_folder, pins_of
 
 HELD = "held:"
 
@@ -37,6 +38,7 @@ class FeedState:
     quarantine: dict[str, int]
     decisions: Decisions
     effects: dict[Place, Effect]
+    pins: dict[str, Pin]
 
     @classmethod
     def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, supposed: tuple[Decision, ...] = ()) -> "FeedState":
@@ -52,7 +54,7 @@ class FeedState:
         parts = sorted({*ledger.parts, *(effect.part_to for effect in found.values())})
         outside = frozenset(part for part in parts if lake.is_outside(feed, part))
         inputs = input_fingerprints(feed, ledger, parts, outside, found)
-        return cls(feed, inputs, outside, silver, quarantine, decisions, found)
+        return cls(feed, inputs, outside, silver, quarantine, decisions, found, pins_of(decisions, feed.silver))
 
     def is_released(self, part: str) -> bool:
         """Return whether a person decided to publish the partition's present candidate whatever its score."""
@@ -61,11 +63,13 @@ class FeedState:
     def is_held(self, part: str) -> bool:
         """Return whether the gate holds the partition's present candidate."""
         held = self.quarantine.get(HELD + part) == self.inputs[part] != self.silver.get(part)
-        return held and not self.is_released(part)
+        return held and not self.is_released(part) and part not in self.pins
 
     def is_pending(self, part: str) -> bool:
         """Return whether the partition's present candidate has not been decided."""
         now = self.inputs[part]
+        if part in self.pins:
+            return self.silver.get(part, 0) != self.pins[part].fingerprint
         if self.quarantine.get(part) != now:
             return True
         if part == UNDATED or (part in self.outside and part not in self.silver):
@@ -111,27 +115,34 @@ class ModelState:
     model: Model
     inputs: dict[str, int]
     built: dict[str, int]
+    pins: dict[str, Pin]
 
     @classmethod
     def read(cls, lake: Lake, model: Model) -> "ModelState":
         """Read the fingerprints of the model's table and of the tables that it reads."""
         upstream = {name: _published(lake, name) for name in model.upstream}
         built = delta.fingerprints(lake.store, model.table.path)
+        pins = pins_of(Decisions.load(lake.store, decision_folder(model.table)), model.table)
         if not any(upstream.values()):
-            return cls(model, {}, built)
+            return cls(model, {}, built, pins)
         if model.layout is Partitioning.SNAPSHOT:
-            return cls(model, {WHOLE: fingerprint([model.version, upstream])}, built)
+            return cls(model, {WHOLE: fingerprint([model.version, upstream])}, built, pins)
         dates = sorted({part for parts in upstream.values() for part in parts if as_date(part)})
         inputs = {
             date: fingerprint([model.version, {n: parts.get(date, parts.get(WHOLE)) for n, parts in upstream.items()}])
             for date in dates
         }
-        return cls(model, inputs, built)
+        return cls(model, inputs, built, pins)
+
+    def is_pending(self, part: str) -> bool:
+        """Return whether the partition was built from other inputs than those of now, or than its pin says."""
+        wanted = self.pins[part].fingerprint if part in self.pins else self.inputs[part]
+        return self.built.get(part, 0) != wanted
 
     @cached_property
     def pending(self) -> list[str]:
-        """Partitions whose inputs are not those that they were built from, sorted."""
-        return [part for part, value in self.inputs.items() if self.built.get(part) != value]
+        """Partitions that have to be built, sorted."""
+        return [part for part in self.inputs if self.is_pending(part)]
 
 
 def _published(lake: Lake, full_name: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate, compute
 from lakehouse_assets.publish.corrections import records
 from lakehouse_assets.publish.pending import HELD, FeedState, batches, rows_by_part
+from lakehouse_assets.publish.pins import restored
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -96,7 +97,13 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     accounts = accounting.open_accounting(lake.store)
     ledger = Ledger.load(lake.store).of_feed(feed.name)
     state = FeedState.read(lake, feed, ledger)
-    parts = [part for part in parts if part in state.inputs and (again or state.is_pending(part))]
+    pinned = {part: state.pins[part] for part in parts if part in state.pins and state.is_pending(part)}
+    if pinned:
+        predicate = feed.silver.partitioning.sql_predicate(pinned)
+        fingerprints = {part: pin.fingerprint for part, pin in pinned.items()}
+        delta.replace(lake.store, silver, restored(lake, feed.silver, pinned), predicate, fingerprints)
+        silver = open_declared(lake, feed.silver)
+    parts = [p for p in parts if p in state.inputs and p not in state.pins and (again or state.is_pending(p))]
     if not parts:
         return []
     candidate, live, outcomes = _evaluate(lake, ledger, state, parts)

@@ -31,11 +31,11 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
-def run(lake: Lake, sql: str) -> Answer:
-    """Run DuckDB SQL over the tables of the lake. Raises `QueryError`."""
+def run(lake: Lake, sql: str, at: dt.datetime | None = None) -> Answer:
+    """Run DuckDB SQL over the tables of the lake, as they stand or as they stood. Raises `QueryError`."""
     import duckdb  # noqa: PLC0415 - not at import of the command line
 
-    connection = session(frames(lake))
+    connection = session(frames(lake, at))
     try:
         result = connection.sql(sql)
         return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())

@@ -42,6 +42,7 @@ class Status:
     pending: dict[str, list[str]]
     held: list[str]
     rejected: list[str]
+    pinned: list[str]
 
     @property
     def is_idle(self) -> bool:
@@ -123,20 +124,23 @@ def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
 
 def status(lake: Lake) -> Status:
     """Return what is pending, held and rejected, from the lake root alone."""
-    landed, waiting, held, rejected = [], {}, [], []
+    landed, waiting, held, rejected, pinned = [], {}, [], [], []
     for feed in lake.registry.feeds.values():
         ledger = lake.ledger_of(feed)
         landed += [f"{feed.name}: {key_of(feed, stored)}" for stored in pending(lake, feed, ledger)]
         state = FeedState.read(lake, feed, ledger)
         if state.pending:
             waiting[feed.silver.full_name] = state.pending
+        pinned += [f"{feed.silver.full_name} {part}: to version {pin.version}" for part, pin in state.pins.items()]
         held += [f"{feed.silver.full_name} {part}: {_why_held(lake, feed, part)}" for part in state.held]
         refused = ledger.refused.select("source_key", "state", "reason")
         rejected += [f"{feed.name}: {key}: {state}: {reason}" for key, state, reason in refused.iter_rows()]
     for model in lake.registry.models.values():
-        if parts := ModelState.read(lake, model).pending:
-            waiting[model.table.full_name] = parts
-    return Status(landed, waiting, held, rejected)
+        built = ModelState.read(lake, model)
+        if built.pending:
+            waiting[model.table.full_name] = built.pending
+        pinned += [f"{model.table.full_name} {part}: to version {pin.version}" for part, pin in built.pins.items()]
+    return Status(landed, waiting, held, rejected, sorted(pinned))
 
 
 def _why_held(lake: Lake, feed: Feed, part: str) -> str:

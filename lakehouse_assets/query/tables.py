@@ -1,5 +1,6 @@
 """The lake's tables as people query them: SQL name to lazy frame. Not here: how answers are printed."""
 
+import datetime as dt
 from collections.abc import Mapping
 
 import polars as pl
@@ -14,35 +15,50 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.ledger import Ledger
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
-from lakehouse_assets.publish.accounting import scan_accounting
+from lakehouse_assets.publish.pins import decision_folder, open_at
 
 OPS = (LEDGER, ACCOUNTING, DECISIONS)
 
 
-def frames(lake: Lake) -> Mapping[str, pl.LazyFrame]:
-    """Return every declared table as it stands; one that is not yet written is empty.
+def frames(lake: Lake, at: dt.datetime | None = None) -> Mapping[str, pl.LazyFrame]:
+    """Return every declared table as it stands, or as it stood; one that is not yet written is empty.
 
-    Bronze shows the live records only, and the ledger the states as of now.
+    Bronze shows the live records only, and the ledger the states as of then.
+
+    Args:
+        at: A moment in the past; decisions are always those of now.
     """
     ledger = Ledger.load(lake.store) if delta.exists(lake.store, LEDGER.path) else None
+    if ledger is not None and at is not None:
+        ledger = ledger.as_of(at)
     found: dict[str, pl.LazyFrame] = {}
     for table in lake.registry.tables():
         columns = {name: column.dtype for name, column in table.columns.items()}
         if table.layer != "bronze":
-            found[table.full_name] = delta.scan(lake.store, table.path, columns)
+            found[table.full_name] = _scan(lake, table, at)
         elif ledger is None:
             found[table.full_name] = pl.LazyFrame(schema=columns)
         else:
             feed = lake.registry.feeds[table.name]
             found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
     found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger).lazy())
-    found[ACCOUNTING.full_name] = _with_date(scan_accounting(lake.store))
+    found[ACCOUNTING.full_name] = _with_date(_scan(lake, ACCOUNTING, at))
     found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     return found
 
 
+def _scan(lake: Lake, table: Table, at: dt.datetime | None) -> pl.LazyFrame:
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    if at is None or not delta.exists(lake.store, table.path):
+        return delta.scan(lake.store, table.path, columns)
+    if delta.first_commit(lake.store, table.path) > at:
+        return pl.LazyFrame(schema=columns)
+    return delta.scan(lake.store, table.path, columns, open_at(lake, table, at))
+
+
 def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
-    rows: list[pl.DataFrame] = []
+    models = lake.registry.models.values()
+    rows = [Decisions.load(lake.store, decision_folder(model.table)).frame([]) for model in models]
     for name in lake.registry.feeds:
         live = ledger.of_feed(name).live["source_hash"].to_list() if ledger is not None else []
         rows.append(Decisions.load(lake.store, name).frame(live))

@@ -91,7 +91,7 @@ def _files(lake: Lake, table: Table) -> Iterator[Finding]:
 def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
     """Compute every decided candidate again, and compare it with what is published, quarantined and accounted for."""
     state = FeedState.read(lake, feed, lake.ledger_of(feed))
-    decided = [part for part in state.inputs if not state.is_pending(part)]
+    decided = [part for part in state.inputs if part not in state.pins and not state.is_pending(part)]
     for start in range(0, len(decided), _AT_A_TIME):
         parts = decided[start : start + _AT_A_TIME]
         try:
@@ -174,7 +174,7 @@ def _strangers(lake: Lake, table: Table, known: set[str]) -> Iterator[Finding]:
 def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     """Build every partition that is not pending again, and compare it with what is stored."""
     state = ModelState.read(lake, model)
-    built = [part for part in state.inputs if part not in set(state.pending)]
+    built = [part for part in state.inputs if part not in state.pins and not state.is_pending(part)]
     for start in range(0, len(built), _AT_A_TIME):
         parts = built[start : start + _AT_A_TIME]
         try:

@@ -1,0 +1,108 @@
+"""Pinned partitions: restored to an earlier version of their table by decision, until the decision is revoked.
+
+A pinned partition bears the fingerprint that it had at that version. Runs leave it alone, or restore it if something
+else is published. Not here: taking the decision.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.lake import decisions
+from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.storage import StorageError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Where a partition is pinned: the table's version, and the fingerprint at it (0 for a partition not there)."""
+
+    version: int
+    fingerprint: int
+
+
+def pins_of(taken: Decisions, table: Table) -> dict[str, Pin]:
+    """Return the pinned partitions of a table; a later decision wins over an earlier one."""
+    found: dict[str, Pin] = {}
+    for decision in taken.active:
+        if decision.kind == decisions.PIN and decision.table == table.full_name and decision.version is not None:
+            found |= {part: Pin(decision.version, value) for part, value in decision.pins.items()}
+    return found
+
+
+def restored(lake: Lake, table: Table, pins: Mapping[str, Pin]) -> pl.DataFrame:
+    """Return the rows that pinned partitions had at their versions: the table's columns.
+
+    Raises:
+        StorageError: A version is gone, because its files were vacuumed or forgotten.
+    """
+    frames = [pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})]
+    for version in sorted({pin.version for pin in pins.values()}):
+        parts = [part for part, pin in pins.items() if pin.version == version and pin.fingerprint]
+        try:
+            rows = pl.scan_delta(open_at(lake, table, version), storage_options=lake.store.options or None)
+            columns = [pl.col(name).cast(column.dtype) for name, column in table.columns.items()]
+            frames.append(rows.filter(table.partitioning.filter(parts)).select(columns).collect())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            msg = (
+                f"{table.full_name}: version {version} cannot be read any more ({str(error).splitlines()[0]}). "
+                "The published version stands; revoke the pin, or pin a later version."
+            )
+            raise StorageError(msg) from error
+    return pl.concat(frames)
+
+
+def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable":
+    """Open a table as of a version or a time. Raises `StorageError` when it has none."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
+    try:
+        opened = DeltaTable(lake.store.uri(table.path), storage_options=lake.store.options)
+        opened.load_as_version(version)
+    except (DeltaError, OSError, ValueError) as error:
+        msg = f"{table.full_name} has no version {version} ({str(error).splitlines()[0]}); see `lakehouse history`."
+        raise StorageError(msg) from error
+    return opened
+
+
+def pin(
+    lake: Lake,
+    table: Table,
+    version: int | dt.datetime,
+    known: Iterable[str],
+    now: Mapping[str, int],
+    why: str,
+    who: str | None,
+) -> Decision:
+    """Decide to restore a table to a version, for the partitions that differ from it.
+
+    Args:
+        known: Every partition that may have been published.
+        now: The published fingerprints.
+
+    Raises:
+        DecisionError: Nothing differs.
+    """
+    opened = open_at(lake, table, version)
+    then = {part: opened.transaction_version(part) or 0 for part in known}
+    differing = {part: value for part, value in then.items() if value != now.get(part, 0)}
+    if not differing:
+        msg = f"{table.full_name} is as it was at version {opened.version()}. Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(
+        decision_folder(table), decisions.PIN, why, who, table=table.full_name, version=opened.version(), pins=differing
+    )
+
+
+def decision_folder(table: Table) -> str:
+    """Return the name under which decisions about a table are kept: its feed's, or a gold table's own."""
+    return table.full_name if table.layer == "gold" else table.name
