@@ -142,6 +142,17 @@ def status() -> None:
 
 
 @app.command()
+def plan() -> None:
+    """Show what the declarations of now would rebuild, evolve or refuse; nothing is written."""
+    from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.query.plan import plan as steps  # noqa: PLC0415
+
+    found = steps(current())
+    render.plan(out, found)
+    raise typer.Exit(1 if any(step.refusal for step in found) else 0)
+
+
+@app.command()
 def verify() -> None:
     """Derive the promises again from what is stored; exit code 1 if anything disagrees."""
     from lakehouse_assets.cli import render  # noqa: PLC0415

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from lakehouse_assets.query.overview import Status, TableSize
+from lakehouse_assets.query.plan import Step
 
 _SHOWN = 20
 
@@ -63,6 +64,21 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
     section(console, "failed", failed)
     if found.pinned:
         section(console, "pinned", found.pinned)
+
+
+def plan(console: Console, steps: list[Step]) -> None:
+    """Print what would be computed, evolved or refused."""
+    if not steps:
+        console.print("Nothing would be rebuilt: every table follows its declaration.")
+    for step in steps:
+        rows = f", {step.rows:,} bronze rows" if step.rows else ""
+        span = f" ({step.parts[0]} .. {step.parts[-1]}{rows})" if step.parts else ""
+        console.print(f"[bold]{step.table}[/bold]: {len(step.parts):,} partitions{span}", highlight=False)
+        for name, change in step.schema.items():
+            what = "would be added" if change == "new" else "would be rewritten with a wider type"
+            console.print(f"  column {name} {what}", highlight=False)
+        if step.refusal:
+            console.print(f"  refused: {escape(step.refusal)}", soft_wrap=True, highlight=False)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:

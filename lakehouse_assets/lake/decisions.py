@@ -91,7 +91,7 @@ TABLE = Table(
         "revokes": Column(pl.String(), "Id of the decision taken back."),
     },
     partitioning=Partitioning.SNAPSHOT,
-    description="Every decision of a person: on records, held dates and objects, pinned dates; and what was taken back.",
+    description="Every decision of a person: on records, held dates and objects, pins; and what was taken back.",
     owner="team:data-platform",
 )
 

@@ -64,13 +64,23 @@ def open_table(
             )
         except DeltaError:  # another process created it between the two calls
             table = DeltaTable(uri, storage_options=store.options)
-    changes = differences(table, path, declared, partitions)
+    changes = _differences(table, path, declared, partitions)
     if changes:
         _evolve(table, store, columns, changes)
     return table
 
 
-def differences(
+def differences_of(store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning) -> dict[str, str]:
+    """Return what `open_table` would change of a stored table; writes nothing. Raises `SchemaMismatchError` as it does."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    declared = {name: field(name, dtype) for name, dtype in columns.items()}
+    return _differences(
+        DeltaTable(store.uri(path), storage_options=store.options), path, declared, list(layout.columns)
+    )
+
+
+def _differences(
     table: "DeltaTable", path: str, declared: Mapping[str, dict[str, Any]], partitions: list[str]
 ) -> dict[str, str]:
     """Return the columns that have to be added (`new`) or rewritten (`wider`), by name; writes nothing.
