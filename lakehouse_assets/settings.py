@@ -14,7 +14,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
-_S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")
+_S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/=@+-]*)?$")
+_FOLDER = re.compile(r"^[A-Za-z0-9._/=@+~-]+$")
 
 
 class SettingsError(Exception):
@@ -39,7 +40,9 @@ class Settings(BaseSettings):
     def _known_root(cls, value: str) -> str:
         if value.startswith("s3://"):
             if not _S3_ROOT.match(value):
-                msg = "an S3 root has the form s3://bucket/prefix"
+                msg = (
+                    "an S3 root has the form s3://bucket/prefix, without spaces, percent signs or letters outside ASCII"
+                )
                 raise ValueError(msg)
             return value.rstrip("/")
         if "://" in value:
@@ -48,7 +51,12 @@ class Settings(BaseSettings):
         if not value.strip():
             msg = "the root is empty"
             raise ValueError(msg)
-        return str(Path(value).expanduser().absolute())
+        folder = str(Path(value).expanduser().absolute())
+        if not _FOLDER.match(folder):
+            # delta-rs percent-encodes table addresses, and neither it nor Polars finds such a folder again.
+            msg = f"{folder} has spaces, percent signs or letters outside ASCII, which Delta readers cannot take"
+            raise ValueError(msg)
+        return folder
 
     @property
     def is_s3(self) -> bool:
@@ -78,5 +86,6 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "LAKEHOUSE_" + "_".join(str(part) for part in first["loc"]).upper()
-        msg = f"{name}={first['input']!r}: {first['msg']}. Nothing was read or written; correct the variable."
+        reason = first["msg"].removeprefix("Value error, ")
+        msg = f"{name}={first['input']!r}: {reason}. Nothing was read or written; set the variable."
         raise SettingsError(msg) from None

@@ -18,6 +18,7 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
+from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 
@@ -63,6 +64,8 @@ class Source:
     normalise: tuple[Normaliser, ...] = ()
     formats: tuple[str, ...] = ()
     personal: bool = False
+    on_missing: Policy | None = None
+    on_retyped: Policy | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def source(
     normalise: tuple[Normaliser, ...] = (),
     formats: tuple[str, ...] = (),
     personal: bool = False,
+    on_missing: Policy | None = None,
+    on_retyped: Policy | None = None,
 ) -> dict[str, Any]:
     """Metadata of a column that is read from the feed.
 
@@ -87,8 +92,10 @@ def source(
         normalise: Applied in order after trimming; blank text is null.
         formats: For times without offset and for dates: the chrono formats to try, instead of the ISO ones.
         personal: Personal data, which previews and logs never show.
+        on_missing: What happens where the column is missing, if not what the feed's drift policy says.
+        on_retyped: What happens where none of its values can be read, if not what the feed's drift policy says.
     """
-    return {_KEY: Source((header, *others), normalise, formats, personal)}
+    return {_KEY: Source((header, *others), normalise, formats, personal, on_missing, on_retyped)}
 
 
 def derived(expression: pl.Expr) -> dict[str, Any]:
@@ -163,6 +170,7 @@ class Feed:
         business_date: The contract column whose day partitions the feed; None for a feed without dates.
         time_zone: The feed's business time zone: times without offset are local to it.
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
+        drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
         gate: A date whose share of valid among distinct records is below this is held.
     """
@@ -174,6 +182,7 @@ class Feed:
     business_date: str | None = None
     time_zone: str = "UTC"
     gate: float = 0.95
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
     late_data_window: int | None = None
     revision: int = 1
     partitioning: Partitioning | None = None
@@ -219,10 +228,15 @@ class Feed:
     def version(self) -> str:
         """Identity of the contract's meaning: it changes when a replay could give another candidate."""
         columns = {name: str(column.dtype) for name, column in self.contract.columns().items()}
-        sources = {name: [o.headers, [n.__name__ for n in o.normalise], o.formats] for name, o in self.sources.items()}
+        sources = {
+            name: [o.headers, [n.__name__ for n in o.normalise], o.formats, o.on_missing, o.on_retyped]
+            for name, o in self.sources.items()
+        }
         derivations = {name: str(expression) for name, expression in self.derivations.items()}
         rules = _rule_text(self.contract)
-        return _version([columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate])
+        return _version(
+            [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
+        )
 
     @cached_property
     def bronze(self) -> Table:

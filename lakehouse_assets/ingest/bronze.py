@@ -38,6 +38,11 @@ class Ingested:
     touched: dict[str, int] = field(default_factory=dict)
 
     @property
+    def drifted(self) -> list[str]:
+        """Source objects of the batch whose columns are not those of the contract, each with the difference."""
+        return [f"{e.source_key}: {e.drift}" for v in self.versions for e in v.entries if e.drift]
+
+    @property
     def refused(self) -> list[str]:
         """Source objects of the batch that were rejected or held, each with the reason."""
         rejected = [f"{e.source_key}: rejected: {e.reason}" for v in self.versions for e in v.entries if e.reason]
@@ -183,7 +188,7 @@ def _read_source(
     if source_hash in known:
         return Entry(source.key, source_hash, known[source_hash]), None
     try:
-        records = parse(source.data, feed, lake.settings.max_source_bytes)
+        records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
     except Rejection as rejection:
         return Entry(source.key, source_hash, {}, str(rejection)), None
     records = records.with_columns(
@@ -198,7 +203,7 @@ def _read_source(
         rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
         lake.store.create(bronze_path(feed, part, source_hash), buffer.getvalue())
         parts[part] = rows.height
-    return Entry(source.key, source_hash, parts), records
+    return Entry(source.key, source_hash, parts, drift=drift.words or None), records
 
 
 def _by_part(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -9,15 +9,15 @@ from collections import Counter
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.drift import Drift, Policy
 from lakehouse_assets.ingest.csv_text import read_csv
+from lakehouse_assets.ingest.drifting import dropped, missing_policy, noticed, refusal
 from lakehouse_assets.ingest.json_text import read_json
 from lakehouse_assets.ingest.parquet_text import is_parquet, read_parquet
 from lakehouse_assets.ingest.unpack import Rejection, decompressed
 
-_SHOWN = 8
 
-
-def parse(data: bytes, feed: Feed, limit: int) -> pl.DataFrame:
+def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
     """Read one source object.
 
     Args:
@@ -25,7 +25,8 @@ def parse(data: bytes, feed: Feed, limit: int) -> pl.DataFrame:
         limit: The most bytes that it may have when decompressed.
 
     Returns:
-        The bronze columns of the feed that come from the record: its values by header, `_extra`, `_problem`, `_line`.
+        The bronze columns of the feed that come from the record (its values by header, `_extra`, `_problem`, `_line`),
+        and how the object's columns differ from the contract's.
 
     Raises:
         Rejection: The object cannot be taken; the message says why and what to do.
@@ -81,7 +82,7 @@ def utf8(data: bytes) -> bytes:
         raise Rejection(msg) from None
 
 
-def _bronze(raw: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+def _bronze(raw: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
     internal = {"_problem", "_extra"} & set(raw.columns)
     names = {name: name.strip() for name in raw.columns if name not in internal}
@@ -89,37 +90,38 @@ def _bronze(raw: pl.DataFrame, feed: Feed) -> pl.DataFrame:
         msg = f"the column {repeated[0]!r} stands there twice; give each column a name of its own and land it again."
         raise Rejection(msg)
     by_header = {header: name for name, header in names.items()}
-    used, missing, columns = set(), [], []
-    for name, origin in feed.sources.items():
-        present = next((header for header in origin.headers if header in by_header), None)
-        if present is None:
-            if not feed.contract.columns()[name].nullable:
-                missing.append(origin.headers[0])
-            columns.append(pl.lit(None, pl.String).alias(origin.headers[0]))
-        else:
-            used.add(by_header[present])
-            columns.append(pl.col(by_header[present]).alias(origin.headers[0]))
-    if missing:
-        found = ", ".join(repr(name[:40]) for name in list(by_header)[:_SHOWN]) or "none"
-        more = f" and {len(by_header) - _SHOWN:,} more" if len(by_header) > _SHOWN else ""
-        msg = (
-            f"the column {', '.join(missing)} is missing; the columns found are {found}{more}. "
-            "Land it with that column, or declare the name that it has as an alternative header."
-        )
-        raise Rejection(msg)
+    found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
+    used = {by_header[header] for header in found.values() if header is not None}
     unknown = [name for name in names if name not in used]
+    drift = noticed(
+        raw, feed, {names[name]: name for name in unknown}, {n: by_header[h] for n, h in found.items() if h}
+    )
+    if reason := refusal(feed, drift, list(by_header)):
+        raise Rejection(reason)
+    columns = [
+        (pl.lit(None, pl.String) if header is None or dropped(feed, name, drift) else pl.col(by_header[header])).alias(
+            feed.sources[name].headers[0]
+        )
+        for name, header in found.items()
+    ]
     extra = pl.col("_extra") if "_extra" in internal else pl.lit(None, pl.String)
-    if unknown:
-        packed = pl.struct(pl.col(name).alias(names[name]) for name in unknown).struct.json_encode()
-        extra = pl.when(pl.any_horizontal(pl.col(unknown).is_not_null())).then(packed).otherwise(extra)
     problem = pl.col("_problem") if "_problem" in internal else pl.lit(None, pl.String)
+    if unknown:
+        present = pl.any_horizontal(pl.col(unknown).is_not_null())
+        packed = pl.struct(pl.col(name).alias(names[name]) for name in unknown).struct.json_encode()
+        if feed.drift.new is not Policy.DISCARD_COLUMN:
+            extra = pl.when(present).then(packed).otherwise(extra)
+        if feed.drift.new is Policy.QUARANTINE_ROWS:
+            problem = pl.when(present).then(pl.lit("it has a value in a new column")).otherwise(problem)
+    if missed := [name for name in drift.missing if missing_policy(feed, name) is Policy.QUARANTINE_ROWS]:
+        problem = pl.lit(f"the column {feed.sources[missed[0]].headers[0]} is missing")
     frame = raw.select(
         *columns,
         extra.alias("_extra"),
         problem.alias("_problem"),
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_line"),
     )
-    return _flag_nul(frame, list(feed.bronze.columns)[: len(columns)])
+    return _flag_nul(frame, list(feed.bronze.columns)[: len(columns)]), drift
 
 
 def _flag_nul(frame: pl.DataFrame, headers: list[str]) -> pl.DataFrame:

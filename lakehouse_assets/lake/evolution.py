@@ -71,7 +71,7 @@ def open_table(
 
 
 def differences_of(store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning) -> dict[str, str]:
-    """Return what `open_table` would change of a stored table; writes nothing. Raises `SchemaMismatchError` as it does."""
+    """Return what `open_table` would change of a stored table; writes nothing. Raises as it does."""
     from deltalake import DeltaTable  # noqa: PLC0415
 
     declared = {name: field(name, dtype) for name, dtype in columns.items()}

@@ -40,6 +40,7 @@ TABLE = Table(
         "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes; null when they cannot be had."),
         "state": Column(pl.String(), "accepted, alias, superseded, rejected, or held until a person accepts it."),
         "reason": Column(pl.String(), "Why it was rejected or held, and what to do."),
+        "drift": Column(pl.String(), "How its columns differ from the contract's."),
         "part": Column(pl.String(), "Partition of the rows: a date, undated, or whole; null for no rows."),
         "rows": Column(pl.Int64(), "Records of the source object in this partition."),
         "bytes": Column(pl.Int64(), "Size of the landed object."),
@@ -61,12 +62,14 @@ class Entry:
     Attributes:
         parts: Rows by partition name; empty for a rejected or empty object.
         reason: Why it was rejected; None when it was accepted.
+        drift: How its columns differ from the contract's, in words; None when they do not.
     """
 
     source_key: str
     source_hash: str | None
     parts: dict[str, int]
     reason: str | None = None
+    drift: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class Ledger:
                 "source_hash": entry.source_hash,
                 "state": REJECTED if entry.reason else HELD if version.held else ACCEPTED,
                 "reason": entry.reason or version.held,
+                "drift": entry.drift,
                 "part": part,
                 "rows": rows,
                 "bytes": version.size,

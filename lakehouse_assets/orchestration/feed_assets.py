@@ -42,7 +42,10 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         check_specs=[
             dg.AssetCheckSpec(
                 "objects_accepted", asset=key, description="no source object of this run was rejected or held"
-            )
+            ),
+            dg.AssetCheckSpec(
+                "schema_drift", asset=key, description="the columns of this run's objects are those of the contract"
+            ),
         ],
     )
     def landed(context: dg.AssetExecutionContext, config: KeyRange, lakehouse: LakeResource) -> Iterator[Any]:
@@ -52,12 +55,13 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         if config.through is not None:
             last = f"{feed.landing}/{config.through}"
             found = (stored for stored in found if stored.path <= last)
-        objects, size, rejected = 0, 0, []
+        objects, size, rejected, drifted = 0, 0, [], []
         with events.step(context):
             for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(feed.landing, 1)):
                 objects += len(batch.versions)
                 size += sum(version.size for version in batch.versions)
                 rejected += batch.refused
+                drifted += batch.drifted
                 for part, rows in batch.touched.items():
                     events.materialized(
                         context, ["bronze", feed.name], part, {"dagster/partition_row_count": rows}, lake, feed
@@ -70,6 +74,13 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.ERROR,
             description=rejected[0] if rejected else "every source object was accepted",
             metadata={"rejected": len(rejected), "reasons": dg.MetadataValue.md(events.bullets(rejected[:SHOWN]))},
+        )
+        yield dg.AssetCheckResult(
+            check_name="schema_drift",
+            passed=not drifted,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=drifted[0] if drifted else "no object drifted",
+            metadata={"drifted": len(drifted), "columns": dg.MetadataValue.md(events.bullets(drifted[:SHOWN]))},
         )
         yield dg.MaterializeResult(
             metadata={

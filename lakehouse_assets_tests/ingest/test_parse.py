@@ -32,7 +32,7 @@ RECORDS = [
 
 
 def _parse(data: bytes) -> pl.DataFrame:
-    return parse(data, FEED, LIMIT)
+    return parse(data, FEED, LIMIT)[0]
 
 
 def _records(data: bytes) -> list[dict[str, str | None]]:
@@ -345,9 +345,9 @@ def test_an_alternative_header_is_taken_and_the_first_one_named_counts() -> None
     columns = {"number": dy.String(nullable=False, metadata=source("Number", "No", "Nr"))}
     feed = orders(columns=columns)
     rest = b",Units,At,Price,Code\n"
-    found = parse(b"No" + rest + b"7,1,01/03/2011,2,x\n", feed, LIMIT)
+    found = parse(b"No" + rest + b"7,1,01/03/2011,2,x\n", feed, LIMIT)[0]
     assert found["Number"].to_list() == ["7"]
-    both = parse(b"Nr,No" + rest + b"8,9,1,01/03/2011,2,x\n", feed, LIMIT)
+    both = parse(b"Nr,No" + rest + b"8,9,1,01/03/2011,2,x\n", feed, LIMIT)[0]
     assert both["Number"].to_list() == ["9"]
     assert json.loads(both["_extra"][0]) == {"Nr": "8"}
 

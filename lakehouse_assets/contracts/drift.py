@@ -1,0 +1,58 @@
+"""What an owner wants when the columns of a landed object are not those of the contract.
+
+Per contract, with exceptions per column (`source(..., on_missing=..., on_retyped=...)`). Not here: noticing drift.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Policy(StrEnum):
+    """What happens to an object, a column or its rows.
+
+    - `evolve`: go on. A new column is kept in `_extra`, a missing one is null, a retyped one is read as far as can be.
+    - `freeze`: the object is rejected.
+    - `discard_column`: the column's values are dropped.
+    - `quarantine_rows`: the rows concerned are quarantined.
+    """
+
+    EVOLVE = "evolve"
+    FREEZE = "freeze"
+    DISCARD_COLUMN = "discard_column"
+    QUARANTINE_ROWS = "quarantine_rows"
+
+
+@dataclass(frozen=True)
+class DriftPolicy:
+    """The policies of a contract: for columns it does not know, for its own that are missing, and for retyped ones.
+
+    A column is retyped in an object when none of its values there can be read as the contract's type. A missing column
+    that may be null is never a reason to reject, unless its own policy says so.
+    """
+
+    new: Policy = Policy.EVOLVE
+    missing: Policy = Policy.FREEZE
+    retyped: Policy = Policy.QUARANTINE_ROWS
+
+
+@dataclass
+class Drift:
+    """What was found in one object: column names, each with a sample value where there is one."""
+
+    new: dict[str, str | None] = field(default_factory=dict)
+    missing: dict[str, str | None] = field(default_factory=dict)
+    retyped: dict[str, str | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.missing or self.retyped)
+
+    @property
+    def words(self) -> str:
+        """All of it on one line; a sample follows its column's name."""
+        parts = []
+        for kind, columns in (("new", self.new), ("missing", self.missing), ("retyped", self.retyped)):
+            named = [name if sample is None else f"{name} (such as {sample!r})" for name, sample in columns.items()]
+            if named:
+                shown = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")  # noqa: PLR2004
+                parts.append(f"{kind}: {shown}")
+        return "; ".join(parts)
