@@ -1,0 +1,76 @@
+"""`lakehouse`, killed at a counted point of its storage boundary: `python -m ... POINT TRACE ARGUMENT...`.
+
+A point lies before or after a call that writes to storage. Every point that is passed is a line of the trace; at the
+point of the given number the process sends itself SIGKILL, so nothing of it can clean up. Point 0 kills nothing.
+"""
+
+import functools
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import deltalake
+from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
+
+from lakehouse_assets.cli.main import main
+from lakehouse_assets.lake.storage import LocalStore
+from lakehouse_assets.settings import settings
+
+
+class Boundary:
+    """Counts the points that the process passes, and kills it at one of them."""
+
+    def __init__(self, deadly: int, trace: Path) -> None:
+        self._deadly, self._trace = deadly, trace
+        self._count, self._lock = 0, threading.Lock()
+
+    def watch(self, owner: Any, name: str, label: Callable[..., str], *, before: bool = True) -> None:
+        """Put a point before (unless told otherwise) and one after every call of a function."""
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            what = label(*args, **kwargs)
+            if before:
+                self._pass(f"before {what}")
+            result = original(*args, **kwargs)
+            self._pass(f"after {what}")
+            return result
+
+        # A bound class method stays one; a plain function on a class becomes a method again.
+        setattr(owner, name, staticmethod(watched) if hasattr(original, "__self__") else watched)
+
+    def _pass(self, label: str) -> None:
+        with self._lock:
+            self._count += 1
+            with self._trace.open("a") as trace:
+                trace.write(label + "\n")
+            if self._count == self._deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def below_root(address: str) -> str:
+    """Return a path of the lake from an address of it."""
+    return address.removeprefix("file://").removeprefix(settings().root).strip("/")
+
+
+def watch(boundary: Boundary) -> None:
+    """Put points around everything by which the package writes to storage."""
+    # Between the hidden temporary file and its final name lies a state of its own.
+    boundary.watch(LocalStore, "_temporary", lambda _, path, __: f"stage {path}", before=False)
+    boundary.watch(LocalStore, "create", lambda _, path, __: f"create {path}")
+    boundary.watch(LocalStore, "replace", lambda _, path, __: f"replace {path}")
+    boundary.watch(deltalake, "write_deltalake", lambda table, *_, **__: f"write {below_root(table.table_uri)}")
+    boundary.watch(DeltaTable, "create", lambda uri, **_: f"new {below_root(str(uri))}")
+    boundary.watch(TableOptimizer, "compact", lambda self, **_: f"compact {below_root(self.table.table_uri)}")
+
+
+if __name__ == "__main__":
+    watch(Boundary(int(sys.argv[1]), Path(sys.argv[2])))
+    sys.argv[1:] = sys.argv[3:]
+    main()

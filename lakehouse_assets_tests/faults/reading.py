@@ -1,0 +1,93 @@
+"""What readers see of a lake, in a form that can be compared: rows without the provenance of ingestion time."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import polars as pl
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.catalog import PATH as CATALOG
+from lakehouse_assets.query.overview import status
+from lakehouse_assets.query.tables import frames
+
+_TIMES = frozenset({"_ingested_at", "ingested_at", "run_id"})
+_CUT = {"bronze.sales": "_source_hash", "gold.daily_metrics": "date_key"}
+
+Tables = Mapping[str, list[tuple[str, str]]]
+"""Rows by table, sorted: the date of each row (of bronze, its content), and its values as text."""
+
+
+def tables_of(lake: Lake, *, without: frozenset[str] = frozenset()) -> Tables:
+    """Return every table as people query it, without times, run ids and some other columns."""
+    found = {}
+    for name, frame in frames(lake).items():
+        cut = _CUT.get(name, "dt")
+        columns = [column for column in frame.collect_schema().names() if column not in _TIMES | without]
+        rows = frame.select(columns).collect().iter_rows(named=True)
+        found[name] = sorted((str(row.get(cut)), repr(tuple(row.values()))) for row in rows)
+    return found
+
+
+def differences(found: Tables, expected: Tables) -> list[str]:
+    """Return what two readings disagree on, a few rows of each table."""
+    told = []
+    for name in sorted(found.keys() | expected.keys()):
+        left, right = found.get(name, []), expected.get(name, [])
+        if left != right:
+            lost, odd = [row for row in right if row not in left], [row for row in left if row not in right]
+            told.append(f"{name}: {len(left)} rows instead of {len(right)}; missing {lost[:3]}; unexpected {odd[:3]}")
+    return told
+
+
+def torn(now: Tables, before: Tables, after: Tables) -> list[str]:
+    """Return the dates (of bronze: contents) that readers see neither as before nor as after: torn, or from nowhere."""
+    told = []
+    for name in now:
+        if name.startswith("ops."):
+            continue
+        seen, old, new = (_by_part(tables[name]) for tables in (now, before, after))
+        told += [
+            f"{name} {part}: {len(seen.get(part, []))} rows, neither as before nor as after"
+            for part in sorted(seen.keys() | old.keys() | new.keys())
+            if seen.get(part) not in (old.get(part), new.get(part))
+        ]
+    return told
+
+
+def _by_part(rows: list[tuple[str, str]]) -> dict[str, list[str]]:
+    parts: dict[str, list[str]] = {}
+    for part, row in rows:
+        parts.setdefault(part, []).append(row)
+    return parts
+
+
+def unsettled(lake: Lake, home: Path | None = None) -> list[str]:
+    """Return what a lake at rest must not have: pending work, runs never closed, a catalog that shows something else.
+
+    Args:
+        home: The lake's Dagster instance, if it has one.
+    """
+    found = status(lake)
+    told = [f"pending in landing: {found.landed}"] if found.landed else []
+    told += [f"pending: {table} {parts}" for table, parts in found.pending.items()]
+    if home is not None:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            runs = instance.get_runs()
+        told += [f"run {run.run_id} is {run.status.value}" for run in runs if run.status not in FINISHED_STATUSES]
+    return told if lake.settings.is_s3 or home is None else told + _catalog(lake)
+
+
+def _catalog(lake: Lake) -> list[str]:
+    """Return the tables of which the catalog shows other rows than the lake holds."""
+    told = []
+    with duckdb.connect(f"{lake.store.root}/{CATALOG}", read_only=True) as connection:
+        for name, frame in frames(lake).items():
+            if name.startswith("bronze.") or name in {"ops.ledger", "ops.decisions"}:
+                continue
+            shown = connection.sql(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608 - a declared table
+            held = frame.select(pl.len()).collect().item()
+            told += [f"the catalog shows {shown} rows of {name} instead of {held}"] if shown != [(held,)] else []
+    return told
