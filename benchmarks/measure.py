@@ -85,9 +85,14 @@ def measured(module: str, before: list[Path | str], after: list[Path | str], env
                 stderr=subprocess.STDOUT,
             )
             peak = 0
-            while process.poll() is None:
-                peak = max(peak, _resident(process))
-                time.sleep(_POLL_SECONDS)
+            try:
+                while process.poll() is None:
+                    peak = max(peak, _resident(process))
+                    time.sleep(_POLL_SECONDS)
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    process.wait()
             seconds = time.monotonic() - began
         if process.returncode:
             msg = f"{' '.join(command)[:400]}: exit code {process.returncode}\n{said.read_text(errors='replace')}"

@@ -19,8 +19,10 @@ from benchmarks import STARTED
 _ALWAYS = ("polars", "deltalake", "lakehouse_assets.cli.main", "lakehouse_assets.ingest.landing")
 _FOR_RUN = (
     "duckdb",
-    "pyarrow",
+    "pyarrow.compute",
     "dagster",
+    "dagster._core.storage.base_storage",  # opening an instance imports these two
+    "upath",
     "lakehouse_assets.cli.render",
     "lakehouse_assets.orchestration.runner",
     "lakehouse_assets.query.overview",

@@ -12,8 +12,8 @@ from benchmarks.measure import Run
 _LIBRARIES = ("polars", "duckdb", "deltalake", "dagster")
 _AIMS = {"a": "ratio 1.5, 2 GB", "b": "15 s", "c": "1,000 days / 10 days: 1.1", "d": "3 s without imports"}
 _HEAD = (
-    "case", "what", "product s", "floor s", "ratio", "CPU ratio", "imports s", "without imports s", "Dagster events s",
-    "ratio without both", "product peak MB", "floor peak MB", "aim",
+    "case", "what", "product s", "floor s", "ratio", "product CPU s", "floor CPU s", "CPU ratio", "imports s",
+    "without imports s", "Dagster events s", "ratio without both", "product peak MB", "floor peak MB", "aim",
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def markdown(results: list[Result], scale: float, load: float) -> str:
     lines = [
         (
             f"Measured {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC at scale {scale:g} on {os.cpu_count()} cores "
-            f"({platform.machine()}), load {load:.1f} before; Python {platform.python_version()}, {libraries}."
+            f"({platform.machine()}), load average {load:.1f} before; Python {platform.python_version()}, {libraries}."
         ),
         "",
         *_table(_HEAD, [_row(result) for result in results if not result.skipped]),
@@ -50,6 +50,8 @@ def _row(result: Result) -> list[str]:
         f"{product.seconds:.2f}",
         f"{floor.seconds:.2f}",
         f"{product.seconds / floor.seconds:.2f}",
+        f"{product.cpu_seconds:.2f}",
+        f"{floor.cpu_seconds:.2f}",
         f"{product.cpu_seconds / floor.cpu_seconds:.2f}",
         f"{product.imports:.2f}",
         f"{product.work:.2f}",
