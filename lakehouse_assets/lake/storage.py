@@ -59,6 +59,10 @@ class Store(Protocol):
         """Return an object's size and token, or None when there is none."""
         ...
 
+    def delete(self, path: str, token: str | None = None) -> bool:
+        """Remove an object, or one version of it if a token is given; return whether this call removed it."""
+        ...
+
     def list(self, prefix: str, after: str = "") -> Iterator[Stored]:
         """Yield the objects below a folder in key order, from the first path greater than `after`."""
         ...
@@ -106,6 +110,18 @@ class LocalStore:
             return _stored(path, Path(self.uri(path)).stat())
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def delete(self, path: str, token: str | None = None) -> bool:
+        if token is not None and ((found := self.stat(path)) is None or found.token != token):
+            return False
+        try:
+            Path(self.uri(path)).unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            msg = f"{self.uri(path)}: {error.strerror}. It was not removed; check its permissions."
+            raise StorageError(msg) from error
+        return True
 
     def list(self, prefix: str, after: str = "") -> Iterator[Stored]:
         yield from self._walk(prefix.rstrip("/"), after)
@@ -223,6 +239,25 @@ class S3Store:
             msg = f"{self.uri(path)}: {error}. It could not be looked at; check the endpoint."
             raise StorageError(msg) from error
         return Stored(path, head["ContentLength"], head["ETag"].strip('"'))
+
+    def delete(self, path: str, token: str | None = None) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        found = self.stat(path)  # S3 answers a removal alike, whether or not there was anything
+        if found is None or token not in {None, found.token}:
+            return False
+        bucket, key = self.bucket, self.prefix + path
+        try:
+            if token is None:
+                self._client.delete_object(Bucket=bucket, Key=key)
+            else:
+                self._client.delete_object(Bucket=bucket, Key=key, IfMatch=f'"{token}"')
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
+                return False
+            msg = f"{self.uri(path)}: {error}. It may not have been removed; check the role and the endpoint."
+            raise StorageError(msg) from error
+        return True
 
     def list(self, prefix: str, after: str = "") -> Iterator[Stored]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
