@@ -1,0 +1,1 @@
+"""Looking after the tables: nothing that anybody needs is lost by it."""
