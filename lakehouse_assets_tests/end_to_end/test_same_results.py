@@ -1,0 +1,103 @@
+"""The same records give the same tables, in whatever form they land and wherever the lake lies."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.query.tables import frames
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.conftest import Cli, lake_at
+from lakehouse_assets_tests.end_to_end.forms import FORMS, mixed
+
+pytestmark = pytest.mark.slow
+# A refused record stands in the first, the clocks change on the second.
+CURIOUS = ("2011-08-12", "2011-03-27")
+
+
+def tables(lake: Lake) -> dict[str, pl.DataFrame]:
+    """Return silver, quarantine and gold without provenance, in one order."""
+    found = {}
+    for name, frame in frames(lake).items():
+        if name.startswith(("silver.", "quarantine.", "gold.")):
+            rows = frame.collect()
+            rows = rows.select(column for column in rows.columns if not column.startswith("_"))
+            nested = [column for column, dtype in rows.schema.items() if dtype.is_nested()]
+            order = rows.with_columns(pl.struct(column).struct.json_encode().alias(column) for column in nested)
+            found[name] = rows[order.with_row_index("_at").sort(rows.columns)["_at"]]
+    return found
+
+
+def assert_same(found: Lake, expected: dict[str, pl.DataFrame]) -> None:
+    for name, frame in tables(found).items():
+        try:
+            assert_frame_equal(frame, expected[name], check_exact=True)
+        except AssertionError as difference:
+            difference.add_note(f"in {name}")
+            raise
+
+
+@pytest.fixture(scope="session")
+def sample(real_days: list[Path]) -> list[Path]:
+    """Forty days: those with characters beyond ASCII, the curious ones, and the first others."""
+    chosen = [path for path in real_days if path.stem in CURIOUS or not path.read_bytes().isascii()]
+    return sorted(chosen + [path for path in real_days if path not in chosen][: 40 - len(chosen)])
+
+
+@pytest.fixture(scope="session")
+def expected(sample: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    """The tables of the sample, landed as the files are."""
+    return tables(of_form("plain", sample, lake_at(str(tmp_path_factory.mktemp("plain")))))
+
+
+def of_form(form: str, days: list[Path], lake: Lake) -> Lake:
+    for key, data in FORMS[form](days):
+        retail.land(lake, key, data)
+    retail.run(lake)
+    return lake
+
+
+def test_the_sample_holds_what_could_differ(expected: dict[str, pl.DataFrame]) -> None:
+    assert expected["quarantine.sales"].height == 2
+    assert expected["silver.sales"]["description"].str.contains("£").sum() > 0
+    assert expected["silver.sales"]["dt"].n_unique() == 40
+
+
+@pytest.mark.parametrize("form", [name for name in FORMS if name != "plain"])
+def test_another_form_gives_the_same_tables(
+    form: str, sample: list[Path], expected: dict[str, pl.DataFrame], lake: Lake
+) -> None:
+    assert_same(of_form(form, sample, lake), expected)
+
+
+def test_all_days_in_every_form_give_the_same_tables(
+    real_lake: Lake, real_days: list[Path], lake: Lake, cli: Cli, tmp_path: Path
+) -> None:
+    land_mixed(lake, real_days, cli, tmp_path / "drops")
+
+    assert cli(lake, "run").returncode == 0
+
+    assert_same(lake, tables(real_lake))
+
+
+def test_a_lake_on_s3_gives_the_same_tables(
+    real_lake: Lake, real_days: list[Path], s3_lake: Lake, cli: Cli, tmp_path: Path
+) -> None:
+    land_mixed(s3_lake, real_days, cli, tmp_path / "drops")
+
+    ran = cli(s3_lake, "run")
+
+    assert ran.returncode == 0, ran.stderr
+    assert_same(s3_lake, tables(real_lake))
+    again = cli(s3_lake, "run")
+    assert (again.returncode, "Nothing is pending" in again.stdout) == (0, True)
+
+
+def land_mixed(lake: Lake, days: list[Path], cli: Cli, folder: Path) -> None:
+    for key, data in mixed(days):
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    assert cli(lake, "land", "sales", folder).returncode == 0
