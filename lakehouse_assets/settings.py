@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 _S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/=@+-]*)?$")
-_FOLDER = re.compile(r"^[A-Za-z0-9._/=@+~-]+$")
+_NO_FOLDER = re.compile(r"[%#?*\[\]]")
 
 
 class SettingsError(Exception):
@@ -52,9 +52,9 @@ class Settings(BaseSettings):
             msg = "the root is empty"
             raise ValueError(msg)
         folder = str(Path(value).expanduser().absolute())
-        if not _FOLDER.match(folder):
-            # delta-rs percent-encodes table addresses, and neither it nor Polars finds such a folder again.
-            msg = f"{folder} has spaces, percent signs or letters outside ASCII, which Delta readers cannot take"
+        if odd := _NO_FOLDER.search(folder):
+            # delta-rs takes a table's folder for an address, and Polars a file's for a pattern.
+            msg = f"the folder {folder} has the character {odd.group()!r}, which Delta readers cannot take"
             raise ValueError(msg)
         return folder
 

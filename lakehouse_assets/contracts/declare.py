@@ -155,7 +155,16 @@ def _columns_of(schema: type[dy.Schema]) -> dict[str, Column]:
 
 
 def _rule_text(schema: type[dy.Schema]) -> list[str]:
-    return [f"{rule.id}: {rule.expression}" for rule in rules_of(schema)]
+    return [f"{rule.id}: {_meaning(rule.expression)}" for rule in rules_of(schema)]
+
+
+def _meaning(expression: pl.Expr) -> str:
+    """Return all of an expression, its arguments included: what is printed of it leaves some out."""
+    return str(expression.meta.serialize(format="json"))
+
+
+def _steps(origin: Source) -> list[str]:
+    return [_meaning(step(pl.col(origin.headers[0]))) for step in origin.normalise]
 
 
 def _version(parts: object) -> str:
@@ -229,10 +238,9 @@ class Feed:
         """Identity of the contract's meaning: it changes when a replay could give another candidate."""
         columns = {name: str(column.dtype) for name, column in self.contract.columns().items()}
         sources = {
-            name: [o.headers, [n.__name__ for n in o.normalise], o.formats, o.on_missing, o.on_retyped]
-            for name, o in self.sources.items()
+            name: [o.headers, _steps(o), o.formats, o.on_missing, o.on_retyped] for name, o in self.sources.items()
         }
-        derivations = {name: str(expression) for name, expression in self.derivations.items()}
+        derivations = {name: _meaning(expression) for name, expression in self.derivations.items()}
         rules = _rule_text(self.contract)
         return _version(
             [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
@@ -360,7 +368,7 @@ class Model:
         """Identity of the model's meaning: its SQL without layout and comments, its schema and rules."""
         statement = sqlglot.parse_one(self.query, dialect="duckdb").sql(dialect="duckdb", comments=False)
         columns = {name: str(column.dtype) for name, column in self.schema.columns().items()}
-        return _version([statement, columns, _rule_text(self.schema), self.layout.value])
+        return _version([statement, columns, _rule_text(self.schema), self.layout.value, self.date])
 
     @cached_property
     def table(self) -> Table:

@@ -7,30 +7,28 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
 
 _SEPARATORS = (",", ";", "\t", "|")
+_NEVER = "\x01"
 
 
-def read_csv(text: bytes, known: list[str]) -> pl.DataFrame:
-    """Read delimited text with a header line.
+def read_csv(text: bytes, known: list[str]) -> Raw:
+    """Read delimited text with a header line; blank lines are no records.
 
     Args:
         text: UTF-8 without byte order mark; lines end in LF, CR LF or CR.
         known: Header names that the contract knows: the separator is the one that finds most of them.
-
-    Returns:
-        One string column per header and one row per record that is not a blank line; with `_problem` and `_extra`
-        besides when some record has another number of fields than the header.
     """
     if b"\n" not in text and b"\r" in text:
         text = text.replace(b"\r", b"\n")
     text = text.lstrip(b"\r\n")
     header, separator = _header(text, known)
-    if len(set(header)) == len(header):
+    if len(set(header)) == len(header) and len(header) > 1:
         frame = _fast(text, header, separator)
         if frame is not None:
-            return frame
+            return Raw(frame)
     return _slow(text, header, separator)
 
 
@@ -42,7 +40,8 @@ def _header(text: bytes, known: list[str]) -> tuple[list[str], str]:
     def fields(separator: str) -> list[str]:
         return [name.strip() for name in next(_rows([first], separator), [])]
 
-    best = max(_SEPARATORS, key=lambda separator: len(names & set(fields(separator))))
+    # Without a known name, the separator that finds most fields: schema discovery knows none.
+    best = max(_SEPARATORS, key=lambda separator: (len(names & set(fields(separator))), len(fields(separator))))
     return fields(best), best
 
 
@@ -57,19 +56,31 @@ def _fast(text: bytes, header: list[str], separator: str) -> pl.DataFrame | None
         frame = pl.read_csv(
             text, has_header=False, skip_rows=1, new_columns=header, infer_schema=False, separator=separator
         )
-    except (pl.exceptions.NoDataError, pl.exceptions.ComputeError, pl.exceptions.ShapeError):
+    except pl.exceptions.PolarsError:
         return None
     if frame.width != len(header):
         return None
-    inside = 0
-    if b'"' in text:
+    inside, is_quoted = 0, b'"' in text
+    if is_quoted:
         counts = frame.select(pl.all().str.count_matches(separator, literal=True).sum()).row(0)
         inside = sum(int(count or 0) for count in counts)
-    expected = (frame.height + 1) * (len(header) - 1) + inside
-    return frame if text.count(separator.encode()) == expected and len(header) > 1 else None
+    if text.count(separator.encode()) != (frame.height + 1) * (len(header) - 1) + inside:
+        return None
+    # The total is right, but a short record may make up for a long one. A short one lacks its last field.
+    if not frame[header[-1]].null_count():
+        return frame
+    return None if is_quoted or not _is_even(text, len(header) - 1, separator) else frame
 
 
-def _slow(text: bytes, header: list[str], separator: str) -> pl.DataFrame:
+def _is_even(text: bytes, separators: int, separator: str) -> bool:
+    """Return whether every line that is not blank has so many separators."""
+    lines = pl.read_csv(
+        text, has_header=False, separator=_NEVER, quote_char=None, new_columns=["line"], infer_schema=False
+    )["line"]
+    return bool((lines.str.count_matches(separator, literal=True) == separators).all())
+
+
+def _slow(text: bytes, header: list[str], separator: str) -> Raw:
     records: list[list[str]] = []
     plain = text.decode()
     try:
@@ -89,6 +100,9 @@ def _slow(text: bytes, header: list[str], separator: str) -> pl.DataFrame:
         name: [(record[at] or None) if at < len(record) else None for record in body] for at, name in enumerate(header)
     }
     problems = [None if len(record) == width else f"{len(record)} fields, {width} expected" for record in body]
-    extra = [None if len(record) <= width else separator.join(record[width:]) for record in body]
-    schema = dict.fromkeys([*header, "_problem", "_extra"], pl.String())
-    return pl.DataFrame({**columns, "_problem": problems, "_extra": extra}, schema=schema)
+    extras = [None if len(record) <= width else separator.join(record[width:]) for record in body]
+    return Raw(
+        pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String())),
+        pl.Series("problem", problems, pl.String),
+        pl.Series("extra", extras, pl.String),
+    )

@@ -37,8 +37,8 @@ def draft(file: Path, name: str | None, limit: int) -> str:
     if first.rejection:
         msg = f"{first.key}: {first.rejection}"
         raise Rejection(msg)
-    frame = read(first.data, [], limit)
-    fields = [column for column in frame.columns if column not in {"_problem", "_extra"}]
+    frame = read(first.data, [], limit).frame
+    fields = frame.columns
     if not fields or not frame.height:
         msg = f"{first.key}: it holds no records to learn from."
         raise Rejection(msg)

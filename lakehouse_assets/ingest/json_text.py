@@ -5,17 +5,14 @@ from typing import Any
 
 import polars as pl
 
+from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
 
-type_name = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "a truth value"}
 
-
-def read_json(text: bytes) -> pl.DataFrame:
+def read_json(text: bytes) -> Raw:
     """Read UTF-8 text that begins with `[` or `{`.
 
-    Returns:
-        One string column per field that any record has, in order of appearance, with `_problem` and `_extra` for
-        the records that are no objects. Numbers keep the digits that they were written with.
+    The fields come in order of appearance; numbers keep the digits that they were written with.
     """
     stripped = text.strip()
     if stripped.startswith(b"["):
@@ -24,16 +21,18 @@ def read_json(text: bytes) -> pl.DataFrame:
         except (ValueError, RecursionError) as error:
             msg = f"the JSON array cannot be read ({_reason(error)}); land it again, whole."
             raise Rejection(msg) from None
-        return _frame([(record, None) for record in records])
-    lines = [line for line in stripped.decode().splitlines() if line.strip()]
-    records = [_line(line) for line in lines]
-    if len(records) > 1 and all(problem for _, problem in records):
+        return _raw([(record, None) for record in records])
+    # Only a line feed ends a line: JSON strings may hold every other separator that Python knows.
+    lines = [line for line in stripped.decode().split("\n") if line.strip()]
+    parsed = [_line(line) for line in lines]
+    if len(parsed) > 1 and parsed[0][1] is not None:
         try:
-            return _frame([(_loads(stripped.decode()), None)])
+            return _raw([(_loads(stripped.decode()), None)])
         except (ValueError, RecursionError) as error:
-            msg = f"it is neither JSON lines nor one JSON object ({_reason(error)}); land it again, whole."
-            raise Rejection(msg) from None
-    return _frame(records)
+            if all(problem for _, problem in parsed):
+                msg = f"it is neither JSON lines nor one JSON object ({_reason(error)}); land it again, whole."
+                raise Rejection(msg) from None
+    return _raw(parsed)
 
 
 def _line(line: str) -> tuple[Any, str | None]:
@@ -58,31 +57,63 @@ def _number(digits: str) -> str:
     return _Digits(digits.removesuffix(".0"))
 
 
-def _frame(records: list[tuple[Any, str | None]]) -> pl.DataFrame:
+def _raw(records: list[tuple[Any, str | None]]) -> Raw:
     names = dict.fromkeys(name for record, _ in records if isinstance(record, dict) for name in record)
-    rows: dict[str, list[str | None]] = {name: [] for name in names if name not in {"_problem", "_extra"}}
+    rows: dict[str, list[str | None]] = {name: [] for name in names}
     problems: list[str | None] = []
     extras: list[str | None] = []
     for record, problem in records:
+        wrong = problem
         fields = record if isinstance(record, dict) else {}
+        if wrong is None and not isinstance(record, dict):
+            wrong = f"the record is {_kind(record)}, not a JSON object"
         for name, values in rows.items():
-            values.append(_text(fields.get(name)))
-        if problem is None and not isinstance(record, dict):
-            problem = f"the record is {type_name.get(type(record), 'null')}, not a JSON object"  # noqa: PLW2901
-        problems.append(problem)
-        extras.append(None if isinstance(record, dict) else _text(record))
-    schema = dict.fromkeys([*rows, "_problem", "_extra"], pl.String())
-    return pl.DataFrame({**rows, "_problem": problems, "_extra": extras}, schema=schema)
+            text, odd = _text(fields.get(name))
+            values.append(text)
+            wrong = wrong or odd
+        problems.append(wrong)
+        extras.append(None if isinstance(record, dict) else _text(record)[0])
+    # A name that is no Unicode text is shown escaped, like a value.
+    frame = pl.DataFrame(list(rows.values()), schema=[(_unicode(name)[0], pl.String()) for name in rows], orient="col")
+    return Raw(frame, pl.Series("problem", problems, pl.String), pl.Series("extra", extras, pl.String))
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
+def _kind(value: Any) -> str:  # noqa: ANN401 - JSON
     match value:
-        case None | str():
-            return value if value is None else str(value)
+        case _Digits():
+            return "a number"
+        case str():
+            return "a string"
         case bool():
-            return "true" if value else "false"
+            return "a truth value"
+        case list():
+            return "an array"
         case _:
-            return _dumps(value)
+            return "null"
+
+
+def _text(value: Any) -> tuple[str | None, str | None]:  # noqa: ANN401 - JSON
+    """Return a value as text, and what is wrong with it."""
+    match value:
+        case None:
+            return None, None
+        case str():
+            return _unicode(value)
+        case bool():
+            return ("true" if value else "false"), None
+        case _:
+            try:
+                return _unicode(_dumps(value))
+            except RecursionError:
+                return None, "a value is nested too deeply"
+
+
+def _unicode(text: str) -> tuple[str, str | None]:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("ascii", "backslashreplace").decode(), "a value is no Unicode text"
+    return str(text), None
 
 
 def _dumps(value: Any) -> str:  # noqa: ANN401 - JSON

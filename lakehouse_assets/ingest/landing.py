@@ -28,7 +28,8 @@ def files_of(path: Path) -> Iterator[tuple[str, Path]]:
         FileNotFoundError: There is no such file or folder; the message says so in one line.
     """
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        below = ((p, p.relative_to(path).parts) for p in path.rglob("*") if p.is_file())
+        found = sorted(p for p, parts in below if not any(part.startswith(".") for part in parts))
         if not found:
             msg = f"{path}: the folder holds no file. Nothing was landed."
             raise FileNotFoundError(msg)

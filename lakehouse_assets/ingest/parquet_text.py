@@ -4,6 +4,7 @@ import io
 
 import polars as pl
 
+from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
 
 _MAGIC = b"PAR1"
@@ -15,7 +16,7 @@ def is_parquet(data: bytes) -> bool:
     return data.startswith(_MAGIC)
 
 
-def read_parquet(data: bytes, limit: int) -> pl.DataFrame:
+def read_parquet(data: bytes, limit: int) -> Raw:
     """Read a Parquet file, every column as text; nested values as JSON.
 
     Raises:
@@ -30,7 +31,7 @@ def read_parquet(data: bytes, limit: int) -> pl.DataFrame:
                 f"it holds {rows:,} rows of {len(schema)} columns, more than memory is set aside for; land it in parts."
             )
             raise Rejection(msg)
-        return lazy.select(_as_text(name, dtype) for name, dtype in schema.items()).collect()
+        return Raw(lazy.select(_as_text(name, dtype).alias(name) for name, dtype in schema.items()).collect())
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         msg = f"the Parquet file cannot be read ({str(error).splitlines()[0]}); land it again, whole."
         raise Rejection(msg) from None

@@ -14,7 +14,10 @@ from lakehouse_assets.ingest.csv_text import read_csv
 from lakehouse_assets.ingest.drifting import dropped, missing_policy, noticed, refusal
 from lakehouse_assets.ingest.json_text import read_json
 from lakehouse_assets.ingest.parquet_text import is_parquet, read_parquet
+from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection, decompressed
+
+_NULS = 4  # more than one byte in four
 
 
 def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
@@ -34,8 +37,8 @@ def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
     return _bronze(read(data, [header for origin in feed.sources.values() for header in origin.headers], limit), feed)
 
 
-def read(data: bytes, known: list[str], limit: int) -> pl.DataFrame:
-    """Read a source object as it is: one string column per field, with `_problem` and `_extra` if records need them.
+def read(data: bytes, known: list[str], limit: int) -> Raw:
+    """Read a source object as it is.
 
     Args:
         known: Field names that are expected; they help to tell the separator of delimited text.
@@ -47,6 +50,9 @@ def read(data: bytes, known: list[str], limit: int) -> pl.DataFrame:
     if is_parquet(plain):
         return read_parquet(plain, limit)
     text = utf8(plain)
+    if text.count(b"\0") > len(text) // _NULS:
+        msg = "every other byte is NUL, as in UTF-16; save it as UTF-8 and land it again."
+        raise Rejection(msg)
     return read_json(text) if text.lstrip()[:1] in {b"[", b"{"} else read_csv(text, known)
 
 
@@ -82,10 +88,9 @@ def utf8(data: bytes) -> bytes:
         raise Rejection(msg) from None
 
 
-def _bronze(raw: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, Drift]:
+def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
-    internal = {"_problem", "_extra"} & set(raw.columns)
-    names = {name: name.strip() for name in raw.columns if name not in internal}
+    names = {name: name.strip() for name in raw.frame.columns}
     if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
         msg = f"the column {repeated[0]!r} stands there twice; give each column a name of its own and land it again."
         raise Rejection(msg)
@@ -93,9 +98,8 @@ def _bronze(raw: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
     used = {by_header[header] for header in found.values() if header is not None}
     unknown = [name for name in names if name not in used]
-    drift = noticed(
-        raw, feed, {names[name]: name for name in unknown}, {n: by_header[h] for n, h in found.items() if h}
-    )
+    present = {name: by_header[header] for name, header in found.items() if header}
+    drift = noticed(raw.frame, feed, {names[name]: name for name in unknown}, present)
     if reason := refusal(feed, drift, list(by_header)):
         raise Rejection(reason)
     columns = [
@@ -104,18 +108,19 @@ def _bronze(raw: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, Drift]:
         )
         for name, header in found.items()
     ]
-    extra = pl.col("_extra") if "_extra" in internal else pl.lit(None, pl.String)
-    problem = pl.col("_problem") if "_problem" in internal else pl.lit(None, pl.String)
+    nothing = pl.lit(None, pl.String)
+    extra = nothing if raw.extras is None else pl.lit(raw.extras)
+    problem = nothing if raw.problems is None else pl.lit(raw.problems)
     if unknown:
-        present = pl.any_horizontal(pl.col(unknown).is_not_null())
+        filled = pl.any_horizontal(pl.col(unknown).is_not_null())
         packed = pl.struct(pl.col(name).alias(names[name]) for name in unknown).struct.json_encode()
         if feed.drift.new is not Policy.DISCARD_COLUMN:
-            extra = pl.when(present).then(packed).otherwise(extra)
+            extra = pl.when(filled).then(packed).otherwise(extra)
         if feed.drift.new is Policy.QUARANTINE_ROWS:
-            problem = pl.when(present).then(pl.lit("it has a value in a new column")).otherwise(problem)
+            problem = pl.when(filled).then(pl.lit("it has a value in a new column")).otherwise(problem)
     if missed := [name for name in drift.missing if missing_policy(feed, name) is Policy.QUARANTINE_ROWS]:
         problem = pl.lit(f"the column {feed.sources[missed[0]].headers[0]} is missing")
-    frame = raw.select(
+    frame = raw.frame.select(
         *columns,
         extra.alias("_extra"),
         problem.alias("_problem"),

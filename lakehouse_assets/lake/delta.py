@@ -161,9 +161,28 @@ def scan(
     store: Store, path: str, columns: Mapping[str, pl.DataType], table: "DeltaTable | None" = None
 ) -> pl.LazyFrame:
     """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
     if table is None and not exists(store, path):
         return pl.LazyFrame(schema=dict(columns))
-    return pl.scan_delta(table if table is not None else store.uri(path), storage_options=store.options or None)
+    opened = table if table is not None else DeltaTable(store.uri(path), storage_options=store.options)
+    if "%" not in opened.table_uri:
+        return pl.scan_delta(opened, storage_options=store.options or None)
+    # A local folder with spaces or accents: Polars looks for the percent-encoded address that delta-rs makes of it.
+    hive = opened.metadata().partition_columns
+    stored = {name: dtype for name, dtype in columns.items() if name not in hive}
+    paths = [f"{store.uri(path)}/{unquote(name)}" for name in pl.DataFrame(opened.get_add_actions())["path"]]
+    if not paths:
+        return pl.LazyFrame(schema=dict(columns))
+    rows = pl.scan_parquet(
+        paths,
+        glob=False,
+        schema=stored,
+        missing_columns="insert",
+        hive_partitioning=bool(hive),
+        hive_schema={name: columns[name] for name in hive} if hive else None,
+    )
+    return rows.select(*columns)
 
 
 def files(store: Store, path: str) -> pl.DataFrame:

@@ -188,28 +188,20 @@ class FeedLedger:
 
     @cached_property
     def _accepted(self) -> pl.DataFrame:
-        """Entries of each source key's last accepted version, with whether that version still stands."""
+        """Entries of the source object versions that stand."""
         # What is held now was not good before either, had its manifest come first: the order must not matter.
         void = self._latest.filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
-        accepted = self.rows.filter(pl.col("state") == ACCEPTED).join(
-            void, on=["object_key", "object_hash"], how="anti"
-        )
-        effective = accepted.group_by("object_key").agg(pl.col("version").max().alias("effective"))
-        rejected = (
-            self.rows.filter(pl.col("state") == REJECTED)
-            .join(effective, left_on=["object_key", "version"], right_on=["object_key", "effective"])
-            .select("source_key")
-            .unique()
-            .with_columns(pl.lit(value=True).alias("_rejected_since"))
-        )
-        last = accepted.filter(pl.col("version") == pl.col("version").max().over("source_key"))
-        # A member that the zip's new version lacks is gone; one that it holds but that was rejected keeps its last
-        # good version, as does an object whose new version was rejected or held as a whole.
-        return (
-            last.join(effective, on="object_key")
-            .join(rejected, on="source_key", how="left")
-            .filter((pl.col("version") == pl.col("effective")) | pl.col("_rejected_since").fill_null(value=False))
-        )
+        rows = self.rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
+        accepted = rows.filter(pl.col("state") == ACCEPTED)
+        mixed = rows.filter(pl.col("state") == REJECTED)["object_key"].unique()
+        plain = accepted.filter(~pl.col("object_key").is_in(mixed.implode()))
+        whole = plain.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+        if not mixed.len():
+            return whole
+        keys = ["object_key", "source_key", "version"]
+        standing = _standing(rows.filter(pl.col("object_key").is_in(mixed.implode())).select(*keys, "state").unique())
+        kept = pl.DataFrame(standing, schema={name: _SCHEMA[name] for name in keys}, orient="row")
+        return pl.concat([whole, accepted.join(kept, on=keys, how="semi")])
 
     @cached_property
     def live(self) -> pl.DataFrame:
@@ -249,11 +241,10 @@ class FeedLedger:
     @cached_property
     def shown(self) -> pl.DataFrame:
         """The entries with their state as of now: accepted, alias, superseded or rejected."""
-        stands = (
-            self._accepted.select("source_key", "version").unique().with_columns(pl.lit(value=True).alias("_stands"))
-        )
+        keys = ["object_key", "source_key", "version"]
+        stands = self._accepted.select(keys).unique().with_columns(pl.lit(value=True).alias("_stands"))
         canonical = self._accepted.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
-        joined = self.rows.join(stands, on=["source_key", "version"], how="left").join(
+        joined = self.rows.join(stands, on=keys, how="left").join(
             canonical, on="source_hash", how="left", nulls_equal=True
         )
         state = (
@@ -266,3 +257,28 @@ class FeedLedger:
             .otherwise(pl.lit(ACCEPTED))
         )
         return joined.with_columns(state.alias("state")).select(*_SCHEMA)
+
+
+def _standing(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
+    """Fold the versions of objects some of whose source objects were rejected, oldest first.
+
+    A new version takes the place of the old one: members that it lacks are gone, one that it holds but that was
+    rejected stays as it stood. A version of which nothing was accepted changes nothing.
+
+    Args:
+        rows: `object_key`, `source_key`, `version`, `state`.
+
+    Returns:
+        Object key, source key and version of what stands.
+    """
+    stands: dict[str, dict[str, int]] = {}
+    for (key, version), entries in rows.sort("version").group_by("object_key", "version", maintain_order=True):
+        states = dict(entries.select("source_key", "state").iter_rows())
+        if ACCEPTED in states.values():
+            before = stands.get(str(key), {})
+            stands[str(key)] = {
+                name: int(str(version)) if state == ACCEPTED else before[name]
+                for name, state in states.items()
+                if state == ACCEPTED or name in before
+            }
+    return [(key, name, version) for key, members in stands.items() for name, version in members.items()]

@@ -4,9 +4,12 @@ Here: bytes in, bytes out, atomically, and listings in key order. Not here: what
 tables, whose client talks to the same root through `Store.uri`.
 """
 
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,19 +100,31 @@ class LocalStore:
             os.link(temporary, self.uri(path))
         except FileExistsError:
             return False
+        except OSError as error:
+            raise self._refused(path, error) from error
         else:
             return True
         finally:
             temporary.unlink()
 
     def replace(self, path: str, data: bytes) -> None:
-        self._temporary(path, data).replace(self.uri(path))
+        temporary = self._temporary(path, data)
+        try:
+            temporary.replace(self.uri(path))
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise self._refused(path, error) from error
 
     def stat(self, path: str) -> Stored | None:
         try:
-            return _stored(path, Path(self.uri(path)).stat())
+            found = Path(self.uri(path)).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise self._refused(path, error) from error
+        return _stored(path, found) if stat.S_ISREG(found.st_mode) else None
 
     def delete(self, path: str, token: str | None = None) -> bool:
         if token is not None and ((found := self.stat(path)) is None or found.token != token):
@@ -153,15 +168,21 @@ class LocalStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
-            msg = f"{target}: {error.strerror}. Nothing was written; check the name, the space left and permissions."
-            raise StorageError(msg) from error
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise self._refused(path, error) from error
         return temporary
 
+    def _refused(self, path: str, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self.uri(path)}: {error.strerror}. Nothing was written; check the name, the space left and permissions."
+        )
 
-def _stored(path: str, stat: os.stat_result) -> Stored:
+
+def _stored(path: str, found: os.stat_result) -> Stored:
     # Same size and same mtime do not mean same bytes: a renamed-in file also brings another inode and ctime.
-    return Stored(path, stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_ctime_ns:x}-{stat.st_size:x}")
+    token = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}-{found.st_size:x}"
+    return Stored(path, found.st_size, token)
 
 
 class S3Store:
