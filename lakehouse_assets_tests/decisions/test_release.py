@@ -1,0 +1,142 @@
+"""A held date is published by decision: as it is at that moment, and only then."""
+
+import pytest
+
+from lakehouse_assets.lake.decisions import DecisionError
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.deciding import correct, release
+from lakehouse_assets.query.overview import status
+from lakehouse_assets_tests.decisions.person import (
+    NEXT,
+    ask,
+    bad_line,
+    held,
+    landed,
+    quantities,
+    quarantined,
+    sales_of,
+    settle,
+    sound,
+    take,
+    take_back,
+)
+from lakehouse_assets_tests.retail import DAY, build, day, land, line, publish, sales, sales_csv
+
+HELD = sales_csv([*day(count=8), bad_line(), bad_line(Quantity="seven")])
+
+
+@pytest.mark.slow
+def test_a_released_date_is_published_whatever_its_score(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD), ("next.csv", sales_csv(1, NEXT))])
+    assert (held(lake), quantities(lake)) == ([DAY], [])
+    take(lake, release, DAY)
+    outcomes = settle(lake, gold=True)
+    assert {part: o.verdict for part, o in outcomes.items()} == {DAY: "published"}
+    assert (held(lake), quantities(lake)) == ([], list(range(1, 9)))
+    assert sales_of(lake) == "91.8000"
+    assert len(quarantined(lake)) == 2
+    assert sound(lake)[DAY] == (10, 8, 2, 0, 0, 8, 0)
+    assert status(lake).held == []
+
+
+def test_another_file_of_a_released_date_meets_the_gate_again(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD)])
+    take(lake, release, DAY)
+    settle(lake)
+    landed(lake, [("more.csv", sales_csv([line(Quantity="500")]))])
+    assert held(lake) == [DAY]
+    assert quantities(lake) == list(range(1, 9)), "the released version stands"
+    assert sound(lake)[DAY] == (11, 9, 2, 0, 0, 0, 9)
+    landed(lake, [("more.csv", sales_csv(day(count=60, Country="France")))])
+    assert held(lake) == []
+    assert len(quantities(lake)) == 68
+
+
+def test_a_release_counts_again_when_the_same_inputs_are_live_again(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD)])
+    take(lake, release, DAY)
+    settle(lake)
+    landed(lake, [("day.csv", sales_csv(3))])
+    assert quantities(lake) == [1, 2, 3]
+    landed(lake, [("day.csv", HELD)])
+    assert quantities(lake) == list(range(1, 9))
+    sound(lake)
+
+
+def test_a_release_is_for_its_date_only(lake: Lake) -> None:
+    other = sales_csv([*day(NEXT, 8), line(InvoiceDate=f"{NEXT} 10:00:00", Quantity="six")])
+    landed(lake, [("day.csv", HELD), ("next.csv", other)])
+    take(lake, release, DAY)
+    settle(lake)
+    assert held(lake) == [NEXT]
+    assert quantities(lake, NEXT) == []
+    sound(lake)
+
+
+def test_files_of_other_dates_leave_a_release_alone(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD)])
+    take(lake, release, DAY)
+    landed(lake, [("next.csv", sales_csv(2, NEXT))])
+    landed(lake, [("next2.csv", sales_csv([line(InvoiceDate=f"{NEXT} 10:00:00")]))])
+    publish(lake, again=True)
+    assert quantities(lake) == list(range(1, 9))
+    sound(lake)
+
+
+def test_a_released_date_can_be_corrected_out_of_its_score(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD)])
+    take(lake, release, DAY)
+    settle(lake)
+    take(lake, correct, "day.csv", 9, {"Quantity": "600"})
+    settle(lake)
+    # These are other inputs, of which one in ten is still bad: the gate holds them, the released version stands.
+    assert (held(lake), quantities(lake)) == ([DAY], list(range(1, 9)))
+    take(lake, correct, "day.csv", 10, {"Quantity": "700"})
+    settle(lake)
+    assert (held(lake), quantities(lake)[-2:]) == ([], [600, 700])
+    sound(lake)
+
+
+@pytest.mark.parametrize("part", [NEXT, "2011-13-01", "undated", "", "yesterday"])
+def test_what_is_not_held_cannot_be_released(lake: Lake, part: str) -> None:
+    landed(lake, [("day.csv", HELD), ("next.csv", sales_csv(2, NEXT))])
+    with pytest.raises(
+        DecisionError, match=rf"^{part} of sales is not held \(held are: {DAY}\)\. Nothing was decided\.$"
+    ):
+        release(lake, sales(lake), part, "it is fine")
+    assert ask(lake, "SELECT * FROM ops.decisions") == []
+
+
+def test_a_release_that_is_revoked_before_a_run_publishes_nothing(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD)])
+    take_back(lake, take(lake, release, DAY))
+    settle(lake)
+    assert (held(lake), quantities(lake)) == ([DAY], [])
+    sound(lake)
+
+
+@pytest.mark.slow
+def test_a_release_that_is_revoked_after_a_run_is_taken_out_of_silver_and_gold(lake: Lake) -> None:
+    landed(lake, [("day.csv", HELD)])
+    decision = take(lake, release, DAY)
+    settle(lake, gold=True)
+    take_back(lake, decision)
+    settle(lake)
+    build(lake)
+    assert held(lake) == [DAY]
+    assert (quantities(lake), sales_of(lake)) == ([], None)
+    assert sound(lake)[DAY] == (10, 8, 2, 0, 0, 0, 8)
+
+
+def test_a_release_that_is_revoked_after_a_run_gives_the_version_before_it_back(lake: Lake) -> None:
+    landed(lake, [("day.csv", sales_csv(3))])
+    landed(lake, [("day.csv", HELD)])
+    decision = take(lake, release, DAY)
+    settle(lake)
+    take_back(lake, decision)
+    settle(lake)
+    assert (held(lake), quantities(lake)) == ([DAY], [1, 2, 3])
+    land(lake, "next.csv", sales_csv(1, NEXT))
+    settle(lake)
+    assert (held(lake), quantities(lake)) == ([DAY], [1, 2, 3])
+    sound(lake)

@@ -1,0 +1,145 @@
+"""A decision that is revoked leaves everything as if it had never been taken; another one can follow it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lakehouse_assets.lake.decisions import Decision, DecisionError
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.deciding import correct, discard, revoke, waive
+from lakehouse_assets_tests.decisions.person import (
+    GOOD,
+    NEXT,
+    THIRD,
+    ask,
+    bad_day,
+    bad_line,
+    landed,
+    quantities,
+    quarantined,
+    settle,
+    shown,
+    sound,
+    states,
+    take,
+    take_back,
+)
+from lakehouse_assets_tests.retail import DAY, day, line, sales_csv
+
+FILES = [
+    ("day.csv", bad_day(bad_line(), line(InvoiceNo="GIFT1", Quantity="500"), line(InvoiceDate="yesterday"))),
+    ("next.csv", sales_csv(2, NEXT)),
+]
+BAD, ODD, UNDATED = GOOD + 1, GOOD + 2, GOOD + 3
+
+
+def moved(number: int, date: str) -> tuple[Callable[..., Decision], tuple[object, ...]]:
+    return correct, ("day.csv", number, {"InvoiceDate": f"{date} 10:00:00"})
+
+
+@pytest.mark.parametrize(
+    ("verb", "about"),
+    [
+        pytest.param(correct, ("day.csv", BAD, {"Quantity": "6"}), id="a corrected value"),
+        pytest.param(*moved(1, NEXT), id="a move to another date"),
+        pytest.param(*moved(1, THIRD), id="a move to a date that nothing landed for"),
+        pytest.param(*moved(UNDATED, NEXT), id="a date for an undated record"),
+        pytest.param(*moved(UNDATED, THIRD), id="a date that nothing landed for, for an undated record"),
+        pytest.param(waive, ("day.csv", ODD, ["invoice_no_regex"]), id="a waiver"),
+        pytest.param(discard, ("day.csv", BAD), id="a discard of a bad record"),
+        pytest.param(discard, ("day.csv", 1), id="a discard of a good record"),
+    ],
+)
+@pytest.mark.parametrize("settled", [True, False], ids=["a run between", "no run between"])
+def test_revoked_is_as_if_never_decided(
+    lake: Lake, verb: Callable[..., Decision], about: tuple[object, ...], *, settled: bool
+) -> None:
+    landed(lake, FILES)
+    before = shown(lake)
+    decision = take(lake, verb, *about)
+    if settled:
+        settle(lake)
+        assert shown(lake) != before
+    take_back(lake, decision)
+    settle(lake)
+    assert shown(lake) == before
+    assert states(lake)[decision.id] == "revoked"
+    sound(lake)
+
+
+def test_of_two_corrections_the_one_that_is_not_revoked_stands(lake: Lake) -> None:
+    landed(lake, FILES)
+    first = take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
+    second = take(lake, correct, "day.csv", BAD, {"Quantity": "700", "Country": "France"})
+    settle(lake)
+    take_back(lake, second)
+    settle(lake)
+    assert ask(lake, "SELECT quantity, country FROM silver.sales WHERE _line = 61") == [(600, "United Kingdom")]
+    take_back(lake, first)
+    settle(lake)
+    assert ("day.csv", BAD) in quarantined(lake)
+    sound(lake)
+
+
+@pytest.mark.parametrize("date", [NEXT, THIRD], ids=["a date with records", "a date without"])
+def test_a_value_corrected_after_a_move_stays_with_the_record_when_the_move_is_revoked(lake: Lake, date: str) -> None:
+    landed(lake, FILES)
+    move = take(lake, correct, "day.csv", 1, {"InvoiceDate": f"{date} 10:00:00"})
+    settle(lake)
+    take(lake, correct, "day.csv", 1, {"Quantity": "1000"})
+    settle(lake)
+    take_back(lake, move)
+    settle(lake)
+    assert ask(lake, "SELECT dt::VARCHAR, invoiced_at::DATE::VARCHAR FROM silver.sales WHERE quantity = 1000") == [
+        (DAY, DAY)
+    ]
+    assert 1000 not in quantities(lake, date)
+    sound(lake)
+
+
+def test_a_revoked_decision_can_be_taken_again(lake: Lake) -> None:
+    landed(lake, FILES)
+    take_back(lake, take(lake, correct, "day.csv", BAD, {"Quantity": "600"}))
+    take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
+    settle(lake)
+    assert quantities(lake)[-1] == 600
+    assert sorted(states(lake).values()) == ["active", "active", "revoked"]
+    sound(lake)
+
+
+def test_of_two_waivers_of_a_rule_either_suffices(lake: Lake) -> None:
+    landed(lake, FILES)
+    first, second = (take(lake, waive, "day.csv", ODD, ["invoice_no_regex"]) for _ in range(2))
+    take_back(lake, first)
+    settle(lake)
+    assert quantities(lake)[-1] == 500
+    take_back(lake, second)
+    settle(lake)
+    assert ("day.csv", ODD) in quarantined(lake)
+    sound(lake)
+
+
+def test_revoking_costs_the_dates_of_the_record_only(lake: Lake) -> None:
+    landed(lake, [*FILES, ("third.csv", sales_csv(day(THIRD, 2)))])
+    decision = take(lake, correct, "day.csv", 1, {"InvoiceDate": f"{NEXT} 10:00:00"})
+    settle(lake)
+    take_back(lake, decision)
+    assert set(settle(lake)) == {DAY, NEXT}
+
+
+@pytest.mark.parametrize("which", ["unknown", "revoked", "a revocation", "another feed's"])
+def test_only_an_active_decision_can_be_revoked(lake: Lake, which: str) -> None:
+    landed(lake, FILES)
+    decision = take(lake, discard, "day.csv", BAD)
+    about, wanted = "sales", decision.id
+    if which == "unknown":
+        wanted = "20110301T000000000000-00000000"
+    elif which == "another feed's":
+        about = "gold.daily_sales"
+    else:
+        revocation = take_back(lake, decision)
+        wanted = decision.id if which == "revoked" else revocation.id
+    before = states(lake)
+    with pytest.raises(DecisionError, match=rf"^{about} has no active decision '{wanted}'; .* Nothing was decided\.$"):
+        revoke(lake, about, wanted, "it was wrong")
+    assert states(lake) == before
