@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from lakehouse_assets.ingest.unpack import Rejection
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NEVER = "\x01"
+_BARE_RETURN = re.compile(r"\r(?!\n)")
+_STAND_IN = "\ue00d"  # of Unicode's private use area
 
 
 def read_csv(text: bytes, known: list[str]) -> Raw:
@@ -82,7 +85,8 @@ def _is_even(text: bytes, separators: int, separator: str) -> bool:
 
 def _slow(text: bytes, header: list[str], separator: str) -> Raw:
     records: list[list[str]] = []
-    plain = text.decode()
+    # Lines end at line feeds here, so a bare carriage return is part of a value: Python's reader must not see it.
+    plain = _BARE_RETURN.sub(_STAND_IN, text.decode())
     try:
         records.extend(_rows(io.StringIO(plain, newline=""), separator, strict=True))
     except csv.Error as error:
@@ -90,7 +94,7 @@ def _slow(text: bytes, header: list[str], separator: str) -> Raw:
             msg = f"a quote that opens after record {max(len(records) - 1, 0):,} is never closed; land it again, whole."
             raise Rejection(msg) from None
         records = list(_rows(io.StringIO(plain, newline=""), separator))
-    body = [record for record in records[1:] if record]
+    body = [[value.replace(_STAND_IN, "\r") for value in record] for record in records[1:] if record]
     if len(set(header)) != len(header):
         twice = next(name for name in header if header.count(name) > 1)
         msg = f"the column {twice!r} stands there twice; give each column a name of its own and land it again."
