@@ -70,7 +70,8 @@ def objects(lake: Lake, folder: str) -> list[Found]:
     except TableNotFoundError:  # the root of a local lake in which nothing was ever done
         return []
     listed = PyFileSystem(handler).get_file_info(FileSelector(folder, allow_not_found=True, recursive=True))
-    return [Found(info.path, info.size, info.mtime) for info in listed if info.type == FileType.File]
+    files = (info for info in listed if info.type == FileType.File)
+    return [Found(info.path, info.size or 0, info.mtime or dt.datetime.now(dt.UTC)) for info in files]
 
 
 def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.timedelta, now: dt.datetime) -> Leftovers:

@@ -10,13 +10,10 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import polars as pl
-
-from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.lake import delta, leftovers
+from lakehouse_assets.lake.compaction import crowded, rewrite
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
@@ -24,16 +21,11 @@ from lakehouse_assets.lake.leftovers import WEEK, Found
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.catalog import PATH as CATALOG
 from lakehouse_assets.publish.catalog import CatalogState, rebuild
-from lakehouse_assets.publish.pending import batches
 from lakehouse_assets.publish.pins import decision_folder, pins_of
-
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
 
 COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "vacuum"
 REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
 _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
-_ATTEMPTS = 5
 
 
 class PolicyError(Exception):
@@ -42,7 +34,7 @@ class PolicyError(Exception):
 
 @dataclass(frozen=True)
 class Policy:
-    """What is worth doing, and how long things are kept.
+    """How long things are kept, and what is worth doing.
 
     Attributes:
         retention: How long the files of earlier versions stay: for readers under way, restores and queries of the past.
@@ -87,33 +79,22 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
     It may be stopped anywhere: what is done is whole, and the next time does the rest.
     """
     now = dt.datetime.now(dt.UTC)
+    folders: dict[str, list[Found]] = {}
+    for item in (item for layer in _DELTA_LAYERS for item in leftovers.objects(lake, layer)):
+        folders.setdefault("/".join(item.path.split("/")[:2]), []).append(item)
     compacted = False
-    for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
-        for action in _compact(lake, table, policy, dry_run=dry_run):
-            compacted = True
-            yield action
+    for action in _compact(lake, policy, dry_run=dry_run):
+        compacted = True
+        yield action
     # Before any file goes: the catalog may name files that the tables let go of.
     yield from _catalog(lake, compacted=compacted, dry_run=dry_run)
-    for layer in _DELTA_LAYERS:
-        folders: dict[str, list[Found]] = {}
-        for item in leftovers.objects(lake, layer):
-            folders.setdefault("/".join(item.path.split("/")[:2]), []).append(item)
-        for folder, there in sorted(folders.items()):
-            yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
+    for folder, there in folders.items():
+        yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
     for feed in lake.registry.feeds.values():
-        orphans = leftovers.bronze_orphans(lake, feed)
-        old = [item for item in orphans if item.modified < now - WEEK]
-        yield from _action(feed.bronze.full_name, KEEP, [item for item in orphans if item not in old])
-        if old and leftovers.is_awaited(lake, feed):
-            yield from _action(feed.bronze.full_name, "orphans, kept until landing is ingested", old)
-        else:
-            yield from _action(
-                feed.bronze.full_name, REMOVE, old if dry_run else leftovers.remove_bronze(lake, feed, old)
-            )
-    temporary = list(leftovers.temporary(lake, now))
-    old = [item for item in temporary if item.modified < now - WEEK]
-    yield from _action("temporary files", KEEP, [item for item in temporary if item not in old])
+        yield from _bronze(lake, feed, now, dry_run=dry_run)
+    old, young = _by_age(leftovers.temporary(lake, now), now)
     yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
+    yield from _action("temporary files", KEEP, young)
     if policy.rejected is not None:
         yield from _expire(lake, now - policy.rejected, dry_run=dry_run)
 
@@ -124,6 +105,14 @@ def _action(table: str, action: str, done: Iterable[Found]) -> Iterator[Action]:
         yield Action(table, action, len(sizes), sum(sizes))
 
 
+def _by_age(found: Iterable[Found], now: dt.datetime) -> tuple[list[Found], list[Found]]:
+    old: list[Found] = []
+    young: list[Found] = []
+    for item in found:
+        (old if item.modified < now - WEEK else young).append(item)
+    return old, young
+
+
 def _remove(lake: Lake, found: list[Found]) -> list[Found]:
     """Remove objects, and return those that this call removed."""
     with ThreadPoolExecutor(lake.settings.threads) as pool:
@@ -131,76 +120,12 @@ def _remove(lake: Lake, found: list[Found]) -> list[Found]:
         return [item for item, gone in zip(found, removed, strict=True) if gone]
 
 
-def _open(lake: Lake, path: str) -> "DeltaTable":
-    from deltalake import DeltaTable  # noqa: PLC0415
-
-    return DeltaTable(lake.store.uri(path), storage_options=lake.store.options)
-
-
-def _compact(lake: Lake, declared: Table, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
-    """Write the crowded closed dates of a table anew, each as the publishing commit would: whoever is stale loses.
-
-    Not with `optimize.compact` of delta-rs 1.6: of two at once, or of one and an overwrite of the whole table, both
-    commit, and the rows are doubled. A snapshot is written whole by every run, and the ledger compacts itself.
-    """
-    if (declared.partitioning is Partitioning.SNAPSHOT and declared is not ACCOUNTING) or not delta.exists(
-        lake.store, declared.path
-    ):
-        return
-    crowded = _crowded(lake, declared, policy)
-    files, size = 0, 0
-    for (group,), parts in crowded.partition_by("group", as_dict=True, maintain_order=True).items():
-        rows = dict(parts.select("part", "rows").iter_rows())
-        for batch in batches(sorted(rows), rows, lake.settings.publish_batch_rows):
-            if dry_run or _rewrite(lake, declared, str(group), batch):
-                chosen = parts.filter(pl.col("part").is_in(batch))
-                files, size = files + chosen["files"].sum(), size + chosen["bytes"].sum()
-    if files:
-        yield Action(declared.full_name, COMPACT, files, size)
-
-
-def _crowded(lake: Lake, declared: Table, policy: Policy) -> pl.DataFrame:
-    """Return the closed dates that have too many small files: `group` (a feed), `part`, `files`, `bytes`, `rows`."""
-    files = delta.files(lake.store, declared.path).rename(lambda name: name.removeprefix("partition."))
-    if not files.height:
-        return pl.DataFrame(schema=["group", "part", "files", "bytes", "rows"])
-    part = pl.col("part") if declared is ACCOUNTING else declared.partitioning.date.cast(pl.String)
-    group = pl.col("feed") if declared is ACCOUNTING else pl.lit("")
-    today = min((lake.today(feed) for feed in lake.registry.feeds.values()), default=dt.datetime.now(dt.UTC).date())
-    small = pl.col("size_bytes") < policy.small_bytes
-    return (
-        files.with_columns(group.alias("group"), part.alias("part"))
-        .filter(pl.col("part").str.to_date(strict=False) < today)
-        .group_by("group", "part")
-        .agg(
-            small.sum().alias("small"),
-            pl.len().alias("files"),
-            pl.col("size_bytes").sum().alias("bytes"),
-            pl.col("num_records").sum().alias("rows"),
-        )
-        .filter(pl.col("small") > policy.small_files)
-        .sort("group", "part")
-    )
-
-
-def _rewrite(lake: Lake, declared: Table, feed: str, parts: list[str]) -> bool:
-    """Write some partitions anew, as they are, under the fingerprints that they have; return whether it was done."""
-    for _ in range(_ATTEMPTS):
-        table = _open(lake, declared.path)
-        rows = pl.scan_delta(table, storage_options=lake.store.options or None)
-        if declared is ACCOUNTING:
-            names = ", ".join(f"'{part}'" for part in parts)
-            predicate: str | None = f"feed = '{feed}' and part in ({names})"
-            chosen, marks = (pl.col("feed") == feed) & pl.col("part").is_in(parts), {}
-        else:
-            predicate, chosen = declared.partitioning.sql_predicate(parts), declared.partitioning.filter(parts)
-            marks = {part: value for part in parts if (value := table.transaction_version(part)) is not None}
-        try:
-            delta.replace(lake.store, table, rows.filter(chosen).collect(), predicate, marks)
-        except delta.Conflict:
-            continue
-        return True
-    return False
+def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
+    for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
+        crowds = crowded(lake, table, policy.small_files, policy.small_bytes)
+        done = [crowd for crowd in crowds if dry_run or rewrite(lake, table, crowd)]
+        if done:
+            yield Action(table.full_name, COMPACT, sum(c.files for c in done), sum(c.bytes for c in done))
 
 
 def _catalog(lake: Lake, *, compacted: bool, dry_run: bool) -> Iterator[Action]:
@@ -216,6 +141,7 @@ def _tidy(
     lake: Lake, folder: str, there: list[Found], policy: Policy, now: dt.datetime, *, dry_run: bool
 ) -> Iterator[Action]:
     """Remove what is left over of one Delta table, and write a checkpoint of what is not."""
+    from deltalake import DeltaTable  # noqa: PLC0415
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     declared = {table.path: table for table in (*lake.registry.tables(), LEDGER, ACCOUNTING)}
@@ -237,7 +163,7 @@ def _tidy(
         # Trimmed up to an older checkpoint, so that a reader never misses the one that it was just told of.
         yield from _action(name, TRIM, left.log if dry_run else _remove(lake, left.log))
     if left.recent and not dry_run:
-        _open(lake, folder).create_checkpoint()
+        DeltaTable(lake.store.uri(folder), storage_options=lake.store.options).create_checkpoint()
     yield from _action(name, CHECKPOINT, left.recent)
     yield from _action(name, REMOVE, left.orphans if dry_run else _remove(lake, left.orphans))
     yield from _action(name, KEEP, left.young)
@@ -250,6 +176,16 @@ def _has_waiting_pins(lake: Lake, table: Table) -> bool:
     pins = pins_of(Decisions.load(lake.store, decision_folder(table)), table)
     published = delta.fingerprints(lake.store, table.path) if pins else {}
     return any(published.get(part, 0) != pin.fingerprint for part, pin in pins.items())
+
+
+def _bronze(lake: Lake, feed: Feed, now: dt.datetime, *, dry_run: bool) -> Iterator[Action]:
+    old, young = _by_age(leftovers.bronze_orphans(lake, feed), now)
+    if old and leftovers.is_awaited(lake, feed):
+        yield from _action(feed.bronze.full_name, "orphans, kept until landing is ingested", old)
+    else:
+        gone = old if dry_run else leftovers.remove_bronze(lake, feed, old)
+        yield from _action(feed.bronze.full_name, REMOVE, gone)
+    yield from _action(feed.bronze.full_name, KEEP, young)
 
 
 def _expire(lake: Lake, before: dt.datetime, *, dry_run: bool) -> Iterator[Action]:

@@ -1,0 +1,82 @@
+"""Compaction: closed dates that lie in many small files, written anew as one.
+
+A rewrite is a commit like a publishing one, under the fingerprints that its dates have: whoever is stale loses and
+computes again. Not with `optimize.compact` of delta-rs 1.6: of two at once, or of one and an overwrite of the whole
+table, both commit, and the rows are doubled. Snapshots are left alone, because every run writes them whole, and so is
+the ledger, which compacts itself.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.publish.pending import batches
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Some closed dates of a table (of one feed, in the accounting) with too many small files, and what they hold."""
+
+    feed: str
+    parts: list[str]
+    files: int
+    bytes: int
+
+
+def crowded(lake: Lake, table: Table, more_than: int, small_bytes: int) -> Iterator[Crowd]:
+    """Yield the dates before today that have more than so many small files, a commit's worth of rows at a time."""
+    if (table.partitioning is Partitioning.SNAPSHOT and table is not ACCOUNTING) or not delta.exists(
+        lake.store, table.path
+    ):
+        return
+    files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+    if not files.height:
+        return
+    part = pl.col("part") if table is ACCOUNTING else table.partitioning.date.cast(pl.String)
+    feed = pl.col("feed") if table is ACCOUNTING else pl.lit("")
+    today = min((lake.today(feed) for feed in lake.registry.feeds.values()), default=dt.datetime.now(dt.UTC).date())
+    small = (pl.col("size_bytes") < small_bytes).sum()
+    dates = (
+        files.with_columns(feed.alias("feed"), part.alias("part"))
+        .filter(pl.col("part").str.to_date(strict=False) < today)
+        .group_by("feed", "part")
+        .agg(small.alias("small"), pl.len().alias("files"), pl.col("size_bytes").sum(), pl.col("num_records").sum())
+        .filter(pl.col("small") > more_than)
+        .sort("feed", "part")
+    )
+    for (name,), those in dates.partition_by("feed", as_dict=True, maintain_order=True).items():
+        rows = dict(those.select("part", "num_records").iter_rows())
+        for batch in batches(sorted(rows), rows, lake.settings.publish_batch_rows):
+            sums = those.filter(pl.col("part").is_in(batch)).select(pl.sum("files", "size_bytes")).row(0)
+            yield Crowd(str(name), batch, *map(int, sums))
+
+
+def rewrite(lake: Lake, table: Table, crowd: Crowd) -> bool:
+    """Write some dates anew, as they are; return whether it was done. Runs that keep writing them come first."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    if table is ACCOUNTING:
+        names = ", ".join(f"'{part}'" for part in crowd.parts)
+        predicate: str | None = f"feed = '{crowd.feed}' and part in ({names})"
+        chosen = (pl.col("feed") == crowd.feed) & pl.col("part").is_in(crowd.parts)
+    else:
+        predicate, chosen = table.partitioning.sql_predicate(crowd.parts), table.partitioning.filter(crowd.parts)
+    for _ in range(_ATTEMPTS):
+        stored = DeltaTable(lake.store.uri(table.path), storage_options=lake.store.options)
+        marks = {part: value for part in crowd.parts if (value := stored.transaction_version(part)) is not None}
+        rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
+        try:
+            delta.replace(lake.store, stored, rows, predicate, marks)
+        except delta.Conflict:
+            continue
+        return True
+    return False
