@@ -97,9 +97,18 @@ def test_a_column_has_the_narrowest_type_that_every_value_fits(
     assert found["v"].null_count() == values.count(None)
 
 
-@pytest.mark.parametrize(
-    "wrap", [gzipped, lambda data: zipped({"a.csv": data, "b.csv": b"other"})], ids=["gzip", "zip"]
-)
+@pytest.mark.parametrize("digits", [18, 19, 20, 30])
+@pytest.mark.parametrize("end", ["", ".25"])
+def test_numbers_of_any_length_are_taken_whole(tmp_path: Path, digits: int, end: str) -> None:
+    data = f"k,v\n1,{'9' * digits}\n2,-{'9' * digits}{end}\n".encode()
+    assert _published(tmp_path, _feed(tmp_path, data), data).height == 2
+
+
+def _with_another(data: bytes) -> bytes:
+    return zipped({"a.csv": data, "b.csv": b"other"})
+
+
+@pytest.mark.parametrize("wrap", [gzipped, _with_another])
 def test_a_packed_file_is_discovered_by_its_first_member(tmp_path: Path, wrap: Callable[[bytes], bytes]) -> None:
     assert list(_feed(tmp_path, wrap(sales_csv())).sources)[:2] == ["invoice_no", "stock_code"]
 
