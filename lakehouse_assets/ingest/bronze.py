@@ -21,7 +21,7 @@ from lakehouse_assets.ingest.landing import is_still_pending, key_of
 from lakehouse_assets.ingest.parse import parse
 from lakehouse_assets.ingest.unpack import Rejection, SourceObject, unpack
 from lakehouse_assets.lake.decisions import Decisions
-from lakehouse_assets.lake.delta import Conflict
+from lakehouse_assets.lake.delta import until_committed
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Entry, Ledger, ObjectVersion
 from lakehouse_assets.lake.storage import StorageError, Stored
@@ -89,28 +89,25 @@ def _ingest_batch(
     lake: Lake, feed: Feed, batch: list[Stored], run_id: str, progress: Callable[[int], None]
 ) -> Ingested:
     read: dict[str, ObjectVersion] = {}
-    while True:
+
+    def attempt() -> Ingested:
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
         # Whoever came first has recorded some of it: that is what a conflict means.
-        batch = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
-        if not batch:
-            return Ingested()
-        known = of_feed.contents()
+        left = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
+        missing = [stored for stored in left if stored.path not in read]
+        take = partial(_read_object, lake, feed, of_feed.contents(), Decisions.load(lake.store, feed.name))
         with ThreadPoolExecutor(lake.settings.threads) as pool:
-            missing = [stored for stored in batch if stored.path not in read]
-            decisions = Decisions.load(lake.store, feed.name)
-            for version in pool.map(partial(_read_object, lake, feed, known, decisions), missing):
+            for version in pool.map(take, missing):
                 read[f"{feed.landing}/{version.object_key}"] = version
                 progress(version.size)
-        versions = [version for stored in batch if (version := read[stored.path]).entries]
+        versions = [version for stored in left if (version := read[stored.path]).entries]
         if not versions:
             return Ingested()
-        try:
-            ledger.append(versions, run_id)
-        except Conflict:
-            continue
+        ledger.append(versions, run_id)
         return Ingested(versions, _touched(versions, of_feed.live))
+
+    return until_committed(attempt)
 
 
 def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[str, int]:

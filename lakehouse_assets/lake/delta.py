@@ -7,17 +7,21 @@ remembered elsewhere. Not here: what a fingerprint is made of.
 
 import datetime as dt
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote
 
 import polars as pl
 
-from lakehouse_assets.lake.storage import Store
+from lakehouse_assets.lake.storage import StorageError, Store
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+T = TypeVar("T")
+_ATTEMPTS = 40
 _PLAIN = {
     pl.String: "string",
     pl.Int64: "long",
@@ -33,6 +37,24 @@ _PLAIN = {
 
 class Conflict(Exception):  # noqa: N818 - an outcome that the caller answers by computing again
     """Another writer committed first. Nothing of this commit was written."""
+
+
+def until_committed(attempt: Callable[[], T]) -> T:
+    """Make attempts until one is not beaten to its commit, and return its result.
+
+    Each attempt has to open its tables and read its inputs anew. Nearly always somebody else made progress meanwhile.
+    A commit whose answer was lost also looks like a conflict, with oneself: the next attempt finds it done.
+
+    Raises:
+        StorageError: Too many attempts were beaten.
+    """
+    for number in range(_ATTEMPTS):
+        try:
+            return attempt()
+        except Conflict:
+            time.sleep(random.uniform(0, min(0.02 * 2**number, 1.0)))  # noqa: S311 - only to stop moving in step
+    msg = f"{_ATTEMPTS} commits in a row were beaten by other writers. What was committed stands; run again."
+    raise StorageError(msg)
 
 
 class SchemaMismatchError(Exception):

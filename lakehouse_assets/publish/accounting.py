@@ -55,11 +55,15 @@ def scan_accounting(store: Store) -> pl.LazyFrame:
     return delta.scan(store, TABLE.path, _SCHEMA)
 
 
-def write(store: Store, table: "DeltaTable", feed: str, parts: list[str], rows: pl.DataFrame) -> None:
-    """Replace the accounting of some partitions of a feed. Raises `Conflict` like every publishing commit."""
-    names = ", ".join(f"'{part}'" for part in sorted(parts))
+def write(store: Store, table: "DeltaTable", feed: str, fingerprints: dict[str, int], rows: pl.DataFrame) -> None:
+    """Replace the accounting of some partitions of a feed. Raises `Conflict` like every publishing commit.
+
+    Args:
+        fingerprints: By feed and partition, `sales/2011-03-01`.
+    """
+    names = ", ".join(f"'{name.partition('/')[2]}'" for name in sorted(fingerprints))
     frame = rows.with_columns(pl.lit(feed).alias("feed")).select(pl.col(n).cast(t) for n, t in _SCHEMA.items())
-    delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", {})
+    delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", fingerprints)
 
 
 def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:

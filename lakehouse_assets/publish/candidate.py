@@ -109,10 +109,10 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
         excess = (
             pl.lit(value=False)
             if scale is None
-            else excess_decimals(pl.col("text"), scale) & pl.col(name).is_not_null()
+            else excess_decimals(pl.col("_unread"), scale) & pl.col(name).is_not_null()
         )
-        frame = frame.with_columns(text.alias("text")).with_columns(
-            excess.alias(f"_excess_{name}"), pl.col("text").is_not_null().alias(f"_wrong_{name}")
+        frame = frame.with_columns(text.alias("_unread")).with_columns(
+            excess.alias(f"_excess_{name}"), pl.col("_unread").is_not_null().alias(f"_wrong_{name}")
         )
         reading[f"{name}_readable"] = pl.col(f"_wrong_{name}") & ~pl.col(f"_excess_{name}")
         reading[f"{name}_scale"] = pl.col(f"_wrong_{name}") & pl.col(f"_excess_{name}")

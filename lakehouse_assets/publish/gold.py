@@ -5,6 +5,7 @@ Here: what to read, that the result is what was declared, the commit. Not here: 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
@@ -61,12 +62,7 @@ def build(
         ModelError: The SQL fails or returns something else than declared; the message names the model and the fix.
     """
     for batch in batches(sorted(parts), _upstream_rows(lake, model), lake.settings.publish_batch_rows):
-        while True:
-            try:
-                built = _build_batch(lake, model, batch, again=again)
-            except delta.Conflict:
-                continue
-            break
+        built = delta.until_committed(partial(_build_batch, lake, model, batch, again=again))
         progress(len(batch))
         if built is not None:
             yield built

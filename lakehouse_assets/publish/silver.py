@@ -6,6 +6,7 @@ those handles, so a writer whose inputs are stale conflicts and computes again. 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -81,12 +82,7 @@ def publish(
     """
     rows = rows_by_part(Ledger.load(lake.store).of_feed(feed.name).live)
     for batch in batches(sorted(parts), rows, lake.settings.publish_batch_rows):
-        while True:
-            try:
-                outcomes = _publish_batch(lake, feed, batch, run_id, again=again)
-            except delta.Conflict:
-                continue
-            break
+        outcomes = delta.until_committed(partial(_publish_batch, lake, feed, batch, run_id, again=again))
         progress(len(batch))
         if outcomes:
             yield outcomes
@@ -108,10 +104,15 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
         return []
     candidate, live, outcomes = _evaluate(lake, ledger, state, parts)
     decided = {outcome.part: outcome for outcome in outcomes if outcome.verdict != UNACCOUNTED}
-    if decided:
-        held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
+    held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
+    # A table that bears these fingerprints already was written by an attempt that ended after it.
+    bears = {name: state.inputs.get(name, held.get(name)) for name in [*decided, *held]}
+    if decided and (again or any(state.quarantine.get(name) != value for name, value in bears.items())):
         _replace(lake, feed.quarantine, quarantine, candidate.quarantined, decided, state.inputs, held)
-        accounting.write(lake.store, accounts, feed.name, list(decided), _account(candidate, live, decided, run_id))
+    accounted = {f"{feed.name}/{part}": state.inputs[part] for part in decided}
+    known = delta.fingerprints(lake.store, accounting.TABLE.path)
+    if decided and (again or any(known.get(name) != value for name, value in accounted.items())):
+        accounting.write(lake.store, accounts, feed.name, accounted, _account(candidate, live, decided, run_id))
     commits = {
         part for part, o in decided.items()
         if part != UNDATED and (o.verdict == PUBLISHED or (o.verdict == OUTSIDE and part in state.silver))
