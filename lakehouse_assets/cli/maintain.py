@@ -1,0 +1,54 @@
+"""The verbs that look after tables: `lakehouse maintain`, and `lakehouse history` to see what became of one."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.lake.lake import current
+from lakehouse_assets.lake.maintenance import Policy, PolicyError
+from lakehouse_assets.lake.maintenance import maintain as look_after
+from lakehouse_assets.query import answers
+from lakehouse_assets.query.history import versions
+
+
+def maintain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    retention_hours: Annotated[
+        int, typer.Option(min=0, help="Hours that the files of earlier versions stay readable.")
+    ] = 168,
+    below_seven_days: Annotated[
+        bool, typer.Option("--below-seven-days-really", help="Confirm a retention of less than 168 hours.")
+    ] = False,
+    expire_rejected_days: Annotated[
+        int | None, typer.Option(min=1, help="Remove the originals of objects rejected longer ago; default: never.")
+    ] = None,
+) -> None:
+    """Compact, checkpoint and vacuum the tables, and remove what no table or ledger knows."""
+    rejected = None if expire_rejected_days is None else dt.timedelta(days=expire_rejected_days)
+    try:
+        policy = Policy(dt.timedelta(hours=retention_hours), below_seven_days=below_seven_days, rejected=rejected)
+    except PolicyError as error:
+        raise typer.BadParameter(str(error)) from error
+    actions = list(look_after(current(), policy, dry_run=dry_run))
+    if not actions:
+        typer.echo("Nothing to do: the tables are in good order.")
+        return
+    typer.echo("Dry run: nothing was changed. To do:" if dry_run else "Done:")
+    rows = [(action.table, action.action, action.files, action.bytes) for action in actions]
+    typer.echo(answers.as_table(answers.Answer(["table", "action", "files", "bytes"], rows)))
+    if any(action.problem for action in actions):
+        raise typer.Exit(1)
+
+
+def history(
+    table: Annotated[str, typer.Argument(help="A table, such as silver.sales.")],
+    limit: Annotated[int, typer.Option(min=1, help="Versions to show.")] = 20,
+) -> None:
+    """Show the versions of a table, newest first; times are UTC."""
+    rows = [
+        (v.number, f"{v.at:%Y-%m-%d %H:%M:%S}", v.operation, v.partitions, v.rows, v.bytes)
+        for v in versions(current(), table, limit)
+    ]
+    names = ["version", "when", "operation", "partitions", "rows", "bytes"]
+    typer.echo(answers.as_table(answers.Answer(names, rows)))

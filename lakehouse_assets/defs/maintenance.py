@@ -1,0 +1,65 @@
+"""Looking after the tables as a Dagster job with a weekly schedule; the command line offers the same."""
+
+import datetime as dt
+
+import dagster as dg
+
+from lakehouse_assets.lake.maintenance import Action, Policy, PolicyError, maintain
+from lakehouse_assets.orchestration.resources import LakeResource
+
+
+class MaintenanceConfig(dg.Config):
+    """How long things are kept; see `lakehouse maintain --help`.
+
+    Attributes:
+        expire_rejected_days: 0 keeps the originals of rejected objects for good.
+    """
+
+    dry_run: bool = False
+    retention_hours: int = 168
+    below_seven_days_really: bool = False
+    expire_rejected_days: int = 0
+
+
+@dg.op(description="Compacts, checkpoints and vacuums the tables, and removes what no table or ledger knows.")
+def look_after_tables(context: dg.OpExecutionContext, config: MaintenanceConfig, lakehouse: LakeResource) -> None:
+    """Look after every table; what was done is in the run's log and metadata."""
+    rejected = dt.timedelta(days=config.expire_rejected_days) if config.expire_rejected_days else None
+    try:
+        policy = Policy(dt.timedelta(hours=config.retention_hours), config.below_seven_days_really, rejected)
+    except PolicyError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    actions = []
+    for action in maintain(lakehouse.lake(), policy, dry_run=config.dry_run):
+        actions.append(action)
+        context.log.info(f"{action.table}: {action.action}: {action.files:,} files, {action.bytes:,} bytes")
+    context.add_output_metadata(
+        {
+            "dry run": config.dry_run,
+            "files": sum(action.files for action in actions),
+            "bytes": sum(action.bytes for action in actions),
+            "actions": dg.MetadataValue.md(_table(actions)),
+        }
+    )
+    if problems := [f"{action.table}: {action.action}" for action in actions if action.problem]:
+        raise dg.Failure(description="; ".join(problems), allow_retries=False)
+
+
+def _table(actions: list[Action]) -> str:
+    rows = [f"| {a.table} | {a.action} | {a.files:,} | {a.bytes:,} |" for a in actions]
+    return "\n".join(["| table | action | files | bytes |", "| --- | --- | --: | --: |", *rows])
+
+
+@dg.job(description="Keep the tables small and quick to read; nothing that anybody needs is removed.")
+def maintenance() -> None:
+    """Look after every table."""
+    look_after_tables()
+
+
+weekly_maintenance = dg.ScheduleDefinition(
+    name="weekly_maintenance",
+    job=maintenance,
+    cron_schedule="40 4 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a week, after the daily sweep: compaction, checkpoints, vacuum, orphans.",
+)
