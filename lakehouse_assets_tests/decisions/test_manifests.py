@@ -1,0 +1,354 @@
+"""Control totals: an object that does not keep its manifest is held, whole and visibly, whichever came first."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.query.overview import status
+from lakehouse_assets_tests.decisions.manifests import live, promise, reasons, sha256
+from lakehouse_assets_tests.decisions.person import NEXT, accounts, ask, quantities, settle, shown, sound
+from lakehouse_assets_tests.retail import day, gzipped, ingest, land, line, sales, sales_csv, zipped
+
+DROP = sales_csv(3)
+"""Three records: quantities 1, 2, 3, each at 2.55."""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"rows": 3},
+        {"rows": "3"},
+        {"sums": {"Quantity": "6"}},
+        {"sums": {"Quantity": 6, "UnitPrice": "7.65"}},
+        {"sums": {"UnitPrice": "7.650"}},
+        {"sums": {"UnitPrice": 7.65}},
+        {"members": {"drop.csv": sha256(DROP)}},
+        {"members": {"drop.csv": sha256(DROP).upper()}},
+        {"rows": 3, "sums": {"Quantity": "6"}, "members": {"drop.csv": sha256(DROP)}},
+        {"rows": 3, "sent_by": "a till that says more than it is asked"},
+    ],
+    ids=str,
+)
+def test_an_object_that_keeps_its_manifest_is_accepted(lake: Lake, content: dict[str, Any]) -> None:
+    promise(lake, "drop.csv.manifest.json", **content)
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    assert quantities(lake) == [1, 2, 3]
+    assert reasons(lake) == {}
+    assert ask(lake, "SELECT DISTINCT source_key, state FROM ops.ledger") == [("drop.csv", "accepted")]
+    sound(lake)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"rows": 4}, "the manifest says 4 rows, the object has 3"),
+        ({"rows": 0}, "the manifest says 0 rows, the object has 3"),
+        ({"sums": {"Quantity": "7"}}, "the manifest says Quantity sums to 7, the object's to 6"),
+        ({"sums": {"UnitPrice": "7.6500001"}}, "the manifest says UnitPrice sums to 7.6500001, the object's to 7.65"),
+        ({"sums": {"Country": "0"}}, "the manifest says Country sums to 0, the object's to no number"),
+        ({"sums": {"Weight": "1"}}, "the manifest says Weight sums to 1, the object's to no number"),
+        ({"members": {"drop.csv": "0" * 64}}, "the member 'drop.csv' of the manifest is another one"),
+        (
+            {"members": {"drop.csv": sha256(DROP), "more.csv": "0" * 64}},
+            "the member 'more.csv' of the manifest is missing",
+        ),
+        ({"members": {"more.csv": "0" * 64}}, "the member 'drop.csv' is not in the manifest"),
+        ({"rows": 4, "sums": {"Quantity": "7"}}, "4 rows, the object has 3; the manifest says Quantity sums to 7"),
+    ],
+    ids=str,
+)
+def test_an_object_that_does_not_keep_its_manifest_is_held_and_nothing_of_it_is_live(
+    lake: Lake, content: dict[str, Any], why: str
+) -> None:
+    promise(lake, "drop.csv.manifest.json", **content)
+    land(lake, "drop.csv", DROP)
+    land(lake, "other.csv", sales_csv(2, NEXT))
+    settle(lake)
+    assert list(reasons(lake)) == ["drop.csv"]
+    assert why in reasons(lake)["drop.csv"]
+    assert reasons(lake)["drop.csv"].endswith("Land it again, whole, or accept it with `lakehouse accept`.")
+    assert live(lake) == {"other.csv": 2}
+    assert (quantities(lake), quantities(lake, NEXT)) == ([], [1, 2])
+    assert status(lake).landed == []
+    sound(lake)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not json",
+        b"[1, 2]",
+        b"3",
+        b"null",
+        b"\xff\xfe\x00",
+        b'{"rows": "three"}',
+        b'{"rows": [3]}',
+        b'{"rows": 3.5}',
+        b'{"sums": ["Quantity"]}',
+        b'{"sums": {"Quantity": "six"}}',
+        b'{"sums": {"Quantity": null}}',
+        b'{"sums": {"Quantity": "NaN"}}',
+        b'{"sums": {"Quantity": "sNaN"}}',
+        b'{"sums": {"Quantity": "Infinity"}}',
+        b'{"members": ["drop.csv"]}',
+        b'{"rows": 3',
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=lambda content: content[:30].decode(errors="replace") or "empty",
+)
+def test_a_manifest_that_cannot_be_used_holds_its_object_and_nothing_else(lake: Lake, content: bytes) -> None:
+    land(lake, "drop.csv.manifest.json", content)
+    land(lake, "drop.csv", DROP)
+    land(lake, "other.csv", sales_csv(2, NEXT))
+    settle(lake)
+    assert list(reasons(lake)) == ["drop.csv"]
+    assert live(lake) == {"other.csv": 2}
+    sound(lake)
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        (("0.1", "0.2"), "0.3"),
+        (("1e3", "1"), "1001"),
+        ((" 1.5 ", "-0.5"), "1"),
+        (("1000000000000000000000000000", "0.1"), "1000000000000000000000000000.1"),
+        (("99999999999999999999999999999", "1"), "100000000000000000000000000000"),
+        (("0.1",) * 10, "1.0"),
+    ],
+    ids=["tenths", "exponents", "spaces", "29 digits", "30 digits", "ten tenths"],
+)
+def test_sums_are_exact(lake: Lake, values: tuple[str, ...], total: str) -> None:
+    records = [line(Quantity=text, InvoiceNo=f"54000{at}") for at, text in enumerate(values)]
+    promise(lake, "drop.csv.manifest.json", sums={"Quantity": total})
+    land(lake, "drop.csv", sales_csv(records))
+    ingest(lake)
+    assert reasons(lake) == {}
+    assert live(lake) == {"drop.csv": len(values)}
+
+
+def test_a_value_that_is_missing_adds_nothing(lake: Lake) -> None:
+    promise(lake, "drop.csv.manifest.json", rows=2, sums={"CustomerID": "17850"})
+    land(lake, "drop.csv", sales_csv([line(), line(CustomerID=None)]))
+    ingest(lake)
+    assert live(lake) == {"drop.csv": 2}
+
+
+def test_a_manifest_counts_what_is_in_the_object_not_what_is_valid(lake: Lake) -> None:
+    records = [*day(), *day(), line(Country=None), line(InvoiceDate="yesterday")]
+    promise(lake, "drop.csv.manifest.json", rows=8, sums={"Quantity": "24"})
+    land(lake, "drop.csv", sales_csv(records))
+    ingest(lake)
+    assert live(lake) == {"drop.csv": 8}
+
+
+MEMBERS = {"a.csv": sales_csv(3), "in/b.csv": sales_csv(2, NEXT)}
+
+
+@pytest.mark.parametrize("name", ["drop.zip.manifest.json", "drop.manifest.json"], ids=["full form", "stem form"])
+def test_a_zip_is_counted_over_all_its_members(lake: Lake, name: str) -> None:
+    totals = {"Quantity": "9", "UnitPrice": "12.75"}
+    promise(lake, name, rows=5, sums=totals, members={m: sha256(d) for m, d in MEMBERS.items()})
+    land(lake, "drop.zip", zipped(MEMBERS))
+    settle(lake)
+    assert live(lake) == {"drop.zip!a.csv": 3, "drop.zip!in/b.csv": 2}
+    assert reasons(lake) == {}
+    promise(lake, name, rows=6)
+    settle(lake)
+    assert live(lake) == {}
+    assert set(reasons(lake)) == {"drop.zip!a.csv", "drop.zip!in/b.csv"}
+    sound(lake)
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"a.csv": MEMBERS["a.csv"]}, "the member 'in/b.csv' of the manifest is missing"),
+        (MEMBERS | {"c.csv": sales_csv(1)}, "the member 'c.csv' is not in the manifest"),
+        (MEMBERS | {"a.csv": sales_csv(4)}, "the member 'a.csv' of the manifest is another one"),
+        (MEMBERS | {"a.csv": b""}, "the member 'a.csv' of the manifest is another one"),
+    ],
+    ids=["one less", "one more", "another one", "an empty one"],
+)
+def test_a_zip_holds_exactly_the_members_of_its_manifest(lake: Lake, members: dict[str, bytes], why: str) -> None:
+    promise(lake, "drop.manifest.json", members={m: sha256(d) for m, d in MEMBERS.items()})
+    land(lake, "drop.zip", zipped(members))
+    settle(lake)
+    assert live(lake) == {}
+    assert all(why in reason for reason in ask_reasons(lake))
+    sound(lake)
+
+
+def ask_reasons(lake: Lake) -> list[str]:
+    found = [reason for (reason,) in ask(lake, "SELECT reason FROM ops.ledger WHERE state = 'held'")]
+    assert found
+    return found
+
+
+def test_a_member_that_cannot_be_read_does_not_keep_the_totals(lake: Lake) -> None:
+    promise(lake, "drop.manifest.json", rows=5)
+    land(lake, "drop.zip", zipped(MEMBERS | {"in/b.csv": "InvoiceNo,ä".encode("utf-16")}))
+    settle(lake)
+    assert live(lake) == {}
+    assert sorted(ask(lake, "SELECT source_key, state FROM ops.ledger")) == [
+        ("drop.zip!a.csv", "held"),
+        ("drop.zip!in/b.csv", "rejected"),
+    ]
+
+
+def test_a_gzip_is_counted_by_its_records(lake: Lake) -> None:
+    data = gzipped(DROP)
+    promise(lake, "drop.csv.gz.manifest.json", rows=3, sums={"Quantity": "6"}, members={"drop.csv.gz": sha256(data)})
+    land(lake, "drop.csv.gz", data)
+    ingest(lake)
+    assert live(lake) == {"drop.csv.gz": 3}
+
+
+def test_a_manifest_is_never_ingested_as_records(lake: Lake) -> None:
+    promise(lake, "drop.csv.manifest.json", rows=3)
+    promise(lake, "alone.manifest.json", rows=3)
+    settle(lake)
+    assert ask(lake, "SELECT * FROM ops.ledger") == []
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    assert ask(lake, "SELECT DISTINCT object_key FROM ops.ledger") == [("drop.csv",)]
+    assert status(lake).landed == []
+
+
+def test_a_manifest_in_a_folder_speaks_of_its_neighbour_only(lake: Lake) -> None:
+    for folder in ("2011/", "2012/", ""):
+        land(lake, f"{folder}drop.csv", sales_csv([line(Description=f"from {folder}")]))
+    promise(lake, "2011/drop.csv.manifest.json", rows=2)
+    promise(lake, "2012/drop.manifest.json", rows=1)
+    settle(lake)
+    assert list(reasons(lake)) == ["2011/drop.csv"]
+    assert set(live(lake)) == {"2012/drop.csv", "drop.csv"}
+
+
+def test_members_of_an_object_in_a_folder_go_by_the_name_of_the_file(lake: Lake) -> None:
+    promise(lake, "2011/drop.csv.manifest.json", members={"drop.csv": sha256(DROP)})
+    land(lake, "2011/drop.csv", DROP)
+    ingest(lake)
+    assert reasons(lake) == {}
+
+
+def test_both_forms_of_manifest_at_once_leave_nothing_pending(lake: Lake) -> None:
+    promise(lake, "drop.csv.manifest.json", rows=3)
+    promise(lake, "drop.manifest.json", rows=3)
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    assert live(lake) == {"drop.csv": 3}
+    assert status(lake).landed == []
+
+
+# The state of the lake follows from what is in landing, never from what came first.
+
+RIGHT, WRONG = {"rows": 3}, {"rows": 4}
+GOOD_BEFORE = sales_csv(2)
+
+
+def outcome(lake: Lake) -> object:
+    """Return what readers see, with the ledger's view of the objects."""
+    ledger = lake.ledger_of(sales(lake))
+    seen = {key: (s.state, s.object_hash) for key, s in ledger.seen.items()}
+    return shown(lake), seen, reasons(lake)
+
+
+def play(lake: Lake, events: list[tuple[str, bytes]], runs_after: set[int]) -> object:
+    for at, (key, data) in enumerate(events):
+        land(lake, key, data)
+        if at in runs_after:
+            settle(lake)
+    settle(lake)
+    return outcome(lake)
+
+
+def manifest_of(content: dict[str, int]) -> tuple[str, bytes]:
+    return "drop.csv.manifest.json", json.dumps(content).encode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [RIGHT, WRONG], ids=["right", "wrong"])
+def test_whether_the_manifest_or_the_object_comes_first_makes_no_difference(
+    lake: Lake, tmp_path: Any, content: dict[str, int]
+) -> None:
+    from lakehouse_assets_tests.conftest import lake_at
+
+    other = ("other.csv", sales_csv(1, NEXT))
+    expected = play(lake, [manifest_of(content), ("drop.csv", DROP), other], set())
+    assert (live(lake) == {"drop.csv": 3, "other.csv": 1}) is (content is RIGHT)
+    for at, events in enumerate(itertools.permutations([manifest_of(content), ("drop.csv", DROP), other])):
+        for runs in (set[int](), {0}, {1}, {0, 1}):
+            fresh = lake_at(str(tmp_path / f"{at}-{len(runs)}-{sum(runs)}"))
+            assert play(fresh, list(events), runs) == expected, (events, runs)
+
+
+def test_a_wrong_manifest_after_an_accepted_object_holds_it_and_a_corrected_one_accepts_it(lake: Lake) -> None:
+    land(lake, "drop.csv", DROP)
+    settle(lake, gold=False)
+    before = shown(lake)
+    promise(lake, "drop.csv.manifest.json", **WRONG)
+    settle(lake)
+    assert (live(lake), quantities(lake)) == ({}, [])
+    assert list(reasons(lake)) == ["drop.csv"]
+    sound(lake)
+    promise(lake, "drop.csv.manifest.json", **RIGHT)
+    settle(lake)
+    assert reasons(lake) == {}
+    assert shown(lake) == before
+    sound(lake)
+
+
+def test_the_last_good_version_stays_while_a_new_one_is_held_and_a_newer_one_releases_it(lake: Lake) -> None:
+    land(lake, "drop.csv", GOOD_BEFORE)
+    settle(lake)
+    promise(lake, "drop.csv.manifest.json", **WRONG)
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    assert (live(lake), quantities(lake)) == ({"drop.csv": 2}, [1, 2])
+    assert list(reasons(lake)) == ["drop.csv"]
+    accounts(lake)
+    land(lake, "drop.csv", sales_csv(4))
+    settle(lake)
+    assert (live(lake), quantities(lake), reasons(lake)) == ({"drop.csv": 4}, [1, 2, 3, 4], {})
+    sound(lake)
+
+
+def test_the_same_bytes_under_another_key_are_not_held_with_it(lake: Lake) -> None:
+    promise(lake, "drop.csv.manifest.json", **WRONG)
+    land(lake, "drop.csv", DROP)
+    land(lake, "copy.csv", DROP)
+    settle(lake)
+    assert live(lake) == {"copy.csv": 3}
+    assert list(reasons(lake)) == ["drop.csv"]
+    sound(lake)
+
+
+def test_a_manifest_that_is_landed_again_unchanged_changes_nothing(lake: Lake) -> None:
+    promise(lake, "drop.csv.manifest.json", **WRONG)
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    before = outcome(lake)
+    promise(lake, "drop.csv.manifest.json", **WRONG)
+    settle(lake)
+    assert outcome(lake) == before
+
+
+def test_a_manifest_that_is_deleted_changes_nothing_by_itself(lake: Lake) -> None:
+    from pathlib import Path
+
+    promise(lake, "drop.csv.manifest.json", **WRONG)
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    Path(lake.store.uri("landing/sales/drop.csv.manifest.json")).unlink()
+    assert settle(lake) == {}
+    assert list(reasons(lake)) == ["drop.csv"]
+    land(lake, "drop.csv", DROP)
+    settle(lake)
+    assert live(lake) == {"drop.csv": 3}
