@@ -1,0 +1,63 @@
+"""Every input of the corpus ends where docs/bad-input.md says, beside a good file that loses nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets_tests.bad_input import table
+from lakehouse_assets_tests.bad_input.confined import Cost
+from lakehouse_assets_tests.bad_input.inputs import CORPUS
+from lakehouse_assets_tests.bad_input.outcome import disagreements, land_both, process, read
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.retail import ingest, publish
+
+_PEAK_BYTES = 3 * 2**29
+_SECONDS = 60
+_SMALL = [name for name in table.rows() if name in CORPUS and not CORPUS[name].is_huge]
+_HUGE = [name for name in table.rows() if name in CORPUS and CORPUS[name].is_huge]
+
+
+def test_the_page_names_exactly_the_inputs_that_are_generated() -> None:
+    assert sorted(table.rows()) == sorted(CORPUS)
+    assert {row.ends_as for row in table.rows().values()} == {"accepted", "quarantine", "rejected"}
+
+
+def test_a_reason_is_promised_for_whatever_is_not_accepted() -> None:
+    assert [row.name for row in table.rows().values() if (row.ends_as == "accepted") == bool(row.words)] == []
+
+
+@pytest.mark.parametrize("name", _SMALL)
+def test_ends_where_the_page_says_and_the_good_file_is_published(name: str, tmp_path: Path) -> None:
+    made, row = CORPUS[name], table.rows()[name]
+    lake = lake_at(str(tmp_path / "lake"), **({"max_source_bytes": made.limit} if made.limit else {}))
+    data = made.make()
+    land_both(lake, made, data)
+    process(lake)
+    wrong = disagreements(row, made, data, read(lake, made.key))
+    assert not wrong, "\n".join(wrong)
+    assert ingest(lake) == []
+    assert publish(lake) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _HUGE)
+def test_large_ends_where_the_page_says_in_bounded_memory_and_time(name: str, tmp_path: Path) -> None:
+    made, row = CORPUS[name], table.rows()[name]
+    lake = lake_at(str(tmp_path / "lake"), **({"max_source_bytes": made.limit} if made.limit else {}))
+    data = made.make()
+    land_both(lake, made, data)
+    command = [sys.executable, "-m", "lakehouse_assets_tests.bad_input.confined", lake.settings.root]
+    command.append(str(lake.settings.max_source_bytes))
+    done = subprocess.run(command, env=os.environ | {"RUST_BACKTRACE": "0"}, capture_output=True, text=True,
+                          timeout=2 * _SECONDS, check=False)  # fmt: skip
+    assert done.returncode == 0, f"the process died ({done.returncode}): {done.stderr[-1_000:]}"
+    cost = Cost.read(done.stdout)
+    wrong = disagreements(row, made, data, read(lake, made.key))
+    if cost.peak_bytes > _PEAK_BYTES:
+        wrong.append(f"the peak was {cost.peak_bytes / 2**30:.2f} GiB")
+    if cost.seconds > _SECONDS:
+        wrong.append(f"it took {cost.seconds:.0f} s")
+    assert not wrong, "\n".join(wrong)
