@@ -9,6 +9,7 @@ originals of rejected objects, by policy; a later contract then cannot take them
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lakehouse_assets.contracts.declare import Feed, Table
@@ -114,27 +115,39 @@ def _by_age(found: Iterable[Found], now: dt.datetime) -> tuple[list[Found], list
 
 
 def _remove(lake: Lake, found: list[Found]) -> list[Found]:
-    """Remove objects, and return those that this call removed."""
+    """Remove objects that nobody needs, and return them; it does not matter if a writer's own cleaning came first."""
     with ThreadPoolExecutor(lake.settings.threads) as pool:
-        removed = pool.map(lambda item: lake.store.delete(item.path), found)
-        return [item for item, gone in zip(found, removed, strict=True) if gone]
+        list(pool.map(lambda item: lake.store.delete(item.path), found))
+    return found
 
 
 def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
     for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
-        crowds = crowded(lake, table, policy.small_files, policy.small_bytes)
-        done = [crowd for crowd in crowds if dry_run or rewrite(lake, table, crowd)]
-        if done:
-            yield Action(table.full_name, COMPACT, sum(c.files for c in done), sum(c.bytes for c in done))
+        files = size = 0
+        # A log that cannot be read is told of when the table is tidied.
+        with suppress(DeltaError):
+            for crowd in crowded(lake, table, policy.small_files, policy.small_bytes):
+                if dry_run or rewrite(lake, table, crowd):
+                    files, size = files + crowd.files, size + crowd.bytes
+        if files:
+            yield Action(table.full_name, COMPACT, files, size)
 
 
 def _catalog(lake: Lake, *, compacted: bool, dry_run: bool) -> Iterator[Action]:
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
     state = CatalogState.read(lake)
     stored = lake.store.stat(CATALOG)
     if state.built and stored is not None and (compacted or state.built != state.inputs):
-        if not dry_run:
-            rebuild(lake)
-        yield Action("catalog", CATALOG_STALE, 1, stored.size)
+        try:
+            if not dry_run:
+                rebuild(lake)
+        except DeltaError as error:
+            yield Action("catalog", f"left as it is: {str(error).splitlines()[0]}", problem=True)
+        else:
+            yield Action("catalog", CATALOG_STALE, 1, stored.size)
 
 
 def _tidy(
