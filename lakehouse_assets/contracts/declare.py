@@ -26,6 +26,7 @@ from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 SEMANTICS = 1
 
 _KEY = "lakehouse"
+_OWN_HEADERS = frozenset({"dt", "rules"})
 PROVENANCE: dict[str, tuple[pl.DataType, str]] = {
     "_source_key": (pl.String(), "Key of the source object that the record came from."),
     "_line": (pl.Int64(), "Ordinal of the record in its decoded source object, from 1."),
@@ -205,9 +206,23 @@ class Feed:
         if self.business_date is not None and self.business_date not in self.sources:
             msg = f"feed {self.name!r}: its business date {self.business_date!r} is no source column of its contract."
             raise ContractError(msg)
+        for name, origin in self.sources.items():
+            if (taken := origin.headers[0]) in _OWN_HEADERS or taken.startswith("_"):
+                msg = (
+                    f"{self.contract.__name__}.{name}: the header {taken!r} is a name of the lake's own; put another "
+                    f"name before it: source('{name}', {taken!r})."
+                )
+                raise ContractError(msg)
+        if odd := next((n for n in self.contract.columns() if n.startswith("_") or n in self._own_columns), None):
+            msg = f"{self.contract.__name__}.{odd}: the name is of the lake's own; give the column another one."
+            raise ContractError(msg)
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             msg = f"feed {self.name!r}: a name is lower-case letters, digits and underscores."
             raise ContractError(msg)
+
+    @property
+    def _own_columns(self) -> set[str]:
+        return {"dt", *self.layout.columns}
 
     @cached_property
     def sources(self) -> dict[str, Source]:

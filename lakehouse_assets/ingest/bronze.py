@@ -144,11 +144,13 @@ def _read_object(
         entry, records = _read_source(lake, feed, source, {} if promised else known)
         entries.append(entry)
         if promised:
-            totals.add(source.key.partition("!")[2] or key, source.hash, records, list(promised.sums))
+            member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
+            totals.add(member, source.hash, records, list(promised.sums))
     digest = hashlib.sha256(data).hexdigest()
     held = (manifest.mismatch(promised, totals) if promised else None) or _too_late(lake, feed, entries)
+    overruled = None
     if held and decisions.accepts(key, digest):
-        held = None
+        held, overruled = None, f"accepted in spite of: {held}"
     return ObjectVersion(
         feed.name,
         key,
@@ -159,6 +161,7 @@ def _read_object(
         object_hash=digest,
         manifest_token=promised.token if promised else None,
         held=held,
+        overruled=overruled,
     )
 
 
@@ -253,3 +256,20 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
     return joined.with_columns(date.alias("dt") if feed.business_date else pl.lit(None, pl.Date).alias("dt")).select(
         *columns, "_part", *([] if "dt" in columns else ["dt"])
     )
+
+
+def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:
+    """Return the partitions one of whose bronze files is missing or damaged, with the reason.
+
+    Args:
+        live: Rows of `FeedLedger.live`.
+    """
+    lost = {}
+    for part, source_hash, key in live.select("part", "source_hash", "source_key").iter_rows():
+        path = bronze_path(feed, part, source_hash)
+        try:
+            scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
+            scan.select(pl.col("_line").max()).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            lost[part] = f"the bronze file {path} of {key} cannot be read ({str(error).splitlines()[0]})"
+    return lost

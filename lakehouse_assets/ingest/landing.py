@@ -82,9 +82,11 @@ def pending_among(lake: Lake, feed: Feed, ledger: FeedLedger, found: Iterable[St
         if not manifest.is_manifest(stored.path):
             candidates = [stored] if _differs(feed, ledger, decisions, stored) else []
         else:
-            objects = manifest.described_by(stored.path, known)
-            stale = [path for path in objects if ledger.seen[_key(feed, path)].manifest_token != stored.token]
-            candidates = [there for path in stale if (there := lake.store.stat(path))]
+            candidates = []
+            for path in manifest.described_by(stored.path, known):
+                counts, there = manifest.find(lake, path), lake.store.stat(path)
+                if counts and there and counts.token != ledger.seen[_key(feed, path)].manifest_token:
+                    candidates.append(there)
         for candidate in candidates:
             if candidate.path not in yielded:
                 yielded.add(candidate.path)
@@ -105,8 +107,11 @@ def _differs(feed: Feed, ledger: FeedLedger, decisions: Decisions, stored: Store
     seen = ledger.seen.get(key)
     if seen is None or seen.token != stored.token:
         return True
+    accepts = decisions.accepts(key, seen.object_hash)
     if seen.state == HELD:
-        return decisions.accepts(key, seen.object_hash) or seen.contract != feed.version
+        return accepts or seen.contract != feed.version
+    if seen.overruled and not accepts:
+        return True
     return seen.state == REJECTED and seen.contract != feed.version
 
 

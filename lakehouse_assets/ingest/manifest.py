@@ -16,6 +16,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import Stored
 
 SUFFIX = ".manifest.json"
+_EXACT = decimal.Context(prec=200, traps=[decimal.InvalidOperation])
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Totals:
         for header in wanted:
             before = self.sums.get(header, decimal.Decimal(0))
             found = _sum(records[header]) if header in records.columns else None
-            self.sums[header] = None if found is None or before is None else before + found
+            self.sums[header] = None if found is None or before is None else _EXACT.add(before, found)
 
 
 def is_manifest(path: str) -> bool:
@@ -77,12 +78,27 @@ def load(lake: Lake, stored: Stored) -> Manifest:
         content: Any = json.loads(lake.store.read(stored.path), parse_float=decimal.Decimal)
         return Manifest(
             token=stored.token,
-            rows=None if content.get("rows") is None else int(content["rows"]),
-            sums={str(k): decimal.Decimal(str(v)) for k, v in content.get("sums", {}).items()},
+            rows=None if content.get("rows") is None else _whole(content["rows"]),
+            sums={str(k): _finite(v) for k, v in content.get("sums", {}).items()},
             members={str(k): str(v).lower() for k, v in content.get("members", {}).items()},
         )
-    except (ValueError, TypeError, AttributeError, decimal.InvalidOperation) as error:
+    except (ValueError, TypeError, AttributeError, decimal.InvalidOperation, RecursionError) as error:
         return Manifest(stored.token, problem=f"its manifest cannot be read ({error})")
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401 - JSON
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"{value!r} is no number of rows"
+        raise ValueError(msg)  # noqa: TRY004 - told with the other ways to be unreadable
+    return value
+
+
+def _finite(value: Any) -> decimal.Decimal:  # noqa: ANN401 - JSON
+    number = decimal.Decimal(str(value))
+    if not number.is_finite():
+        msg = f"{value!r} is no sum"
+        raise ValueError(msg)
+    return number
 
 
 def mismatch(manifest: Manifest, found: Totals) -> str | None:
@@ -112,8 +128,10 @@ def _words(value: decimal.Decimal | None) -> str:
 def _sum(texts: pl.Series) -> decimal.Decimal | None:
     """Sum texts exactly; None when one of them is no number."""
     try:
-        with decimal.localcontext() as context:
-            context.prec = 60
-            return sum((decimal.Decimal(t.strip()) for t in texts.drop_nulls() if t.strip()), decimal.Decimal(0))
+        total = decimal.Decimal(0)
+        for text in texts.drop_nulls():
+            if text.strip():
+                total = _EXACT.add(total, decimal.Decimal(text.strip()))
+        return total if total.is_finite() else None
     except decimal.InvalidOperation:
         return None

@@ -39,7 +39,7 @@ TABLE = Table(
         "source_key": Column(pl.String(), "Key of the source object: the object's, or `<zip>!<member>`."),
         "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes; null when they cannot be had."),
         "state": Column(pl.String(), "accepted, alias, superseded, rejected, or held until a person accepts it."),
-        "reason": Column(pl.String(), "Why it was rejected or held, and what to do."),
+        "reason": Column(pl.String(), "Why it was rejected or held and what to do, or what its acceptance overruled."),
         "drift": Column(pl.String(), "How its columns differ from the contract's."),
         "part": Column(pl.String(), "Partition of the rows: a date, undated, or whole; null for no rows."),
         "rows": Column(pl.Int64(), "Records of the source object in this partition."),
@@ -78,6 +78,7 @@ class ObjectVersion:
 
     Attributes:
         held: Why nothing of it is live until a person accepts it; None when nothing holds it.
+        overruled: What a person's acceptance overruled; None without one.
     """
 
     feed: str
@@ -89,17 +90,22 @@ class ObjectVersion:
     object_hash: str | None = None
     manifest_token: str | None = None
     held: str | None = None
+    overruled: str | None = None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the ledger knows of an object key's latest version: `state` is that of its worst source object."""
+    """What the ledger knows of an object key's latest version: `state` is that of its worst source object.
+
+    `overruled` tells that it was accepted by a person's decision only.
+    """
 
     token: str
     state: str
     contract: str
     object_hash: str | None
     manifest_token: str | None
+    overruled: bool = False
 
 
 class Ledger:
@@ -147,7 +153,7 @@ class Ledger:
                 "source_key": entry.source_key,
                 "source_hash": entry.source_hash,
                 "state": REJECTED if entry.reason else HELD if version.held else ACCEPTED,
-                "reason": entry.reason or version.held,
+                "reason": entry.reason or version.held or version.overruled,
                 "drift": entry.drift,
                 "part": part,
                 "rows": rows,
@@ -179,6 +185,7 @@ class FeedLedger:
             pl.col("object_token").first(),
             worst.then(pl.lit(REJECTED)).otherwise(pl.lit(ACCEPTED)).alias("state"),
             pl.col("contract", "object_hash", "manifest_token").first(),
+            ((pl.col("state") == ACCEPTED) & pl.col("reason").is_not_null()).any().alias("overruled"),
         )
         return {key: Seen(*values) for key, *values in latest.iter_rows()}
 

@@ -49,10 +49,8 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     repeated = bronze.select(_BY).filter(~kept)
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
-    typed = typed.with_columns(
-        expression.cast(feed.contract.columns()[name].dtype).alias(name)
-        for name, expression in feed.derivations.items()
-    )
+    for name, expression in feed.derivations.items():  # one after the other: each may use those before it
+        typed = typed.with_columns(expression.cast(feed.contract.columns()[name].dtype).alias(name))
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
     silver = [name for name in feed.silver.columns if name not in feed.layout.columns]
@@ -120,12 +118,15 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
         reading[feed.range_rule] = pl.col("_part").is_in(sorted(outside - {UNDATED}))
     own, computed = {}, {}
     for rule in feed.rules.values():
+        kept = rule.expression.fill_null(value=True)
+        if rule.id == "primary_key" or rule.id.endswith("_unique"):
+            kept = kept.over("_part")  # unique within its partition, whatever else is computed in the same batch
         if rule.column in feed.derivations:
-            computed[rule.id] = ~rule.expression.fill_null(value=True)
+            computed[rule.id] = ~kept
         elif rule.id == f"{rule.column}_required" and f"_wrong_{rule.column}" in frame.columns:
             own[rule.id] = ~rule.expression & ~pl.col(f"_wrong_{rule.column}")
         elif rule.id not in reading:
-            own[rule.id] = ~rule.expression.fill_null(value=True)
+            own[rule.id] = ~kept
     known = frame.select(
         **{name: reading.get(name, own.get(name, pl.lit(value=False))) for name in feed.rules if name not in computed}
     )

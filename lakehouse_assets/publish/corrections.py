@@ -4,16 +4,17 @@ A correction replaces raw values (and may move the record to another date), a wa
 record out. Decisions on contents that are no longer live have no effect. Not here: taking decisions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.contracts.partitioning import UNDATED, as_date
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.lake.decisions import CORRECT, DISCARD, WAIVE, Decision
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.casting import business_dates
 
 Place = tuple[str, int]
 """Content hash and line: what a decision on a record speaks of."""
@@ -31,8 +32,11 @@ class Effect:
     ids: list[str] = field(default_factory=list)
 
 
-def effects(decisions: Iterable[Decision]) -> dict[Place, Effect]:
-    """Fold decisions on records, in their order: later values win, and what follows a discard undoes it."""
+def effects(feed: Feed, decisions: Iterable[Decision]) -> dict[Place, Effect]:
+    """Fold decisions on records, in their order: later values win, and what follows a discard undoes it.
+
+    A record stays in its partition unless the corrected values say another business date.
+    """
     found: dict[Place, Effect] = {}
     for decision in decisions:
         if decision.source_hash is None or decision.line is None or decision.part is None:
@@ -42,10 +46,21 @@ def effects(decisions: Iterable[Decision]) -> dict[Place, Effect]:
         effect.discarded = decision.kind == DISCARD
         if decision.kind == CORRECT:
             effect.values |= decision.values
-            effect.part_to = decision.part_to or effect.part_to
+            effect.part_to = part_of(feed, effect.values) or effect.part
         elif decision.kind == WAIVE:
             effect.waived += [rule for rule in decision.rules if rule not in effect.waived]
     return found
+
+
+def part_of(feed: Feed, values: Mapping[str, str | None]) -> str | None:
+    """Return the partition that corrected raw values put a record into; None when they do not say its date."""
+    if feed.business_date is None:
+        return None
+    header = feed.sources[feed.business_date].headers[0]
+    if header not in values:
+        return None
+    date = business_dates(pl.DataFrame({header: [values[header]]}, schema={header: pl.String}), feed)[0]
+    return UNDATED if date is None else str(date)
 
 
 def touched(found: dict[Place, Effect]) -> dict[str, list[str]]:

@@ -8,15 +8,13 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import HELD
-from lakehouse_assets.publish.casting import business_dates
-from lakehouse_assets.publish.corrections import effects
+from lakehouse_assets.publish.corrections import effects, part_of
 from lakehouse_assets.publish.pending import FeedState
 
 
@@ -43,11 +41,9 @@ def correct(
         wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
         msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
         raise DecisionError(msg)
-    before = effects(Decisions.load(lake.store, feed.name).on_records(record["_source_hash"]))
-    earlier = before[place].values if (place := (record["_source_hash"][0], line)) in before else {}
-    patched = record.with_columns(pl.lit(text, pl.String).alias(name) for name, text in {**earlier, **values}.items())
-    date = business_dates(patched, feed)[0]
-    part_to = WHOLE if feed.business_date is None else UNDATED if date is None else str(date)
+    place = (record["_source_hash"][0], line)
+    before = effects(feed, Decisions.load(lake.store, feed.name).on_records([place[0]])).get(place)
+    part_to = part_of(feed, {**(before.values if before else {}), **values}) or record["_part"][0]
     about = _about(record, key, line)
     return decisions.new(feed.name, decisions.CORRECT, why, who, values=dict(values), part_to=part_to, **about)
 

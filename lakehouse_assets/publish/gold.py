@@ -149,7 +149,8 @@ def _conform(model: Model, result: "pa.Table", parts: list[str]) -> pl.DataFrame
             what = f"{broken:,} of {frame.height:,} rows break the rule {rule.id!r} ({rule.text})"
             raise RuleBrokenError(rule.id, str(_mismatch(model, what)))
     if model.date is not None:
-        strange = frame.filter(~pl.col(model.date).is_in([as_date(part) for part in parts]))
+        asked = pl.col(model.date).is_in([as_date(part) for part in parts]).fill_null(value=False)
+        strange = frame.filter(~asked)
         if strange.height:
             raise _mismatch(model, f"it returns rows for {strange[model.date][0]}, a date that was not asked for")
         present = [name for name in model.layout.columns if name not in frame.columns]

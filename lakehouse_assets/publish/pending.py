@@ -50,8 +50,10 @@ class FeedState:
         silver = delta.fingerprints(lake.store, feed.silver.path)
         quarantine = delta.fingerprints(lake.store, feed.quarantine.path)
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + supposed)
-        found = effects(decisions.on_records(ledger.live["source_hash"])) if decisions.taken else {}
-        parts = sorted({*ledger.parts, *(effect.part_to for effect in found.values())})
+        found = effects(feed, decisions.on_records(ledger.live["source_hash"])) if decisions.taken else {}
+        # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
+        moved = {decision.part_to for decision in decisions.taken if decision.part_to}
+        parts = sorted({*ledger.parts, *moved, *(effect.part_to for effect in found.values())})
         outside = frozenset(part for part in parts if lake.is_outside(feed, part))
         inputs = input_fingerprints(feed, ledger, parts, outside, found)
         return cls(feed, inputs, outside, silver, quarantine, decisions, found, pins_of(decisions, feed.silver))

@@ -13,11 +13,13 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.ingest.bronze import unreadable
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decision
 from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger, Ledger
+from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate, compute
 from lakehouse_assets.publish.corrections import records
@@ -139,9 +141,23 @@ def evaluate(
 def _evaluate(
     lake: Lake, ledger: FeedLedger, state: FeedState, parts: list[str]
 ) -> tuple[Candidate, pl.DataFrame, list[Outcome]]:
-    bronze, live = records(lake, state.feed, ledger.live, parts, state.effects)
+    bronze, live, lost = _records(lake, ledger, state, parts)
     candidate = compute(state.feed, bronze, state.outside)
-    return candidate, live, _outcomes(state.feed, live, parts, candidate, state)
+    return candidate, live, _outcomes(state.feed, live, parts, candidate, state, lost)
+
+
+def _records(
+    lake: Lake, ledger: FeedLedger, state: FeedState, parts: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str]]:
+    """Return the records of some partitions, how many there should be, and which partitions cannot be read, and why."""
+    try:
+        return *records(lake, state.feed, ledger.live, parts, state.effects), {}
+    except (pl.exceptions.PolarsError, OSError) as error:
+        lost = unreadable(lake, state.feed, ledger.live.filter(pl.col("part").is_in(parts)))
+        if not lost:
+            raise StorageError(" ".join(str(error).split())) from error
+    rest = [part for part in parts if part not in lost]
+    return *records(lake, state.feed, ledger.live, rest, state.effects), lost
 
 
 def open_declared(lake: Lake, table: Table) -> "DeltaTable":
@@ -170,12 +186,13 @@ def _outcomes(
     parts: list[str],
     candidate: Candidate,
     state: FeedState,
+    lost: dict[str, str],
 ) -> list[Outcome]:
     counted = candidate.accounting.rename({"_source_hash": "source_hash"})
     missing = {
         part: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze"
         for part, key, landed, found in accounting.unaccounted(live, counted).iter_rows()
-    }
+    } | lost
     sums = {
         part: counts
         for part, *counts in counted.group_by("_part")
