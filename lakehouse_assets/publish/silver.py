@@ -23,7 +23,7 @@ from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate, compute
 from lakehouse_assets.publish.corrections import records
-from lakehouse_assets.publish.pending import HELD, FeedState, batches, rows_by_part
+from lakehouse_assets.publish.pending import HELD, FeedState, batches, fingerprint, rows_by_part
 from lakehouse_assets.publish.pins import restored
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     bears = {name: state.inputs.get(name, held.get(name)) for name in [*decided, *held]}
     if decided and (again or any(state.quarantine.get(name) != value for name, value in bears.items())):
         _replace(lake, feed.quarantine, quarantine, candidate.quarantined, decided, state.inputs, held)
-    accounted = {f"{feed.name}/{part}": state.inputs[part] for part in decided}
+    # A released date has the inputs that it was held with: the verdict tells the two accounts apart.
+    accounted = {f"{feed.name}/{part}": fingerprint([state.inputs[part], o.verdict]) for part, o in decided.items()}
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
     if decided and (again or any(known.get(name) != value for name, value in accounted.items())):
         accounting.write(lake.store, accounts, feed.name, accounted, _account(candidate, live, decided, run_id))
