@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from deltalake import DeltaTable
+
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.lake import decisions, delta
 from lakehouse_assets.lake.decisions import Decision
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish import pins
+from lakehouse_assets.publish.deciding import revoke
 from lakehouse_assets.publish.pending import FeedState, ModelState
 from lakehouse_assets.publish.silver import Outcome
 from lakehouse_assets.query import answers
@@ -63,8 +66,6 @@ def take(lake: Lake, verb: Callable[..., Decision], *about: object) -> Decision:
 
 def take_back(lake: Lake, decision: Decision) -> Decision:
     """Revoke a decision."""
-    from lakehouse_assets.publish.deciding import revoke
-
     taken = revoke(lake, decision.feed, decision.id, "it was right after all", WHO)
     decisions.record(lake.store, taken)
     return taken
@@ -81,8 +82,6 @@ def restore(lake: Lake, name: str, target: int | dt.datetime) -> Decision:
 
 def version(lake: Lake, name: str) -> int:
     """Return the present version of a Delta table."""
-    from deltalake import DeltaTable
-
     return int(DeltaTable(lake.store.uri(lake.registry.table(name).path)).version())
 
 

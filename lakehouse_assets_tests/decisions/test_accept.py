@@ -1,5 +1,7 @@
 """A held object is taken by decision: these bytes of it, in spite of its manifest or of its late dates."""
 
+from datetime import timedelta
+
 import pytest
 
 from lakehouse_assets.lake.decisions import DecisionError
@@ -95,8 +97,6 @@ def test_an_object_that_was_accepted_already_cannot_be_accepted_again(lake: Lake
 
 
 def test_other_objects_are_taken_as_ever_beside_a_held_one(lake: Lake) -> None:
-    from datetime import timedelta
-
     recent = str(lake.today(sales(lake)) - timedelta(days=2))
     land(lake, "recent.csv", sales_csv(2, recent))
     settle(lake)

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.query.overview import status
+from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.manifests import live, promise, reasons, sha256
 from lakehouse_assets_tests.decisions.person import NEXT, accounts, ask, quantities, settle, shown, sound
 from lakehouse_assets_tests.retail import day, gzipped, ingest, land, line, sales, sales_csv, zipped
@@ -276,10 +278,8 @@ def manifest_of(content: dict[str, int]) -> tuple[str, bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("content", [RIGHT, WRONG], ids=["right", "wrong"])
 def test_whether_the_manifest_or_the_object_comes_first_makes_no_difference(
-    lake: Lake, tmp_path: Any, content: dict[str, int]
+    lake: Lake, tmp_path: Path, content: dict[str, int]
 ) -> None:
-    from lakehouse_assets_tests.conftest import lake_at
-
     other = ("other.csv", sales_csv(1, NEXT))
     expected = play(lake, [manifest_of(content), ("drop.csv", DROP), other], set())
     assert (live(lake) == {"drop.csv": 3, "other.csv": 1}) is (content is RIGHT)
@@ -341,8 +341,6 @@ def test_a_manifest_that_is_landed_again_unchanged_changes_nothing(lake: Lake) -
 
 
 def test_a_manifest_that_is_deleted_changes_nothing_by_itself(lake: Lake) -> None:
-    from pathlib import Path
-
     promise(lake, "drop.csv.manifest.json", **WRONG)
     land(lake, "drop.csv", DROP)
     settle(lake)

@@ -1,0 +1,372 @@
+"""The verbs of `lakehouse` on bad data: what they show, record and refuse, each in one line."""
+
+import json
+import re
+
+import pytest
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets_tests.decisions.conftest import Lakehouse, Said
+from lakehouse_assets_tests.decisions.manifests import live, promise
+from lakehouse_assets_tests.decisions.person import (
+    NEXT,
+    THIRD,
+    ask,
+    bad_day,
+    bad_line,
+    landed,
+    quantities,
+    quarantined,
+    settle,
+    shown,
+    states,
+)
+from lakehouse_assets_tests.retail import DAY, day, land, line, sales_csv
+
+BAD, ODD, RAGGED, UNDATED = 61, 62, 63, 64
+RAGGED_LINE = b"540003,22423,REGENCY, CAKESTAND,6,2011-03-01 10:00:00,2.00,,France\n"
+FILES = [
+    (
+        "day.csv",
+        bad_day(bad_line(CustomerID="16161"), line(InvoiceNo="GIFT1", UnitPrice="-1", CustomerID="16162"))
+        + RAGGED_LINE
+        + b"540004,22423,,6,yesterday,2.00,16163,France\n",
+    ),
+    ("next.csv", sales_csv([*day(NEXT, 8), line(InvoiceDate=f"{NEXT} 10:00:00", Quantity="six")])),
+    ("third.csv", sales_csv(2, THIRD)),
+]
+
+
+@pytest.fixture
+def lake(lake: Lake) -> Lake:
+    """A lake with a bad value, two broken rules, a ragged and an undated record, and a held date and object."""
+    promise(lake, "held.csv.manifest.json", rows=99)
+    land(lake, "held.csv", sales_csv(1, "2011-03-04"))
+    landed(lake, FILES)
+    return lake
+
+
+def cells(said: Said) -> list[list[str]]:
+    """Return the rows of a printed table by cell."""
+    assert (said.code, said.err) == (0, ""), said
+    lines = [row for row in said.out.splitlines() if row.strip() and not set(row.strip()) <= {"─", " "}]
+    return [re.split(r"\s{2,}", row.strip()) for row in lines[1:]]
+
+
+def refused(said: Said, message: str) -> None:
+    """Assert that a command was refused in one clear line."""
+    assert said.code in {1, 2}, said
+    assert said.out == ""
+    assert re.fullmatch(rf"lakehouse: .*{message}.*\n", said.err), said.err
+
+
+# -- list and show
+
+
+def test_list_shows_each_quarantined_record_with_the_rules_that_it_breaks(lakehouse: Lakehouse) -> None:
+    rows = cells(lakehouse("quarantine", "list"))
+    assert [row[:4] for row in rows[:4]] == [
+        ["sales", DAY, "day.csv", str(BAD)],
+        ["sales", DAY, "day.csv", str(ODD)],
+        ["sales", NEXT, "next.csv", "9"],
+        ["sales", "day.csv", str(RAGGED), rows[3][3]],
+    ]
+    assert rows[1][4] == "invoice_no_regex, unit_price_min"
+    assert rows[3][3].startswith("record_shape")
+    assert len(rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--rule", "quantity_readable"], {BAD, RAGGED, 9}),
+        (["--rule", "unit_price_min"], {ODD}),
+        (["--date", DAY], {BAD, ODD}),
+        (["--date", "undated"], {RAGGED, UNDATED}),
+        (["--date", "2011-12-24"], set()),
+        (["--source", "next.csv"], {9}),
+        (["--source", "nothing.csv"], set()),
+        (["--feed", "sales", "--rule", "quantity_readable", "--date", NEXT, "--source", "next.csv"], {9}),
+    ],
+    ids=str,
+)
+def test_list_can_be_narrowed(lakehouse: Lakehouse, options: list[str], expected: set[int]) -> None:
+    said = lakehouse("quarantine", "list", *options)
+    numbers = re.findall(r"(?:day|next)\.csv\s+(\d+)", said.out)
+    assert (said.code, {int(n) for n in numbers}) == (0, expected)
+
+
+def test_list_says_how_many_it_leaves_out(lakehouse: Lakehouse) -> None:
+    said = lakehouse("quarantine", "list", "--limit", 2)
+    assert (said.code, len(re.findall(r"^\s*sales", said.out, re.MULTILINE))) == (0, 2)
+    assert "3 more" in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rule", "nonsense"], "no rule 'nonsense'; its rules are record_shape, "),
+        (["--feed", "nonsense"], "no feed 'nonsense'; declared are: sales"),
+        (["--date", "yesterday"], "yesterday"),
+        (["--date", "2011-13-01"], "2011-13-01"),
+        (["--limit", "0"], "'--limit'.* greater than or equal to 1"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("verb", ["list", "replay"])
+def test_list_and_replay_refuse_what_they_do_not_know(
+    lakehouse: Lakehouse, verb: str, options: list[str], message: str
+) -> None:
+    if verb == "replay":
+        if options[0] == "--limit":
+            return
+        options = ["sales", *options] if options[0] != "--feed" else [options[1]]
+    refused(lakehouse("quarantine", verb, *options), message)
+
+
+def test_show_puts_the_raw_values_beside_the_reasons(lakehouse: Lakehouse) -> None:
+    said = lakehouse("quarantine", "show", "sales", "day.csv", ODD)
+    rows = {row[0]: row[1:] for row in cells(said)}
+    assert rows["InvoiceNo"] == ["GIFT1", "invoice_no_regex: `invoice_no` matches `^[CA]?[0-9]{6}$`"]
+    assert rows["UnitPrice"] == ["-1", "unit_price_min: `unit_price` is at least 0"]
+    assert rows["Country"] == ["United Kingdom"]
+    assert rows["_line"] == [str(ODD)]
+
+
+def test_show_says_what_is_wrong_with_the_shape_of_a_record(lakehouse: Lakehouse) -> None:
+    said = lakehouse("quarantine", "show", "sales", "day.csv", RAGGED)
+    assert "9 fields, 8 expected" in said.out
+    assert "breaks record_shape: the record has the shape of its object" in said.out
+
+
+def test_show_masks_personal_data_unless_asked(lakehouse: Lakehouse) -> None:
+    masked = lakehouse("quarantine", "show", "sales", "day.csv", BAD)
+    assert ["CustomerID", "(personal data)"] in cells(masked)
+    assert "16161" not in masked.out + masked.err
+    # The surplus of a ragged record may be anything, so it is masked, too.
+    assert "France" not in lakehouse("quarantine", "show", "sales", "day.csv", RAGGED).out
+    assert ["CustomerID", "16161"] in cells(lakehouse("quarantine", "show", "sales", "day.csv", BAD, "--personal"))
+
+
+def test_list_shows_no_raw_values(lakehouse: Lakehouse) -> None:
+    said = lakehouse("quarantine", "list")
+    assert not [text for text in ("16161", "16162", "16163", "GIFT1") if text in said.out]
+
+
+def test_show_of_a_valid_record_says_that_it_is_not_in_quarantine(lakehouse: Lakehouse) -> None:
+    assert lakehouse("quarantine", "show", "sales", "day.csv", 1).out.endswith("the record is not in quarantine\n")
+
+
+def test_show_of_a_corrected_record_that_is_still_bad_shows_the_values_that_break_the_rules(
+    lake: Lake, lakehouse: Lakehouse
+) -> None:
+    assert lakehouse("quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=6.5", "--why", "w").code == 0
+    settle(lake)
+    rows = {row[0]: row[1:] for row in cells(lakehouse("quarantine", "show", "sales", "day.csv", BAD))}
+    assert rows["Quantity"] == ["6.5", "quantity_readable: `quantity` can be read as an integer"]
+
+
+# -- taking decisions
+
+
+def recorded(said: Said, kind: str) -> str:
+    """Return the id of the decision that a command says it recorded."""
+    found = re.search(rf"^Recorded {kind} (\S+?)\.(?:\s|$)", said.out, re.MULTILINE)
+    assert said.code == 0, said
+    assert found, said
+    return found[1]
+
+
+def test_correct_records_a_correction_for_the_next_run(lake: Lake, lakehouse: Lakehouse) -> None:
+    said = lakehouse(
+        "quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=600", "--set", "Description=", "--set",
+        "Country=A=B", "--why", "the till said so", "--who", "bea",
+    )  # fmt: skip
+    identity = recorded(said, "correct")
+    assert "It takes effect with the next run." in said.out
+    assert ask(lake, "SELECT id, who, why FROM ops.decisions") == [(identity, "bea", "the till said so")]
+    assert 600 not in quantities(lake)
+    settle(lake)
+    assert ask(lake, "SELECT description, country FROM silver.sales WHERE quantity = 600") == [(None, "A=B")]
+
+
+def test_waive_discard_release_accept_and_revoke_do_what_they_say(lake: Lake, lakehouse: Lakehouse) -> None:
+    why = ("--why", "checked")
+    rules = ("--rule", "invoice_no_regex", "--rule", "unit_price_min")
+    recorded(lakehouse("quarantine", "waive", "sales", "day.csv", ODD, *rules, *why), "waive")
+    discarded = recorded(lakehouse("quarantine", "discard", "sales", "day.csv", BAD, *why), "discard")
+    recorded(lakehouse("release", "sales", NEXT, *why), "release")
+    recorded(lakehouse("accept", "sales", "held.csv", *why), "accept")
+    settle(lake)
+    assert set(quarantined(lake)) == {("day.csv", RAGGED), ("day.csv", UNDATED), ("next.csv", 9)}
+    assert (len(quantities(lake, NEXT)), live(lake)["held.csv"]) == (8, 1)
+    recorded(lakehouse("revoke", "sales", discarded, *why), "revoke")
+    settle(lake)
+    assert ("day.csv", BAD) in quarantined(lake)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["quarantine", "correct", "sales", "no.csv", BAD, "--set", "Quantity=6"], "no live source object 'no.csv'"),
+        (["quarantine", "correct", "sales", "held.csv", 1, "--set", "Quantity=6"], "no live source object 'held.csv'"),
+        (["quarantine", "correct", "sales", "day.csv", 999, "--set", "Quantity=6"], "'day.csv' has no record 999"),
+        (["quarantine", "correct", "sales", "day.csv", "one", "--set", "Quantity=6"], "'line'.* valid integer"),
+        (
+            ["quarantine", "correct", "sales", "day.csv", BAD, "--set", "Weight=6"],
+            "'Weight' is no field; the fields",
+        ),
+        (["quarantine", "correct", "sales", "day.csv", BAD, "--set", "quantity=6"], "'quantity' is no field"),
+        (["quarantine", "correct", "sales", "day.csv", BAD, "--set", "_line=6"], "'_line' is no field"),
+        (["quarantine", "correct", "sales", "day.csv", BAD, "--set", "dt=2011-03-01"], "'dt' is no field"),
+        (["quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity"], "is not of the form FIELD=VALUE"),
+        (["quarantine", "correct", "sales", "day.csv", BAD], "Missing option '--set'"),
+        (["quarantine", "correct", "nonsense", "day.csv", BAD, "--set", "Quantity=6"], "no feed 'nonsense'"),
+        (["quarantine", "waive", "sales", "day.csv", BAD, "--rule", "quantity_readable"], "'quantity_readable' cannot"),
+        (["quarantine", "waive", "sales", "day.csv", ODD, "--rule", "nonsense"], "'nonsense' cannot be waived"),
+        (["quarantine", "waive", "sales", "day.csv", ODD, "--rule", "country_required"], "'country_required' cannot"),
+        (["quarantine", "waive", "sales", "day.csv", ODD], "Missing option '--rule'"),
+        (["quarantine", "discard", "sales", "day.csv", 0], "'day.csv' has no record 0"),
+        (["quarantine", "show", "sales", "day.csv", 0], "'day.csv' has no record 0"),
+        (["quarantine", "show", "sales", "no.csv", 1], "no live source object 'no.csv'"),
+        (["release", "sales", DAY], f"{DAY} of sales is not held .held are: {NEXT}."),
+        (["release", "sales", "yesterday"], "yesterday of sales is not held"),
+        (["release", "nonsense", NEXT], "no feed 'nonsense'"),
+        (["accept", "sales", "day.csv"], "'day.csv' of sales is not held .held are: held.csv."),
+        (["revoke", "sales", "nonsense"], "sales has no active decision 'nonsense'"),
+        (["revoke", "nonsense", "nonsense"], "nonsense has no active decision 'nonsense'"),
+        (["restore", "silver.sales", "--version", 99999], "silver.sales has no version 99999"),
+        (["restore", "silver.sales"], "either --version or --at"),
+        (["restore", "silver.sales", "--version", 1, "--at", "2011-03-01"], "either --version or --at"),
+        (["restore", "silver.sales", "--at", "yesterday"], "'yesterday' is no moment"),
+        (["restore", "quarantine.sales", "--version", 1], "takes a silver or gold table"),
+        (["restore", "ops.ledger", "--version", 1], "no table 'ops.ledger'"),
+        (["restore", "gold.nonsense", "--version", 1], "no table 'gold.nonsense'"),
+        (["restore", "gold.daily_sales", "--version", 0], "gold.daily_sales has no version 0"),
+        (["restore", "silver.sales", "--version", -1], "'--version'.* greater than or equal to 0"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_decided_is_refused_in_one_line_and_nothing_is_recorded(
+    lake: Lake, lakehouse: Lakehouse, arguments: list[object], message: str
+) -> None:
+    why = [] if "show" in arguments else ["--why", "checked"]
+    refused(lakehouse(*arguments, *why), message)
+    assert states(lake) == {}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=6"],
+        ["quarantine", "waive", "sales", "day.csv", ODD, "--rule", "invoice_no_regex"],
+        ["quarantine", "discard", "sales", "day.csv", BAD],
+        ["release", "sales", NEXT],
+        ["accept", "sales", "held.csv"],
+        ["restore", "silver.sales", "--version", 0],
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_a_decision_needs_a_reason(lake: Lake, lakehouse: Lakehouse, arguments: list[object]) -> None:
+    refused(lakehouse(*arguments), "Missing option '--why'")
+    refused(lakehouse(*arguments, "--why", " "), "a decision needs a reason: give one with --why")
+    assert states(lake) == {}
+
+
+# -- dry runs
+
+BOTH_RULES = ("--rule", "invoice_no_regex", "--rule", "unit_price_min")
+
+
+@pytest.mark.parametrize(
+    ("first", "arguments"),
+    [
+        ([], ["quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=600"]),
+        ([], ["quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=6.5"]),
+        ([], ["quarantine", "correct", "sales", "day.csv", 1, "--set", "Quantity=-"]),
+        ([], ["quarantine", "correct", "sales", "day.csv", 1, "--set", f"InvoiceDate={THIRD} 10:00:00"]),
+        ([], ["quarantine", "correct", "sales", "day.csv", 1, "--set", "InvoiceDate=2011-05-05 10:00:00"]),
+        ([], ["quarantine", "correct", "sales", "day.csv", 1, "--set", "InvoiceDate=2999-05-05 10:00:00"]),
+        ([], ["quarantine", "correct", "sales", "day.csv", UNDATED, "--set", f"InvoiceDate={NEXT} 10:00:00"]),
+        ([], ["quarantine", "correct", "sales", "next.csv", 9, "--set", "Quantity=600"]),
+        ([], ["quarantine", "waive", "sales", "day.csv", ODD, "--rule", "invoice_no_regex"]),
+        (
+            [],
+            ["quarantine", "waive", "sales", "day.csv", ODD, *BOTH_RULES],
+        ),
+        ([], ["quarantine", "discard", "sales", "day.csv", BAD]),
+        ([], ["quarantine", "discard", "sales", "next.csv", 9]),
+        ([], ["quarantine", "discard", "sales", "day.csv", UNDATED]),
+        ([], ["release", "sales", NEXT]),
+        (
+            ["quarantine", "correct", "sales", "day.csv", 1, "--set", f"InvoiceDate={THIRD} 10:00:00"],
+            ["quarantine", "correct", "sales", "day.csv", 1, "--set", "InvoiceDate=2011-05-05 10:00:00"],
+        ),
+        (
+            ["quarantine", "correct", "sales", "day.csv", 1, "--set", f"InvoiceDate={THIRD} 10:00:00"],
+            ["quarantine", "discard", "sales", "day.csv", 1],
+        ),
+        (
+            ["quarantine", "correct", "sales", "day.csv", ODD, "--set", f"InvoiceDate={THIRD} 10:00:00"],
+            ["quarantine", "waive", "sales", "day.csv", ODD, *BOTH_RULES],
+        ),
+    ],
+    ids=lambda value: " ".join(map(str, value[1:])),
+)
+def test_a_dry_run_records_nothing_and_foretells_exactly_what_the_run_does(
+    lake: Lake, lakehouse: Lakehouse, first: list[object], arguments: list[object]
+) -> None:
+    why = ["--why", "checked"]
+    if first:
+        assert lakehouse(*first, *why).code == 0
+        settle(lake)
+    before, decided = shown(lake), states(lake)
+
+    foretold = lakehouse(*arguments, *why, "--dry-run")
+
+    assert foretold.out.endswith("Dry run: nothing was recorded.\n")
+    assert (states(lake), settle(lake), shown(lake)) == (decided, {}, before)
+    told = {part: tuple(rest) for part, *rest in cells(Said(0, foretold.out.rsplit("Dry run", 1)[0], ""))}
+    now = dict(ask(lake, "SELECT coalesce(dt::VARCHAR, 'undated'), count(*) FROM quarantine.sales GROUP BY 1"))
+
+    assert lakehouse(*arguments, *why).code == 0
+    outcomes = settle(lake)
+
+    assert told == {
+        part: (str(now.get(part, 0)), str(o.quarantined), str(o.valid), f"{o.score:.4f}", o.verdict)
+        for part, o in outcomes.items()
+    }
+
+
+@pytest.mark.parametrize("verb", ["accept", "revoke"])
+def test_a_dry_run_of_what_speaks_of_no_record_records_nothing(lake: Lake, lakehouse: Lakehouse, verb: str) -> None:
+    about = "held.csv"
+    if verb == "revoke":
+        about = recorded(lakehouse("quarantine", "discard", "sales", "day.csv", BAD, "--why", "w"), "discard")
+    settle(lake)
+    before, decided = shown(lake), states(lake)
+    said = lakehouse(verb, "sales", about, "--why", "checked", "--dry-run")
+    assert (said.code, said.out) == (0, "Dry run: nothing was recorded.\n")
+    assert (states(lake), settle(lake), shown(lake)) == (decided, {}, before)
+
+
+def test_a_dry_run_of_a_replay_runs_nothing(lake: Lake, lakehouse: Lakehouse) -> None:
+    before = shown(lake)
+    said = lakehouse("quarantine", "replay", "sales", "--rule", "quantity_readable", "--dry-run")
+    assert [row[0] for row in cells(said)] == [DAY, NEXT, "undated"]
+    assert shown(lake) == before
+    none = lakehouse("quarantine", "replay", "sales", "--date", "2011-12-24")
+    assert (none.code, none.out) == (0, "No quarantined record is chosen; nothing to replay.\n")
+
+
+def test_the_form_of_an_answer_holds_no_personal_value_of_a_correction(lakehouse: Lakehouse) -> None:
+    said = lakehouse("quarantine", "correct", "sales", "day.csv", BAD, "--set", "CustomerID=16999", "--why", "asked")
+    assert said.code == 0
+    assert "16999" not in said.out + said.err
+
+
+def test_decisions_can_be_queried_as_json(lake: Lake, lakehouse: Lakehouse) -> None:
+    assert lakehouse("quarantine", "discard", "sales", "day.csv", BAD, "--why", 'a "quoted" reason').code == 0
+    said = lakehouse("query", "SELECT kind, why, rules FROM ops.decisions", "--format", "json")
+    assert json.loads(said.out) == [{"kind": "discard", "why": 'a "quoted" reason', "rules": []}]
+    assert len(states(lake)) == 1

@@ -1,0 +1,300 @@
+"""A restored table keeps its restored dates, and no others, until the decision is revoked."""
+
+import datetime as dt
+import time
+
+import dataframely as dy
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse_assets.contracts.declare import source
+from lakehouse_assets.defs.silver.sales import Sales
+from lakehouse_assets.lake.decisions import DecisionError
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.publish.deciding import correct
+from lakehouse_assets.query.overview import status
+from lakehouse_assets_tests.decisions.person import (
+    NEXT,
+    THIRD,
+    ask,
+    bad_line,
+    findings,
+    held,
+    landed,
+    quantities,
+    restore,
+    sales_of,
+    settle,
+    shown,
+    sound,
+    states,
+    take,
+    take_back,
+    version,
+    with_feed,
+)
+from lakehouse_assets_tests.retail import DAY, day, land, line, publish, sales_csv
+
+
+@pytest.fixture
+def first(lake: Lake) -> int:
+    """The version of silver before `one.csv` and `two.csv` were sent again."""
+    landed(lake, [("one.csv", sales_csv(2)), ("two.csv", sales_csv(2, NEXT)), ("three.csv", sales_csv(2, THIRD))])
+    good = version(lake, "silver.sales")
+    landed(lake, [("one.csv", sales_csv(3)), ("two.csv", sales_csv(3, NEXT))])
+    return good
+
+
+def all_quantities(lake: Lake) -> tuple[list[int], list[int], list[int]]:
+    return quantities(lake), quantities(lake, NEXT), quantities(lake, THIRD)
+
+
+def test_restoring_a_version_pins_the_dates_that_differ_and_no_others(lake: Lake, first: int) -> None:
+    decision = restore(lake, "silver.sales", first)
+    assert set(decision.pins) == {DAY, NEXT}
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2])
+    assert findings(lake) == []
+    assert status(lake).pinned == [
+        f"silver.sales {DAY}: to version {first}",
+        f"silver.sales {NEXT}: to version {first}",
+    ]
+
+
+def test_restoring_a_moment_is_restoring_the_version_of_then(lake: Lake) -> None:
+    landed(lake, [("one.csv", sales_csv(2))])
+    time.sleep(0.01)
+    then = dt.datetime.now(dt.UTC)
+    time.sleep(0.01)
+    landed(lake, [("one.csv", sales_csv(3))])
+    restore(lake, "silver.sales", then)
+    settle(lake)
+    assert quantities(lake) == [1, 2]
+
+
+def test_the_next_runs_leave_the_restored_dates_as_they_are(lake: Lake, first: int) -> None:
+    restore(lake, "silver.sales", first)
+    settle(lake)
+    restored = version(lake, "silver.sales")
+    assert settle(lake) == {}
+    publish(lake, again=True)
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2])
+    landed(lake, [("late.csv", sales_csv([line(InvoiceDate=f"{THIRD} 10:00:00", Quantity="99")]))])
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2, 99])
+    assert version(lake, "silver.sales") > restored
+    assert findings(lake) == []
+
+
+def test_a_late_file_on_a_restored_date_does_not_unpin_it(lake: Lake, first: int) -> None:
+    restore(lake, "silver.sales", first)
+    settle(lake)
+    landed(lake, [("late.csv", sales_csv([line(Quantity="99")])), ("one.csv", sales_csv(4))])
+    assert quantities(lake) == [1, 2]
+    assert len(status(lake).pinned) == 2
+    assert status(lake).landed == []
+    assert findings(lake) == []
+
+
+def test_revoking_brings_back_what_is_live(lake: Lake, first: int) -> None:
+    before = shown(lake)
+    decision = restore(lake, "silver.sales", first)
+    settle(lake)
+    assert shown(lake) != before
+    take_back(lake, decision)
+    settle(lake)
+    assert shown(lake) == before
+    assert status(lake).pinned == []
+    sound(lake)
+
+
+def test_revoking_brings_back_what_became_live_meanwhile(lake: Lake, first: int) -> None:
+    decision = restore(lake, "silver.sales", first)
+    settle(lake)
+    landed(lake, [("late.csv", sales_csv([line(Quantity="99")]))])
+    take_back(lake, decision)
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2, 3, 99], [1, 2, 3], [1, 2])
+    sound(lake)
+
+
+def test_a_correction_on_a_restored_date_waits_for_the_pin_to_be_revoked(lake: Lake, first: int) -> None:
+    decision = restore(lake, "silver.sales", first)
+    settle(lake)
+    take(lake, correct, "one.csv", 1, {"Quantity": "600"})
+    settle(lake)
+    assert quantities(lake) == [1, 2]
+    take_back(lake, decision)
+    settle(lake)
+    assert quantities(lake) == [2, 3, 600]
+    sound(lake)
+
+
+def test_a_date_that_was_not_there_is_restored_to_nothing(lake: Lake) -> None:
+    landed(lake, [("one.csv", sales_csv(2))])
+    good = version(lake, "silver.sales")
+    landed(lake, [("two.csv", sales_csv(2, NEXT))])
+    decision = restore(lake, "silver.sales", good)
+    assert decision.pins == {NEXT: 0}
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2], [], [])
+    assert settle(lake) == {}
+    assert findings(lake) == []
+    take_back(lake, decision)
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2], [1, 2], [])
+
+
+def test_the_version_before_any_date_restores_an_empty_table(lake: Lake, first: int) -> None:
+    restore(lake, "silver.sales", 0)
+    settle(lake)
+    assert all_quantities(lake) == ([], [], [])
+    assert first > 0
+    assert findings(lake) == []
+
+
+def test_of_two_restores_the_later_wins_on_its_dates(lake: Lake, first: int) -> None:
+    second = version(lake, "silver.sales")
+    landed(lake, [("one.csv", sales_csv(4)), ("three.csv", sales_csv(4, THIRD))])
+    restore(lake, "silver.sales", first)
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2])
+    later = restore(lake, "silver.sales", second)
+    assert set(later.pins) == {DAY, NEXT}
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2, 3], [1, 2, 3], [1, 2])
+    take_back(lake, later)
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2])
+    assert findings(lake) == []
+
+
+def test_a_held_date_can_be_restored_and_is_held_again_afterwards(lake: Lake) -> None:
+    landed(lake, [("one.csv", sales_csv(2))])
+    good = version(lake, "silver.sales")
+    landed(lake, [("one.csv", sales_csv(3))])
+    landed(lake, [("one.csv", sales_csv([*day(count=8), bad_line()]))])
+    assert (held(lake), quantities(lake)) == ([DAY], [1, 2, 3])
+    decision = restore(lake, "silver.sales", good)
+    settle(lake)
+    assert (held(lake), quantities(lake)) == ([], [1, 2])
+    take_back(lake, decision)
+    settle(lake)
+    assert held(lake) == [DAY]
+
+
+def test_a_pin_stands_when_other_writers_restore_and_publish_at_once(lake: Lake, first: int) -> None:
+    restore(lake, "silver.sales", first)
+    land(lake, "late.csv", sales_csv([line(InvoiceDate=f"{THIRD} 10:00:00", Quantity="99")]))
+    settle(lake)  # one batch: two pinned dates, and one that is free
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2, 99])
+    assert findings(lake) == []
+
+
+# -- gold
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gold.daily_sales", "gold.daily_metrics", "gold.product_performance"])
+def test_a_gold_table_is_restored_pinned_and_given_back(lake: Lake, name: str) -> None:
+    landed(lake, [("one.csv", sales_csv(2)), ("two.csv", sales_csv(2, NEXT))])
+    settle(lake, gold=True)
+    good, before = version(lake, name), shown(lake, name)
+    landed(lake, [("one.csv", sales_csv(3))])
+    settle(lake, gold=True)
+    live = shown(lake)
+    assert live[name] != before[name]
+
+    decision = restore(lake, name, good)
+    assert set(decision.pins) == ({"whole"} if name == "gold.product_performance" else {DAY})
+    settle(lake, gold=True)
+    assert shown(lake, name) == before
+    [(part, _)] = decision.pins.items()
+    assert status(lake).pinned == [f"{name} {part}: to version {good}"]
+    assert findings(lake) == []
+
+    landed(lake, [("late.csv", sales_csv([line(Quantity="99")])), ("late2.csv", sales_csv(3, THIRD))])
+    settle(lake, gold=True)
+    pinned = [row for row in shown(lake, name)[name] if "2011, 3, 3" not in row]
+    assert pinned == before[name]
+    assert findings(lake) == []
+
+    take_back(lake, decision)
+    for key in ("late.csv", "late2.csv"):
+        land(lake, key, sales_csv(1, "2011-04-01"))
+    settle(lake, gold=True)
+    found = shown(lake, name)[name]
+    assert [row for row in live[name] if row in found] == ([] if part == "whole" else live[name])
+    assert findings(lake) == []
+
+
+@pytest.mark.slow
+def test_gold_follows_a_restored_silver_and_comes_back_with_it(lake: Lake) -> None:
+    landed(lake, [("one.csv", sales_csv(2)), ("two.csv", sales_csv(2, NEXT))])
+    good = version(lake, "silver.sales")
+    landed(lake, [("one.csv", sales_csv(3))])
+    settle(lake, gold=True)
+    live = shown(lake)
+    decision = restore(lake, "silver.sales", good)
+    settle(lake, gold=True)
+    assert (sales_of(lake), sales_of(lake, NEXT)) == ("7.6500", "7.6500")
+    assert findings(lake) == []
+    take_back(lake, decision)
+    settle(lake, gold=True)
+    assert shown(lake) == live
+
+
+# -- what cannot be restored
+
+
+def test_a_table_that_is_as_it_was_has_nothing_to_restore(lake: Lake) -> None:
+    landed(lake, [("one.csv", sales_csv(2))])
+    now = version(lake, "silver.sales")
+    with pytest.raises(DecisionError, match=rf"silver\.sales is as it was at version {now}\. Nothing was decided\."):
+        restore(lake, "silver.sales", now)
+    assert states(lake) == {}
+
+
+@pytest.mark.parametrize("target", [99, dt.datetime(2000, 1, 1, tzinfo=dt.UTC)], ids=["version", "moment"])
+def test_a_version_that_never_was_cannot_be_restored(lake: Lake, first: int, target: int | dt.datetime) -> None:
+    assert first < 99
+    with pytest.raises(StorageError, match=r"silver\.sales has no version"):
+        restore(lake, "silver.sales", target)
+    assert states(lake) == {}
+
+
+def test_a_version_whose_files_are_gone_cannot_be_restored(lake: Lake, first: int) -> None:
+    table = DeltaTable(lake.store.uri("silver/sales"))
+    assert table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    with pytest.raises(StorageError, match="cannot be read any more"):
+        restore(lake, "silver.sales", first)
+    assert states(lake) == {}
+    landed(lake, [("late.csv", sales_csv([line(Quantity="99")]))])
+    assert quantities(lake) == [1, 2, 3, 99]
+
+
+def test_a_version_from_before_a_column_was_added_can_be_restored(lake: Lake, first: int) -> None:
+    class Wider(Sales):
+        """The same, and a shop."""
+
+        shop = dy.String(nullable=True, description="Shop.", metadata=source("Shop"))
+
+    lake = with_feed(lake, contract=Wider)
+    settle(lake)
+    assert ask(lake, "SELECT count(*), count(shop) FROM silver.sales") == [(8, 0)]
+    restore(lake, "silver.sales", first)
+    settle(lake)
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2])
+    assert ask(lake, "SELECT count(*), count(shop) FROM silver.sales") == [(6, 0)]
+
+
+def test_the_files_of_a_pinned_version_are_its_own(lake: Lake, first: int) -> None:
+    """Once restored, a date no longer needs the old version's files."""
+    restore(lake, "silver.sales", first)
+    settle(lake)
+    DeltaTable(lake.store.uri("silver/sales")).vacuum(
+        retention_hours=0, enforce_retention_duration=False, dry_run=False
+    )
+    landed(lake, [("late.csv", sales_csv([line(InvoiceDate=f"{THIRD} 10:00:00", Quantity="99")]))])
+    assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2, 99])
+    assert findings(lake) == []
