@@ -155,7 +155,7 @@ def test_a_file_with_odd_headers_is_discovered_whole(tmp_path: Path, headers: li
     records = [{"key": str(at)} | {name: f"value {name}" for name in headers} for at in range(2)]
     data = json.dumps(records).encode()
     feed = _feed(tmp_path, data, "odd.json")
-    assert [origin.headers[0] for origin in feed.sources.values()] == ["key", *headers]
+    assert [origin.headers[-1] for origin in feed.sources.values()] == ["key", *headers]
     found = _published(tmp_path, feed, data)
     assert found.height == 2
     assert {value for name in feed.sources for value in found[name].to_list()} == {
