@@ -42,7 +42,8 @@ def assert_sound(lake: Lake) -> None:
     assert status(lake).is_idle
 
 
-@pytest.mark.parametrize("kind", ["lake", pytest.param("s3_lake", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lake", "s3_lake"])
 def test_all_of_it_leaves_every_answer_and_fingerprint_equal(kind: str, request: pytest.FixtureRequest) -> None:
     lake: Lake = request.getfixturevalue(kind)
     aging.history(lake, rounds=5)
@@ -161,6 +162,7 @@ def test_less_than_seven_days_has_to_be_confirmed() -> None:
     assert Policy(dt.timedelta(hours=168)) == Policy()
 
 
+@pytest.mark.slow
 def test_log_entries_of_a_month_stay_and_so_does_the_checkpoint_they_rest_on(lake: Lake) -> None:
     path, log = "silver/sales", Path(lake.store.uri("silver/sales/_delta_log"))
     for number in range(24):  # a checkpoint is written at 19
@@ -180,6 +182,7 @@ def test_log_entries_of_a_month_stay_and_so_does_the_checkpoint_they_rest_on(lak
     assert_sound(lake)
 
 
+@pytest.mark.slow
 def test_two_at_once_double_no_row(lake: Lake) -> None:
     aging.history(lake)
     before, marks = aging.content(lake), aging.fingerprints(lake)
@@ -199,6 +202,7 @@ def test_two_at_once_double_no_row(lake: Lake) -> None:
     assert_sound(lake)
 
 
+@pytest.mark.slow
 def test_what_is_published_meanwhile_is_neither_lost_nor_doubled(lake: Lake) -> None:
     """Dates are published one by one while everything that can be rewritten is, again and again."""
     stop = threading.Event()
@@ -226,6 +230,7 @@ def test_what_is_published_meanwhile_is_neither_lost_nor_doubled(lake: Lake) -> 
     assert published == [39, 40, 41]
 
 
+@pytest.mark.slow
 def test_the_catalog_answers_after_what_it_named_was_vacuumed(lake: Lake) -> None:
     aging.history(lake)
     aging.crowd(lake, "silver/sales")
@@ -236,6 +241,7 @@ def test_the_catalog_answers_after_what_it_named_was_vacuumed(lake: Lake) -> Non
     assert_sound(lake)
 
 
+@pytest.mark.slow
 def test_what_a_waiting_pin_will_read_stays_until_it_is_restored(lake: Lake) -> None:
     aging.history(lake)
     feed = sales(lake)
