@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from lakehouse_assets.defs import automation, decisions
+from lakehouse_assets.defs import automation, decisions, maintenance
 from lakehouse_assets.lake.lake import current
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_spec, silver_asset
@@ -21,9 +21,9 @@ defs = dg.Definitions(
         *(model_asset(model, _lake) for model in _models),
         catalog_asset(_lake),
     ],
-    jobs=[automation.refresh_job, decisions.decision],
+    jobs=[automation.refresh_job, decisions.decision, maintenance.maintenance],
     sensors=[automation.landing_sensor, automation.tables_sensor],
-    schedules=[automation.daily_sweep],
+    schedules=[automation.daily_sweep, maintenance.weekly_maintenance],
     resources={"lakehouse": LakeResource(root=_lake.settings.root)},
     executor=dg.in_process_executor,
 )

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from lakehouse_assets.cli import decide
+from lakehouse_assets.cli import decide, maintain
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.decisions import DecisionError
 from lakehouse_assets.lake.delta import SchemaMismatchError
@@ -26,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
 )
 app.add_typer(decide.quarantine, name="quarantine")
-for verb in (decide.release, decide.accept, decide.restore, decide.revoke):
+for verb in (decide.release, decide.accept, decide.restore, decide.revoke, maintain.maintain, maintain.history):
     app.command()(verb)
 out, err = Console(), Console(stderr=True)
 

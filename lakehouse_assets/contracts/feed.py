@@ -1,0 +1,188 @@
+"""A feed: a named stream of raw records, from whose contract its bronze, silver and quarantine tables follow."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import polars as pl
+
+from lakehouse_assets.contracts.drift import DriftPolicy
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
+from lakehouse_assets.contracts.source import (
+    KEY,
+    Contract,
+    ContractError,
+    Derived,
+    Source,
+    columns_of,
+    meaning,
+    rule_texts,
+    steps,
+    version,
+)
+from lakehouse_assets.contracts.table import PROVENANCE, Column, Table
+
+_OWN_HEADERS = frozenset({"dt", "rules"})
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A named stream of raw records, its contract, and how its dates are published.
+
+    Attributes:
+        business_date: The contract column whose day partitions the feed; None for a feed without dates.
+        time_zone: The feed's business time zone: times without offset are local to it.
+        revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
+        drift: What happens when the columns of an object are not those of the contract.
+        late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
+        gate: A date whose share of valid among distinct records is below this is held.
+    """
+
+    name: str
+    contract: type[Contract]
+    description: str
+    owner: str
+    business_date: str | None = None
+    time_zone: str = "UTC"
+    gate: float = 0.95
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
+    late_data_window: int | None = None
+    revision: int = 1
+    partitioning: Partitioning | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        undeclared = [name for name, column in self.contract.columns().items() if KEY not in (column.metadata or {})]
+        if undeclared:
+            msg = f"{self.contract.__name__}.{undeclared[0]} has no metadata=source(...) or derived(...); give it one."
+            raise ContractError(msg)
+        if self.business_date is not None and self.business_date not in self.sources:
+            msg = f"feed {self.name!r}: its business date {self.business_date!r} is no source column of its contract."
+            raise ContractError(msg)
+        for name, origin in self.sources.items():
+            if (taken := origin.headers[0]) in _OWN_HEADERS or taken.startswith("_"):
+                msg = (
+                    f"{self.contract.__name__}.{name}: the header {taken!r} is a name of the lake's own; put another "
+                    f"name before it: source('{name}', {taken!r})."
+                )
+                raise ContractError(msg)
+        if odd := next((n for n in self.contract.columns() if n.startswith("_") or n in self._own_columns), None):
+            msg = f"{self.contract.__name__}.{odd}: the name is of the lake's own; give the column another one."
+            raise ContractError(msg)
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            msg = f"feed {self.name!r}: a name is lower-case letters, digits and underscores."
+            raise ContractError(msg)
+
+    @property
+    def _own_columns(self) -> set[str]:
+        return {"dt", *self.layout.columns}
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Contract columns that are read, by name."""
+        columns = self.contract.columns().items()
+        return {name: o for name, c in columns if isinstance(o := (c.metadata or {})[KEY], Source)}
+
+    @cached_property
+    def derivations(self) -> dict[str, pl.Expr]:
+        """Contract columns that are computed, by name."""
+        columns = self.contract.columns().items()
+        return {name: o.expression for name, c in columns if isinstance(o := (c.metadata or {})[KEY], Derived)}
+
+    @property
+    def layout(self) -> Partitioning:
+        """The partitioning of the feed's silver table."""
+        if self.business_date is None:
+            return Partitioning.SNAPSHOT
+        return self.partitioning or Partitioning.BY_DATE
+
+    @property
+    def landing(self) -> str:
+        """The folder where the feed's original objects arrive."""
+        return f"landing/{self.name}"
+
+    @cached_property
+    def version(self) -> str:
+        """Identity of the contract's meaning: it changes when a replay could give another candidate."""
+        columns = {name: str(column.dtype) for name, column in self.contract.columns().items()}
+        sources = {
+            name: [o.headers, steps(o), o.formats, o.on_missing, o.on_retyped] for name, o in self.sources.items()
+        }
+        derivations = {name: meaning(expression) for name, expression in self.derivations.items()}
+        rules = rule_texts(self.contract)
+        return version(
+            [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
+        )
+
+    @cached_property
+    def bronze(self) -> Table:
+        """The records as they came: every value text, under its first header name."""
+        columns = {
+            origin.headers[0]: Column(pl.String(), f"As landed; becomes `{name}`.", personal=origin.personal)
+            for name, origin in self.sources.items()
+        }
+        columns["_extra"] = Column(pl.String(), "Fields that the contract does not know, as JSON.", personal=True)
+        columns["_problem"] = Column(pl.String(), "What was wrong with the record's shape, if anything.")
+        columns |= {name: Column(dtype, text) for name, (dtype, text) in PROVENANCE.items()}
+        columns["_source_hash"] = Column(pl.String(), "SHA-256 of the source object's bytes.")
+        columns["_ingested_at"] = Column(pl.Datetime("us", "UTC"), "When the record was first ingested.")
+        return self._table("bronze", columns, f"{self.description} As it came, with provenance.")
+
+    @cached_property
+    def silver(self) -> Table:
+        """The published records: typed, validated, deduplicated."""
+        columns = columns_of(self.contract)
+        for name, dtype in self.layout.columns.items():
+            columns[name] = Column(dtype, f"Business date ({self.time_zone}), partition.", nullable=False)
+        columns |= {name: Column(dtype, text, nullable=False) for name, (dtype, text) in PROVENANCE.items()}
+        return self._table("silver", columns, f"{self.description} Typed, validated, deduplicated.")
+
+    @cached_property
+    def quarantine(self) -> Table:
+        """The distinct records that fail the contract now, with the reasons and the raw values."""
+        columns = {
+            "rules": Column(pl.List(pl.String()), "Ids of all the rules that the record breaks.", nullable=False),
+            **{name: column for name, column in self.bronze.columns.items() if not name.startswith("_")},
+            "_problem": self.bronze.columns["_problem"],
+            "_extra": self.bronze.columns["_extra"],
+            **{name: Column(dtype, text, nullable=False) for name, (dtype, text) in PROVENANCE.items()},
+            "_source_hash": self.bronze.columns["_source_hash"],
+        }
+        if self.business_date:
+            columns["dt"] = Column(pl.Date(), "Business date; null when it cannot be read.")
+        text = f"{self.description} Records that fail the contract, with the rules they break."
+        layout = Partitioning.BY_DATE if self.business_date else Partitioning.SNAPSHOT
+        return Table("quarantine", self.name, columns, layout, text, self.owner, self.revision)
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """Every rule that a record can break, by id: those of reading it, then those of the contract.
+
+        The reading rules carry no expression: casting the record is what evaluates them.
+        """
+        reading = {SHAPE: "the record has the shape of its object (as many fields as headers)"}
+        for name in self.sources:
+            dtype = self.contract.columns()[name].dtype
+            if not isinstance(dtype, pl.String):
+                reading[f"{name}_readable"] = f"`{name}` can be read as {type_name(dtype)}"
+            if isinstance(dtype, pl.Decimal):
+                reading[f"{name}_scale"] = f"`{name}` has at most {dtype.scale} decimals"
+        if self.business_date:
+            reading[self.range_rule] = f"`{self.business_date}` lies between the first business date and today"
+        rules = {rule_id: Rule(rule_id, text, pl.lit(value=True)) for rule_id, text in reading.items()}
+        return rules | {rule.id: rule for rule in rules_of(self.contract)}
+
+    @property
+    def range_rule(self) -> str:
+        """Id of the rule that the business date is one."""
+        return f"{self.business_date}_in_range"
+
+    def _table(self, layer: str, columns: Mapping[str, Column], description: str) -> Table:
+        layout = self.layout
+        if layer == "bronze" and self.business_date:
+            layout = Partitioning.BY_DATE
+            columns = {**columns, "dt": Column(pl.Date(), "Business date; null when it cannot be read.")}
+        revision = self.revision if layer == "silver" else 1
+        return Table(layer, self.name, columns, layout, description, self.owner, revision)

@@ -1,0 +1,74 @@
+"""A model: a gold table, declared by its schema and made by a SQL file."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import dataframely as dy
+import sqlglot
+from sqlglot import exp
+
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
+from lakehouse_assets.contracts.table import Column, Table
+
+
+@dataclass(frozen=True)
+class Model:
+    """A gold table: the schema that its SQL must return, and how it is cut into dates.
+
+    Attributes:
+        sql: The file with one DuckDB query over other tables by their SQL names. For a table by date the tables
+            read hold the dates being built and no others; for a snapshot, all of them.
+        date: The column whose date partitions the table; None for a snapshot.
+        plot: Column over the date to draw in the UI, if any.
+        revision: As for a feed.
+    """
+
+    name: str
+    schema: type[dy.Schema]
+    sql: Path
+    description: str
+    owner: str
+    date: str | None = None
+    partitioning: Partitioning | None = None
+    plot: str | None = None
+    revision: int = 1
+
+    def __post_init__(self) -> None:
+        if self.date is not None and self.date not in self.schema.columns():
+            msg = f"model {self.name!r}: its date column {self.date!r} is not in {self.schema.__name__}."
+            raise ContractError(msg)
+
+    @property
+    def layout(self) -> Partitioning:
+        """The partitioning of the table."""
+        if self.date is None:
+            return Partitioning.SNAPSHOT
+        return self.partitioning or Partitioning.BY_DATE
+
+    @cached_property
+    def query(self) -> str:
+        """The text of the SQL file."""
+        return self.sql.read_text(encoding="utf-8")
+
+    @cached_property
+    def upstream(self) -> tuple[str, ...]:
+        """SQL names of the tables that the query reads, sorted."""
+        tables = sqlglot.parse_one(self.query, dialect="duckdb").find_all(exp.Table)
+        return tuple(sorted({f"{table.db}.{table.name}" for table in tables if table.db}))
+
+    @cached_property
+    def version(self) -> str:
+        """Identity of the model's meaning: its SQL without layout and comments, its schema and rules."""
+        statement = sqlglot.parse_one(self.query, dialect="duckdb").sql(dialect="duckdb", comments=False)
+        columns = {name: str(column.dtype) for name, column in self.schema.columns().items()}
+        return version([statement, columns, rule_texts(self.schema), self.layout.value, self.date])
+
+    @cached_property
+    def table(self) -> Table:
+        """The gold table."""
+        columns = columns_of(self.schema)
+        for name, dtype in self.layout.columns.items():
+            columns.setdefault(name, Column(dtype, f"Partition, derived from `{self.date}`.", nullable=False))
+        return Table("gold", self.name, columns, self.layout, self.description, self.owner, self.revision)

@@ -1,0 +1,51 @@
+"""One stored table as everything outside its declaration sees it: place, columns, layout, owner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.contracts.partitioning import Partitioning
+
+PROVENANCE: dict[str, tuple[pl.DataType, str]] = {
+    "_source_key": (pl.String(), "Key of the source object that the record came from."),
+    "_line": (pl.Int64(), "Ordinal of the record in its decoded source object, from 1."),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table as everything outside the contract sees it."""
+
+    dtype: pl.DataType
+    description: str
+    nullable: bool = True
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One stored table: its place, columns, layout and who answers for it."""
+
+    layer: str
+    name: str
+    columns: Mapping[str, Column]
+    partitioning: Partitioning
+    description: str
+    owner: str
+    revision: int = 1
+
+    @property
+    def key(self) -> str:
+        """The table's name with a slash: its asset key, and how runs speak of it."""
+        return f"{self.layer}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """The table's folder below the lake root: one per revision, so that an old one stays while a new one fills."""
+        return self.key if self.revision == 1 else f"{self.key}.r{self.revision}"
+
+    @property
+    def full_name(self) -> str:
+        """The table's name in SQL."""
+        return f"{self.layer}.{self.name}"

@@ -1,0 +1,120 @@
+"""The lake in a local folder."""
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from lakehouse_assets.lake.objects import StorageError, Stored
+
+
+class LocalStore:
+    """A lake in a local folder. Hidden files are not objects; a write is a hidden file renamed or linked."""
+
+    options: dict[str, str] = {}  # noqa: RUF012 - shared, empty and never written
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def uri(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def read(self, path: str) -> bytes:
+        try:
+            return Path(self.uri(path)).read_bytes()
+        except OSError as error:
+            msg = f"{self.uri(path)}: {error.strerror}. It could not be read; restore it, or check its permissions."
+            raise StorageError(msg) from error
+
+    def create(self, path: str, data: bytes) -> bool:
+        temporary = self._temporary(path, data)
+        try:
+            os.link(temporary, self.uri(path))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise self._refused(path, error) from error
+        else:
+            return True
+        finally:
+            temporary.unlink()
+
+    def replace(self, path: str, data: bytes) -> None:
+        temporary = self._temporary(path, data)
+        try:
+            temporary.replace(self.uri(path))
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise self._refused(path, error) from error
+
+    def stat(self, path: str) -> Stored | None:
+        try:
+            found = Path(self.uri(path)).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise self._refused(path, error) from error
+        return _stored(path, found) if stat.S_ISREG(found.st_mode) else None
+
+    def delete(self, path: str, token: str | None = None) -> bool:
+        if token is not None and ((found := self.stat(path)) is None or found.token != token):
+            return False
+        try:
+            Path(self.uri(path)).unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            msg = f"{self.uri(path)}: {error.strerror}. It was not removed; check its permissions."
+            raise StorageError(msg) from error
+        return True
+
+    def list(self, prefix: str, after: str = "") -> Iterator[Stored]:
+        yield from self._walk(prefix.rstrip("/"), after)
+
+    def _walk(self, folder: str, after: str) -> Iterator[Stored]:
+        try:
+            with os.scandir(self.uri(folder)) as entries:
+                # A folder sorts as its name with the slash, which is where S3 sorts the keys below it.
+                names = sorted((entry.name + "/" * entry.is_dir(), entry) for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name, entry in names:
+            path = f"{folder}/{name}"
+            if name.startswith("."):
+                continue
+            if name.endswith("/"):
+                if path > after or after.startswith(path):
+                    yield from self._walk(path.rstrip("/"), after)
+            elif path > after:
+                try:
+                    yield _stored(path, entry.stat())
+                except FileNotFoundError:
+                    continue
+
+    def _temporary(self, path: str, data: bytes) -> Path:
+        target = Path(self.uri(path))
+        temporary = target.parent / f".{uuid.uuid4().hex}.tmp"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise self._refused(path, error) from error
+        return temporary
+
+    def _refused(self, path: str, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self.uri(path)}: {error.strerror}. Nothing was written; check the name, the space left and permissions."
+        )
+
+
+def _stored(path: str, found: os.stat_result) -> Stored:
+    # Same size and same mtime do not mean same bytes: a renamed-in file also brings another inode and ctime.
+    token = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}-{found.st_size:x}"
+    return Stored(path, found.st_size, token)
