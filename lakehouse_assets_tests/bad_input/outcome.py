@@ -93,8 +93,8 @@ def read(lake: Lake, key: str) -> Outcome:
     feed = sales(lake)
     mine = (pl.col("_source_key") == key) | pl.col("_source_key").str.starts_with(f"{key}!")
     ledger = lake.ledger_of(feed)
-    silver = _rows(lake, feed.silver)
-    quarantine = _rows(lake, feed.quarantine)
+    silver = rows_of(lake, feed.silver)
+    quarantine = rows_of(lake, feed.quarantine)
     bad = quarantine.filter(mine)
     shown = {rule.id: f"{rule.id}: {rule.text}" for rule in feed.rules.values()}
     broken = bad.select(pl.col("rules").explode().unique().drop_nulls()).to_series().to_list() if bad.height else []
@@ -148,7 +148,8 @@ def _is_for_a_person(reason: str) -> bool:
     return reason.isprintable() and 0 < len(reason) <= _LONGEST_REASON and "Traceback" not in reason
 
 
-def _rows(lake: Lake, table: Table) -> pl.DataFrame:
+def rows_of(lake: Lake, table: Table) -> pl.DataFrame:
+    """Return all rows of a stored table."""
     columns = {name: column.dtype for name, column in table.columns.items()}
     return delta.scan(lake.store, table.path, columns).collect()
 

@@ -16,11 +16,8 @@ _LONDON_NOON = dt.datetime(2011, 3, 2, 9, 0)  # noqa: DTZ001 - a naive time is w
 
 def parquet(rows: list[dict[str, str | None]], **columns: Any) -> bytes:
     """Return Parquet of some records, with some columns of another type or content."""
-    table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in HEADERS})
-    for name, values in columns.items():
-        at = table.schema.get_field_index(name)
-        table = table.append_column(name, values) if at < 0 else table.set_column(at, name, values)
-    return written(table)
+    texts = {name: pa.array([row[name] for row in rows], pa.string()) for name in HEADERS}
+    return written(pa.table({**texts, **columns}))
 
 
 def written(table: pa.Table, **options: Any) -> bytes:
