@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import unicodedata
 from pathlib import Path
 
 import dataframely as dy
@@ -14,8 +15,10 @@ from lakehouse_assets.publish.casting import instants
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+$"
 _PERSONAL = re.compile(r"customer|e_?mail|phone|first_?name|last_?name|birth|passport|iban", re.IGNORECASE)
-_TAKEN = {name for name in dir(dy.Schema) if not name.startswith("__")} | {"dt", "year", "month", "day"}
+_IMPORTED = {"Contract", "Feed", "dy", "source"}
+_TAKEN = {name for name in dir(dy.Schema) if not name.startswith("__")} | {"dt", "year", "month", "day"} | _IMPORTED
 _MAX_SCALE = 10
+_MAX_DIGITS = 38
 
 
 def draft(file: Path, name: str | None, limit: int) -> str:
@@ -42,10 +45,14 @@ def draft(file: Path, name: str | None, limit: int) -> str:
     if not fields or not frame.height:
         msg = f"{first.key}: it holds no records to learn from."
         raise Rejection(msg)
-    feed = name or snake_case(file.name.split(".", 1)[0])
+    feed = snake_case(name or file.name.split(".", 1)[0])
     lines, dated = [], None
+    columns: set[str] = set()
     for field in fields:
         column = snake_case(field)
+        while column in columns:
+            column += "_"
+        columns.add(column)
         kind, nullable = _kind(frame[field])
         if kind.startswith(("dy.Datetime", "dy.Date(")) and not nullable:
             dated = dated or column
@@ -56,7 +63,8 @@ def draft(file: Path, name: str | None, limit: int) -> str:
 def snake_case(name: str) -> str:
     """Return a name as a Python identifier and SQL column: lower case, words joined by underscores."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name.strip()))
-    found = re.sub(r"\W+", "_", words.lower()).strip("_") or "field"
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    found = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "field"
     found = f"n{found}" if found[0].isdigit() else found
     return f"{found}_" if keyword.iskeyword(found) or found in _TAKEN else found
 
@@ -73,8 +81,10 @@ def _kind(values: pl.Series) -> tuple[str, bool]:
         return f"dy.Int64({options}", nullable
     if present.str.contains(_NUMBER).all():
         scale = int(present.str.extract(r"\.([0-9]*)$").str.len_bytes().fill_null(0).max() or 0)  # type: ignore[arg-type]
-        if scale <= _MAX_SCALE and not present.str.contains(r"^[+-]?0[0-9]").any():
-            return f"dy.Decimal({18 + scale}, {scale}, {options}", nullable
+        digits = int(present.str.extract(r"^[+-]?([0-9]*)").str.len_bytes().max() or 0)  # type: ignore[arg-type]
+        fits = scale <= _MAX_SCALE and digits + scale <= _MAX_DIGITS
+        if fits and not present.str.contains(r"^[+-]?0[0-9]").any():
+            return f"dy.Decimal({min(max(18, digits) + scale, _MAX_DIGITS)}, {scale}, {options}", nullable
     if present.str.to_lowercase().is_in(["true", "false"]).all():
         return f"dy.Bool({options}", nullable
     if present.str.contains(r"^\d{4}-\d{2}-\d{2}").all():
@@ -87,8 +97,11 @@ def _kind(values: pl.Series) -> tuple[str, bool]:
 
 def _column(column: str, field: str, kind: str, nullable: bool) -> str:  # noqa: FBT001 - part of the kind
     personal = ", personal=True" if _PERSONAL.search(field) else ""
+    # The lake has names of its own in bronze: such a field goes by another name there.
+    own = field.strip().startswith("_") or field.strip() in {"dt", "rules"}
+    headers = ", ".join(map(_quoted, [f"{column}_field", field.strip()] if own else [field.strip()]))
     meaning = f"{field}, as landed{'; may be missing' if nullable else ''}."
-    return f"""    {column} = {kind}, description={_quoted(meaning)}, metadata=source({_quoted(field)}{personal}))"""
+    return f"""    {column} = {kind}, description={_quoted(meaning)}, metadata=source({headers}{personal}))"""
 
 
 def _quoted(text: str) -> str:
@@ -97,6 +110,7 @@ def _quoted(text: str) -> str:
 
 def _module(feed: str, key: str, rows: int, lines: list[str], dated: str | None) -> str:
     title = "".join(word.capitalize() for word in feed.split("_"))
+    title += "Record" * (title in _IMPORTED)
     what = "the column whose day partitions the feed; None for a snapshot"
     dates = (
         f'    business_date="{dated}",  # {what}\n    time_zone="UTC",\n'

@@ -20,8 +20,9 @@ from dagster._core.storage.tags import (
 )
 
 from lakehouse_assets.defs.automation import ATTEMPTS
-from lakehouse_assets.lake import storage
+from lakehouse_assets.lake import local_store
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.storage import Stored
 from lakehouse_assets.orchestration.work import WAVE_TAG
 from lakehouse_assets.publish import gold, silver
 from lakehouse_assets.query import answers
@@ -109,14 +110,14 @@ def test_a_tick_looks_at_a_page_of_files_however_many_there_are(
     for at in range(300):
         retail.land(lake, f"{at:03}.csv", sales_csv([line(InvoiceNo=f"{at:06}")]))
     looked_at: list[str] = []
-    original = storage._stored
+    original = local_store._stored
 
-    def counting(path: str, stat: os.stat_result) -> storage.Stored:
+    def counting(path: str, stat: os.stat_result) -> Stored:
         if path.startswith("landing/"):
             looked_at.append(path)
         return original(path, stat)
 
-    monkeypatch.setattr(storage, "_stored", counting)
+    monkeypatch.setattr(local_store, "_stored", counting)
     work = []
     for _ in range(3):
         before = len(looked_at)
