@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,7 @@ def main() -> int:
     if not 0 < given.scale <= 1 or given.repeat < 1 or not set(wanted) <= set("abcd"):
         parser.error("--scale is in (0, 1], --repeat at least 1, --only made of a, b, c and d")
     load = os.getloadavg()[0]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, and its lakes go
     work = Path(tempfile.mkdtemp(prefix="lakehouse-bench-"))
     bench = Bench(work, given.scale, given.repeat, _say)
     cases = {"a": bench.whole_job, "b": bench.real_days, "c": bench.one_more_day, "d": bench.late_file}
