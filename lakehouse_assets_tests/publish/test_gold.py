@@ -128,6 +128,20 @@ def test_outside_and_undated_records_make_no_date_pending(lake: Lake) -> None:
     assert ModelState.read(lake, model).pending == []
 
 
+def test_a_model_may_read_quarantine_where_held_and_undated_records_are(lake: Lake) -> None:
+    sql = "SELECT dt, count(*) AS units, 0::DECIMAL(38,4) AS sales FROM quarantine.sales GROUP BY dt"
+    bad = [line(Quantity="x"), line(Quantity="y", InvoiceDate=f"{NEXT} 09:00:00"), line(InvoiceDate="?")]
+    land(lake, "x.csv", sales_csv([*day(count=30), *bad]))
+    ingest(lake)
+    assert {part: outcome.verdict for part, outcome in publish(lake).items()} == {
+        DAY: "published", NEXT: "held", "undated": "outside",
+    }  # fmt: skip
+    lake, model = _model(lake, sql)
+    assert _build(lake, model) == {DAY: 1, NEXT: 1}
+    assert sorted(str(row["dt"]) for row in _gold(lake)) == [DAY, NEXT]
+    assert ModelState.read(lake, model).pending == []
+
+
 class Snapshot(dy.Schema):
     country = dy.String(primary_key=True)
     units = dy.Int64(nullable=False)
