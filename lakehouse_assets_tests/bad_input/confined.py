@@ -4,14 +4,19 @@ The limit on address space only keeps a runaway from taking the machine; what is
 """
 
 import json
+import os
 import resource
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets_tests.bad_input.outcome import process
 from lakehouse_assets_tests.conftest import lake_at
 
+_PROJECT = Path(__file__).resolve().parents[2]
 _RUNAWAY_BYTES = 6 * 2**30
 
 
@@ -26,6 +31,15 @@ class Cost:
     def read(cls, text: str) -> "Cost":
         """Read what the process printed."""
         return cls(**json.loads(text))
+
+
+def run(lake: Lake, timeout_s: float) -> "subprocess.CompletedProcess[str]":
+    """Process a lake in a process of its own."""
+    command = [sys.executable, "-m", __name__, lake.settings.root, str(lake.settings.max_source_bytes)]
+    quiet = os.environ | {"RUST_BACKTRACE": "0"}
+    return subprocess.run(
+        command, env=quiet, cwd=_PROJECT, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
 
 
 def main() -> None:

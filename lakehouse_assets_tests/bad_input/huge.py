@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from lakehouse_assets_tests.bad_input.corpus import bad, records
 from lakehouse_assets_tests.bad_input.delimited import GOOD, HEADER, with_lines
-from lakehouse_assets_tests.bad_input.parquet_objects import written
+from lakehouse_assets_tests.bad_input.parquet_objects import with_values, written
 from lakehouse_assets_tests.bad_input.zip_format import (
     BZIP2,
     CRC_OF_TEN_GB,
@@ -112,6 +112,11 @@ def _long_text_in_every_row(*, is_category: bool) -> bytes:
     first = pa.array([0] * 10_000, pa.int32())
     table = pa.table({name: pa.DictionaryArray.from_arrays(first, pa.array([text])) for name, text in texts.items()})
     return written(table, compression="zstd", store_schema=is_category)
+
+
+@bad("Parquet whose page header says a negative number of values", suffix="parquet", is_huge=True)
+def negative_values() -> bytes:
+    return with_values(b"\x07")
 
 
 @bad("zip with 20,000 tiny members", suffix="zip", is_huge=True)

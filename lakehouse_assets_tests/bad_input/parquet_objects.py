@@ -192,6 +192,21 @@ def damaged_page() -> bytes:
     return bytes(data)
 
 
+def with_values(count: bytes) -> bytes:
+    """Return Parquet of three records whose first page header says another number of values, as zigzag bytes."""
+    whole = parquet(records(3))
+    damaged = whole.replace(b"\x2c\x15\x06", b"\x2c\x15" + count, 1)
+    if damaged == whole:
+        message = "the page headers of this writer look otherwise"
+        raise ValueError(message)
+    return damaged
+
+
+@bad("Parquet whose page header says too many values", suffix="parquet")
+def too_many_values() -> bytes:
+    return with_values(b"\x16")
+
+
 @bad("Parquet with a damaged footer", suffix="parquet")
 def damaged_footer() -> bytes:
     data = bytearray(parquet(records(200)))

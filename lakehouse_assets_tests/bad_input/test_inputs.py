@@ -1,14 +1,10 @@
 """Every input of the corpus ends where docs/bad-input.md says, beside a good file that loses nothing."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from lakehouse_assets_tests.bad_input import table
-from lakehouse_assets_tests.bad_input.confined import Cost
+from lakehouse_assets_tests.bad_input import confined, table
 from lakehouse_assets_tests.bad_input.inputs import CORPUS
 from lakehouse_assets_tests.bad_input.outcome import disagreements, land_both, process, read
 from lakehouse_assets_tests.conftest import lake_at
@@ -49,12 +45,9 @@ def test_large_ends_where_the_page_says_in_bounded_memory_and_time(name: str, tm
     lake = lake_at(str(tmp_path / "lake"), **({"max_source_bytes": made.limit} if made.limit else {}))
     data = made.make()
     land_both(lake, made, data)
-    command = [sys.executable, "-m", "lakehouse_assets_tests.bad_input.confined", lake.settings.root]
-    command.append(str(lake.settings.max_source_bytes))
-    done = subprocess.run(command, env=os.environ | {"RUST_BACKTRACE": "0"}, capture_output=True, text=True,
-                          timeout=2 * _SECONDS, check=False)  # fmt: skip
+    done = confined.run(lake, timeout_s=2 * _SECONDS)
     assert done.returncode == 0, f"the process died ({done.returncode}): {done.stderr[-1_000:]}"
-    cost = Cost.read(done.stdout)
+    cost = confined.Cost.read(done.stdout)
     wrong = disagreements(row, made, data, read(lake, made.key))
     if cost.peak_bytes > _PEAK_BYTES:
         wrong.append(f"the peak was {cost.peak_bytes / 2**30:.2f} GiB")

@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from lakehouse_assets.ingest.bronze import ingest as ingest_objects
 from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets_tests.bad_input import confined
 from lakehouse_assets_tests.bad_input.corpus import records
 from lakehouse_assets_tests.bad_input.outcome import GOOD, GOOD_KEY, expected, process, read
 from lakehouse_assets_tests.retail import Record, ingest, land, publish, sales, sales_csv
@@ -43,13 +42,6 @@ NO_FILES: dict[str, Callable[[Path], None]] = {
     "a file whose name is not UTF-8": _named_in_latin_1,
 }
 
-_PROCESS = """
-import sys
-from lakehouse_assets_tests.bad_input.outcome import process
-from lakehouse_assets_tests.conftest import lake_at
-process(lake_at(sys.argv[1]))
-"""
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NO_FILES)
@@ -58,13 +50,7 @@ def test_what_is_no_file_keeps_no_file_from_being_read(name: str, lake: Lake) ->
     NO_FILES[name](Path(lake.store.uri("landing/sales")))
     # In a process of its own: reading a pipe never ends.
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", _PROCESS, lake.settings.root],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        done = confined.run(lake, timeout_s=30)
         assert done.returncode == 0, done.stderr[-600:]
     assert read(lake, GOOD_KEY).good == expected(GOOD)
 
