@@ -1,0 +1,152 @@
+"""The real daemon: a file dropped into landing reaches gold without a click; what the UI launches works by date."""
+
+import datetime as dt
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.query import answers
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.orchestration.dev_server import DevServer, wait_for
+from lakehouse_assets_tests.orchestration.event_log import instance_of, seen
+from lakehouse_assets_tests.retail import day, line, sales_csv
+
+pytestmark = pytest.mark.slow
+# Every partition of a run is an event: with the default first date, "everything" is thousands of them.
+START = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=100)
+LAST = str(START + dt.timedelta(days=99))
+DAYS = tuple(str(START + dt.timedelta(days=after)) for after in (3, 4, 40))
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+GATE_STATUS = """
+query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+    assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
+BACKFILL = """
+mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    """`lakehouse dev` on a lake in which nothing has ever landed."""
+    folder = tmp_path_factory.mktemp("dev")
+    with DevServer(str(folder / "lake"), folder / "dev.log", start_date=str(START)) as running:
+        yield running
+
+
+@pytest.fixture
+def served(server: DevServer) -> Lake:
+    """The lake that the server serves."""
+    return lake_at(server.root)
+
+
+def drop(lake: Lake, folder: Path, name: str, data: bytes) -> None:
+    """Copy a file into landing, as any program does."""
+    source, landing = folder / name, Path(lake.settings.root) / "landing/sales"
+    source.write_bytes(data)
+    landing.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, landing)
+
+
+def gold(lake: Lake) -> dict[str, int]:
+    return dict(answers.run(lake, "SELECT dt::VARCHAR, sum(lines)::BIGINT FROM gold.daily_sales GROUP BY dt").rows)
+
+
+def runs_since(lake: Lake, before: int) -> list[dg.DagsterRun]:
+    with instance_of(lake) as instance:
+        return [record.dagster_run for record in instance.get_run_records(ascending=True)][before:]
+
+
+def wait_until_idle(lake: Lake) -> int:
+    """Wait until the sensors have asked for nothing for some ticks; return the number of runs."""
+
+    def count() -> int:
+        runs = runs_since(lake, 0)
+        return len(runs) if all(run.status in FINISHED for run in runs) else -1
+
+    quiet, before, deadline = 0, -2, time.monotonic() + 300
+    while quiet < 12:
+        assert time.monotonic() < deadline, "the lake does not come to rest"
+        time.sleep(1)
+        now = count()
+        quiet = quiet + 1 if now == before >= 0 else 0
+        before = now
+    return before
+
+
+def test_a_file_dropped_into_landing_shows_in_gold_without_a_click(
+    served: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = []
+    for at, date in enumerate(DAYS):
+        drop(served, tmp_path, f"{date}.csv", sales_csv(3, date))
+        begun = time.monotonic()
+        wait_for(f"gold.daily_sales of {date}", lambda date=date: gold(served).get(date) == 3, 240)  # type: ignore[misc]
+        seconds.append(time.monotonic() - begun)
+        assert gold(served) == dict.fromkeys(DAYS[: at + 1], 3)
+
+    with capsys.disabled():
+        listed = ", ".join(f"{taken:.1f}" for taken in seconds)
+        print(f"\nfrom landing to gold.daily_sales, under `lakehouse dev`: {listed} s")  # noqa: T201 - a measurement
+
+
+def test_a_held_date_is_red_in_the_ui_and_is_released_by_good_data(
+    server: DevServer, served: Lake, tmp_path: Path
+) -> None:
+    before = wait_until_idle(served)
+    bad = [*day(DAYS[0], 3), line(InvoiceDate=f"{DAYS[0]} 09:00:00", Quantity="1.5")]
+    drop(served, tmp_path, f"{DAYS[0]}.csv", sales_csv(bad))
+    wait_for("a failed run", lambda: [r for r in runs_since(served, before) if r.is_failure], 240)
+    assert gate_in_the_ui(server) == "FAILED"
+    assert gold(served) == dict.fromkeys(DAYS, 3)
+
+    drop(served, tmp_path, f"{DAYS[0]}.csv", sales_csv(4, DAYS[0]))
+    wait_for("the good data in gold", lambda: gold(served)[DAYS[0]] == 4, 240)
+    assert gate_in_the_ui(server) == "SUCCEEDED"
+
+
+def gate_in_the_ui(server: DevServer) -> str:
+    node = server.graphql(GATE_STATUS, key={"path": ["silver", "sales"]})["assetNodeOrError"]
+    [gate] = [check for check in node["assetChecksOrError"]["checks"] if check["name"] == "gate"]
+    return str(gate["executionForLatestMaterialization"]["status"])
+
+
+@pytest.mark.parametrize("dates", ["a range", "everything"])
+def test_materialize_in_the_ui_is_one_run_with_events_per_date(
+    server: DevServer, served: Lake, tmp_path: Path, dates: str
+) -> None:
+    for date in DAYS:
+        drop(served, tmp_path, f"{date}.csv", sales_csv(3, date))
+    before = wait_until_idle(served)
+    asked: dict[str, Any] = {"assetSelection": [{"path": ["silver", "sales"]}], "tags": [], "title": dates}
+    if dates == "everything":
+        asked["allPartitions"] = True
+    else:
+        asked["partitionsByAssets"] = [
+            {
+                "assetKey": {"path": ["silver", "sales"]},
+                "partitions": {"range": {"start": DAYS[1], "end": LAST}},
+            }
+        ]
+        del asked["assetSelection"]
+
+    launched = server.graphql(BACKFILL, params=asked)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    by_hand = wait_for("the backfill's run", lambda: backfilled(served, before, launched["backfillId"]), 180)
+
+    assert [run.status for run in by_hand] == [dg.DagsterRunStatus.SUCCESS]
+    with instance_of(served) as instance:
+        events = seen(instance, [run.run_id for run in by_hand])
+    expected = list(DAYS) if dates == "everything" else list(DAYS[1:])
+    assert events.materialized == {"silver/sales": expected}
+    assert events.gates == {date: [True] for date in expected}
+
+
+def backfilled(lake: Lake, before: int, backfill: str) -> list[dg.DagsterRun]:
+    runs = [run for run in runs_since(lake, before) if run.tags.get("dagster/backfill") == backfill]
+    return runs if runs and all(run.status in FINISHED for run in runs) else []
