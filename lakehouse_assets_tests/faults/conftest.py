@@ -1,12 +1,23 @@
-"""How much is tried, and the terminal line that says how much it was."""
+"""How much is tried, the terminal line that says how much it was, and the local lake that it is tried on."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.query.overview import Status, status
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.faults import scenario
+from lakehouse_assets_tests.faults.reading import Tables, tables_of
+
 EVERYTHING = os.environ.get("FAULTS") == "all"
+TIMEOUT = 4 * 3600 if EVERYTHING else 600
 Tell = Callable[[str], None]
 
 
@@ -20,3 +31,42 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
             sys.stdout.flush()
 
     return write
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A lake about to be run, what its readers see before and after the run, and the points that the run passes."""
+
+    lake: Lake
+    before: Tables
+    after: Tables
+    status: Status
+    points: list[str]
+
+
+def run_killed(lake: Lake, point: int, trace: Path) -> int:
+    """Run `lakehouse run`, killed at a point of its boundary; return the exit code."""
+    command = [sys.executable, "-m", "lakehouse_assets_tests.faults.killed", str(point), str(trace), "run"]
+    env = scenario.environment(lake)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode in {-9, 1}, done.stderr
+    return done.returncode
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The scenario in a local folder. Read only: see `scenario.copy_of`."""
+    folder = tmp_path_factory.mktemp("faults")
+    base = lake_at(str(folder / "base"))
+    first = scenario.first_landing()
+    # One commit per object, and as many as leave the next append of the ledger to compact it.
+    scenario.land_all(base, first | scenario.filler(scenario.COMPACTED_ABOVE - len(first)))
+    done = scenario.lakehouse("run", env=scenario.environment(base, LAKEHOUSE_INGEST_BATCH_BYTES="1"))
+    assert done.returncode == 0, done.stderr
+    assert len(Ledger.load(base.store)._table.file_uris()) == scenario.COMPACTED_ABOVE
+    before = tables_of(base)
+    scenario.land_all(base, scenario.second_landing())
+
+    unkilled, trace = scenario.copy_of(base, folder / "unkilled"), folder / "points"
+    assert run_killed(unkilled, 0, trace) == 1, "the run holds and rejects, and says so"
+    return Prepared(base, before, tables_of(unkilled), status(unkilled), trace.read_text().splitlines())

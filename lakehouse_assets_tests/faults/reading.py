@@ -1,5 +1,6 @@
 """What readers see of a lake, in a form that can be compared: rows without the provenance of ingestion time."""
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,6 +63,14 @@ def _by_part(rows: list[tuple[str, str]]) -> dict[str, list[str]]:
     for part, row in rows:
         parts.setdefault(part, []).append(row)
     return parts
+
+
+def clear_failure(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what a failed run says badly: a failure is an exit code and lines that a person understands."""
+    said = done.stdout + done.stderr
+    told = [f"exit code {done.returncode}"] if done.returncode != 1 else []
+    told += [f"a traceback: {said[-1500:]}"] if "Traceback" in said else []
+    return told + ([f"no failure line: {said[-1500:]}"] if "failed:" not in said and "lakehouse: " not in said else [])
 
 
 def unsettled(lake: Lake, home: Path | None = None) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lakehouse_assets.lake.lake import Lake
@@ -97,10 +97,11 @@ def environment(lake: Lake, home: Path | None = None, **more: str) -> dict[str, 
     return base | ({"DAGSTER_HOME": str(home)} if home else {}) | chosen
 
 
-def start(*arguments: str, env: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Start `lakehouse` with some arguments."""
+def start(*arguments: str, env: Mapping[str, str], before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+    """Start `lakehouse` with some arguments, in a process that first does something to itself."""
     command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
-    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=env, text=True, stdout=pipe, stderr=pipe, preexec_fn=before)  # noqa: PLW1509
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 240) -> subprocess.CompletedProcess[str]:

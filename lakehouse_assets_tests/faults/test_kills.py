@@ -1,25 +1,19 @@
 """A run that is killed at any point of its storage boundary, and run again, leaves the tables of one never killed."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Ledger
-from lakehouse_assets.query.overview import Status, status
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.faults import scenario
-from lakehouse_assets_tests.faults.conftest import EVERYTHING, Tell
-from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of, torn, unsettled
+from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared, Tell, run_killed
+from lakehouse_assets_tests.faults.reading import differences, tables_of, torn, unsettled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 _AT_ONCE = 2
 SAMPLE = (
     "after create bronze/sales",  # bronze files that no ledger knows
@@ -31,44 +25,6 @@ SAMPLE = (
     "before write gold/daily_sales",
     "after replace catalog.duckdb",  # the catalog without its state
 )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A lake about to be run, what its readers see before and after the run, and the points that the run passes."""
-
-    lake: Lake
-    before: Tables
-    after: Tables
-    status: Status
-    points: list[str]
-
-
-def run_killed(lake: Lake, point: int, trace: Path) -> int:
-    """Run `lakehouse run`, killed at a point of its boundary; return the exit code."""
-    command = [sys.executable, "-m", "lakehouse_assets_tests.faults.killed", str(point), str(trace), "run"]
-    env = scenario.environment(lake)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode in {-9, 1}, done.stderr
-    return done.returncode
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    folder = tmp_path_factory.mktemp("kills")
-    base = lake_at(str(folder / "base"))
-    first = scenario.first_landing()
-    # One commit per object, and as many as leave the next append of the ledger to compact it.
-    scenario.land_all(base, first | scenario.filler(scenario.COMPACTED_ABOVE - len(first)))
-    done = scenario.lakehouse("run", env=scenario.environment(base, LAKEHOUSE_INGEST_BATCH_BYTES="1"))
-    assert done.returncode == 0, done.stderr
-    assert len(Ledger.load(base.store)._table.file_uris()) == scenario.COMPACTED_ABOVE
-    before = tables_of(base)
-    scenario.land_all(base, scenario.second_landing())
-
-    unkilled, trace = scenario.copy_of(base, folder / "unkilled"), folder / "points"
-    assert run_killed(unkilled, 0, trace) == 1, "the run holds and rejects, and says so"
-    return Prepared(base, before, tables_of(unkilled), status(unkilled), trace.read_text().splitlines())
 
 
 def test_the_disturbed_run_has_everything(prepared: Prepared) -> None:
@@ -118,7 +74,6 @@ def sampled(points: list[str]) -> list[int]:
     return chosen
 
 
-@pytest.mark.timeout(3600)
 def test_a_killed_run_loses_and_doubles_nothing(prepared: Prepared, tmp_path: Path, tell: Tell) -> None:
     points = list(range(1, len(prepared.points) + 1)) if EVERYTHING else sampled(prepared.points)
 

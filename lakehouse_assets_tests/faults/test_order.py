@@ -22,11 +22,11 @@ from lakehouse_assets.publish.pending import FeedState, ModelState
 from lakehouse_assets.publish.silver import publish as publish_parts
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
-from lakehouse_assets_tests.faults.conftest import EVERYTHING, Tell
+from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
 from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of, unsettled
 from lakehouse_assets_tests.retail import day, line, sales_csv, zipped
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 _EXAMPLES = 500 if EVERYTHING else 25
 _DAYS = ("2011-03-01", "2011-03-02", "2011-03-03")
 
