@@ -1,0 +1,265 @@
+"""Many writers at once, and slow ones that wake up late: the tables of one writer, and no stale commit ever wins."""
+
+import dataclasses
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.lake.storage import LocalStore
+from lakehouse_assets.publish import catalog
+from lakehouse_assets.publish.gold import build as build_model
+from lakehouse_assets.publish.pending import FeedState, ModelState
+from lakehouse_assets.publish.silver import publish as publish_parts
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.faults import scenario
+from lakehouse_assets_tests.faults.conftest import TIMEOUT
+from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of, unsettled
+from lakehouse_assets_tests.faults.scenario import march, some, spoilt
+from lakehouse_assets_tests.retail import sales_csv
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
+_ORDER = frozenset({"version", "object_token"})
+"""What may differ between lakes that took in the same objects: which landed copy it was, and which came first."""
+
+
+def at_once(lake: Lake, home: Path, count: int, **settings: str) -> list[subprocess.CompletedProcess[str]]:
+    """Run `lakehouse run` in some processes at once."""
+    env = scenario.environment(lake, home, **settings)
+    return [scenario.finish(process) for process in [scenario.start("run", env=env) for _ in range(count)]]
+
+
+def by_one(folder: Path, objects: dict[str, bytes]) -> Tables:
+    """Return the tables of a lake that one writer made of some objects."""
+    lake = lake_at(str(folder / "one"))
+    scenario.land_all(lake, objects)
+    retail.run(lake)
+    return tables_of(lake, without=_ORDER)
+
+
+def odd_runs(home: Path) -> list[str]:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return [f"{r.run_id} {r.status}" for r in instance.get_runs() if r.status is not dg.DagsterRunStatus.SUCCESS]
+
+
+def test_eight_processes_on_one_landing_do_the_work_of_one(lake: Lake, tmp_path: Path) -> None:
+    # A fresh lake: they also race for creating every table and the Dagster instance, and for compacting the ledger.
+    objects = scenario.first_landing() | scenario.filler(scenario.COMPACTED_ABOVE)
+    scenario.land_all(lake, objects)
+    home = lake.settings.dagster_home
+
+    done = at_once(lake, home, 8, LAKEHOUSE_INGEST_BATCH_BYTES="1")
+
+    assert [process.returncode for process in done] == [0] * 8, "\n".join(p.stdout + p.stderr for p in done)
+    assert differences(tables_of(lake, without=_ORDER), by_one(tmp_path, objects)) == []
+    assert unsettled(lake, home) == []
+    assert odd_runs(home) == []
+
+
+def test_three_processes_on_one_bucket_do_the_work_of_one(s3_lake: Lake, tmp_path: Path) -> None:
+    objects = scenario.first_landing()
+    scenario.land_all(s3_lake, objects)
+
+    done = at_once(s3_lake, tmp_path / "home", 3)
+
+    assert [process.returncode for process in done] == [0] * 3, "\n".join(p.stdout + p.stderr for p in done)
+    assert differences(tables_of(s3_lake, without=_ORDER), by_one(tmp_path, objects)) == []
+    assert unsettled(s3_lake, tmp_path / "home") == []
+
+
+def test_two_backfills_that_overlap_leave_the_tables_as_they_are(lake: Lake) -> None:
+    scenario.land_all(lake, scenario.first_landing())
+    env = scenario.environment(lake)
+    assert scenario.lakehouse("run", env=env).returncode == 0
+    before = tables_of(lake)
+
+    def backfill(days: str) -> subprocess.CompletedProcess[str]:
+        dagster = str(Path(sys.executable).with_name("dagster"))
+        command = [dagster, "asset", "materialize", "-m", "lakehouse_assets.definitions", "--partition-range", days]
+        done = subprocess.CompletedProcess[str]([], 0, "", "")
+        for table in ("silver/sales", "gold/daily_sales"):
+            chosen = [*command, "--select", table]
+            home = {"DAGSTER_HOME": str(lake.settings.dagster_home)}
+            done = subprocess.run(chosen, env=env | home, text=True, capture_output=True, timeout=240, check=False)
+            assert done.returncode == 0, done.stderr
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(backfill, [f"{march(1)}...{march(6)}", f"{march(3)}...{march(8)}"]))
+
+    assert differences(tables_of(lake), before) == []
+    assert unsettled(lake) == []
+
+
+# What the others do while a slow writer sleeps, to the objects that it has read: key and new bytes.
+MEANWHILE: dict[str, dict[str, bytes]] = {
+    "nothing new": {},
+    "other records": {"day-01.csv": sales_csv(some(1, 30, first=5))},
+    "the date is emptied": {"day-01.csv": sales_csv(some(2, 3))},
+    "a bad version": {"day-01.csv": sales_csv(spoilt(some(1), 3))},
+    "a good version after a bad one": {"day-02.csv": sales_csv(some(2, 25))},
+    "another object of the date": {"late.csv": sales_csv(some(1, 4, first=60) + some(3, 2))},
+}
+START = {
+    "day-01.csv": sales_csv(some(1)),
+    "day-02.csv": sales_csv(spoilt(some(2), 3)),
+    "day-03.csv": sales_csv([*spoilt(some(3, 30), 30), retail.line(InvoiceDate="someday")]),
+}
+
+
+def interrupted(patch: pytest.MonkeyPatch, owner: Any, name: str, when: Callable[..., bool], others: Any) -> list[int]:
+    """Let others work just before the first matching call of a function; return a list with an item per such call."""
+    original, calls, asleep = getattr(owner, name), list[int](), list[int]()
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        if when(*args, **kwargs) and not asleep:
+            calls.append(1)
+            if len(calls) == 1:
+                asleep.append(1)
+                others()
+                asleep.clear()
+        return original(*args, **kwargs)
+
+    patch.setattr(owner, name, slow)
+    return calls
+
+
+@pytest.mark.parametrize("sleeps_before", ["quarantine/sales", "ops/accounting", "silver/sales"])
+@pytest.mark.parametrize(
+    ("meanwhile", "time"), [("other records", "first publishing"), *((name, "republishing") for name in MEANWHILE)]
+)
+def test_a_slow_publisher_with_stale_inputs_loses_and_computes_again(
+    meanwhile: str, time: str, sleeps_before: str, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario.land_all(lake, START)
+    if time == "republishing":
+        retail.run(lake)
+        scenario.land_all(lake, {"day-01.csv": sales_csv(some(1, 26)), "day-02.csv": sales_csv(spoilt(some(2, 9), 3))})
+    retail.ingest(lake)
+    new = MEANWHILE[meanwhile]
+
+    def others() -> None:
+        scenario.land_all(lake, new)
+        retail.run(lake)
+
+    feed = retail.sales(lake)
+    parts = FeedState.read(lake, feed, lake.ledger_of(feed)).pending
+    slept = interrupted(
+        monkeypatch, delta, "replace", lambda _, table, *__: table.table_uri.rstrip("/").endswith(sleeps_before), others
+    )
+    list(publish_parts(lake, feed, parts, "slow"))
+    assert slept, "the slow writer got there"
+    after_the_slow_one = tables_of(lake, without=_ORDER)
+    retail.build(lake)
+
+    landed = {p.path.rpartition("/")[2]: lake.store.read(p.path) for p in lake.store.list("landing/sales")}
+    expected = by_one(tmp_path, landed)
+    held = FeedState.read(lake, feed, lake.ledger_of(feed)).held
+    for name in ("quarantine.sales", "ops.accounting", "silver.sales"):
+        found, wanted = (
+            {name: [row for row in tables[name] if row[0] not in held or not name.startswith("silver")]}
+            for tables in (after_the_slow_one, expected)
+        )
+        assert differences(found, wanted) == []
+    assert unsettled(lake) == []
+
+
+@pytest.mark.parametrize("model", ["daily_sales", "daily_metrics", "product_performance"])
+def test_a_slow_builder_with_stale_inputs_loses_and_computes_again(
+    model: str, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario.land_all(lake, START)
+    retail.ingest(lake)
+    retail.publish(lake)
+    models = list(lake.registry.models.values())
+    declared = lake.registry.models[model]
+    retail.build(lake, models[: models.index(declared)])
+
+    def others() -> None:
+        scenario.land_all(lake, {"day-01.csv": sales_csv(some(1, 30, first=5)), "new.csv": sales_csv(some(9))})
+        retail.run(lake)
+
+    slept = interrupted(
+        monkeypatch, delta, "replace", lambda _, table, *__: table.table_uri.rstrip("/").endswith(model), others
+    )
+    list(build_model(lake, declared, ModelState.read(lake, declared).pending))
+    assert slept
+
+    landed = {p.path.rpartition("/")[2]: lake.store.read(p.path) for p in lake.store.list("landing/sales")}
+    found, wanted = tables_of(lake, without=_ORDER), by_one(tmp_path, landed)
+    told = differences(found, dict(wanted) | {"ops.ledger": found["ops.ledger"]})  # which has the older versions too
+    assert told == []
+    assert unsettled(lake) == []
+
+
+def test_a_slow_ingest_does_not_bring_an_older_version_back(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    retail.land(lake, "day.csv", sales_csv(some(1)))
+
+    def others() -> None:
+        retail.land(lake, "day.csv", sales_csv(some(1, 30)))
+        retail.run(lake)
+
+    slept = interrupted(monkeypatch, Ledger, "append", lambda *_: True, others)
+    retail.ingest(lake)
+    assert slept
+
+    live = lake.ledger_of(retail.sales(lake)).live
+    assert live["rows"].to_list() == [30], "the version that landing holds is live"
+    retail.run(lake)
+    assert unsettled(lake) == []
+
+
+class PausingStore(LocalStore):
+    """A local store in which writing some paths waits for a sign."""
+
+    def __init__(self, root: str, gates: dict[str, threading.Event], reached: threading.Event) -> None:
+        super().__init__(root)
+        self._gates, self._reached = gates, reached
+
+    def replace(self, path: str, data: bytes) -> None:
+        if path in self._gates:
+            self._reached.set()
+            assert self._gates[path].wait(60)
+        super().replace(path, data)
+
+
+def test_two_rebuilds_of_the_catalog_at_once_never_leave_an_old_one_that_passes_for_new(lake: Lake) -> None:
+    def pausing(path: str) -> tuple[Lake, threading.Event, threading.Event]:
+        go, there = threading.Event(), threading.Event()
+        return dataclasses.replace(lake, store=PausingStore(lake.store.root, {path: go}, there)), go, there
+
+    retail.land(lake, "day-01.csv", sales_csv(some(1)))
+    retail.run(lake)
+    old, old_may_write, old_waits = pausing(catalog.PATH)
+    new, new_may_say_so, new_waits = pausing("catalog.json")
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            slow = pool.submit(catalog.rebuild, old)
+            assert old_waits.wait(60)
+            retail.land(lake, "day-02.csv", sales_csv(some(2)))
+            retail.run(lake)
+            quick = pool.submit(catalog.rebuild, new)
+            assert new_waits.wait(60)
+            old_may_write.set()
+            slow.result()
+        finally:
+            old_may_write.set()
+            new_may_say_so.set()
+        quick.result()
+
+    state = catalog.CatalogState.read(lake)
+    if state.inputs != state.built:
+        catalog.rebuild(lake)  # what the next run does
+    with duckdb.connect(f"{lake.store.root}/{catalog.PATH}", read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM silver.sales").fetchall() == [(48,)]
