@@ -16,6 +16,7 @@ from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import store_for
+from lakehouse_assets.publish.accounting import scan_accounting
 from lakehouse_assets.publish.silver import Outcome
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.contracts.orders import orders
@@ -167,3 +168,43 @@ def test_a_key_of_a_feed_is_one_within_its_date_whatever_the_batch(tmp_path: Pat
     assert {part: (o.valid, o.quarantined) for part, o in outcomes.items()} == {
         "2011-03-01": (1, 0), "2011-03-02": (1, 2),
     }  # fmt: skip
+
+
+def _redeclared(lake: Lake, feed: Feed) -> Lake:
+    """The same lake after the contract was changed in code, with all that is pending done."""
+    changed = Lake(lake.store, lake.settings, Registry([feed], []))
+    ingest(changed, feed=feed.name)
+    publish(changed, feed=feed.name)
+    return changed
+
+
+def _at(*formats: str) -> dict[str, Any]:
+    return {"ordered_at": dy.Datetime(time_zone="UTC", nullable=False, metadata=source("At", formats=formats))}
+
+
+ORDER = {"Number": "1", "Units": 2, "Price": 1.5, "Code": "a"}
+
+
+def test_a_date_format_added_to_the_contract_publishes_the_records_that_had_no_date(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, orders(columns=_at("%d/%m/%Y")))
+    _put(lake, [ORDER | {"At": "01/03/2011"}, ORDER | {"At": "2011-03-02"}, ORDER | {"At": "?"}])
+    assert [row["dt"] for row in _rows(lake, "silver")] == [dt.date(2011, 3, 1)]
+    changed = _redeclared(lake, orders(columns=_at("%d/%m/%Y", "%Y-%m-%d")))
+    assert [row["dt"] for row in _rows(changed, "silver")] == [dt.date(2011, 3, 1), dt.date(2011, 3, 2)]
+    assert [(row["At"], row["dt"]) for row in _rows(changed, "quarantine")] == [("?", None)]
+
+
+def test_no_record_is_ever_counted_as_published_that_is_not(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, orders(columns=_at("%d/%m/%Y")))
+    _put(lake, [ORDER | {"At": "2011-03-02"}])
+    changed = _redeclared(lake, orders(columns=_at("%d/%m/%Y", "%Y-%m-%d")))
+    counts = scan_accounting(changed.store).select(pl.sum("published"), pl.sum("quarantined")).collect().row(0)
+    assert counts == (len(_rows(changed, "silver")), len(_rows(changed, "quarantine")))
+    assert sum(counts) == 1
+
+
+def test_another_time_zone_moves_the_records_to_their_new_dates(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, orders(columns=_at()))
+    _put(lake, [ORDER | {"At": "2011-03-01T20:00:00Z"}, ORDER | {"At": "2011-03-01T02:00:00Z"}])
+    changed = _redeclared(lake, orders(columns=_at(), time_zone="Pacific/Auckland"))
+    assert [row["dt"] for row in _rows(changed, "silver")] == [dt.date(2011, 3, 2), dt.date(2011, 3, 1)]
