@@ -42,9 +42,13 @@ refresh_job = dg.define_asset_job(
 )
 
 
+def _is_busy(instance: dg.DagsterInstance, wave: str) -> bool:
+    return bool(instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: wave}, statuses=_ACTIVE)))
+
+
 def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.RunRequest | dg.SkipReason:
     """Return a request for some work, unless its wave is busy or the same inputs have failed too often."""
-    if instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: work.wave}, statuses=_ACTIVE)):
+    if _is_busy(instance, work.wave):
         return dg.SkipReason(f"a run of {work.wave} is under way")
     digest = work.digest + salt
     failed = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}, statuses=_FAILED))
@@ -78,6 +82,8 @@ def _answer(instance: dg.DagsterInstance, works: list[Work], cursor: str | None,
 )
 def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) -> dg.SensorResult:
     """Look at the next page of keys of each feed; compare with the ledger, not with times; begin again at the end."""
+    if _is_busy(context.instance, INGEST):
+        return dg.SensorResult(skip_reason="a run of ingest is under way", cursor=context.cursor)
     lake = lakehouse.lake()
     before = json.loads(context.cursor or "{}")
     cursor, tables, config = {}, {}, {}
@@ -95,18 +101,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
         if full:
             cursor[feed.name] = key_of(feed, page[-1])
     works = [Work(INGEST, tables, config)] if tables else []
-    answer = _answer(context.instance, works, json.dumps(cursor), "landing holds nothing new")
-    busy = works and not answer.run_requests
-    return dg.SensorResult(
-        run_requests=answer.run_requests,
-        skip_reason=answer.skip_reason,
-        # What could not be asked for is looked at again; the pages after it wait.
-        cursor=context.cursor if busy and not _given_up(answer) else json.dumps(cursor),
-    )
-
-
-def _given_up(answer: dg.SensorResult) -> bool:
-    return answer.skip_reason is not None and "failed" in str(answer.skip_reason)
+    return _answer(context.instance, works, json.dumps(cursor), "landing holds nothing new")
 
 
 @dg.sensor(

@@ -1,6 +1,7 @@
 """Landing: putting files there, and finding what the ledger has not seen. Not here: reading what they say."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,15 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def pending(lake: Lake, feed: Feed, ledger: FeedLedger, after: str = "") -> Iterator[Stored]:
-    """Yield the landed objects that the ledger lacks, in key order, from the first key greater than `after`."""
-    start = f"{feed.landing}/{after}" if after else ""
-    return pending_among(lake, feed, ledger, lake.store.list(feed.landing, start))
+def pending(
+    lake: Lake, feed: Feed, ledger: FeedLedger, after: str = "", through: str | None = None
+) -> Iterator[Stored]:
+    """Yield the landed objects that the ledger lacks: of the keys after one, through another, in their order."""
+    found = lake.store.list(feed.landing, f"{feed.landing}/{after}" if after else "")
+    if through is not None:
+        last = f"{feed.landing}/{through}"
+        found = itertools.takewhile(lambda stored: stored.path <= last, found)
+    return pending_among(lake, feed, ledger, found)
 
 
 def pending_among(lake: Lake, feed: Feed, ledger: FeedLedger, found: Iterable[Stored]) -> Iterator[Stored]:

@@ -51,10 +51,7 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
     def landed(context: dg.AssetExecutionContext, config: KeyRange, lakehouse: LakeResource) -> Iterator[Any]:
         lake = lakehouse.lake()
         ledger = Ledger.load(lake.store).of_feed(feed.name)
-        found = pending_objects(lake, feed, ledger, config.after)
-        if config.through is not None:
-            last = f"{feed.landing}/{config.through}"
-            found = (stored for stored in found if stored.path <= last)
+        found = pending_objects(lake, feed, ledger, config.after, config.through)
         objects, size, rejected, drifted = 0, 0, [], []
         with events.step(context):
             for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(feed.landing, 1)):
