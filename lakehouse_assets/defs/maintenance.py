@@ -3,6 +3,7 @@
 import datetime as dt
 
 import dagster as dg
+from pydantic import Field
 
 from lakehouse_assets.lake.maintenance import Action, Policy, PolicyError, maintain
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -16,9 +17,9 @@ class MaintenanceConfig(dg.Config):
     """
 
     dry_run: bool = False
-    retention_hours: int = 168
+    retention_hours: int = Field(default=168, ge=0)
     below_seven_days_really: bool = False
-    expire_rejected_days: int = 0
+    expire_rejected_days: int = Field(default=0, ge=0)
 
 
 @dg.op(description="Compacts, checkpoints and vacuums the tables, and removes what no table or ledger knows.")
