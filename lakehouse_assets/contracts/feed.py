@@ -117,6 +117,15 @@ class Feed:
         )
 
     @cached_property
+    def dating(self) -> str:
+        """Identity of how business dates are read: when it changes, landed objects are split by date anew."""
+        if self.business_date is None:
+            return ""
+        origin = self.sources[self.business_date]
+        dtype = str(self.contract.columns()[self.business_date].dtype)
+        return version([origin.headers, steps(origin), origin.formats, dtype, self.time_zone])
+
+    @cached_property
     def bronze(self) -> Table:
         """The records as they came: every value text, under its first header name."""
         columns = {

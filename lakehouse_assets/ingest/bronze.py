@@ -49,12 +49,30 @@ class Ingested:
         return rejected + [f"{v.object_key}: held: {v.held}" for v in self.versions if v.held]
 
 
-def bronze_path(feed: Feed, part: str, source_hash: str) -> str:
-    """Return where the records of one content and partition lie."""
+@dataclass(frozen=True)
+class Known:
+    """What the ledger knows of contents: their rows by partition, and how their dates were read first."""
+
+    rows: dict[str, dict[str, int]]
+    first_dating: dict[str, str]
+
+    def but_read_again(self) -> "Known":
+        """Return the same without the rows, for an object that has to be read whatever is known of it."""
+        return Known({}, self.first_dating)
+
+    def file(self, feed: Feed, source_hash: str) -> str:
+        """Return the name of a content's bronze files: another one once its dates are read in another way."""
+        if self.first_dating.get(source_hash, feed.dating) == feed.dating:
+            return source_hash
+        return f"{source_hash}-{feed.dating}"
+
+
+def bronze_path(feed: Feed, part: str, file: str) -> str:
+    """Return where the records of one content and partition lie; the file is named by the content's hash."""
     folder = f"bronze/{feed.name}"
     if part == WHOLE:
-        return f"{folder}/{source_hash}.parquet"
-    return f"{folder}/dt={_HIVE_NULL if part == UNDATED else part}/{source_hash}.parquet"
+        return f"{folder}/{file}.parquet"
+    return f"{folder}/dt={_HIVE_NULL if part == UNDATED else part}/{file}.parquet"
 
 
 def ingest(
@@ -96,7 +114,8 @@ def _ingest_batch(
         # Whoever came first has recorded some of it: that is what a conflict means.
         left = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
         missing = [stored for stored in left if stored.path not in read]
-        take = partial(_read_object, lake, feed, of_feed.contents(), Decisions.load(lake.store, feed.name))
+        known = Known(of_feed.contents(feed.dating), of_feed.files())
+        take = partial(_read_object, lake, feed, known, Decisions.load(lake.store, feed.name))
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             for version in pool.map(take, missing):
                 read[f"{feed.landing}/{version.object_key}"] = version
@@ -125,9 +144,7 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
     return dict(sorted(touched.items()))
 
 
-def _read_object(
-    lake: Lake, feed: Feed, known: dict[str, dict[str, int]], decisions: Decisions, stored: Stored
-) -> ObjectVersion:
+def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored) -> ObjectVersion:
     key = key_of(feed, stored)
     try:
         data = lake.store.read(stored.path)
@@ -141,7 +158,7 @@ def _read_object(
     entries = []
     for source in unpack(key, data, lake.settings.max_source_bytes):
         # Control totals need the records: what is already known is read again for them.
-        entry, records = _read_source(lake, feed, source, {} if promised else known)
+        entry, records = _read_source(lake, feed, source, known.but_read_again() if promised else known)
         entries.append(entry)
         if promised:
             member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
@@ -162,6 +179,7 @@ def _read_object(
         manifest_token=promised.token if promised else None,
         held=held,
         overruled=overruled,
+        dating=feed.dating,
     )
 
 
@@ -179,14 +197,13 @@ def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
     )
 
 
-def _read_source(
-    lake: Lake, feed: Feed, source: SourceObject, known: dict[str, dict[str, int]]
-) -> tuple[Entry, pl.DataFrame | None]:
+def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: Known) -> tuple[Entry, pl.DataFrame | None]:
     source_hash = source.hash
     if source_hash is None:
         return Entry(source.key, None, {}, source.rejection), None
-    if source_hash in known:
-        return Entry(source.key, source_hash, known[source_hash]), None
+    file = known.file(feed, source_hash)
+    if source_hash in known.rows:
+        return Entry(source.key, source_hash, known.rows[source_hash], file=file), None
     try:
         records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
     except Rejection as rejection:
@@ -201,9 +218,9 @@ def _read_source(
     for part, rows in _by_part(feed, records):
         buffer = io.BytesIO()
         rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
-        lake.store.create(bronze_path(feed, part, source_hash), buffer.getvalue())
+        lake.store.create(bronze_path(feed, part, file), buffer.getvalue())
         parts[part] = rows.height
-    return Entry(source.key, source_hash, parts, drift=drift.words or None), records
+    return Entry(source.key, source_hash, parts, drift=drift.words or None, file=file), records
 
 
 def _by_part(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -230,10 +247,7 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
     if not live.height:
         return pl.LazyFrame(schema={**columns, "_part": pl.String()})
     ordered = live.sort("part", "source_key")
-    paths = [
-        lake.store.uri(bronze_path(feed, part, source_hash))
-        for part, source_hash in ordered.select("part", "source_hash").iter_rows()
-    ]
+    paths = [lake.store.uri(bronze_path(feed, part, file)) for part, file in ordered.select("part", "file").iter_rows()]
     of_path = ordered.select(
         pl.Series("_path", paths),
         pl.col("part").alias("_part"),
@@ -265,8 +279,8 @@ def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:
         live: Rows of `FeedLedger.live`.
     """
     lost = {}
-    for part, source_hash, key in live.select("part", "source_hash", "source_key").iter_rows():
-        path = bronze_path(feed, part, source_hash)
+    for part, file, key in live.select("part", "file", "source_key").iter_rows():
+        path = bronze_path(feed, part, file)
         try:
             scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
             scan.select(pl.col("_line").max()).collect()

@@ -10,7 +10,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.ingest import manifest
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import HELD, REJECTED, FeedLedger
+from lakehouse_assets.lake.ledger import ACCEPTED, HELD, REJECTED, FeedLedger
 from lakehouse_assets.lake.storage import StorageError, Stored
 
 
@@ -112,6 +112,8 @@ def _differs(feed: Feed, ledger: FeedLedger, decisions: Decisions, stored: Store
     key = key_of(feed, stored)
     seen = ledger.seen.get(key)
     if seen is None or seen.token != stored.token:
+        return True
+    if seen.state == ACCEPTED and (seen.dating or "") != feed.dating:
         return True
     accepts = decisions.accepts(key, seen.object_hash)
     if seen.state == HELD:

@@ -42,6 +42,7 @@ class Entry:
     Attributes:
         parts: Rows by partition name; empty for a rejected or empty object.
         reason: Why it was rejected; None when it was accepted.
+        file: Name of its bronze files, without the ending; None for no rows.
         drift: How its columns differ from the contract's, in words; None when they do not.
     """
 
@@ -50,6 +51,7 @@ class Entry:
     parts: dict[str, int]
     reason: str | None = None
     drift: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class ObjectVersion:
     manifest_token: str | None = None
     held: str | None = None
     overruled: str | None = None
+    dating: str = ""
 
 
 class Ledger:
@@ -124,6 +127,8 @@ class Ledger:
                 "rows": rows,
                 "bytes": version.size,
                 "contract": version.contract,
+                "dating": version.dating,
+                "file": entry.file or entry.source_hash,
                 "ingested_at": now,
                 "run_id": run_id,
             }

@@ -202,8 +202,8 @@ def is_awaited(lake: Lake, feed: Feed) -> bool:
 
 
 def _known(lake: Lake, feed: Feed) -> set[str]:
-    rows = lake.ledger_of(feed).rows.select("part", "source_hash").drop_nulls().unique()
-    return {bronze_path(feed, part, source_hash) for part, source_hash in rows.iter_rows()}
+    rows = lake.ledger_of(feed).rows.select("part", pl.coalesce("file", "source_hash")).drop_nulls().unique()
+    return {bronze_path(feed, part, file) for part, file in rows.iter_rows()}
 
 
 def _chunks(found: list[Found]) -> Iterator[list[Found]]:

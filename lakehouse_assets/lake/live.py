@@ -27,6 +27,8 @@ COLUMNS: Mapping[str, Column] = {
     "rows": Column(pl.Int64(), "Records of the source object in this partition."),
     "bytes": Column(pl.Int64(), "Size of the landed object."),
     "contract": Column(pl.String(), "Version of the contract that the object was read with."),
+    "dating": Column(pl.String(), "How the business dates of the rows were read."),
+    "file": Column(pl.String(), "Name of the rows' bronze file, without its ending."),
     "ingested_at": Column(pl.Datetime("us", "UTC"), "When the version was recorded."),
     "run_id": Column(pl.String(), "Dagster run that recorded it."),
 }
@@ -46,6 +48,7 @@ class Seen:
     object_hash: str | None
     manifest_token: str | None
     overruled: bool = False
+    dating: str = ""
 
 
 class FeedLedger:
@@ -63,6 +66,7 @@ class FeedLedger:
             worst.then(pl.lit(REJECTED)).otherwise(pl.lit(ACCEPTED)).alias("state"),
             pl.col("contract", "object_hash", "manifest_token").first(),
             ((pl.col("state") == ACCEPTED) & pl.col("reason").is_not_null()).any().alias("overruled"),
+            pl.col("dating").first(),
         )
         return {key: Seen(*values) for key, *values in latest.iter_rows()}
 
@@ -91,25 +95,31 @@ class FeedLedger:
     def live(self) -> pl.DataFrame:
         """What is live: one row per content and partition.
 
-        Columns `part`, `source_hash`, `source_key` (the smallest of the keys with that content), `rows`; ordered by
-        partition and key.
+        Columns `part`, `source_hash`, `source_key` (the smallest of the keys with that content), `rows`, `file`;
+        ordered by partition and key.
         """
         return (
-            self._accepted.filter(pl.col("part").is_not_null())
+            self._accepted.filter(pl.col("part").is_not_null() & _is_dated_last())
             .group_by("part", "source_hash")
-            .agg(pl.col("source_key").min(), pl.col("rows").first())
+            .agg(pl.col("source_key").min(), pl.col("rows").first(), pl.col("file").first())
             .sort("part", "source_key")
         )
+
+    def files(self) -> dict[str, str]:
+        """Return by which way of reading dates each content was first split: its bronze files have the plain name."""
+        first = self.rows.filter(pl.col("source_hash").is_not_null()).sort("version").group_by("source_hash")
+        return dict(first.agg(pl.col("dating").fill_null("").first()).iter_rows())
 
     @property
     def parts(self) -> list[str]:
         """Every partition that any version ever touched, sorted."""
         return sorted(self.rows["part"].drop_nulls().unique().to_list())
 
-    def contents(self) -> dict[str, dict[str, int]]:
-        """Return rows by partition of every content ever accepted, by hash."""
+    def contents(self, dating: str = "") -> dict[str, dict[str, int]]:
+        """Return rows by partition of every content ever accepted, by hash, if its dates were read so."""
         known: dict[str, dict[str, int]] = {}
-        accepted = self.rows.filter((pl.col("state") == ACCEPTED) & pl.col("source_hash").is_not_null())
+        is_so = (pl.col("dating") == dating) | pl.col("dating").is_null()
+        accepted = self.rows.filter((pl.col("state") == ACCEPTED) & pl.col("source_hash").is_not_null() & is_so)
         for source_hash, part, rows in accepted.select("source_hash", "part", "rows").iter_rows():
             parts = known.setdefault(source_hash, {})
             if part is not None:
@@ -141,6 +151,12 @@ class FeedLedger:
             .otherwise(pl.lit(ACCEPTED))
         )
         return joined.with_columns(state.alias("state")).select(*SCHEMA)
+
+
+def _is_dated_last() -> pl.Expr:
+    """Say which of a content's entries were split by the way of reading dates that it was last split by."""
+    last = pl.col("dating").fill_null("").sort_by("version").last().over("source_hash")
+    return pl.col("dating").fill_null("") == last
 
 
 def _standing(rows: pl.DataFrame) -> list[tuple[str, str, int]]:

@@ -114,8 +114,7 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
         {
             "_source_hash": source_hash,
             "_line": line,
-            "_decided": True,
-            "_part_to": effect.part_to,
+            "_part_to": effect.part_to if effect.part_to != effect.part else None,
             "_dt_to": as_date(effect.part_to),
             "_waived_to": effect.waived or None,
             "_discarded_to": effect.discarded,
@@ -125,14 +124,15 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
         for (source_hash, line), effect in found.items()
     ]
     schema: dict[str, pl.DataType] = {
-        "_source_hash": pl.String(), "_line": pl.Int64(), "_decided": pl.Boolean(), "_part_to": pl.String(),
+        "_source_hash": pl.String(), "_line": pl.Int64(), "_part_to": pl.String(),
         "_dt_to": pl.Date(), "_waived_to": pl.List(pl.String()), "_discarded_to": pl.Boolean(),
     }  # fmt: skip
     schema |= {f"_has_{h}": pl.Boolean() for h in headers} | {f"_new_{h}": pl.String() for h in headers}
     decided = bronze.join(
         pl.DataFrame(rows, schema=schema), on=["_source_hash", "_line"], how="left", maintain_order="left"
     )
-    is_decided = pl.col("_decided").fill_null(value=False)
+    # A record moves only if its date was corrected: where it stands is for bronze to say.
+    is_moved = pl.col("_part_to").is_not_null()
     changed = [pl.when(pl.col(f"_has_{h}")).then(pl.col(f"_new_{h}")).otherwise(pl.col(h)).alias(h) for h in headers]
     return decided.with_columns(
         *changed,
@@ -141,8 +141,8 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
         .then(None)
         .otherwise(pl.col("_problem"))
         .alias("_problem"),
-        pl.when(is_decided).then(pl.col("_part_to")).otherwise(pl.col("_part")).alias("_part"),
-        pl.when(is_decided).then(pl.col("_dt_to")).otherwise(pl.col("dt")).alias("dt"),
+        pl.when(is_moved).then(pl.col("_part_to")).otherwise(pl.col("_part")).alias("_part"),
+        pl.when(is_moved).then(pl.col("_dt_to")).otherwise(pl.col("dt")).alias("dt"),
         pl.col("_waived_to").alias("_waived"),
         pl.col("_discarded_to").fill_null(value=False).alias("_discarded"),
     ).select(bronze.columns)

@@ -49,8 +49,8 @@ def verify(lake: Lake) -> Iterator[Finding]:
 
 def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
     """Compare what the ledger says is live with the objects that are there, their rows and their hashes."""
-    for part, source_hash, key, rows in lake.ledger_of(feed).live.iter_rows():
-        path = bronze_path(feed, part, source_hash)
+    for part, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
+        path = bronze_path(feed, part, file)
         if lake.store.stat(path) is None:
             yield Finding(
                 feed.bronze.full_name, part, f"{path} is missing; the ledger has {rows:,} live records of {key}"
