@@ -17,6 +17,18 @@ def twice_spaced() -> bytes:
     return with_lines(*(GOOD.format(at) + ",7" for at in (1, 2, 3)), header=HEADER + ", Quantity ")
 
 
+@bad("a column name of 1 MB, twice")
+def long_twice() -> bytes:
+    rows = (f"{GOOD.format(at)},1,2" for at in (1, 2, 3))
+    return with_lines(*rows, header=f"{HEADER},{'n' * 1_000_000},{'n' * 1_000_000}")
+
+
+@bad("a column name of 1 MB", valid=records())
+def long_name() -> bytes:
+    rows = (f"{GOOD.format(at)},1" for at in (1, 2, 3))
+    return with_lines(*rows, header=f"{HEADER},{'n' * 1_000_000}")
+
+
 @bad("a required column missing")
 def missing_required() -> bytes:
     return sales_csv(records(), columns=[name for name in HEADERS if name != "Quantity"])

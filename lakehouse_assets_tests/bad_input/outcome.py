@@ -1,6 +1,7 @@
 """What became of an input that was landed beside a good file, by the lake itself, and where that is not as promised."""
 
 import datetime as dt
+import re
 import zoneinfo
 from collections import Counter
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ GOOD_KEY = "good/day.csv"
 # As many on the bad input's date as it takes for a few bad rows not to hold the date.
 GOOD = [*day(count=20), *day(DAY, count=200, InvoiceNo="536399")]
 _LONGEST_REASON = 700
+_PYTHON = re.compile(r"Traceback|has no attribute|<class |object at 0x|sys\.")
 _SHOWN = ["invoice_no", "stock_code", "description", "quantity", "invoiced_at", "unit_price", "customer_id", "country"]
 Row = tuple[object, ...]
 
@@ -139,13 +141,14 @@ def disagreements(row: TableRow, made: BadInput, data: bytes, found: Outcome) ->
         f"still pending: {found.still_pending}": not found.still_pending,
     }
     said |= {f"the reason does not say {word!r}": word in found.reasons for word in row.words}
-    said |= {f"no reason for a person: {r[:200]!r}": _is_for_a_person(r) for r in found.reasons.splitlines()}
+    said |= {f"no reason for a person: {r[:200]!r}": is_for_a_person(r) for r in found.reasons.splitlines()}
     wrong = [text for text, is_so in said.items() if not is_so]
     return [*wrong, f"reasons: {found.reasons[:1_000]}"] if wrong else []
 
 
-def _is_for_a_person(reason: str) -> bool:
-    return reason.isprintable() and 0 < len(reason) <= _LONGEST_REASON and "Traceback" not in reason
+def is_for_a_person(reason: str) -> bool:
+    """Return whether a person can read a reason: of some length, printable, and without Python's own words."""
+    return reason.isprintable() and 0 < len(reason) <= _LONGEST_REASON and not _PYTHON.search(reason)
 
 
 def rows_of(lake: Lake, table: Table) -> pl.DataFrame:

@@ -10,8 +10,8 @@ from lakehouse_assets_tests.bad_input.outcome import disagreements, land_both, p
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import ingest, publish
 
-_PEAK_BYTES = 3 * 2**29
-_SECONDS = 60
+_PEAK_BYTES = 7 * 2**28
+_CPU_SECONDS = 60
 _SMALL = [name for name in table.rows() if name in CORPUS and not CORPUS[name].is_huge]
 _HUGE = [name for name in table.rows() if name in CORPUS and CORPUS[name].is_huge]
 
@@ -45,12 +45,12 @@ def test_large_ends_where_the_page_says_in_bounded_memory_and_time(name: str, tm
     lake = lake_at(str(tmp_path / "lake"), **({"max_source_bytes": made.limit} if made.limit else {}))
     data = made.make()
     land_both(lake, made, data)
-    done = confined.run(lake, timeout_s=2 * _SECONDS)
+    done = confined.run(lake, timeout_s=5 * _CPU_SECONDS)
     assert done.returncode == 0, f"the process died ({done.returncode}): {done.stderr[-1_000:]}"
     cost = confined.Cost.read(done.stdout)
     wrong = disagreements(row, made, data, read(lake, made.key))
     if cost.peak_bytes > _PEAK_BYTES:
         wrong.append(f"the peak was {cost.peak_bytes / 2**30:.2f} GiB")
-    if cost.seconds > _SECONDS:
-        wrong.append(f"it took {cost.seconds:.0f} s")
+    if cost.cpu_seconds > _CPU_SECONDS:
+        wrong.append(f"it took {cost.cpu_seconds:.0f} s of processor time")
     assert not wrong, "\n".join(wrong)
