@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     root: str = Field(default=str(PROJECT / ".lake"), description="folder or s3://bucket/prefix of the lake")
     start_date: dt.date = Field(default=dt.date(2009, 1, 1), description="first business date")
     ingest_batch_bytes: int = Field(default=64 * 2**20, ge=1, description="landed bytes per ledger commit")
-    publish_batch_rows: int = Field(default=1_500_000, ge=1, description="bronze rows per publishing commit")
+    publish_batch_rows: int = Field(default=600_000, ge=1, description="bronze rows per publishing commit")
     max_source_bytes: int = Field(default=2**30, ge=1, description="largest source object, decompressed")
     threads: int = Field(default=max(2, os.cpu_count() or 2), ge=1, description="source objects parsed at once")
     listing_page: int = Field(default=5_000, ge=1, description="landed keys that one sensor tick looks at")

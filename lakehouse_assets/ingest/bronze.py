@@ -218,9 +218,22 @@ def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: Known) -> 
     for part, rows in _by_part(feed, records):
         buffer = io.BytesIO()
         rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
-        lake.store.create(bronze_path(feed, part, file), buffer.getvalue())
+        path = bronze_path(feed, part, file)
+        if not lake.store.create(path, buffer.getvalue()) and not _holds(lake, path, rows):
+            # Left by an ingest that never committed, under another contract: no reader has ever seen it.
+            lake.store.replace(path, buffer.getvalue())
         parts[part] = rows.height
     return Entry(source.key, source_hash, parts, drift=drift.words or None, file=file), records
+
+
+def _holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
+    """Return whether a bronze file holds these records, whenever they were ingested."""
+    try:
+        stored = pl.read_parquet(io.BytesIO(lake.store.read(path)))
+    except pl.exceptions.PolarsError:
+        return False
+    same = [name for name in stored.columns if name not in {"_ingested_at", "_source_key"}]
+    return set(same) <= set(rows.columns) and stored.select(same).equals(rows.select(same))
 
 
 def _by_part(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -16,7 +16,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.lake.storage import Store, store_for
+from lakehouse_assets.lake.storage import StorageError, Store, store_for
 
 CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, REVOKE = (
     "correct",
@@ -181,7 +181,11 @@ def _login() -> str:
 @lru_cache(maxsize=10_000)
 def _read(root: str, path: str) -> Decision:
     """Decisions never change, so each is read once by a process."""
-    content = json.loads(store_for(root).read(path))
+    try:
+        content = json.loads(store_for(root).read(path))
+    except ValueError as error:
+        msg = f"{root}/{path} is no decision ({error}). Nothing was done; move the file away."
+        raise StorageError(msg) from error
     known = {name.name for name in fields(Decision)}
     values = {name: value for name, value in content.items() if name in known}
     return Decision(**{**values, "rules": tuple(values.get("rules", ()))})

@@ -10,12 +10,12 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from urllib.parse import unquote
 
 import polars as pl
 
-from lakehouse_assets.lake.storage import StorageError, Store
+from lakehouse_assets.lake.storage import StorageError, Store, Stored
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -131,8 +131,14 @@ def replace(
         raise Conflict(str(error)) from error
 
 
-def append_serially(store: Store, table: "DeltaTable", data: pl.DataFrame, stream: str) -> None:
-    """Append rows unless anybody appended to the same stream since the table was opened.
+def write_serially(
+    store: Store,
+    table: "DeltaTable",
+    data: pl.DataFrame,
+    stream: str,
+    mode: Literal["append", "overwrite"] = "append",
+) -> None:
+    """Append rows to an unpartitioned table, or put them in place of all, unless its stream went on meanwhile.
 
     Raises:
         Conflict: Somebody did; reload, and decide again what is left to append.
@@ -145,7 +151,7 @@ def append_serially(store: Store, table: "DeltaTable", data: pl.DataFrame, strea
         write_deltalake(
             table,
             data,
-            mode="append",
+            mode=mode,
             storage_options=store.options,
             commit_properties=CommitProperties(app_transactions=[mark], max_commit_retries=100),
         )
@@ -162,21 +168,45 @@ def fingerprints(store: Store, path: str) -> dict[str, int]:
     log = f"{path}/_delta_log"
     found: dict[str, int] = {}
     start = -1
-    if store.stat(f"{log}/_last_checkpoint"):
-        start = int(json.loads(store.read(f"{log}/_last_checkpoint"))["version"])
-        checkpoint = store.uri(f"{log}/{start:020}.checkpoint.parquet")
-        rows = pl.scan_parquet(checkpoint, storage_options=store.options or None, glob=False).select(
-            pl.col("txn").struct.field("appId", "version")
-        )
-        found = dict(rows.drop_nulls().collect().iter_rows())
+    if last := store.stat(f"{log}/_last_checkpoint"):
+        start = _checkpoint_version(store, last)
+        if checkpoint := store.stat(f"{log}/{start:020}.checkpoint.parquet"):
+            found |= _read_once(store, checkpoint)
+        else:  # replaced and removed between the two looks
+            return fingerprints(store, path)
     for entry in store.list(log, after=f"{log}/{start:020}.json"):
         name = entry.path.rsplit("/", 1)[-1]
         if not (name.endswith(".json") and name[:-5].isdigit()):
             continue
-        for line in store.read(entry.path).splitlines():
-            if b'"txn"' in line and (txn := json.loads(line).get("txn")):
-                found[txn["appId"]] = txn["version"]
+        found |= _read_once(store, entry)
     return found
+
+
+def _checkpoint_version(store: Store, last: Stored) -> int:
+    return int(json.loads(store.read(last.path))["version"])
+
+
+_TRANSACTIONS: dict[tuple[str, str, str], dict[str, int]] = {}
+_REMEMBERED = 20_000
+
+
+def _read_once(store: Store, entry: Stored) -> dict[str, int]:
+    """Return the transactions of one log entry. Entries never change, so a process reads each of them once."""
+    place = (store.root, entry.path, entry.token)
+    if place not in _TRANSACTIONS:
+        if len(_TRANSACTIONS) > _REMEMBERED:
+            _TRANSACTIONS.clear()
+        _TRANSACTIONS[place] = _transactions(store, entry.path)
+    return _TRANSACTIONS[place]
+
+
+def _transactions(store: Store, path: str) -> dict[str, int]:
+    if path.endswith(".parquet"):
+        scan = pl.scan_parquet(store.uri(path), storage_options=store.options or None, glob=False)
+        rows = scan.select(pl.col("txn").struct.field("appId", "version"))
+        return dict(rows.drop_nulls().collect().iter_rows())
+    lines = (json.loads(line).get("txn") for line in store.read(path).splitlines() if b'"txn"' in line)
+    return {txn["appId"]: txn["version"] for txn in lines if txn}
 
 
 def scan(

@@ -6,6 +6,7 @@ objects, and what is made of the live records.
 
 import datetime as dt
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ACCEPTED", "HELD", "REJECTED", "TABLE", "Entry", "FeedLedger", "Ledger", "ObjectVersion", "Seen"]
 
 _COMPACT_ABOVE = 40
+_STREAM = "ledger"
 
 TABLE = Table(
     layer="ops",
@@ -136,6 +138,9 @@ class Ledger:
             for entry in version.entries
             for part, rows in (entry.parts.items() or [(None, 0)])
         ]
-        delta.append_serially(self._store, self._table, pl.DataFrame(rows, schema=SCHEMA), "ledger")
+        delta.write_serially(self._store, self._table, pl.DataFrame(rows, schema=SCHEMA), _STREAM)
         if len(self._table.file_uris()) > _COMPACT_ABOVE:
-            self._table.optimize.compact()
+            # Not `optimize.compact`: two of them at once both commit, and double the rows.
+            whole = delta.scan(self._store, TABLE.path, SCHEMA, self._table).collect()
+            with suppress(delta.Conflict):
+                delta.write_serially(self._store, self._table, whole, _STREAM, mode="overwrite")

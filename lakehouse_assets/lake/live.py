@@ -101,7 +101,11 @@ class FeedLedger:
         return (
             self._accepted.filter(pl.col("part").is_not_null() & _is_dated_last())
             .group_by("part", "source_hash")
-            .agg(pl.col("source_key").min(), pl.col("rows").first(), pl.col("file").first())
+            .agg(
+                pl.col("source_key").min(),
+                pl.col("rows").first(),
+                pl.col("file").fill_null(pl.col("source_hash")).first(),
+            )
             .sort("part", "source_key")
         )
 

@@ -16,7 +16,7 @@ def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=CATALOG.split("/"),
-        deps=shown,
+        deps=partitions.upstream(shown, dated=False),
         group_name="catalog",
         kinds={"duckdb"},
         owners=["team:data-platform"],

@@ -7,6 +7,7 @@ database per run; a lake records thousands of events in runs of a second. Config
 
 import os
 import shutil
+import sqlite3
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from dagster import __version__ as dagster_version
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 _KEPT = 4
@@ -84,4 +85,11 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
 
 def _engine_at(address: str) -> Engine:
     options = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
-    return create_engine(address, poolclass=StaticPool, connect_args=options)
+    engine = create_engine(address, poolclass=StaticPool, connect_args=options)
+    event.listen(engine, "connect", _relax)
+    return engine
+
+
+def _relax(connection: sqlite3.Connection, _: object) -> None:
+    # A power cut may cost the last events, a kill never does; and nothing but the display depends on them.
+    connection.execute("PRAGMA synchronous = NORMAL")

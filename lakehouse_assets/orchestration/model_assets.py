@@ -24,7 +24,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        deps=[name.split(".") for name in model.upstream],
+        deps=partitions.upstream((n.split(".") for n in model.upstream), dated=dated is not None),
         group_name="gold",
         kinds={"deltalake", "duckdb", "gold"},
         owners=[model.owner],

@@ -1,5 +1,7 @@
 """Dagster's partitions for tables by business date, and which of them a run is asked for."""
 
+from collections.abc import Iterable, Sequence
+
 import dagster as dg
 
 from lakehouse_assets.contracts.declare import Feed
@@ -15,6 +17,17 @@ def daily(time_zone: str) -> dg.DailyPartitionsDefinition:
 def of_feed(feed: Feed) -> dg.DailyPartitionsDefinition | None:
     """Return a feed's partitions; None for one without dates."""
     return daily(feed.time_zone) if feed.business_date else None
+
+
+def upstream(keys: Iterable[Sequence[str]], *, dated: bool) -> list[dg.AssetDep]:
+    """Return the dependencies of an asset on others.
+
+    A table without dates depends on the last date of those with: else Dagster lists all dates since the first at
+    every run of it.
+    """
+    if dated:
+        return [dg.AssetDep(key) for key in keys]
+    return [dg.AssetDep(key, partition_mapping=dg.LastPartitionMapping()) for key in keys]
 
 
 class Parts(dg.Config):

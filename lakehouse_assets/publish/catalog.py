@@ -4,6 +4,7 @@ It is replaced as a whole, so a reader sees one consistent set of versions. A la
 need an extension that is downloaded, and its tables are Delta, which AWS engines read where they lie.
 """
 
+import hashlib
 import json
 import tempfile
 from dataclasses import dataclass
@@ -31,7 +32,12 @@ class CatalogState:
     def read(cls, lake: Lake) -> "CatalogState":
         """Read the tables' versions and the catalog's; nothing is pending before any table exists, or on S3."""
         versions = {} if lake.settings.is_s3 else _versions(lake)
-        built = json.loads(lake.store.read(_STATE)) if lake.store.stat(_STATE) and lake.store.stat(PATH) else {}
+        built: dict[str, int] = {}
+        if lake.store.stat(_STATE) and lake.store.stat(PATH):
+            state = json.loads(lake.store.read(_STATE))
+            # Two writers may put file and state down crosswise: the state speaks of one file only.
+            if state.get("sha256") == hashlib.sha256(lake.store.read(PATH)).hexdigest():
+                built = state["built"]
         return cls({WHOLE: fingerprint([versions, _signature(lake)])} if versions else {}, built)
 
 
@@ -50,8 +56,10 @@ def rebuild(lake: Lake) -> list[str]:
                 comment = table.description.replace("'", "''")
                 connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
                 views.append(table.full_name)
-        lake.store.replace(PATH, file.read_bytes())
-    lake.store.replace(_STATE, json.dumps(state.inputs).encode())
+        data = file.read_bytes()
+    lake.store.replace(PATH, data)
+    about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
+    lake.store.replace(_STATE, json.dumps(about).encode())
     return views
 
 
