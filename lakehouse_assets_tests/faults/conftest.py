@@ -35,9 +35,10 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A lake about to be run, what its readers see before and after the run, and the points that the run passes."""
+    """A lake about to be run, a copy that was, what readers see of the two, and the points that the run passes."""
 
     lake: Lake
+    undisturbed: Lake
     before: Tables
     after: Tables
     status: Status
@@ -69,4 +70,4 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
     unkilled, trace = scenario.copy_of(base, folder / "unkilled"), folder / "points"
     assert run_killed(unkilled, 0, trace) == 1, "the run holds and rejects, and says so"
-    return Prepared(base, before, tables_of(unkilled), status(unkilled), trace.read_text().splitlines())
+    return Prepared(base, unkilled, before, tables_of(unkilled), status(unkilled), trace.read_text().splitlines())

@@ -13,6 +13,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.catalog import PATH as CATALOG
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
+from lakehouse_assets.query.verify import verify
 
 _TIMES = frozenset({"_ingested_at", "ingested_at", "run_id"})
 _CUT = {"bronze.sales": "_source_hash", "gold.daily_metrics": "date_key"}
@@ -74,7 +75,7 @@ def clear_failure(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def unsettled(lake: Lake, home: Path | None = None) -> list[str]:
-    """Return what a lake at rest must not have: pending work, runs never closed, a catalog that shows something else.
+    """Return what a lake at rest must not have: pending work, disagreements, runs never closed, an old catalog.
 
     Args:
         home: The lake's Dagster instance, if it has one.
@@ -82,6 +83,7 @@ def unsettled(lake: Lake, home: Path | None = None) -> list[str]:
     found = status(lake)
     told = [f"pending in landing: {found.landed}"] if found.landed else []
     told += [f"pending: {table} {parts}" for table, parts in found.pending.items()]
+    told += [f"verify: {finding}" for finding in verify(lake)]
     if home is not None:
         with dg.DagsterInstance.from_config(str(home)) as instance:
             runs = instance.get_runs()

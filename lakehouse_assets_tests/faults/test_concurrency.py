@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from deltalake.table import TableOptimizer
 
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
@@ -24,7 +25,7 @@ from lakehouse_assets.publish.silver import publish as publish_parts
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
-from lakehouse_assets_tests.faults.conftest import TIMEOUT
+from lakehouse_assets_tests.faults.conftest import TIMEOUT, Prepared
 from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of, unsettled
 from lakehouse_assets_tests.faults.scenario import march, some, spoilt
 from lakehouse_assets_tests.retail import sales_csv
@@ -76,6 +77,20 @@ def test_three_processes_on_one_bucket_do_the_work_of_one(s3_lake: Lake, tmp_pat
     assert [process.returncode for process in done] == [0] * 3, "\n".join(p.stdout + p.stderr for p in done)
     assert differences(tables_of(s3_lake, without=_ORDER), by_one(tmp_path, objects)) == []
     assert unsettled(s3_lake, tmp_path / "home") == []
+
+
+def test_maintenance_meanwhile_changes_no_answer(prepared: Prepared, tmp_path: Path) -> None:
+    lake = scenario.copy_of(prepared.lake, tmp_path)
+    env = scenario.environment(lake)
+    running = [scenario.start(verb, env=env) for verb in ("maintain", "run", "maintain", "run")]
+
+    done = [scenario.finish(process) for process in running]
+
+    assert [process.returncode for process in done[::2]] == [0, 0], "\n".join(p.stdout + p.stderr for p in done)
+    assert not any("failed:" in p.stdout or "Traceback" in p.stderr for p in done), [p.stdout + p.stderr for p in done]
+    found, wanted = (tables_of(each, without=_ORDER) for each in (lake, prepared.undisturbed))
+    assert differences(found, wanted) == []
+    assert unsettled(lake, lake.settings.dagster_home) == []
 
 
 def test_two_backfills_that_overlap_leave_the_tables_as_they_are(lake: Lake) -> None:
@@ -218,6 +233,29 @@ def test_a_slow_ingest_does_not_bring_an_older_version_back(lake: Lake, monkeypa
     assert live["rows"].to_list() == [30], "the version that landing holds is live"
     retail.run(lake)
     assert unsettled(lake) == []
+
+
+def test_two_compactions_of_the_ledger_at_once_double_no_entry(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = lake_at(lake.settings.root, ingest_batch_bytes=1)
+    scenario.land_all(lake, scenario.filler(scenario.COMPACTED_ABOVE))
+    retail.ingest(single)
+    assert len(Ledger.load(lake.store)._table.file_uris()) == scenario.COMPACTED_ABOVE
+    first, second = {"day-01.csv": sales_csv(some(1))}, {"day-02.csv": sales_csv(some(2))}
+
+    def others() -> None:
+        scenario.land_all(lake, second)
+        retail.ingest(single)
+
+    scenario.land_all(lake, first)
+    compactions = interrupted(monkeypatch, TableOptimizer, "compact", lambda *_, **__: True, others)
+    retail.ingest(single)
+    retail.run(lake)
+
+    assert compactions
+    objects = scenario.filler(scenario.COMPACTED_ABOVE) | first | second
+    assert differences(tables_of(lake, without=_ORDER), by_one(tmp_path, objects)) == []
 
 
 class PausingStore(LocalStore):
