@@ -82,7 +82,7 @@ def restore(lake: Lake, name: str, target: int | dt.datetime) -> Decision:
 
 def version(lake: Lake, name: str) -> int:
     """Return the present version of a Delta table."""
-    return int(DeltaTable(lake.store.uri(lake.registry.table(name).path)).version())
+    return int(DeltaTable(lake.store.uri(lake.registry.table(name).path), storage_options=lake.store.options).version())
 
 
 def settle(lake: Lake, *, gold: bool = False) -> dict[str, Outcome]:

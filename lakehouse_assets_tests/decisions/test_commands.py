@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.conftest import Lakehouse, Said
 from lakehouse_assets_tests.decisions.manifests import live, promise
 from lakehouse_assets_tests.decisions.person import (
@@ -17,6 +20,7 @@ from lakehouse_assets_tests.decisions.person import (
     landed,
     quantities,
     quarantined,
+    restore,
     settle,
     shown,
     states,
@@ -37,13 +41,21 @@ FILES = [
 ]
 
 
-@pytest.fixture
-def lake(lake: Lake) -> Lake:
-    """A lake with a bad value, two broken rules, a ragged and an undated record, and a held date and object."""
+@pytest.fixture(scope="module")
+def bad_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A bad value, two broken rules, a ragged and an undated record, and a held date and object. Read only."""
+    lake = lake_at(str(tmp_path_factory.mktemp("bad") / "lake"))
     promise(lake, "held.csv.manifest.json", rows=99)
     land(lake, "held.csv", sales_csv(1, "2011-03-04"))
     landed(lake, FILES)
     return lake
+
+
+@pytest.fixture
+def lake(bad_lake: Lake, tmp_path: Path) -> Lake:
+    """A copy of that lake."""
+    shutil.copytree(bad_lake.settings.root, tmp_path / "lake")
+    return lake_at(str(tmp_path / "lake"))
 
 
 def cells(said: Said) -> list[list[str]]:
@@ -336,6 +348,17 @@ def test_a_dry_run_records_nothing_and_foretells_exactly_what_the_run_does(
         part: (str(now.get(part, 0)), str(o.quarantined), str(o.valid), f"{o.score:.4f}", o.verdict)
         for part, o in outcomes.items()
     }
+
+
+def test_a_dry_run_on_a_restored_date_says_that_it_is_pinned(lake: Lake, lakehouse: Lakehouse) -> None:
+    restore(lake, "silver.sales", 0)
+    settle(lake)
+    arguments = ("quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=600", "--why", "checked")
+    foretold = lakehouse(*arguments, "--dry-run")
+    assert lakehouse(*arguments).code == 0
+    assert settle(lake) == {}
+    assert "published" not in foretold.out
+    assert "pinned" in foretold.out
 
 
 @pytest.mark.parametrize("verb", ["accept", "revoke"])

@@ -180,6 +180,17 @@ def test_a_ragged_record_takes_the_shape_that_a_person_gives_it(lake: Lake) -> N
     assert sound(lake) == {DAY: (BAD, BAD, 0, 0, 0, BAD, 0)}
 
 
+def test_a_correction_of_another_field_leaves_a_nul_byte_in_quarantine(lake: Lake) -> None:
+    landed(lake, [("day.csv", bad_day(bad_line(Description="TEA\0POT")))])
+    take(lake, correct, "day.csv", BAD, {"Quantity": "6"})
+    settle(lake)
+    assert quarantined(lake) == {("day.csv", BAD): ["record_shape"]}
+    take(lake, correct, "day.csv", BAD, {"Description": "TEAPOT"})
+    settle(lake)
+    assert quarantined(lake) == {}
+    sound(lake)
+
+
 def test_of_two_corrections_of_one_record_the_later_value_counts_and_the_other_fields_stand(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line(UnitPrice="cheap")))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "6", "UnitPrice": "1.00"})

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets_tests.decisions.manifests import live, reasons
+from lakehouse_assets_tests.decisions.manifests import live, promise, reasons
 from lakehouse_assets_tests.decisions.person import quantities, settle, sound, with_feed
 from lakehouse_assets_tests.retail import day, land, line, sales, sales_csv, zipped
 
@@ -72,6 +72,17 @@ def test_without_a_window_a_file_400_days_late_is_taken(lake: Lake) -> None:
     lake = with_feed(lake, late_data_window=None)
     old = ago(lake, 400)
     land(lake, "drop.csv", sales_csv(2, old))
+    settle(lake)
+    assert (reasons(lake), quantities(lake, old)) == ({}, [1, 2])
+    sound(lake)
+
+
+def test_an_object_that_was_taken_in_time_stays_when_its_manifest_comes_after_the_window(lake: Lake) -> None:
+    old = ago(lake, 400)
+    then = with_feed(lake, late_data_window=None)  # 400 days ago, every record was in time
+    land(then, "drop.csv", sales_csv(2, old))
+    settle(then)
+    promise(lake, "drop.csv.manifest.json", rows=2)
     settle(lake)
     assert (reasons(lake), quantities(lake, old)) == ({}, [1, 2])
     sound(lake)
