@@ -51,7 +51,7 @@ class Drift:
         """All of it on one line; a sample follows its column's name."""
         parts = []
         for kind, columns in (("new", self.new), ("missing", self.missing), ("retyped", self.retyped)):
-            named = [name if sample is None else f"{name} (such as {sample!r})" for name, sample in columns.items()]
+            named = [n[:40] if sample is None else f"{n[:40]} (such as {sample!r})" for n, sample in columns.items()]
             if named:
                 shown = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")  # noqa: PLR2004
                 parts.append(f"{kind}: {shown}")

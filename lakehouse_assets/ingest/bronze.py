@@ -146,6 +146,11 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
 
 def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored) -> ObjectVersion:
     key = key_of(feed, stored)
+    if stored.size > lake.settings.max_source_bytes:
+        reason = f"it has {stored.size:,} bytes, more than LAKEHOUSE_MAX_SOURCE_BYTES; land it in smaller objects."
+        return ObjectVersion(
+            feed.name, key, stored.token, stored.size, feed.version, (Entry(key, None, {}, reason),), dating=feed.dating
+        )
     try:
         data = lake.store.read(stored.path)
     except StorageError:
@@ -208,6 +213,12 @@ def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: Known) -> 
         records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
     except Rejection as rejection:
         return Entry(source.key, source_hash, {}, str(rejection)), None
+    except BaseException as error:  # a panic of a reader is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
+            raise
+        # One object must never stop its feed: whatever a reader could not foresee is a reason to reject it.
+        reason = f"it cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]}); land it again."
+        return Entry(source.key, source_hash, {}, reason), None
     records = records.with_columns(
         business_dates(records, feed),
         pl.lit(source.key).alias("_source_key"),

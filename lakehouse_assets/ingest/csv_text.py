@@ -4,7 +4,8 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -37,18 +38,18 @@ def read_csv(text: bytes, known: list[str]) -> Raw:
 
 def _header(text: bytes, known: list[str]) -> tuple[list[str], str]:
     line = text[: text.find(b"\n")] if b"\n" in text else text
-    first = line.rstrip(b"\r").decode()
+    first = _BARE_RETURN.sub(_STAND_IN, line.rstrip(b"\r").decode())
     names = set(known)
 
     def fields(separator: str) -> list[str]:
-        return [name.strip() for name in next(_rows([first], separator), [])]
+        return [name.replace(_STAND_IN, "\r").strip() for name in next(_rows([first], separator), [])]
 
     # Without a known name, the separator that finds most fields: schema discovery knows none.
     best = max(_SEPARATORS, key=lambda separator: (len(names & set(fields(separator))), len(fields(separator))))
     return fields(best), best
 
 
-def _rows(lines: "list[str] | io.StringIO", separator: str, *, strict: bool = False) -> Iterator[list[str]]:
+def _rows(lines: Iterable[str], separator: str, *, strict: bool = False) -> Iterator[list[str]]:
     csv.field_size_limit(sys.maxsize)
     return csv.reader(lines, delimiter=separator, strict=strict)
 
@@ -84,29 +85,51 @@ def _is_even(text: bytes, separators: int, separator: str) -> bool:
 
 
 def _slow(text: bytes, header: list[str], separator: str) -> Raw:
-    records: list[list[str]] = []
+    if twice := [name for name, times in Counter(header).items() if times > 1]:
+        msg = f"the column {twice[0][:40]!r} stands there twice; give each column a name of its own and land it again."
+        raise Rejection(msg)
     # Lines end at line feeds here, so a bare carriage return is part of a value: Python's reader must not see it.
     plain = _BARE_RETURN.sub(_STAND_IN, text.decode())
-    try:
-        records.extend(_rows(io.StringIO(plain, newline=""), separator, strict=True))
-    except csv.Error as error:
-        if "unexpected end of data" in str(error):
-            msg = f"a quote that opens after record {max(len(records) - 1, 0):,} is never closed; land it again, whole."
-            raise Rejection(msg) from None
-        records = list(_rows(io.StringIO(plain, newline=""), separator))
-    body = [[value.replace(_STAND_IN, "\r") for value in record] for record in records[1:] if record]
-    if len(set(header)) != len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        msg = f"the column {twice!r} stands there twice; give each column a name of its own and land it again."
-        raise Rejection(msg)
-    width = len(header)
-    columns: dict[str, list[str | None]] = {
-        name: [(record[at] or None) if at < len(record) else None for record in body] for at, name in enumerate(header)
-    }
-    problems = [None if len(record) == width else f"{len(record)} fields, {width} expected" for record in body]
-    extras = [None if len(record) <= width else separator.join(record[width:]) for record in body]
+    width, columns = len(header), [list[str | None]() for _ in header]
+    problems: list[str | None] = []
+    extras: list[str | None] = []
+    for number, (record, raw, error) in enumerate(_records(plain, separator)):
+        if error is not None and "unexpected end of data" in error:
+            msg = f"a quote that opens after record {max(number - 1, 0):,} is never closed; land it again, whole."
+            raise Rejection(msg)
+        if number == 0 or (error is None and not record):
+            continue
+        values = [value.replace(_STAND_IN, "\r") for value in record]
+        for at, column in enumerate(columns):
+            column.append((values[at] or None) if at < len(values) else None)
+        if error is not None:
+            problems.append(f"the record cannot be read ({error})")
+            extras.append(raw.replace(_STAND_IN, "\r").rstrip("\r\n"))
+        else:
+            problems.append(None if len(values) == width else f"{len(values)} fields, {width} expected")
+            extras.append(separator.join(values[width:]) if len(values) > width else None)
     return Raw(
-        pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String())),
+        pl.DataFrame(dict(zip(header, columns, strict=True)), schema=dict.fromkeys(header, pl.String())),
         pl.Series("problem", problems, pl.String),
         pl.Series("extra", extras, pl.String),
     )
+
+
+def _records(text: str, separator: str) -> Iterator[tuple[list[str], str, str | None]]:
+    """Yield the fields of each record, its raw text, and why it cannot be read, if it cannot."""
+    consumed: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(text, newline="\n"):
+            consumed.append(line)
+            yield line
+
+    reader = _rows(lines(), separator, strict=True)
+    while True:
+        consumed.clear()
+        try:
+            yield next(reader), "", None
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield [], "".join(consumed), str(error)

@@ -43,7 +43,18 @@ def _line(line: str) -> tuple[Any, str | None]:
 
 
 def _loads(text: str) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number)
+    return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number, object_pairs_hook=_object)
+
+
+class _Twice(dict[str, Any]):
+    """An object that says a name twice: the last one wins, but not silently."""
+
+    __slots__ = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Twice(found)
 
 
 class _Digits(str):
@@ -65,6 +76,8 @@ def _raw(records: list[tuple[Any, str | None]]) -> Raw:
     for record, problem in records:
         wrong = problem
         fields = record if isinstance(record, dict) else {}
+        if wrong is None and isinstance(record, _Twice):
+            wrong = "the record has a field twice"
         if wrong is None and not isinstance(record, dict):
             wrong = f"the record is {_kind(record)}, not a JSON object"
         for name, values in rows.items():

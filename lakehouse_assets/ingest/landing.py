@@ -48,6 +48,9 @@ def land(lake: Lake, feed: Feed, key: str, file: Path) -> Landed:
     Raises:
         StorageError: The key is not one, or the storage refused; landing is as it was.
     """
+    if not key or "\0" in key or key.endswith("/") or not _is_text(key):
+        msg = f"{key!r}: a key names a file, in Unicode text without NUL. Nothing was landed; rename it."
+        raise StorageError(msg)
     if key.startswith(("/", ".")) or ".." in key.split("/") or any(part.startswith(".") for part in key.split("/")):
         msg = f"{key!r}: a key stays in its feed's folder and no part of it is hidden. Nothing was landed; rename it."
         raise StorageError(msg)
@@ -62,6 +65,14 @@ def land(lake: Lake, feed: Feed, key: str, file: Path) -> Landed:
         return Landed(key, "known")
     lake.store.replace(path, data)
     return Landed(key, "resend" if before else "new")
+
+
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _digest(data: bytes) -> str:

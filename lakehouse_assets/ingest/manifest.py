@@ -16,6 +16,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import Stored
 
 SUFFIX = ".manifest.json"
+_LONGEST = 100
 _EXACT = decimal.Context(prec=200, traps=[decimal.InvalidOperation])
 
 
@@ -83,7 +84,8 @@ def load(lake: Lake, stored: Stored) -> Manifest:
             members={str(k): str(v).lower() for k, v in content.get("members", {}).items()},
         )
     except (ValueError, TypeError, AttributeError, decimal.InvalidOperation, RecursionError) as error:
-        return Manifest(stored.token, problem=f"its manifest cannot be read ({error})")
+        told = str(error)[:100] if isinstance(error, ValueError) else "it is no object of rows, sums and members"
+        return Manifest(stored.token, problem=f"its manifest cannot be read ({told})")
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - JSON
@@ -109,20 +111,23 @@ def mismatch(manifest: Manifest, found: Totals) -> str | None:
     for header, total in manifest.sums.items():
         has = found.sums.get(header)
         if has != total:
-            wrong.append(f"the manifest says {header} sums to {total:f}, the object's to {_words(has)}")
+            wrong.append(f"the manifest says {header[:40]} sums to {_words(total)}, the object's to {_words(has)}")
     for member, digest in manifest.members.items():
         if found.members.get(member) != digest:
             what = "is another one" if member in found.members else "is missing"
-            wrong.append(f"the member {member!r} of the manifest {what}")
+            wrong.append(f"the member {member[:80]!r} of the manifest {what}")
     if manifest.members:
-        wrong += [f"the member {m!r} is not in the manifest" for m in found.members if m not in manifest.members]
+        wrong += [f"the member {m[:80]!r} is not in the manifest" for m in found.members if m not in manifest.members]
     if not wrong:
         return None
-    return "; ".join(wrong) + ". Land it again, whole, or accept it with `lakehouse accept`."
+    more = [f"and {len(wrong) - 5:,} more"] if len(wrong) > 5 else []  # noqa: PLR2004
+    return "; ".join([*wrong[:5], *more]) + ". Land it again, whole, or accept it with `lakehouse accept`."
 
 
 def _words(value: decimal.Decimal | None) -> str:
-    return "no number" if value is None else f"{value:f}"
+    if value is None:
+        return "no number"
+    return f"{value:f}" if abs(value.adjusted()) < _LONGEST else f"{value:.10e}"
 
 
 def _sum(texts: pl.Series) -> decimal.Decimal | None:

@@ -1,14 +1,18 @@
-"""Parquet as a frame of strings, each value written so that reading it back gives the same value."""
+"""Parquet as a frame of strings, each value written so that reading it back gives the same value.
 
-import io
+Read by Arrow, batch by batch: a damaged page ends in an error there, where it would end the process in Polars.
+"""
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
 
 _MAGIC = b"PAR1"
 _BYTES_PER_VALUE = 8
+_BATCH = 16_384
 
 
 def is_parquet(data: bytes) -> bool:
@@ -23,18 +27,44 @@ def read_parquet(data: bytes, limit: int) -> Raw:
         Rejection: The file is damaged, too large, or holds a type that has no text.
     """
     try:
-        lazy = pl.scan_parquet(io.BytesIO(data))
-        schema = lazy.collect_schema()
-        rows = lazy.select(pl.len()).collect().item()
-        if rows * max(len(schema), 1) * _BYTES_PER_VALUE > limit:
-            msg = (
-                f"it holds {rows:,} rows of {len(schema)} columns, more than memory is set aside for; land it in parts."
-            )
+        file = pq.ParquetFile(pa.BufferReader(data))
+        rows, width = file.metadata.num_rows, len(file.schema_arrow.names)
+        if rows * max(width, 1) * _BYTES_PER_VALUE > limit:
+            msg = f"it holds {rows:,} rows of {width} columns, more than memory is set aside for; land it in parts."
             raise Rejection(msg)
-        return Raw(lazy.select(_as_text(name, dtype).alias(name) for name, dtype in schema.items()).collect())
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        msg = f"the Parquet file cannot be read ({str(error).splitlines()[0]}); land it again, whole."
+        for field in file.schema_arrow:
+            _refuse_textless(field.name, field.type)
+        frames, size = [], 0
+        for batch in file.iter_batches(batch_size=_BATCH):
+            frames.append(_text_frame(pa.Table.from_batches([batch])))
+            size += sum(int(frames[-1][name].str.len_bytes().sum() or 0) for name in frames[-1].columns)
+            if size > limit:
+                msg = f"it has more than {limit:,} bytes of text; land it in parts."
+                raise Rejection(msg)
+        return Raw(pl.concat(frames) if frames else _text_frame(file.schema_arrow.empty_table()))
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0][:200]
+        msg = f"the Parquet file cannot be read ({reason}); land it again, whole."
         raise Rejection(msg) from None
+
+
+def _text_frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.DataFrame(table)
+    return frame.select(_as_text(name, dtype).alias(name) for name, dtype in frame.schema.items())
+
+
+def _refuse_textless(name: str, kind: pa.DataType, inner: pa.DataType | None = None) -> None:
+    """Raise `Rejection` for a type that has no text, wherever it is nested."""
+    dtype = kind if inner is None else inner
+    if pa.types.is_map(dtype) or pa.types.is_duration(dtype) or pa.types.is_interval(dtype) or _is_binary(dtype):
+        msg = f"the column {name!r} has the type {str(kind)[:60]}, which has no text; land it as another type."
+        raise Rejection(msg)
+    for at in range(dtype.num_fields):
+        _refuse_textless(name, kind, dtype.field(at).type)
+
+
+def _is_binary(dtype: pa.DataType) -> bool:
+    return pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype) or pa.types.is_fixed_size_binary(dtype)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

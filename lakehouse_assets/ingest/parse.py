@@ -4,6 +4,7 @@ Formats are told by content. What cannot be taken as a whole raises `Rejection`;
 into its `_problem`. Not here: what the values mean.
 """
 
+import re
 from collections import Counter
 
 import polars as pl
@@ -18,6 +19,7 @@ from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection, decompressed
 
 _NULS = 4  # more than one byte in four
+_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
@@ -44,7 +46,7 @@ def read(data: bytes, known: list[str], limit: int) -> Raw:
         known: Field names that are expected; they help to tell the separator of delimited text.
     """
     plain = decompressed(data, limit)
-    if not plain.strip():
+    if not plain.removeprefix(b"\xef\xbb\xbf").strip():
         msg = "the object is empty; land it again with its records, or ignore this if there were none."
         raise Rejection(msg)
     if is_parquet(plain):
@@ -78,8 +80,9 @@ def utf8(data: bytes) -> bytes:
         try:
             line.decode("utf-8")
         except UnicodeDecodeError:
-            continue
-        msg = f"line {number} is UTF-8 but other lines are not; save all of it in one encoding and land it again."
+            if not _UTF8_SEQUENCE.search(line):
+                continue
+        msg = f"line {number} is UTF-8 but other parts are not; save all of it in one encoding and land it again."
         raise Rejection(msg)
     try:
         return data.decode("cp1252").encode()
@@ -90,9 +93,15 @@ def utf8(data: bytes) -> bytes:
 
 def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
+    if not raw.frame.width and (raw.problems is None or not raw.problems.len()):  # an empty JSON array
+        headers = [origin.headers[0] for origin in feed.sources.values()]
+        nothing_at_all = dict.fromkeys([*headers, "_extra", "_problem"], pl.String()) | {"_line": pl.Int64()}
+        return pl.DataFrame(schema=nothing_at_all), Drift()
     names = {name: name.strip() for name in raw.frame.columns}
     if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
-        msg = f"the column {repeated[0]!r} stands there twice; give each column a name of its own and land it again."
+        msg = (
+            f"the column {repeated[0][:40]!r} stands there twice; give each column a name of its own and land it again."
+        )
         raise Rejection(msg)
     by_header = {header: name for name, header in names.items()}
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}

@@ -9,6 +9,7 @@ import hashlib
 import io
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,8 +54,7 @@ def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
     if not members:
         yield SourceObject(key, b"", "the zip holds no file; land one that does.")
         return
-    names = [info.filename for info in members]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := [name for name, times in Counter(info.filename for info in members).items() if times > 1]:
         yield SourceObject(key, b"", f"the zip holds two members named {twice[0]!r}; give each a name of its own.")
         return
     for info in members:
@@ -75,6 +75,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
         raise Rejection(msg)
     if info.file_size > limit:
         raise Rejection(_too_large(limit))
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # Python's other decompressors cannot be bounded, whatever the header says of the size.
+        msg = "the member is compressed by another method than deflate; zip it again with that one."
+        raise Rejection(msg)
     try:
         with archive.open(info) as stream:
             data = stream.read(limit + 1)
@@ -105,6 +109,10 @@ def decompressed(data: bytes, limit: int) -> bytes:
         raise Rejection(msg) from None
     if len(plain) > limit:
         raise Rejection(_too_large(limit))
+    for magic, name in (((_GZIP_MAGIC,), "gzip"), (_ZIP_MAGIC, "zip")):
+        if plain.startswith(magic):
+            msg = f"the content of the gzip is itself a {name}; land that as an object of its own."
+            raise Rejection(msg)
     return plain
 
 

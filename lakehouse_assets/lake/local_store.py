@@ -80,19 +80,22 @@ class LocalStore:
         try:
             with os.scandir(self.uri(folder)) as entries:
                 # A folder sorts as its name with the slash, which is where S3 sorts the keys below it.
-                names = sorted((entry.name + "/" * entry.is_dir(), entry) for entry in entries)
+                names = sorted(
+                    (entry.name + "/" * _is_folder(entry), entry.path) for entry in entries if _is_listed(entry)
+                )
         except (FileNotFoundError, NotADirectoryError):
             return
-        for name, entry in names:
+        except OSError as error:
+            msg = f"{self.uri(folder)}: {error.strerror}. It could not be listed; check the folder."
+            raise StorageError(msg) from error
+        for name, address in names:
             path = f"{folder}/{name}"
-            if name.startswith("."):
-                continue
             if name.endswith("/"):
                 if path > after or after.startswith(path):
                     yield from self._walk(path.rstrip("/"), after)
             elif path > after:
                 try:
-                    yield _stored(path, entry.stat())
+                    yield _stored(path, Path(address).stat())
                 except FileNotFoundError:
                     continue
 
@@ -112,6 +115,22 @@ class LocalStore:
         return StorageError(
             f"{self.uri(path)}: {error.strerror}. Nothing was written; check the name, the space left and permissions."
         )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # Not through links: one may lead back to a folder above it.
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is an object or a folder of some: not hidden, no pipe or device, named in Unicode."""
+    if entry.name.startswith("."):
+        return False
+    try:
+        entry.name.encode()
+        return _is_folder(entry) or entry.is_file()
+    except (UnicodeEncodeError, OSError):
+        return False
 
 
 def _stored(path: str, found: os.stat_result) -> Stored:

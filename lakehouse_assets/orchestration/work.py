@@ -4,6 +4,7 @@ A wave's work is ready when nothing that it reads is still pending. Used alike b
 the daily sweep. Not here: launching.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from lakehouse_assets.ingest.landing import key_of, pending
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.catalog import CatalogState
 from lakehouse_assets.publish.pending import FeedState, ModelState, fingerprint
+from lakehouse_assets.settings import settings
 
 REFRESH = "refresh"
 INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
@@ -57,8 +59,10 @@ class Work:
         Dagster refuses to run a partitioned asset with a partitioned input and no partition at all, so the run bears
         its newest date; the dates that it works on are those of its configuration.
         """
-        dates = [part for parts in self.tables.values() for part in parts if self.wave != INGEST and as_date(part)]
-        newest = {PARTITION_NAME_TAG: max(dates)} if dates else {}
+        named = {part for parts in self.tables.values() for part in parts if self.wave != INGEST and as_date(part)}
+        first, today = settings().start_date.isoformat(), dt.datetime.now(dt.UTC).date().isoformat()
+        inside = [part for part in named if first <= part <= today]
+        newest = {PARTITION_NAME_TAG: max(inside, default=today)} if named else {}
         return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
 
 

@@ -45,7 +45,9 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     if discarded.height:
         bronze = bronze.filter(~bronze["_discarded"])
     typed, unreadable = _read(feed, bronze)
-    kept = _distinct(typed.select(*feed.sources, "_problem", "_part"), unreadable)
+    # Records that could not be read are equal only if their raw text is.
+    raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
+    kept = _distinct(typed.select(*feed.sources, "_problem", "_part", raw), unreadable)
     repeated = bronze.select(_BY).filter(~kept)
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}

@@ -13,6 +13,7 @@ _DATE_TIME = (
     "%Y-%m-%d %H:%M:%S%.f",
     "%Y-%m-%d %H:%M",
 )
+_LAST_YEAR = 9999
 _OFFSET = r"([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
@@ -44,7 +45,8 @@ def cast(text: pl.Series, dtype: pl.DataType, origin: Source, time_zone: str) ->
         case pl.Datetime():
             return instants(text, origin.formats, time_zone)[0]
         case pl.Date():
-            return _first_format(text, origin.formats or ("%Y-%m-%d",), pl.Date())
+            day = _first_format(text, origin.formats or ("%Y-%m-%d",), pl.Date())
+            return pl.select(pl.when(day.dt.year().is_between(1, _LAST_YEAR)).then(day)).to_series().alias(text.name)
         case pl.Boolean():
             low = text.str.to_lowercase()
             return pl.select(pl.when(low == "true").then(True).when(low == "false").then(False)).to_series()  # noqa: FBT003
@@ -91,6 +93,11 @@ def instants(text: pl.Series, formats: tuple[str, ...], time_zone: str) -> tuple
         rest_instant, rest_day = _instants_slowly(text.gather(odd), formats, time_zone)
         instant = instant.scatter(odd, rest_instant)
         day = day.scatter(odd, rest_day)
+    known = day.is_not_null() & day.dt.year().is_between(1, _LAST_YEAR)
+    if known.sum() < day.len() - day.null_count():
+        # Other years have no place in a path, and no date in Python.
+        chosen = pl.select(pl.when(known).then(instant).alias("instant"), pl.when(known).then(day).alias("day"))
+        instant, day = chosen["instant"], chosen["day"]
     return instant.alias(name), day.alias(name)
 
 
