@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared, Tell, run_killed
-from lakehouse_assets_tests.faults.reading import differences, tables_of, torn, unsettled
+from lakehouse_assets_tests.faults.reading import differences, status_of, tables_of, torn, unsettled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 _AT_ONCE = 2
@@ -53,7 +52,7 @@ def try_point(prepared: Prepared, folder: Path, point: int) -> list[str]:
     if again.returncode not in {0, 1} or "Traceback" in again.stderr or "failed:" in again.stdout:
         told.append(f"the next run failed: {again.stdout[-500:]} {again.stderr[-500:]}")
     told += differences(tables_of(lake), prepared.after) + unsettled(lake, lake.settings.dagster_home)
-    if (shown := status(lake)) != prepared.status:
+    if (shown := status_of(lake)) != prepared.status:
         told.append(f"the status is {shown} instead of {prepared.status}")
     shutil.rmtree(folder / str(point))
     return [f"point {point}, {prepared.points[point - 1]}: {line}" for line in told]

@@ -21,12 +21,9 @@ from lakehouse_assets_tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 SAMPLE = (
-    ("bronze/sales", Kill.AFTER),
     ("ops/ledger/_delta_log", Kill.BEFORE),  # files of a commit that was never made
-    ("ops/ledger/_delta_log", Kill.AFTER),
     ("quarantine/sales/_delta_log", Kill.AFTER),
     ("silver/sales/dt=", Kill.AFTER),  # some files of the commit
-    ("silver/sales/_delta_log", Kill.AFTER),
 )
 
 
@@ -170,10 +167,14 @@ def first_of_each_table(fault: Fault, where: Callable[[Request], bool]) -> Plan:
     return plan
 
 
+def first_of(*plans: Plan) -> Plan:
+    """Return a plan that does what the first of some plans that does anything does."""
+    return lambda request: next((fault for plan in plans if (fault := plan(request)) is not None), None)
+
+
 BAD_DAYS: dict[str, Callable[[], Plan]] = {
-    "503 in bursts": lambda: every(150, Refuse(503), burst=4),
+    "503 in bursts, and slow": lambda: first_of(every(150, Refuse(503), burst=4), every(80, Delay(0.5))),
     "500 to commits": lambda: first_of_each_table(Refuse(500), commit),
-    "slow": lambda: every(60, Delay(0.5)),
     "writes cut half-way": lambda: every(6, Cut.REQUEST, lambda request: request.method == "PUT"),
     "commits done, answers lost": lambda: first_of_each_table(Cut.ANSWER, commit),
     "reads cut half-way": lambda: every(70, Cut.RESPONSE, lambda request: request.method == "GET"),
@@ -189,11 +190,11 @@ def test_a_bad_day_is_healed_by_retries_or_fails_clearly_and_is_healed_by_the_ne
     done = run(lake, home, proxy)
 
     now = tables_of(lake)
-    if left := differences(now, prepared.after):
-        assert not clear_failure(done), "\n".join([*clear_failure(done), *left])
     assert not torn(now, prepared.before, prepared.after)
-    told = healed(lake, home, prepared, proxy)
-    assert not told, "\n".join(told)
+    if left := differences(now, prepared.after) + unsettled(lake, home):
+        assert not clear_failure(done), "\n".join([*clear_failure(done), *left])
+        left = healed(lake, home, prepared, proxy)
+    assert not left, "\n".join(left)
 
 
 BROKEN: dict[str, Callable[[Request], bool]] = {
@@ -207,7 +208,10 @@ BROKEN: dict[str, Callable[[Request], bool]] = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN)
+_SAMPLE = ("landing cannot be read", "the ledger cannot be read", "silver cannot be committed")
+
+
+@pytest.mark.parametrize("what", BROKEN if EVERYTHING else _SAMPLE)
 def test_what_is_denied_is_one_clear_failure_and_the_last_good_version_stands(
     what: str, lake: Lake, home: Path, prepared: Prepared, proxy: FaultyProxy
 ) -> None:
@@ -217,6 +221,6 @@ def test_what_is_denied_is_one_clear_failure_and_the_last_good_version_stands(
     done = run(lake, home, proxy)
 
     assert not clear_failure(done), "\n".join(clear_failure(done))
-    assert not torn(tables_of(lake), prepared.before, prepared.after)
+    assert not torn(tables_of(lake), prepared.before, prepared.after, snapshots=False)
     told = healed(lake, home, prepared, proxy)
     assert not told, "\n".join(told)
