@@ -147,7 +147,8 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
 def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored) -> ObjectVersion:
     key = key_of(feed, stored)
     if stored.size > lake.settings.max_source_bytes:
-        reason = f"it has {stored.size:,} bytes, more than LAKEHOUSE_MAX_SOURCE_BYTES; land it in smaller objects."
+        limit = lake.settings.max_source_bytes
+        reason = f"it has more than {limit:,} bytes (LAKEHOUSE_MAX_SOURCE_BYTES); land it in smaller objects."
         return ObjectVersion(
             feed.name, key, stored.token, stored.size, feed.version, (Entry(key, None, {}, reason),), dating=feed.dating
         )

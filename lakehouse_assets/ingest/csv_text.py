@@ -103,7 +103,7 @@ def _slow(text: bytes, header: list[str], separator: str) -> Raw:
         for at, column in enumerate(columns):
             column.append((values[at] or None) if at < len(values) else None)
         if error is not None:
-            problems.append(f"the record cannot be read ({error})")
+            problems.append(f"a quote stands where none may ({error})")
             extras.append(raw.replace(_STAND_IN, "\r").rstrip("\r\n"))
         else:
             problems.append(None if len(values) == width else f"{len(values)} fields, {width} expected")

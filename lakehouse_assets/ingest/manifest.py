@@ -20,6 +20,10 @@ _LONGEST = 100
 _EXACT = decimal.Context(prec=200, traps=[decimal.InvalidOperation])
 
 
+class _UnusableError(ValueError):
+    """A part of a manifest says nothing that could be kept; the message is for people."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a manifest promises. `problem` says why it cannot be used: then nothing keeps it."""
@@ -84,14 +88,14 @@ def load(lake: Lake, stored: Stored) -> Manifest:
             members={str(k): str(v).lower() for k, v in content.get("members", {}).items()},
         )
     except (ValueError, TypeError, AttributeError, decimal.InvalidOperation, RecursionError) as error:
-        told = str(error)[:100] if isinstance(error, ValueError) else "it is no object of rows, sums and members"
+        told = str(error)[:100] if isinstance(error, _UnusableError) else "it is no object of rows, sums and members"
         return Manifest(stored.token, problem=f"its manifest cannot be read ({told})")
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - JSON
     if isinstance(value, bool) or not isinstance(value, int):
         msg = f"{value!r} is no number of rows"
-        raise ValueError(msg)  # noqa: TRY004 - told with the other ways to be unreadable
+        raise _UnusableError(msg)
     return value
 
 
@@ -99,7 +103,7 @@ def _finite(value: Any) -> decimal.Decimal:  # noqa: ANN401 - JSON
     number = decimal.Decimal(str(value))
     if not number.is_finite():
         msg = f"{value!r} is no sum"
-        raise ValueError(msg)
+        raise _UnusableError(msg)
     return number
 
 

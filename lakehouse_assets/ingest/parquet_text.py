@@ -50,14 +50,29 @@ def read_parquet(data: bytes, limit: int) -> Raw:
 
 def _text_frame(table: pa.Table) -> pl.DataFrame:
     frame = pl.DataFrame(table)
+    for name, dtype in frame.schema.items():
+        if dtype == pl.Binary:
+            try:
+                frame = frame.with_columns(pl.col(name).cast(pl.String))
+            except pl.exceptions.PolarsError:
+                msg = f"the column {name!r} holds bytes that are no UTF-8 text; land it as text."
+                raise Rejection(msg) from None
     return frame.select(_as_text(name, dtype).alias(name) for name, dtype in frame.schema.items())
 
 
 def _refuse_textless(name: str, kind: pa.DataType, inner: pa.DataType | None = None) -> None:
     """Raise `Rejection` for a type that has no text, wherever it is nested."""
     dtype = kind if inner is None else inner
-    if pa.types.is_map(dtype) or pa.types.is_duration(dtype) or pa.types.is_interval(dtype) or _is_binary(dtype):
+    if (
+        pa.types.is_map(dtype)
+        or pa.types.is_duration(dtype)
+        or pa.types.is_interval(dtype)
+        or (inner and _is_binary(dtype))
+    ):
         msg = f"the column {name!r} has the type {str(kind)[:60]}, which has no text; land it as another type."
+        raise Rejection(msg)
+    if pa.types.is_decimal256(dtype):
+        msg = f"the column {name!r} has the type {str(kind)[:60]}, a precision of more than 38 digits; land it as text."
         raise Rejection(msg)
     for at in range(dtype.num_fields):
         _refuse_textless(name, kind, dtype.field(at).type)

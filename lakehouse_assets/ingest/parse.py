@@ -82,7 +82,7 @@ def utf8(data: bytes) -> bytes:
         except UnicodeDecodeError:
             if not _UTF8_SEQUENCE.search(line):
                 continue
-        msg = f"line {number} is UTF-8 but other parts are not; save all of it in one encoding and land it again."
+        msg = f"line {number} is UTF-8 but other lines are not; save all of it in one encoding and land it again."
         raise Rejection(msg)
     try:
         return data.decode("cp1252").encode()
@@ -93,7 +93,7 @@ def utf8(data: bytes) -> bytes:
 
 def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
-    if not raw.frame.width and (raw.problems is None or not raw.problems.len()):  # an empty JSON array
+    if not raw.frame.width and raw.problems is not None and not raw.problems.len():  # an empty JSON array
         headers = [origin.headers[0] for origin in feed.sources.values()]
         nothing_at_all = dict.fromkeys([*headers, "_extra", "_problem"], pl.String()) | {"_line": pl.Int64()}
         return pl.DataFrame(schema=nothing_at_all), Drift()

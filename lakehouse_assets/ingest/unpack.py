@@ -77,7 +77,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
         raise Rejection(_too_large(limit))
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         # Python's other decompressors cannot be bounded, whatever the header says of the size.
-        msg = "the member is compressed by another method than deflate; zip it again with that one."
+        msg = "the member has another compression method than deflate; zip it again with that one."
         raise Rejection(msg)
     try:
         with archive.open(info) as stream:

@@ -146,7 +146,6 @@ REJECTED = {
     "a cut json array": (_json(RECORDS, lines=False)[:-20], "the JSON array cannot be read "),
     "a json array nested too deeply": (b"[" * 100_000, "the JSON array cannot be read (nested too deeply)"),
     "a json array of numbers": (b"[1, 2, 3]", "is missing; the columns found are none."),
-    "an empty json array": (b"[]", "is missing; the columns found are none."),
     "a cut parquet": (_parquet(pl.DataFrame(RECORDS))[:-20], "the Parquet file cannot be read "),
     "only a parquet magic": (b"PAR1", "the Parquet file cannot be read "),
     "a web page": (b"<html><body>503 Service Unavailable</body></html>", "is missing; the columns found are '<html>"),
