@@ -65,8 +65,12 @@ def watch(boundary: Boundary) -> None:
     boundary.watch(LocalStore, "_temporary", lambda _, path, __: f"stage {path}", before=False)
     boundary.watch(LocalStore, "create", lambda _, path, __: f"create {path}")
     boundary.watch(LocalStore, "replace", lambda _, path, __: f"replace {path}")
-    boundary.watch(deltalake, "write_deltalake", lambda table, *_, **__: f"write {below_root(table.table_uri)}")
+    boundary.watch(LocalStore, "delete", lambda _, path, *__: f"delete {path}")
+    boundary.watch(
+        deltalake, "write_deltalake", lambda table, _, *, mode, **__: f"{mode} {below_root(table.table_uri)}"
+    )
     boundary.watch(DeltaTable, "create", lambda uri, **_: f"new {below_root(str(uri))}")
+    boundary.watch(DeltaTable, "create_checkpoint", lambda table: f"checkpoint {below_root(table.table_uri)}")
     boundary.watch(TableOptimizer, "compact", lambda self, **_: f"compact {below_root(self.table.table_uri)}")
 
 

@@ -1,7 +1,7 @@
 """A run that is killed at any point of its storage boundary, and run again, leaves the tables of one never killed."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 _AT_ONCE = 2
 SAMPLE = (
     "after create bronze/sales",  # bronze files that no ledger knows
-    "after write ops/ledger",  # recorded, not yet published
-    "after compact ops/ledger",
-    "after write quarantine/sales",
-    "after write ops/accounting",  # all but the commit point
-    "after write silver/sales",
-    "before write gold/daily_sales",
+    "after append ops/ledger",  # recorded, not yet published
+    "after overwrite ops/ledger",  # that is, compacted
+    "after overwrite quarantine/sales",
+    "after overwrite ops/accounting",  # all but the commit point
+    "after overwrite silver/sales",
+    "before overwrite gold/daily_sales",
     "after replace catalog.duckdb",  # the catalog without its state
 )
 
@@ -36,9 +36,7 @@ def test_the_disturbed_run_has_everything(prepared: Prepared) -> None:
     assert sorted(silver[1] - silver[0]) == ["2011-03-09", "2011-03-10", "2011-03-13"]
     assert prepared.status.is_idle
     assert (len(prepared.status.held), len(prepared.status.rejected)) == (2, 1)
-    passed = [
-        sum(point == f"after write {table}" for point in prepared.points) for table in ("ops/ledger", "silver/sales")
-    ]
+    passed = [prepared.points.count(f"after {write}") for write in ("append ops/ledger", "overwrite silver/sales")]
     assert min(passed) >= 2, "several batches"
 
 
@@ -58,9 +56,9 @@ def try_point(prepared: Prepared, folder: Path, point: int) -> list[str]:
     return [f"point {point}, {prepared.points[point - 1]}: {line}" for line in told]
 
 
-def try_points(prepared: Prepared, folder: Path, points: Sequence[int]) -> list[str]:
+def try_all(attempt: Callable[[int], list[str]], points: Sequence[int]) -> list[str]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return [line for told in pool.map(partial(try_point, prepared, folder), points) for line in told]
+        return [line for told in pool.map(attempt, points) for line in told]
 
 
 def sampled(points: list[str]) -> list[int]:
@@ -76,7 +74,32 @@ def sampled(points: list[str]) -> list[int]:
 def test_a_killed_run_loses_and_doubles_nothing(prepared: Prepared, tmp_path: Path, tell: Tell) -> None:
     points = list(range(1, len(prepared.points) + 1)) if EVERYTHING else sampled(prepared.points)
 
-    told = try_points(prepared, tmp_path, points)
+    told = try_all(partial(try_point, prepared, tmp_path), points)
 
     tell(f"{len(points)} of {len(prepared.points)} kill points tried")
+    assert not told, "\n".join(told)
+
+
+def test_maintenance_killed_anywhere_changes_no_answer(prepared: Prepared, tmp_path: Path, tell: Tell) -> None:
+    # Keeping no earlier version: it has the most to remove.
+    maintain = ("maintain", "--retention-hours", "0", "--below-seven-days-really")
+    done = scenario.copy_of(prepared.undisturbed, tmp_path / "done")
+    assert run_killed(done, 0, tmp_path / "points", *maintain) == 0
+    assert differences(tables_of(done), prepared.after) == []
+    points = (tmp_path / "points").read_text().splitlines()
+
+    def attempt(point: int) -> list[str]:
+        lake = scenario.copy_of(prepared.undisturbed, tmp_path / str(point))
+        killed = run_killed(lake, point, tmp_path / f"{point}.points", *maintain) == -9
+        told = [] if killed else ["the point was never reached"]
+        told += differences(tables_of(lake), prepared.after) + unsettled(lake)
+        told += [] if run_killed(lake, 0, tmp_path / "again", *maintain) == 0 else ["the next maintenance failed"]
+        told += differences(tables_of(lake), prepared.after) + unsettled(lake)
+        shutil.rmtree(tmp_path / str(point))
+        return [f"point {point}, {points[point - 1]}: {line}" for line in told]
+
+    chosen = list(range(1, len(points) + 1)) if EVERYTHING else [len(points) // 2]
+    told = try_all(attempt, chosen)
+
+    tell(f"{len(chosen)} of {len(points)} kill points of maintenance tried")
     assert not told, "\n".join(told)
