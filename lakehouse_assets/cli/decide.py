@@ -17,6 +17,7 @@ from lakehouse_assets.lake import decisions, delta
 from lakehouse_assets.lake.decisions import Decision, DecisionError
 from lakehouse_assets.lake.lake import Lake, current
 from lakehouse_assets.publish import deciding
+from lakehouse_assets.publish.pending import FeedState
 from lakehouse_assets.publish.pins import pin
 from lakehouse_assets.publish.silver import evaluate
 from lakehouse_assets.query import answers
@@ -70,6 +71,9 @@ def show(
     lake = current()
     declared = lake.registry.feed(feed)
     record = deciding.find_record(lake, declared, key, line)
+    effect = deciding.effect_on(lake, declared, record)
+    corrected = effect.values if effect else {}
+    record = record.with_columns(pl.lit(text, pl.String).alias(name) for name, text in corrected.items())
     reasons = _rows(lake, declared, None, None, key).filter(pl.col("_line") == line)["rules"].to_list()
     broken = {rule: declared.rules[rule].text for rule in (reasons[0] if reasons else []) if rule in declared.rules}
     rows = []
@@ -235,6 +239,12 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
             message = f"{feed.name} has no rule {rule!r}; its rules are {', '.join(feed.rules)}."
             raise DecisionError(message)
         rows = rows.filter(pl.col("rules").list.contains(rule))
+    if date not in {None, UNDATED}:
+        try:
+            dt.date.fromisoformat(str(date))
+        except ValueError:
+            message = f"{date!r} is no business date; write one as 2026-11-20, or `undated`. Nothing was done."
+            raise DecisionError(message) from None
     if date is not None and feed.business_date:
         rows = rows.filter(feed.quarantine.partitioning.filter([date]))
     if source is not None:
@@ -243,8 +253,13 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
 
 
 def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
-    if parts := sorted({part for part in (decision.part, decision.part_to) if part}):
-        _show_change(lake, feed, parts, (decision,))
+    parts = {part for part in (decision.part, decision.part_to) if part}
+    if decision.source_key is not None and decision.line is not None:
+        record = deciding.find_record(lake, feed, decision.source_key, decision.line)
+        # An earlier decision may have moved the record: it leaves that date, too.
+        parts |= {effect.part_to} if (effect := deciding.effect_on(lake, feed, record)) else set()
+    if parts:
+        _show_change(lake, feed, sorted(parts), (decision,))
     if dry_run:
         typer.echo("Dry run: nothing was recorded.")
         return
@@ -256,8 +271,10 @@ def _show_change(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decis
     columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
     stored = delta.scan(lake.store, feed.quarantine.path, columns)
     rows: list[tuple[Any, ...]] = []
+    pinned = FeedState.read(lake, feed, lake.ledger_of(feed), supposed).pins
     for outcome in evaluate(lake, feed, parts, supposed)[1]:
         there = stored.filter(feed.quarantine.partitioning.filter([outcome.part])).select(pl.len()).collect().item()
-        rows.append((outcome.part, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", outcome.verdict))
+        verdict = "pinned" if outcome.part in pinned else outcome.verdict
+        rows.append((outcome.part, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))
     names = ["partition", "in quarantine now", "then", "valid then", "score then", "verdict then"]
     typer.echo(answers.as_table(answers.Answer(names, rows)))

@@ -14,7 +14,7 @@ from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import HELD
-from lakehouse_assets.publish.corrections import effects, part_of
+from lakehouse_assets.publish.corrections import Effect, effects, part_of
 from lakehouse_assets.publish.pending import FeedState
 
 
@@ -31,6 +31,12 @@ def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
     return found
 
 
+def effect_on(lake: Lake, feed: Feed, record: pl.DataFrame) -> Effect | None:
+    """Return what the decisions of now do to a record that `find_record` found; None when there are none."""
+    place = (record["_source_hash"][0], record["_line"][0])
+    return effects(feed, Decisions.load(lake.store, feed.name).on_records([place[0]])).get(place)
+
+
 def correct(
     lake: Lake, feed: Feed, key: str, line: int, values: Mapping[str, str | None], why: str, who: str | None = None
 ) -> Decision:
@@ -41,8 +47,7 @@ def correct(
         wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
         msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
         raise DecisionError(msg)
-    place = (record["_source_hash"][0], line)
-    before = effects(feed, Decisions.load(lake.store, feed.name).on_records([place[0]])).get(place)
+    before = effect_on(lake, feed, record)
     part_to = part_of(feed, {**(before.values if before else {}), **values}) or record["_part"][0]
     about = _about(record, key, line)
     return decisions.new(feed.name, decisions.CORRECT, why, who, values=dict(values), part_to=part_to, **about)
