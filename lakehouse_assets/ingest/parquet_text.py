@@ -13,6 +13,8 @@ from lakehouse_assets.ingest.unpack import Rejection
 _MAGIC = b"PAR1"
 _BYTES_PER_VALUE = 8
 _BATCH = 16_384
+_FEW = 64
+_LONG_ROW = 4_096
 
 
 def is_parquet(data: bytes) -> bool:
@@ -35,7 +37,7 @@ def read_parquet(data: bytes, limit: int) -> Raw:
         for field in file.schema_arrow:
             _refuse_textless(field.name, field.type)
         frames, size = [], 0
-        for batch in file.iter_batches(batch_size=_BATCH):
+        for batch in file.iter_batches(batch_size=_batch_rows(file)):
             frames.append(_text_frame(pa.Table.from_batches([batch])))
             size += sum(int(frames[-1][name].str.len_bytes().sum() or 0) for name in frames[-1].columns)
             if size > limit:
@@ -46,6 +48,16 @@ def read_parquet(data: bytes, limit: int) -> Raw:
         reason = (str(error).splitlines() or ["no reason given"])[0][:200]
         msg = f"the Parquet file cannot be read ({reason}); land it again, whole."
         raise Rejection(msg) from None
+
+
+def _batch_rows(file: pq.ParquetFile) -> int:
+    """Return how many rows to take at once: few where the first ones are long, as in a bomb."""
+    first = next(file.iter_batches(batch_size=_FEW), None)
+    if first is None or not first.num_rows:
+        return _BATCH
+    frame = _text_frame(pa.Table.from_batches([first]))
+    size = sum(int(frame[name].str.len_bytes().sum() or 0) for name in frame.columns)
+    return _BATCH if size / first.num_rows < _LONG_ROW else _FEW
 
 
 def _text_frame(table: pa.Table) -> pl.DataFrame:

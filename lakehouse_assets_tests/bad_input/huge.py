@@ -51,12 +51,6 @@ def one_field() -> bytes:
     return sales_csv(records(1, Description="y" * _FIFTY_MB))
 
 
-@bad("50 MB in one line of JSON", suffix="jsonl", valid=records(1), is_huge=True)
-def one_json_line() -> bytes:
-    line = ", ".join(f'"{name}": "{value}"' for name, value in records(1)[0].items())
-    return f'{{{line}, "Notes": [{"1, " * (_FIFTY_MB // 3)}1]}}\n'.encode()
-
-
 @bad("a million short rows", valid=records(1), quarantined=_MANY, is_huge=True)
 def million_short_rows() -> bytes:
     return with_lines(GOOD.format(1), *(str(at) for at in range(_MANY)))
