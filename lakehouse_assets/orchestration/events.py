@@ -73,7 +73,7 @@ def evaluated(
 def step(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Run the body of an asset: claimed for this process, errors told in one message."""
     if context.run.tags.get(PROCESS_TAG) != this_process():
-        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     try:
         yield
     except (StorageError, SchemaMismatchError, ContractError, ModelError) as error:

@@ -54,7 +54,7 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         found = pending_objects(lake, feed, ledger, config.after, config.through)
         objects, size, rejected, drifted = 0, 0, [], []
         with events.step(context):
-            for batch in ingest(lake, feed, found, context.run_id, lambda _: progress.advance(feed.landing, 1)):
+            for batch in ingest(lake, feed, found, context.run.run_id, lambda _: progress.advance(feed.landing, 1)):
                 objects += len(batch.versions)
                 size += sum(version.size for version in batch.versions)
                 rejected += batch.refused
@@ -158,7 +158,12 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
                 state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
                 parts = list(state.inputs) if again else state.pending
             done = publish(
-                lake, feed, parts, context.run_id, again=again, progress=lambda n: progress.advance(feed.silver.key, n)
+                lake,
+                feed,
+                parts,
+                context.run.run_id,
+                again=again,
+                progress=lambda n: progress.advance(feed.silver.key, n),
             )
             for batch in done:
                 outcomes += batch

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
+from polars.exceptions import PanicException
 
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
@@ -61,7 +62,7 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             found = scan.select(
                 pl.len(), pl.col("_source_hash").n_unique(), pl.col("_source_hash").first().alias("first")
             ).collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, PanicException, OSError) as error:
             yield Finding(feed.bronze.full_name, part, f"{path} cannot be read: {str(error).splitlines()[0]}")
             continue
         count, hashes, first = found.row(0)
@@ -96,7 +97,7 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
         parts = decided[start : start + _AT_A_TIME]
         try:
             candidate, outcomes = silver.evaluate(lake, feed, parts)
-        except (pl.exceptions.PolarsError, OSError, StorageError) as error:
+        except (pl.exceptions.PolarsError, PanicException, OSError, StorageError) as error:
             yield Finding(
                 feed.silver.full_name, f"{parts[0]} .. {parts[-1]}", f"bronze cannot be read: {error}".splitlines()[0]
             )
@@ -136,7 +137,7 @@ def _rows(lake: Lake, table: Table, parts: list[str], expected: pl.DataFrame) ->
     scan = delta.scan(lake.store, table.path, columns).filter(layout.filter(parts))
     try:
         stored = scan.select(*columns).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, PanicException, OSError) as error:
         yield Finding(table.full_name, "", f"it cannot be read: {str(error).splitlines()[0]}")
         return
     name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String).fill_null(UNDATED)
