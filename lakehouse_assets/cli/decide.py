@@ -272,7 +272,7 @@ def _show_change(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decis
     stored = delta.scan(lake.store, feed.quarantine.path, columns)
     rows: list[tuple[Any, ...]] = []
     pinned = FeedState.read(lake, feed, lake.ledger_of(feed), supposed).pins
-    for outcome in evaluate(lake, feed, parts, supposed)[1]:
+    for outcome in evaluate(lake, feed, parts, supposed).outcomes:
         there = stored.filter(feed.quarantine.partitioning.filter([outcome.part])).select(pl.len()).collect().item()
         verdict = "pinned" if outcome.part in pinned else outcome.verdict
         rows.append((outcome.part, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))

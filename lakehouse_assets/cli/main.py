@@ -111,7 +111,7 @@ def query(
     """Run SQL over all tables; standard output holds only the result."""
     from lakehouse_assets.query import answers  # noqa: PLC0415
 
-    answer = answers.run(current(), sql, decide.moment(at) if at else None)
+    answer = answers.run(current(), sql, decide.moment(at) if at is not None else None)
     write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
     typer.echo(write(answer))
 

@@ -5,6 +5,7 @@ import dagster as dg
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake.decisions import Decision, DecisionError
+from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration import events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.publish import deciding
@@ -17,6 +18,7 @@ class DecisionConfig(dg.Config):
     """What is decided. A verb uses the fields that it needs; see `lakehouse quarantine --help`.
 
     Attributes:
+        feed: Name of the feed; or, to revoke a pin, of the gold table.
         values: For correct: raw values by field; an empty text for no value.
         part: For release: the held business date.
     """
@@ -39,12 +41,14 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
     """Take one decision; what it changes is pending then, and the sensor does it."""
     lake = lakehouse.lake()
     try:
-        feed = lake.registry.feed(config.feed)
-        decision = _decision(lakehouse, config)
+        decision = _decision(lake, config)
     except (DecisionError, ContractError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     parts = sorted({part for part in (decision.part, decision.part_to) if part})
-    lines = [outcome.message for outcome in evaluate(lake, feed, parts, (decision,))[1]] if parts else []
+    lines = []
+    if parts:
+        found = evaluate(lake, lake.registry.feed(config.feed), parts, (decision,))
+        lines = [outcome.message for outcome in found.outcomes]
     if not config.dry_run:
         decisions.record(lake.store, decision)
     context.add_output_metadata(
@@ -56,8 +60,9 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
     )
 
 
-def _decision(lakehouse: LakeResource, config: DecisionConfig) -> Decision:
-    lake = lakehouse.lake()
+def _decision(lake: Lake, config: DecisionConfig) -> Decision:
+    if config.verb == decisions.REVOKE and config.feed in {m.table.full_name for m in lake.registry.models.values()}:
+        return deciding.revoke(lake, config.feed, config.decision, config.why, config.who)
     feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
     match config.verb:
         case decisions.CORRECT:

@@ -9,7 +9,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import polars as pl
@@ -21,9 +21,9 @@ from lakehouse_assets.ingest.landing import is_still_pending, key_of
 from lakehouse_assets.ingest.parse import parse
 from lakehouse_assets.ingest.unpack import Rejection, SourceObject, unpack
 from lakehouse_assets.lake.decisions import Decisions
-from lakehouse_assets.lake.delta import until_committed
+from lakehouse_assets.lake.delta import UNREADABLE, until_committed
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Entry, Ledger, ObjectVersion
+from lakehouse_assets.lake.ledger import Entry, FeedLedger, Ledger, ObjectVersion
 from lakehouse_assets.lake.storage import StorageError, Stored
 from lakehouse_assets.publish.casting import business_dates
 
@@ -51,14 +51,20 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Known:
-    """What the ledger knows of contents: their rows by partition, and how their dates were read first."""
+    """What the ledger knows of contents: rows by partition, how dates were read first, and what was taken in time."""
 
     rows: dict[str, dict[str, int]]
     first_dating: dict[str, str]
+    taken: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, ledger: FeedLedger, feed: Feed) -> "Known":
+        """Return what one feed's ledger knows."""
+        return cls(ledger.contents(feed.dating), ledger.files(), ledger.taken)
 
     def but_read_again(self) -> "Known":
         """Return the same without the rows, for an object that has to be read whatever is known of it."""
-        return Known({}, self.first_dating)
+        return replace(self, rows={})
 
     def file(self, feed: Feed, source_hash: str) -> str:
         """Return the name of a content's bronze files: another one once its dates are read in another way."""
@@ -114,8 +120,7 @@ def _ingest_batch(
         # Whoever came first has recorded some of it: that is what a conflict means.
         left = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
         missing = [stored for stored in left if stored.path not in read]
-        known = Known(of_feed.contents(feed.dating), of_feed.files())
-        take = partial(_read_object, lake, feed, known, Decisions.load(lake.store, feed.name))
+        take = partial(_read_object, lake, feed, Known.of(of_feed, feed), Decisions.load(lake.store, feed.name))
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             for version in pool.map(take, missing):
                 read[f"{feed.landing}/{version.object_key}"] = version
@@ -170,7 +175,9 @@ def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, sto
             member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
             totals.add(member, source.hash, records, list(promised.sums))
     digest = hashlib.sha256(data).hexdigest()
-    held = (manifest.mismatch(promised, totals) if promised else None) or _too_late(lake, feed, entries)
+    held = manifest.mismatch(promised, totals) if promised else None
+    if held is None and (key, digest) not in known.taken:
+        held = _too_late(lake, feed, entries)
     overruled = None
     if held and decisions.accepts(key, digest):
         held, overruled = None, f"accepted in spite of: {held}"
@@ -309,6 +316,6 @@ def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:
         try:
             scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
             scan.select(pl.col("_line").max()).collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             lost[part] = f"the bronze file {path} of {key} cannot be read ({str(error).splitlines()[0]})"
     return lost

@@ -135,14 +135,11 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
         problem.alias("_problem"),
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_line"),
     )
-    return _flag_nul(frame, list(feed.bronze.columns)[: len(columns)]), drift
+    headers = list(feed.bronze.columns)[: len(columns)]
+    return frame.with_columns(pl.coalesce(nul_problem(headers), "_problem").alias("_problem")), drift
 
 
-def _flag_nul(frame: pl.DataFrame, headers: list[str]) -> pl.DataFrame:
-    has_nul = pl.any_horizontal(pl.col(headers).str.contains("\0", literal=True)).fill_null(value=False)
-    flags = frame.select(has_nul).to_series()
-    if not flags.any():
-        return frame
-    return frame.with_columns(
-        pl.when(flags).then(pl.lit("a value holds a NUL byte")).otherwise(pl.col("_problem")).alias("_problem")
-    )
+def nul_problem(headers: list[str]) -> pl.Expr:
+    """Return what is wrong with a record one of whose values holds a NUL byte; null for the others."""
+    has_nul = pl.any_horizontal(pl.col(headers).str.contains("\0", literal=True))
+    return pl.when(has_nul).then(pl.lit("a value holds a NUL byte"))

@@ -79,14 +79,14 @@ TABLE = Table(
         "state": Column(pl.String(), "active, stale (its record is no longer live) or revoked."),
         "who": Column(pl.String(), "Who decided."),
         "why": Column(pl.String(), "The reason given."),
-        "at": Column(pl.Datetime("us", "UTC"), "When."),
+        "decided_at": Column(pl.Datetime("us", "UTC"), "When."),
         "source_key": Column(pl.String(), "Source object, or landed object for accept."),
         "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes."),
         "line": Column(pl.Int64(), "Record in the source object."),
         "part": Column(pl.String(), "Partition of the record, or the released one."),
         "rules": Column(pl.List(pl.String()), "Waived rules."),
         "values": Column(pl.String(), "New raw values by header, as JSON.", personal=True),
-        "table": Column(pl.String(), "Table that is pinned."),
+        "table_name": Column(pl.String(), "Table that is pinned."),
         "version": Column(pl.Int64(), "Version that it is pinned to."),
         "revokes": Column(pl.String(), "Id of the decision taken back."),
     },
@@ -94,6 +94,9 @@ TABLE = Table(
     description="Every decision of a person: on records, held dates and objects, pins; and what was taken back.",
     owner="team:data-platform",
 )
+
+
+_RENDERED = frozenset({"state", "values", "rules", "decided_at", "table_name"})
 
 
 @dataclass(frozen=True)
@@ -135,11 +138,12 @@ class Decisions:
         known = set(live)
         rows = [
             {
-                **{name: getattr(d, name) for name in TABLE.columns if name not in {"state", "values", "at", "rules"}},
+                **{name: getattr(d, name) for name in TABLE.columns if name not in _RENDERED},
                 "state": _state(d, revoked, known),
                 "values": json.dumps(dict(d.values)) if d.values else None,
                 "rules": list(d.rules),
-                "at": dt.datetime.fromisoformat(d.at),
+                "decided_at": dt.datetime.fromisoformat(d.at),
+                "table_name": d.table,
             }
             for d in self.taken
         ]
@@ -183,9 +187,8 @@ def _read(root: str, path: str) -> Decision:
     """Decisions never change, so each is read once by a process."""
     try:
         content = json.loads(store_for(root).read(path))
-    except ValueError as error:
-        msg = f"{root}/{path} is no decision ({error}). Nothing was done; move the file away."
+        values = {field.name: content[field.name] for field in fields(Decision) if field.name in content}
+        return Decision(**{**values, "rules": tuple(values.get("rules", ()))})
+    except (ValueError, TypeError) as error:
+        msg = f"{root}/{path} is no decision ({error}). Nothing was done; restore the file, or move it away."
         raise StorageError(msg) from error
-    known = {name.name for name in fields(Decision)}
-    values = {name: value for name, value in content.items() if name in known}
-    return Decision(**{**values, "rules": tuple(values.get("rules", ()))})

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 T = TypeVar("T")
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
 _PLAIN = {
     pl.String: "string",
@@ -272,6 +274,17 @@ def file_sizes(store: Store, path: str) -> dict[str, int]:
     table = DeltaTable(store.uri(path), storage_options=store.options)
     frame = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
     return {unquote(name): int(size) for name, size in frame.iter_rows()}
+
+
+def lost_files(store: Store, path: str, table: "DeltaTable", chosen: pl.Expr) -> list[str]:
+    """Return the data files of an opened version that are gone, by their paths below the table.
+
+    Args:
+        chosen: Which files to look at, as an expression over the partition columns.
+    """
+    frame = pl.DataFrame(table.get_add_actions(flatten=True)).rename(lambda name: name.removeprefix("partition."))
+    there = {stored.path.removeprefix(f"{path}/") for stored in store.list(path)}
+    return sorted(name for name in map(unquote, frame.filter(chosen)["path"]) if name not in there)
 
 
 def sql_type(dtype: pl.DataType) -> str:

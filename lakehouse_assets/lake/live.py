@@ -115,6 +115,12 @@ class FeedLedger:
         return dict(first.agg(pl.col("dating").fill_null("").first()).iter_rows())
 
     @property
+    def taken(self) -> frozenset[tuple[str, str]]:
+        """Key and hash of every landed object that was ever accepted as it came, without a person's decision."""
+        accepted = self.rows.filter((pl.col("state") == ACCEPTED) & pl.col("reason").is_null())
+        return frozenset(accepted.select("object_key", "object_hash").drop_nulls().unique().iter_rows())
+
+    @property
     def parts(self) -> list[str]:
         """Every partition that any version ever touched, sorted."""
         return sorted(self.rows["part"].drop_nulls().unique().to_list())

@@ -7,6 +7,7 @@ need an extension that is downloaded, and its tables are Delta, which AWS engine
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,30 @@ def rebuild(lake: Lake) -> list[str]:
     about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
     lake.store.replace(_STATE, json.dumps(about).encode())
     return views
+
+
+def damage(lake: Lake) -> str | None:
+    """Return how the catalog differs from the one that the last run wrote; None when it does not."""
+    if not lake.store.stat(_STATE):
+        return None
+    if not lake.store.stat(PATH):
+        return f"{PATH} is missing"
+    state = json.loads(lake.store.read(_STATE))
+    if state.get("sha256") != hashlib.sha256(lake.store.read(PATH)).hexdigest():
+        return f"{PATH} is not the file that {_STATE} speaks of"
+    return None
+
+
+def unreadable_views(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Yield the views of a local catalog that cannot be read, each with the reason."""
+    import duckdb  # noqa: PLC0415
+
+    with duckdb.connect(lake.store.uri(PATH), read_only=True) as connection:
+        for table in _tables(lake):
+            try:
+                connection.sql(f'SELECT count(*) FROM "{table.layer}"."{table.name}"').fetchall()  # noqa: S608
+            except duckdb.Error as error:
+                yield table.full_name, str(error).splitlines()[0]
 
 
 def _tables(lake: Lake) -> list[Table]:

@@ -58,6 +58,11 @@ class FeedState:
         inputs = input_fingerprints(feed, ledger, parts, outside, found)
         return cls(feed, inputs, outside, silver, quarantine, decisions, found, pins_of(decisions, feed.silver))
 
+    @classmethod
+    def of(cls, lake: Lake, feed: Feed) -> "FeedState":
+        """Read the state of a feed as it stands."""
+        return cls.read(lake, feed, lake.ledger_of(feed))
+
     def is_released(self, part: str) -> bool:
         """Return whether a person decided to publish the partition's present candidate whatever its score."""
         return self.inputs[part] in self.decisions.releases(part)

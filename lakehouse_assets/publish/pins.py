@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.lake import decisions
+from lakehouse_assets.lake import decisions, delta
 from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import StorageError
@@ -48,16 +48,21 @@ def restored(lake: Lake, table: Table, pins: Mapping[str, Pin]) -> pl.DataFrame:
     for version in sorted({pin.version for pin in pins.values()}):
         parts = [part for part, pin in pins.items() if pin.version == version and pin.fingerprint]
         try:
-            rows = pl.scan_delta(open_at(lake, table, version), storage_options=lake.store.options or None)
-            columns = [pl.col(name).cast(column.dtype) for name, column in table.columns.items()]
+            types = {name: column.dtype for name, column in table.columns.items()}
+            rows = delta.scan(lake.store, table.path, types, open_at(lake, table, version))
+            known = rows.collect_schema()
+            columns = [(pl.col(n) if n in known else pl.lit(None)).cast(t).alias(n) for n, t in types.items()]
             frames.append(rows.filter(table.partitioning.filter(parts)).select(columns).collect())
-        except (pl.exceptions.PolarsError, OSError) as error:
-            msg = (
-                f"{table.full_name}: version {version} cannot be read any more ({str(error).splitlines()[0]}). "
-                "The published version stands; revoke the pin, or pin a later version."
-            )
-            raise StorageError(msg) from error
+        except delta.UNREADABLE as error:
+            raise _gone(table, version, str(error).splitlines()[0]) from error
     return pl.concat(frames)
+
+
+def _gone(table: Table, version: int, why: str) -> StorageError:
+    return StorageError(
+        f"{table.full_name}: version {version} cannot be read any more ({why}). "
+        "The published version stands; pin a later version, and revoke the pin on this one if there is one."
+    )
 
 
 def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable":
@@ -67,6 +72,9 @@ def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable
 
     try:
         opened = DeltaTable(lake.store.uri(table.path), storage_options=lake.store.options)
+        if isinstance(version, dt.datetime) and delta.first_commit(lake.store, table.path) > version:
+            msg = f"{table.full_name} has no version of {version}: it is younger; see `lakehouse history`."
+            raise StorageError(msg)
         opened.load_as_version(version)
     except (DeltaError, OSError, ValueError) as error:
         msg = f"{table.full_name} has no version {version} ({str(error).splitlines()[0]}); see `lakehouse history`."
@@ -91,6 +99,7 @@ def pin(
 
     Raises:
         DecisionError: Nothing differs.
+        StorageError: The version is gone, or never was.
     """
     opened = open_at(lake, table, version)
     then = {part: opened.transaction_version(part) or 0 for part in known}
@@ -98,6 +107,9 @@ def pin(
     if not differing:
         msg = f"{table.full_name} is as it was at version {opened.version()}. Nothing was decided."
         raise DecisionError(msg)
+    chosen = table.partitioning.filter([part for part, value in differing.items() if value])
+    if lost := delta.lost_files(lake.store, table.path, opened, chosen):
+        raise _gone(table, opened.version(), f"{len(lost):,} of its files are gone, such as {lost[0]}")
     return decisions.new(
         decision_folder(table), decisions.PIN, why, who, table=table.full_name, version=opened.version(), pins=differing
     )

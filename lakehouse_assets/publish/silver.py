@@ -15,7 +15,7 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.ingest.bronze import unreadable
 from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.decisions import Decision
+from lakehouse_assets.lake.decisions import Decision, Decisions
 from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger, Ledger
@@ -24,7 +24,7 @@ from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate, compute
 from lakehouse_assets.publish.corrections import records
 from lakehouse_assets.publish.pending import HELD, FeedState, batches, fingerprint, rows_by_part
-from lakehouse_assets.publish.pins import restored
+from lakehouse_assets.publish.pins import pins_of, restored
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -67,6 +67,36 @@ class Outcome:
         return f"{self.part}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What the candidates of some partitions are, and what becomes of them.
+
+    Attributes:
+        live: How many records each content should have in each partition: `part`, `source_hash`, `source_key`, `rows`.
+    """
+
+    candidate: Candidate
+    live: pl.DataFrame
+    outcomes: list[Outcome]
+
+    def accounts(self) -> pl.DataFrame:
+        """Return the accounting of every partition that is accounted for, without the run that evaluated it."""
+        decided = [outcome for outcome in self.outcomes if outcome.verdict != UNACCOUNTED]
+        verdicts = pl.DataFrame(
+            [(outcome.part, outcome.verdict, outcome.score) for outcome in decided],
+            schema={"part": pl.String, "verdict": pl.String, "score": pl.Float64},
+            orient="row",
+        )
+        names = {"_part": "part", "_source_hash": "source_hash"}
+        counts = self.candidate.accounting.rename(names).drop("_source_key")
+        rows = self.live.rename({"rows": "landed"}).join(counts, on=["part", "source_hash"]).join(verdicts, on="part")
+        is_held = pl.col("verdict") == HELD_BACK
+        return rows.with_columns(
+            pl.when(is_held).then(0).otherwise(pl.col("valid")).alias("published"),
+            pl.when(is_held).then(pl.col("valid")).otherwise(0).alias("held"),
+        )
+
+
 def publish(
     lake: Lake,
     feed: Feed,
@@ -83,7 +113,11 @@ def publish(
         progress: Called with the number of partitions of each batch.
     """
     rows = rows_by_part(Ledger.load(lake.store).of_feed(feed.name).live)
-    for batch in batches(sorted(parts), rows, lake.settings.publish_batch_rows):
+    pins = pins_of(Decisions.load(lake.store, feed.name), feed.silver)
+    # Pinned dates last: a version that is gone must not stop the others.
+    free, pinned = (sorted(p for p in parts if (p in pins) is wanted) for wanted in (False, True))
+    limit = lake.settings.publish_batch_rows
+    for batch in [*batches(free, rows, limit), *batches(pinned, rows, limit)]:
         outcomes = delta.until_committed(partial(_publish_batch, lake, feed, batch, run_id, again=again))
         progress(len(batch))
         if outcomes:
@@ -104,30 +138,29 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     parts = [p for p in parts if p in state.inputs and p not in state.pins and (again or state.is_pending(p))]
     if not parts:
         return []
-    candidate, live, outcomes = _evaluate(lake, ledger, state, parts)
-    decided = {outcome.part: outcome for outcome in outcomes if outcome.verdict != UNACCOUNTED}
+    found = _evaluate(lake, ledger, state, parts)
+    decided = {outcome.part: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
     held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
     # A table that bears these fingerprints already was written by an attempt that ended after it.
     bears = {name: state.inputs.get(name, held.get(name)) for name in [*decided, *held]}
     if decided and (again or any(state.quarantine.get(name) != value for name, value in bears.items())):
-        _replace(lake, feed.quarantine, quarantine, candidate.quarantined, decided, state.inputs, held)
+        _replace(lake, feed.quarantine, quarantine, found.candidate.quarantined, decided, state.inputs, held)
     # A released date has the inputs that it was held with: the verdict tells the two accounts apart.
     accounted = {f"{feed.name}/{part}": fingerprint([state.inputs[part], o.verdict]) for part, o in decided.items()}
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
     if decided and (again or any(known.get(name) != value for name, value in accounted.items())):
-        accounting.write(lake.store, accounts, feed.name, accounted, _account(candidate, live, decided, run_id))
+        rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
+        accounting.write(lake.store, accounts, feed.name, accounted, rows)
     commits = {
         part for part, o in decided.items()
         if part != UNDATED and (o.verdict == PUBLISHED or (o.verdict == OUTSIDE and part in state.silver))
     }  # fmt: skip
     if commits:
-        _replace(lake, feed.silver, silver, candidate.valid, commits, state.inputs, {})
-    return outcomes
+        _replace(lake, feed.silver, silver, found.candidate.valid, commits, state.inputs, {})
+    return found.outcomes
 
 
-def evaluate(
-    lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...] = ()
-) -> tuple[Candidate, list[Outcome]]:
+def evaluate(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...] = ()) -> Evaluation:
     """Compute what the candidates of some partitions would be, and what would become of them. Writes nothing.
 
     Args:
@@ -135,16 +168,13 @@ def evaluate(
     """
     ledger = lake.ledger_of(feed)
     state = FeedState.read(lake, feed, ledger, supposed)
-    candidate, _, outcomes = _evaluate(lake, ledger, state, [part for part in parts if part in state.inputs])
-    return candidate, outcomes
+    return _evaluate(lake, ledger, state, [part for part in parts if part in state.inputs])
 
 
-def _evaluate(
-    lake: Lake, ledger: FeedLedger, state: FeedState, parts: list[str]
-) -> tuple[Candidate, pl.DataFrame, list[Outcome]]:
+def _evaluate(lake: Lake, ledger: FeedLedger, state: FeedState, parts: list[str]) -> Evaluation:
     bronze, live, lost = _records(lake, ledger, state, parts)
     candidate = compute(state.feed, bronze, state.outside)
-    return candidate, live, _outcomes(state.feed, live, parts, candidate, state, lost)
+    return Evaluation(candidate, live, _outcomes(state.feed, live, parts, candidate, state, lost))
 
 
 def _records(
@@ -153,7 +183,7 @@ def _records(
     """Return the records of some partitions, how many there should be, and which partitions cannot be read, and why."""
     try:
         return *records(lake, state.feed, ledger.live, parts, state.effects), {}
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except delta.UNREADABLE as error:
         lost = unreadable(lake, state.feed, ledger.live.filter(pl.col("part").is_in(parts)))
         if not lost:
             raise StorageError(" ".join(str(error).split())) from error
@@ -230,22 +260,3 @@ def _outcomes(
             )
         )
     return outcomes
-
-
-def _account(candidate: Candidate, live: pl.DataFrame, decided: dict[str, Outcome], run_id: str) -> pl.DataFrame:
-    verdicts = pl.DataFrame(
-        {
-            "part": list(decided),
-            "verdict": [o.verdict for o in decided.values()],
-            "score": [o.score for o in decided.values()],
-        },
-        schema={"part": pl.String, "verdict": pl.String, "score": pl.Float64},
-    )
-    counts = candidate.accounting.rename({"_part": "part", "_source_hash": "source_hash"}).drop("_source_key")
-    rows = live.rename({"rows": "landed"}).join(counts, on=["part", "source_hash"]).join(verdicts, on="part")
-    is_held = pl.col("verdict") == HELD_BACK
-    return rows.with_columns(
-        pl.when(is_held).then(0).otherwise(pl.col("valid")).alias("published"),
-        pl.when(is_held).then(pl.col("valid")).otherwise(0).alias("held"),
-        pl.lit(run_id).alias("run_id"),
-    )

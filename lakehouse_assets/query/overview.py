@@ -14,6 +14,7 @@ from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.accounting import scan_accounting
 from lakehouse_assets.publish.pending import FeedState, ModelState
+from lakehouse_assets.publish.pins import decision_folder
 from lakehouse_assets.query.tables import OPS
 
 
@@ -85,7 +86,8 @@ def _bronze_size(lake: Lake, table: Table) -> TableSize:
 
 def _decisions_size(lake: Lake) -> TableSize:
     stored = list(lake.store.list("decisions"))
-    taken = [d.at for feed in lake.registry.feeds for d in Decisions.load(lake.store, feed).taken]
+    about = [*lake.registry.feeds, *(decision_folder(model.table) for model in lake.registry.models.values())]
+    taken = [decision.at for name in about for decision in Decisions.load(lake.store, name).taken]
     updated = dt.datetime.fromisoformat(max(taken)) if taken else None
     return TableSize(DECISIONS.full_name, len(taken), None, sum(item.size for item in stored), updated)
 

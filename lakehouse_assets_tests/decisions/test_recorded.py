@@ -81,7 +81,9 @@ def test_a_decision_of_each_kind_is_listed_with_all_that_it_says(bad_lake: Lake)
             taken["discard"].id,
         ),
     }  # fmt: skip
-    assert ask(bad_lake, "SELECT \"table\", version FROM ops.decisions WHERE kind = 'pin'") == [("gold.daily_sales", 0)]
+    assert ask(bad_lake, "SELECT table_name, version FROM ops.decisions WHERE kind = 'pin'") == [
+        ("gold.daily_sales", 0)
+    ]
 
 
 @pytest.mark.slow
@@ -89,9 +91,9 @@ def test_ids_sort_in_the_order_in_which_decisions_were_taken(bad_lake: Lake) -> 
     taken = all_kinds(bad_lake)
     found = [(kind,) for kind in taken]
     assert ask(bad_lake, "SELECT kind FROM ops.decisions ORDER BY id") == found
-    assert ask(bad_lake, 'SELECT kind FROM ops.decisions ORDER BY "at"') == found
+    assert ask(bad_lake, "SELECT kind FROM ops.decisions ORDER BY decided_at") == found
     now = dt.datetime.now(dt.UTC)
-    [(first, last)] = ask(bad_lake, 'SELECT min("at"), max("at") FROM ops.decisions')
+    [(first, last)] = ask(bad_lake, "SELECT min(decided_at), max(decided_at) FROM ops.decisions")
     assert now - dt.timedelta(minutes=5) < first < last < now
 
 
@@ -100,7 +102,7 @@ def test_the_tables_command_counts_the_decisions_that_a_query_shows(bad_lake: La
     all_kinds(bad_lake)
     [size] = [size for size in sizes(bad_lake) if size.name == "ops.decisions"]
     assert [(size.rows,)] == ask(bad_lake, "SELECT count(*) FROM ops.decisions")
-    [(last,)] = ask(bad_lake, 'SELECT max("at") FROM ops.decisions')
+    [(last,)] = ask(bad_lake, "SELECT max(decided_at) FROM ops.decisions")
     assert size.updated == last
 
 
