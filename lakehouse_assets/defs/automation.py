@@ -12,6 +12,7 @@ from itertools import islice
 import dagster as dg
 
 from lakehouse_assets.ingest.landing import key_of, pending_among
+from lakehouse_assets.orchestration.failures import attempts
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.orchestration.work import (
@@ -26,7 +27,6 @@ from lakehouse_assets.orchestration.work import (
 from lakehouse_assets.publish.pending import fingerprint
 
 ATTEMPTS = 3
-_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -51,7 +51,7 @@ def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.Run
     if _is_busy(instance, work.wave):
         return dg.SkipReason(f"a run of {work.wave} is under way")
     digest = work.digest + salt
-    failed = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}, statuses=_FAILED))
+    failed = len(attempts(instance, digest))
     if failed >= ATTEMPTS:
         return dg.SkipReason(
             f"{work.wave} failed {failed} times on these inputs; it waits for a change, or for the daily sweep"

@@ -32,10 +32,14 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass
 class Ingested:
-    """What one batch did: versions recorded, and rows by touched partition (0 where a version took rows away)."""
+    """What one batch did: versions recorded, and rows by touched partition (0 where a version took rows away).
+
+    `failed` tells why objects of it could not be read or stored; nothing was recorded of them.
+    """
 
     versions: list[ObjectVersion] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)
+    failed: list[StorageError] = field(default_factory=list)
 
     @property
     def drifted(self) -> list[str]:
@@ -89,11 +93,22 @@ def ingest(
     Args:
         objects: In the order in which they are recorded.
         progress: Called with the bytes of each object read.
+
+    Raises:
+        StorageError: Some objects could not be read, or stored; the others were ingested before.
     """
+    failed: list[StorageError] = []
     for batch in _batches(objects, lake.settings.ingest_batch_bytes):
         result = _ingest_batch(lake, feed, batch, run_id, progress)
         if result.versions:
             yield result
+        failed += result.failed
+        if len(result.failed) == len(batch):  # it is the storage rather than an object
+            break
+    if failed:
+        others = f" The same happened to {len(failed) - 1:,} others." if len(failed) > 1 else ""
+        msg = f"{failed[0]}{others} What could be ingested was; the rest is still pending."
+        raise StorageError(msg) from failed[0]
 
 
 def _batches(objects: Iterable[Stored], limit: int) -> Iterator[list[Stored]]:
@@ -113,23 +128,26 @@ def _ingest_batch(
     lake: Lake, feed: Feed, batch: list[Stored], run_id: str, progress: Callable[[int], None]
 ) -> Ingested:
     read: dict[str, ObjectVersion] = {}
+    failed: dict[str, StorageError] = {}
 
     def attempt() -> Ingested:
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
         # Whoever came first has recorded some of it: that is what a conflict means.
         left = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
-        missing = [stored for stored in left if stored.path not in read]
-        take = partial(_read_object, lake, feed, Known.of(of_feed, feed), Decisions.load(lake.store, feed.name))
+        missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
+        take = partial(_take, lake, feed, Known.of(of_feed, feed), Decisions.load(lake.store, feed.name))
         with ThreadPoolExecutor(lake.settings.threads) as pool:
-            for version in pool.map(take, missing):
-                read[f"{feed.landing}/{version.object_key}"] = version
-                progress(version.size)
-        versions = [version for stored in left if (version := read[stored.path]).entries]
-        if not versions:
-            return Ingested()
-        ledger.append(versions, run_id)
-        return Ingested(versions, _touched(versions, of_feed.live))
+            for stored, outcome in zip(missing, pool.map(take, missing), strict=True):
+                if isinstance(outcome, StorageError):
+                    failed[stored.path] = outcome
+                else:
+                    read[stored.path] = outcome
+                    progress(outcome.size)
+        versions = [read[stored.path] for stored in left if stored.path in read and read[stored.path].entries]
+        if versions:
+            ledger.append(versions, run_id)
+        return Ingested(versions, _touched(versions, of_feed.live), list(failed.values()))
 
     return until_committed(attempt)
 
@@ -149,6 +167,14 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
     return dict(sorted(touched.items()))
 
 
+def _take(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored) -> ObjectVersion | StorageError:
+    """Read one landed object into bronze. What the storage refuses of it is returned: others must not wait for it."""
+    try:
+        return _read_object(lake, feed, known, decisions, stored)
+    except StorageError as error:
+        return error
+
+
 def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored) -> ObjectVersion:
     key = key_of(feed, stored)
     if stored.size > lake.settings.max_source_bytes:
@@ -160,7 +186,7 @@ def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, sto
     try:
         data = lake.store.read(stored.path)
     except StorageError:
-        # Gone between listing and reading: the next listing tells what became of it. Another fault stops the batch.
+        # Gone between listing and reading: the next listing tells what became of it.
         if lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())

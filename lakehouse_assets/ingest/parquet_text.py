@@ -10,16 +10,10 @@ import pyarrow.parquet as pq
 from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
 
-_MAGIC = b"PAR1"
 _BYTES_PER_VALUE = 8
 _BATCH = 16_384
 _FEW = 64
 _LONG_ROW = 4_096
-
-
-def is_parquet(data: bytes) -> bool:
-    """Return whether some bytes begin as a Parquet file does."""
-    return data.startswith(_MAGIC)
 
 
 def read_parquet(data: bytes, limit: int) -> Raw:

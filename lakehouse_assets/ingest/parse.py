@@ -14,10 +14,10 @@ from lakehouse_assets.contracts.drift import Drift, Policy
 from lakehouse_assets.ingest.csv_text import read_csv
 from lakehouse_assets.ingest.drifting import dropped, missing_policy, noticed, refusal
 from lakehouse_assets.ingest.json_text import read_json
-from lakehouse_assets.ingest.parquet_text import is_parquet, read_parquet
 from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection, decompressed
 
+_PARQUET = b"PAR1"
 _NULS = 4  # more than one byte in four
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
@@ -49,7 +49,9 @@ def read(data: bytes, known: list[str], limit: int) -> Raw:
     if not plain.removeprefix(b"\xef\xbb\xbf").strip():
         msg = "the object is empty; land it again with its records, or ignore this if there were none."
         raise Rejection(msg)
-    if is_parquet(plain):
+    if plain.startswith(_PARQUET):
+        from lakehouse_assets.ingest.parquet_text import read_parquet  # noqa: PLC0415 - it loads Arrow
+
         return read_parquet(plain, limit)
     text = utf8(plain)
     if text.count(b"\0") > len(text) // _NULS:

@@ -13,7 +13,7 @@ from lakehouse_assets.ingest.landing import pending as pending_objects
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Ledger
-from lakehouse_assets.orchestration import describe, events, partitions, progress
+from lakehouse_assets.orchestration import describe, events, failures, partitions, progress
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.publish.pending import FeedState
 from lakehouse_assets.publish.silver import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome, publish
@@ -171,6 +171,8 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
                 for outcome in batch:
                     shown = _table_metadata(lake, feed, outcome.part) if outcome.part == newest else {}
                     _log(context, feed, outcome, lake, shown)
+        if any(outcome.verdict == HELD_BACK for outcome in outcomes):
+            failures.tag_as_decided(context)
         yield from _check_results(lake, feed, outcomes)
         if feed.business_date is None and any(outcome.verdict == PUBLISHED for outcome in outcomes):
             yield dg.MaterializeResult(metadata=_counts(outcomes[0]) | _table_metadata(lake, feed, outcomes[0].part))
@@ -220,7 +222,7 @@ def _check_results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[
     held = [outcome for outcome in outcomes if outcome.verdict == HELD_BACK]
     lost = [outcome for outcome in outcomes if outcome.verdict == UNACCOUNTED]
     standing = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name)).held
-    gate = dg.AssetCheckResult(
+    gate = events.TableCheckResult(
         asset_key=key,
         check_name="gate",
         passed=not standing,
@@ -230,7 +232,7 @@ def _check_results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[
         metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
     )
     yield gate
-    yield dg.AssetCheckResult(
+    yield events.TableCheckResult(
         asset_key=key,
         check_name="accounting",
         passed=not lost,
@@ -245,7 +247,7 @@ def _check_results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[
     for rule in feed.rules:
         by_part = {o.part: o.broken[rule] for o in outcomes if rule in o.broken}
         rows = [dg.TableRecord({"partition": part, "records": count}) for part, count in list(by_part.items())[:SHOWN]]
-        yield dg.AssetCheckResult(
+        yield events.TableCheckResult(
             asset_key=key,
             check_name=rule,
             passed=not by_part,

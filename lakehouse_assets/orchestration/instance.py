@@ -1,5 +1,6 @@
 """The Dagster instance of a lake: where it is, its first initialisation, and runs whose process is dead."""
 
+import datetime as dt
 import json
 import os
 import re
@@ -14,13 +15,17 @@ from filelock import FileLock
 from lakehouse_assets.orchestration.events import PROCESS_TAG
 from lakehouse_assets.settings import Settings
 
+_CLAIMED_WITHIN = dt.timedelta(minutes=1)
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
 _CONFIG = """\
 # Instance of one lake, written once; edit it freely.
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_monitoring: {enabled: true, start_timeout_seconds: 180, poll_interval_seconds: 30}
-concurrency: {runs: {max_concurrent_runs: 4}}
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config: {max_concurrent_runs: 4, dequeue_interval_seconds: 1}
 event_log_storage:
   module: lakehouse_assets.orchestration.event_log
   class: KeptSqliteEventLogStorage
@@ -58,14 +63,20 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     A run killed by SIGKILL says nothing: without this it stays started for good.
     """
     closed = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        tag = run.tags.get(PROCESS_TAG)
-        if tag is not None and not _may_live(tag):
-            instance.report_run_failed(
-                run, f"The process of this run ({tag}) is dead. Its pending work is still pending."
-            )
-            closed.append(run.run_id)
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+        run, tag = record.dagster_run, record.dagster_run.tags.get(PROCESS_TAG)
+        if _may_live(tag) if tag else _may_yet_be_claimed(record):
+            continue
+        process = f"The process of this run ({tag}) is dead." if tag else "No process has claimed this run."
+        instance.report_run_failed(run, f"{process} Its pending work is still pending.")
+        closed.append(run.run_id)
     return closed
+
+
+def _may_yet_be_claimed(record: dg.RunRecord) -> bool:
+    """Return whether a run that no step has claimed may still come to its first one, a second after its start."""
+    since = dt.datetime.now(dt.UTC).timestamp() - (record.start_time or dt.datetime.now(dt.UTC).timestamp())
+    return since < _CLAIMED_WITHIN.total_seconds()
 
 
 def _may_live(tag: str) -> bool:

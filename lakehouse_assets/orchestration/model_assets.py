@@ -59,7 +59,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
                 broken = error
         for rule in rules_of(model.schema):
             failed = broken is not None and broken.rule == rule.id
-            yield dg.AssetCheckResult(
+            yield events.TableCheckResult(
                 asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
             )
         if last is not None and model.date is None:

@@ -96,7 +96,7 @@ def rows(lake: Lake, table: Table, parts: list[str], expected: pl.DataFrame) -> 
         return
     name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String).fill_null(UNDATED)
     there = _fingerprints(stored.with_columns(name.alias("_part")))
-    wanted = _fingerprints(expected.select(*columns, "_part").cast(dict(columns)))
+    wanted = _fingerprints(expected.select(*(pl.col(name).cast(dtype) for name, dtype in columns.items()), "_part"))
     for part in parts:
         has, should = there.get(part, (0, 0)), wanted.get(part, (0, 0))
         if has[0] != should[0]:
