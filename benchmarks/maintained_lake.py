@@ -22,8 +22,8 @@ from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.ingest.bronze import ingest
 from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.maintenance import Policy, maintain
 from lakehouse_assets.lake.storage import store_for
+from lakehouse_assets.maintain.maintenance import Policy, maintain
 from lakehouse_assets.publish.catalog import rebuild
 from lakehouse_assets.publish.gold import build
 from lakehouse_assets.publish.pending import FeedState, ModelState

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from lakehouse_assets.cli import decide, maintain
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.delta import SchemaMismatchError
+from lakehouse_assets.lake.delta_types import SchemaMismatchError
 from lakehouse_assets.lake.lake import Lake, current
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.settings import PROJECT, SettingsError, settings
@@ -74,18 +74,14 @@ def run_lake(lake: Lake, again: Mapping[str, list[str]] | None = None) -> int:
         again: Partitions by table path that are computed first, whether or not they are pending.
     """
     # Dagster and the declared assets take a second to import, which the other commands do not need.
-    import dagster as dg  # noqa: PLC0415
-
     from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.orchestration.instance import close_dead_runs, prepare_home  # noqa: PLC0415
+    from lakehouse_assets.definitions import defs  # noqa: PLC0415
+    from lakehouse_assets.orchestration.instance import close_dead_runs, opened  # noqa: PLC0415
     from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
     from lakehouse_assets.orchestration.work import REFRESH  # noqa: PLC0415
     from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
 
-    home = prepare_home(lake.settings)
-    from lakehouse_assets.definitions import defs  # noqa: PLC0415
-
-    with dg.DagsterInstance.from_config(str(home)) as instance, render.progress_bars(err) as (announce, advance):
+    with opened(lake.settings) as instance, render.progress_bars(err) as (announce, advance):
         for run_id in close_dead_runs(instance):
             err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
         report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance, again)

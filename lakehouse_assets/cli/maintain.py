@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.lake.lake import current
-from lakehouse_assets.lake.maintenance import Policy, PolicyError
-from lakehouse_assets.lake.maintenance import maintain as look_after
+from lakehouse_assets.maintain.maintenance import Policy, PolicyError
+from lakehouse_assets.maintain.maintenance import maintain as look_after
 from lakehouse_assets.query import answers
 from lakehouse_assets.query.history import versions
 

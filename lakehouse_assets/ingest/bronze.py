@@ -24,7 +24,7 @@ from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.delta import UNREADABLE, until_committed
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Entry, FeedLedger, Ledger, ObjectVersion
-from lakehouse_assets.lake.storage import StorageError, Stored
+from lakehouse_assets.lake.storage import AnotherVersionError, StorageError, Stored
 from lakehouse_assets.publish.casting import business_dates
 
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -135,6 +135,8 @@ def _ingest_batch(
         of_feed = ledger.of_feed(feed.name)
         # Whoever came first has recorded some of it: that is what a conflict means.
         left = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
+        # They may even have recorded a newer version of it, over which an older one must not come.
+        left = [stored for stored in left if stored.path not in read or lake.store.stat(stored.path) == stored]
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
         take = partial(_take, lake, feed, Known.of(of_feed, feed), Decisions.load(lake.store, feed.name))
         with ThreadPoolExecutor(lake.settings.threads) as pool:
@@ -184,10 +186,10 @@ def _read_object(lake: Lake, feed: Feed, known: Known, decisions: Decisions, sto
             feed.name, key, stored.token, stored.size, feed.version, (Entry(key, None, {}, reason),), dating=feed.dating
         )
     try:
-        data = lake.store.read(stored.path)
-    except StorageError:
-        # Gone between listing and reading: the next listing tells what became of it.
-        if lake.store.stat(stored.path) is not None:
+        data = lake.store.read(stored.path, stored.token)
+    except StorageError as error:
+        # Gone or replaced between listing and reading: the next listing tells what became of it.
+        if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
     promised = manifest.load(lake, there) if (there := manifest.find(lake, stored.path)) else None

@@ -8,9 +8,10 @@ remembered elsewhere. Not here: what a fingerprint is made of.
 import datetime as dt
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
@@ -24,17 +25,6 @@ T = TypeVar("T")
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
-_PLAIN = {
-    pl.String: "string",
-    pl.Int64: "long",
-    pl.Int32: "integer",
-    pl.Int16: "short",
-    pl.Int8: "byte",
-    pl.Float64: "double",
-    pl.Float32: "float",
-    pl.Boolean: "boolean",
-    pl.Date: "date",
-}
 
 
 class Conflict(Exception):  # noqa: N818 - an outcome that the caller answers by computing again
@@ -59,34 +49,31 @@ def until_committed(attempt: Callable[[], T]) -> T:
     raise StorageError(msg)
 
 
-class SchemaMismatchError(Exception):
-    """A declared table and the stored one disagree; nothing was written."""
+def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
+    """Open a table at its latest version, or another one.
+
+    Raises:
+        TableNotFoundError: There is none.
+        StorageError: It is there, and cannot be read.
+    """
+    from deltalake import DeltaTable  # noqa: PLC0415 - not at import of a declaration
+    from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
+
+    try:
+        return DeltaTable(store.uri(path), version=version, storage_options=store.options)
+    except TableNotFoundError:
+        raise
+    except (DeltaError, OSError) as error:
+        raise unreadable(store, path, error) from error
 
 
-def delta_type(dtype: pl.DataType) -> Any:  # noqa: ANN401 - JSON of the Delta protocol
-    """Return the Delta type of a Polars type, as the protocol's JSON. Raises `SchemaMismatchError` if it has none."""
-    if plain := _PLAIN.get(type(dtype)):
-        return plain
-    match dtype:
-        case pl.Decimal():
-            return f"decimal({dtype.precision},{dtype.scale})"
-        case pl.Datetime(time_zone="UTC"):
-            return "timestamp"
-        case pl.List():
-            return {"type": "array", "elementType": delta_type(cast("pl.DataType", dtype.inner)), "containsNull": True}
-        case pl.Map():
-            key, value = (delta_type(cast("pl.DataType", part)) for part in (dtype.key, dtype.value))
-            return {"type": "map", "keyType": key, "valueType": value, "valueContainsNull": True}
-        case pl.Struct():
-            return {"type": "struct", "fields": [field(f.name, cast("pl.DataType", f.dtype)) for f in dtype.fields]}
-        case _:
-            msg = f"type {dtype} has no place in a Delta table; declare a string, integer, decimal, date or UTC time."
-            raise SchemaMismatchError(msg)
-
-
-def field(name: str, dtype: pl.DataType) -> dict[str, Any]:
-    """Return a column as the Delta protocol's JSON has it. Every column is nullable there: contracts are stricter."""
-    return {"name": name, "type": delta_type(dtype), "nullable": True, "metadata": {}}
+def unreadable(store: Store, path: str, error: BaseException) -> StorageError:
+    """Return what to say of a table whose log or files cannot be read."""
+    why = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    return StorageError(
+        f"{store.uri(path)}: the table cannot be read ({why}). "
+        "Nothing was written to it; check permissions and the endpoint, restore what is damaged, and run again."
+    )
 
 
 def exists(store: Store, path: str) -> bool:
@@ -215,17 +202,15 @@ def scan(
     store: Store, path: str, columns: Mapping[str, pl.DataType], table: "DeltaTable | None" = None
 ) -> pl.LazyFrame:
     """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
     if table is None and not exists(store, path):
         return pl.LazyFrame(schema=dict(columns))
-    opened = table if table is not None else DeltaTable(store.uri(path), storage_options=store.options)
-    if "%" not in opened.table_uri:
-        return pl.scan_delta(opened, storage_options=store.options or None)
+    table = table if table is not None else opened(store, path)
+    if "%" not in table.table_uri:
+        return pl.scan_delta(table, storage_options=store.options or None)
     # A local folder with spaces or accents: Polars looks for the percent-encoded address that delta-rs makes of it.
-    hive = opened.metadata().partition_columns
+    hive = table.metadata().partition_columns
     stored = {name: dtype for name, dtype in columns.items() if name not in hive}
-    paths = [f"{store.uri(path)}/{unquote(name)}" for name in pl.DataFrame(opened.get_add_actions())["path"]]
+    paths = [f"{store.uri(path)}/{unquote(name)}" for name in pl.DataFrame(table.get_add_actions())["path"]]
     if not paths:
         return pl.LazyFrame(schema=dict(columns))
     rows = pl.scan_parquet(
@@ -241,10 +226,7 @@ def scan(
 
 def files(store: Store, path: str) -> pl.DataFrame:
     """Return one row per data file of a table's latest version: rows, bytes, modification, partition values."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
-    table = DeltaTable(store.uri(path), storage_options=store.options)
-    frame = pl.DataFrame(table.get_add_actions(flatten=True))
+    frame = pl.DataFrame(opened(store, path).get_add_actions(flatten=True))
     wanted = ["num_records", "size_bytes", "modification_time"]
     parts = [name for name in frame.columns if name.startswith("partition.")]
     return frame.select(*wanted, *parts).with_columns(
@@ -254,25 +236,18 @@ def files(store: Store, path: str) -> pl.DataFrame:
 
 def file_uris(store: Store, path: str) -> list[str]:
     """Return the addresses of the data files of a table's latest version."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
-    return sorted(DeltaTable(store.uri(path), storage_options=store.options).file_uris())
+    return sorted(opened(store, path).file_uris())
 
 
 def first_commit(store: Store, path: str) -> dt.datetime:
     """Return when the oldest version of a table that is still there was committed."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
-    oldest = DeltaTable(store.uri(path), storage_options=store.options).history()[-1]
+    oldest = opened(store, path).history()[-1]
     return dt.datetime.fromtimestamp(oldest["timestamp"] / 1000, dt.UTC)
 
 
 def file_sizes(store: Store, path: str) -> dict[str, int]:
     """Return the bytes of each data file of a table's latest version, by its path below the table."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
-    table = DeltaTable(store.uri(path), storage_options=store.options)
-    frame = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
+    frame = pl.DataFrame(opened(store, path).get_add_actions(flatten=True)).select("path", "size_bytes")
     return {unquote(name): int(size) for name, size in frame.iter_rows()}
 
 
@@ -285,19 +260,3 @@ def lost_files(store: Store, path: str, table: "DeltaTable", chosen: pl.Expr) ->
     frame = pl.DataFrame(table.get_add_actions(flatten=True)).rename(lambda name: name.removeprefix("partition."))
     there = {stored.path.removeprefix(f"{path}/") for stored in store.list(path)}
     return sorted(name for name in map(unquote, frame.filter(chosen)["path"]) if name not in there)
-
-
-def sql_type(dtype: pl.DataType) -> str:
-    """Return the DuckDB spelling of a column type."""
-    return _sql(delta_type(dtype))
-
-
-def _sql(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
-    if isinstance(kind, str):
-        names = {"string": "VARCHAR", "long": "BIGINT", "integer": "INTEGER", "timestamp": "TIMESTAMPTZ"}
-        return names.get(kind, kind.upper())
-    if kind["type"] == "array":
-        return f"{_sql(kind['elementType'])}[]"
-    if kind["type"] == "map":
-        return f"MAP({_sql(kind['keyType'])}, {_sql(kind['valueType'])})"
-    return "STRUCT(" + ", ".join(f'"{f["name"]}" {_sql(f["type"])}' for f in kind["fields"]) + ")"

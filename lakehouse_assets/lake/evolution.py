@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.lake.delta import SchemaMismatchError, field
+from lakehouse_assets.lake.delta import opened
+from lakehouse_assets.lake.delta_types import SchemaMismatchError, field
 from lakehouse_assets.lake.storage import Store
 
 if TYPE_CHECKING:
@@ -44,26 +45,26 @@ def open_table(
 
     Raises:
         SchemaMismatchError: The stored table cannot become the declared one without losing something.
+        StorageError: The stored table cannot be read.
     """
     from deltalake import DeltaTable, Schema  # noqa: PLC0415 - not at import of a declaration
     from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
 
     declared = {name: field(name, dtype) for name, dtype in columns.items()}
     partitions = [*extra_partitions, *layout.columns]
-    uri = store.uri(path)
     try:
-        table = DeltaTable(uri, storage_options=store.options)
+        table = opened(store, path)
     except TableNotFoundError:
         try:
             return DeltaTable.create(
-                uri,
+                store.uri(path),
                 schema=Schema.from_json(_schema(declared)),
                 partition_by=partitions,
                 configuration={"delta.checkpointInterval": str(_CHECKPOINT_EVERY)},
                 storage_options=store.options,
             )
         except DeltaError:  # another process created it between the two calls
-            table = DeltaTable(uri, storage_options=store.options)
+            table = opened(store, path)
     changes = _differences(table, path, declared, partitions)
     if changes:
         _evolve(table, store, columns, changes)
@@ -72,12 +73,8 @@ def open_table(
 
 def differences_of(store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning) -> dict[str, str]:
     """Return what `open_table` would change of a stored table; writes nothing. Raises as it does."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
     declared = {name: field(name, dtype) for name, dtype in columns.items()}
-    return _differences(
-        DeltaTable(store.uri(path), storage_options=store.options), path, declared, list(layout.columns)
-    )
+    return _differences(opened(store, path), path, declared, list(layout.columns))
 
 
 def _differences(

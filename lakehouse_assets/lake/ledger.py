@@ -88,7 +88,10 @@ class Ledger:
     def load(cls, store: Store) -> "Ledger":
         """Read the whole ledger: a row per source object version and date."""
         table = open_table(store, TABLE.path, SCHEMA, TABLE.partitioning)
-        rows = delta.scan(store, TABLE.path, SCHEMA, table).collect() if table.version() else cls.nothing()
+        try:
+            rows = delta.scan(store, TABLE.path, SCHEMA, table).collect() if table.version() else cls.nothing()
+        except delta.UNREADABLE as error:
+            raise delta.unreadable(store, TABLE.path, error) from error
         return cls(store, table, rows)
 
     def as_of(self, at: dt.datetime) -> "Ledger":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lakehouse_assets.lake.objects import StorageError, Stored
+from lakehouse_assets.lake.objects import AnotherVersionError, StorageError, Stored
 
 
 class LocalStore:
@@ -22,12 +22,16 @@ class LocalStore:
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, token: str | None = None) -> bytes:
         try:
-            return Path(self.uri(path)).read_bytes()
+            with Path(self.uri(path)).open("rb") as file:
+                data = file.read()
+                if token not in {None, _stored(path, os.fstat(file.fileno())).token}:
+                    raise AnotherVersionError(path)
         except OSError as error:
             msg = f"{self.uri(path)}: {error.strerror}. It could not be read; restore it, or check its permissions."
             raise StorageError(msg) from error
+        return data
 
     def create(self, path: str, data: bytes) -> bool:
         temporary = self._temporary(path, data)

@@ -18,6 +18,10 @@ class StorageError(Exception):
     """The lake's storage refused; the message names the object, the consequence and the fix."""
 
 
+class AnotherVersionError(StorageError):
+    """An object was replaced since it was listed; the next listing tells of the new version."""
+
+
 class Store(Protocol):
     """What the lake needs of a storage. Paths are relative to the root, with `/` between their parts."""
 
@@ -32,8 +36,11 @@ class Store(Protocol):
         """Options for the Delta and Parquet readers."""
         ...
 
-    def read(self, path: str) -> bytes:
-        """Return an object's bytes. Raises `StorageError` when there is none."""
+    def read(self, path: str, token: str | None = None) -> bytes:
+        """Return an object's bytes, of the given version if a token is given.
+
+        Raises `StorageError` when there is none, `AnotherVersionError` when there is another version.
+        """
         ...
 
     def create(self, path: str, data: bytes) -> bool:

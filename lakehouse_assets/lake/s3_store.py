@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lakehouse_assets.lake.objects import StorageError, Stored
+from lakehouse_assets.lake.objects import AnotherVersionError, StorageError, Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -37,14 +37,17 @@ class S3Store:
         client: S3Client = boto3.client("s3", region_name=self.options["AWS_REGION"], config=retries)
         return client
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, token: str | None = None) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            data: bytes = self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)["Body"].read()
+            found = self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)
+            data: bytes = found["Body"].read()
         except (BotoCoreError, ClientError) as error:
             msg = f"{self.uri(path)}: {error}. It could not be read; check the object, the role and the endpoint."
             raise StorageError(msg) from error
+        if token not in {None, found["ETag"].strip('"')}:
+            raise AnotherVersionError(path)
         return data
 
     def create(self, path: str, data: bytes) -> bool:

@@ -5,10 +5,10 @@ same root through `Store.uri`.
 """
 
 from lakehouse_assets.lake.local_store import LocalStore
-from lakehouse_assets.lake.objects import StorageError, Store, Stored
+from lakehouse_assets.lake.objects import AnotherVersionError, StorageError, Store, Stored
 from lakehouse_assets.lake.s3_store import S3Store
 
-__all__ = ["LocalStore", "S3Store", "StorageError", "Store", "Stored", "store_for"]
+__all__ = ["AnotherVersionError", "LocalStore", "S3Store", "StorageError", "Store", "Stored", "store_for"]
 
 
 def store_for(root: str) -> Store:

@@ -9,7 +9,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Feed, Model, Table
 from lakehouse_assets.contracts.lineage import Lineage
-from lakehouse_assets.lake.delta import delta_type
+from lakehouse_assets.lake.delta_types import delta_type
 from lakehouse_assets.lake.storage import Store
 
 PREVIEW_ROWS = 5

@@ -14,7 +14,7 @@ import psutil
 
 from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.contracts.partitioning import as_date
-from lakehouse_assets.lake.delta import SchemaMismatchError
+from lakehouse_assets.lake.delta_types import SchemaMismatchError
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish.gold import ModelError

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.orchestration.instance import prepare_home
+from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.work import WORK_TAG, landed_work, table_work
 
 _DECIDED_TAG = "lakehouse/decided"
@@ -30,7 +30,7 @@ def of_pending_work(lake: Lake) -> list[str]:
     landed = landed_work(lake)
     works = ([landed] if landed else []) + table_work(lake)
     found = []
-    with dg.DagsterInstance.from_config(str(prepare_home(lake.settings))) as instance:
+    with opened(lake.settings) as instance:
         for work in works:
             if runs := attempts(instance, work.digest):
                 tables = ", ".join(table.replace("/", ".") for table in work.tables)

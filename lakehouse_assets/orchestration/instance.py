@@ -5,13 +5,17 @@ import json
 import os
 import re
 import socket
-from contextlib import suppress
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 import psutil
 from filelock import FileLock
+from sqlalchemy.exc import DBAPIError
 
+from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.orchestration.events import PROCESS_TAG
 from lakehouse_assets.settings import Settings
 
@@ -55,6 +59,26 @@ def prepare_home(settings: Settings) -> Path:
             (home / ".initialised").touch()
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Open the instance of a lake, prepared if need be.
+
+    Raises:
+        StorageError: Its files cannot be used, now or while the block runs.
+    """
+    try:
+        home = prepare_home(settings)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            yield instance
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        why = " ".join(str(getattr(error, "orig", None) or error).split())
+        msg = (
+            f"{settings.dagster_home}: the Dagster instance cannot be used ({why}). What was committed to tables "
+            "stands, the rest is still pending; check space and permissions of the folder, then run again."
+        )
+        raise StorageError(msg) from error
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:

@@ -67,11 +67,10 @@ def _gone(table: Table, version: int, why: str) -> StorageError:
 
 def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable":
     """Open a table as of a version or a time. Raises `StorageError` when it has none."""
-    from deltalake import DeltaTable  # noqa: PLC0415
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     try:
-        opened = DeltaTable(lake.store.uri(table.path), storage_options=lake.store.options)
+        opened = delta.opened(lake.store, table.path)
         if isinstance(version, dt.datetime) and delta.first_commit(lake.store, table.path) > version:
             msg = f"{table.full_name} has no version of {version}: it is younger; see `lakehouse history`."
             raise StorageError(msg)

@@ -1,7 +1,8 @@
-"""Publishing a feed: candidates through the gate into quarantine, accounting and silver, a batch of dates a commit.
+"""Publishing a feed: candidates through the gate into accounting, quarantine and silver, a batch of dates a commit.
 
-The silver commit is the commit point. All three tables are opened before the inputs are read and written through
-those handles, so a writer whose inputs are stale conflicts and computes again. Not here: what a candidate is.
+The silver commit is the commit point; for a date that is held or outside, the one of quarantine is. All three tables
+are opened before the inputs are read and written through those handles, so a writer whose inputs are stale conflicts
+and computes again. Not here: what a candidate is.
 """
 
 from collections.abc import Callable, Iterator
@@ -142,15 +143,15 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     decided = {outcome.part: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
     held = {HELD + part: state.inputs[part] for part, o in decided.items() if o.verdict == HELD_BACK}
     # A table that bears these fingerprints already was written by an attempt that ended after it.
-    bears = {name: state.inputs.get(name, held.get(name)) for name in [*decided, *held]}
-    if decided and (again or any(state.quarantine.get(name) != value for name, value in bears.items())):
-        _replace(lake, feed.quarantine, quarantine, found.candidate.quarantined, decided, state.inputs, held)
     # A released date has the inputs that it was held with: the verdict tells the two accounts apart.
     accounted = {f"{feed.name}/{part}": fingerprint([state.inputs[part], o.verdict]) for part, o in decided.items()}
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
     if decided and (again or any(known.get(name) != value for name, value in accounted.items())):
         rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
         accounting.write(lake.store, accounts, feed.name, accounted, rows)
+    bears = {name: state.inputs.get(name, held.get(name)) for name in [*decided, *held]}
+    if decided and (again or any(state.quarantine.get(name) != value for name, value in bears.items())):
+        _replace(lake, feed.quarantine, quarantine, found.candidate.quarantined, decided, state.inputs, held)
     commits = {
         part for part, o in decided.items()
         if part != UNDATED and (o.verdict == PUBLISHED or (o.verdict == OUTSIDE and part in state.silver))

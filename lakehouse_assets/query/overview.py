@@ -148,7 +148,7 @@ def status(lake: Lake) -> Status:
 def _why_held(lake: Lake, feed: Feed, part: str) -> str:
     rows = scan_accounting(lake.store).filter((pl.col("feed") == feed.name) & (pl.col("part") == part))
     valid, quarantined = rows.select(pl.sum("valid"), pl.sum("quarantined")).collect().row(0)
-    score = valid / (valid + quarantined)
+    score = valid / (valid + quarantined) if valid + quarantined else 1.0
     return (
         f"quality score {score:.4f} is below the gate {feed.gate:.4f} ({quarantined:,} of {valid + quarantined:,} "
         f"records break the contract; see quarantine.{feed.name}). The version published before, if any, stands"

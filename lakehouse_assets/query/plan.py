@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.delta import SchemaMismatchError
+from lakehouse_assets.lake.delta_types import SchemaMismatchError
 from lakehouse_assets.lake.evolution import differences_of
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.pending import FeedState, ModelState, rows_by_part

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_types
 from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import Store
@@ -86,7 +86,7 @@ TYPES: dict[pl.DataType, Any] = {
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_a_type_has_its_place_in_the_delta_protocol(dtype: pl.DataType) -> None:
-    assert delta.delta_type(dtype) == TYPES[dtype]
+    assert delta_types.delta_type(dtype) == TYPES[dtype]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_type_has_its_place_in_the_delta_protocol(dtype: pl.DataType) -> None:
 )
 def test_a_type_that_delta_would_distort_is_refused(dtype: pl.DataType) -> None:
     for nested in (dtype, pl.List(dtype), pl.Struct({"a": dtype})):
-        with pytest.raises(delta.SchemaMismatchError, match="has no place in a Delta table; declare a "):
-            delta.delta_type(nested)
+        with pytest.raises(delta_types.SchemaMismatchError, match="has no place in a Delta table; declare a "):
+            delta_types.delta_type(nested)
 
 
 def test_a_table_of_every_type_is_created_as_declared_and_reads_back_the_same(store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.delta import SchemaMismatchError
+from lakehouse_assets.lake.delta_types import SchemaMismatchError
 from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import Store

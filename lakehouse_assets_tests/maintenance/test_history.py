@@ -7,8 +7,8 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.maintenance import Policy, maintain
 from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.maintain.maintenance import Policy, maintain
 from lakehouse_assets.query.history import versions
 from lakehouse_assets_tests.maintenance.aging import age
 from lakehouse_assets_tests.retail import land, run, sales_csv

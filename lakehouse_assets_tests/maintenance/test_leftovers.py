@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.leftovers import bronze_orphans, remove_bronze
-from lakehouse_assets.lake.maintenance import Policy, maintain
 from lakehouse_assets.lake.storage import LocalStore
+from lakehouse_assets.maintain.leftovers import bronze_orphans, remove_bronze
+from lakehouse_assets.maintain.maintenance import Policy, maintain
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.maintenance.aging import age, bytes_of, put

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decisions, record
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.maintenance import Action, Policy, PolicyError, maintain
+from lakehouse_assets.maintain.maintenance import Action, Policy, PolicyError, maintain
 from lakehouse_assets.publish.catalog import rebuild
 from lakehouse_assets.publish.pins import pin
 from lakehouse_assets.query.overview import status

@@ -20,6 +20,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.ingest.bronze import bronze_path
 from lakehouse_assets.ingest.landing import pending
+from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import REJECTED
 
@@ -82,11 +83,9 @@ def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.time
         there: Its objects. They were listed before the table is opened here, so all that is committed is known.
 
     Raises:
-        DeltaError: The table's log cannot be read.
+        StorageError: The table's log cannot be read.
     """
-    from deltalake import DeltaTable  # noqa: PLC0415
-
-    table = DeltaTable(lake.store.uri(folder), storage_options=lake.store.options)
+    table = delta.opened(lake.store, folder)
     active = {unquote(path) for path in pl.DataFrame(table.get_add_actions(flatten=True))["path"].to_list()}
     names = {item.path.removeprefix(f"{folder}/"): item for item in there}
     log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}

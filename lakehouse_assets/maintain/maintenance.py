@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.lake import delta, leftovers
-from lakehouse_assets.lake.compaction import crowded, rewrite
+from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
-from lakehouse_assets.lake.leftovers import WEEK, Found
+from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.maintain import leftovers
+from lakehouse_assets.maintain.compaction import crowded, rewrite
+from lakehouse_assets.maintain.leftovers import WEEK, Found
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.catalog import PATH as CATALOG
 from lakehouse_assets.publish.catalog import CatalogState, rebuild
@@ -154,7 +156,6 @@ def _tidy(
     lake: Lake, folder: str, there: list[Found], policy: Policy, now: dt.datetime, *, dry_run: bool
 ) -> Iterator[Action]:
     """Remove what is left over of one Delta table, and write a checkpoint of what is not."""
-    from deltalake import DeltaTable  # noqa: PLC0415
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     declared = {table.path: table for table in (*lake.registry.tables(), LEDGER, ACCOUNTING)}
@@ -165,7 +166,7 @@ def _tidy(
         return
     try:
         left = leftovers.of_table(lake, folder, there, policy.retention, now)
-    except (DeltaError, OSError, ValueError) as error:
+    except (DeltaError, StorageError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         yield Action(name, f"left alone: its Delta log cannot be read ({reason}); see `lakehouse verify`", problem=True)
         return
@@ -176,7 +177,7 @@ def _tidy(
         # Trimmed up to an older checkpoint, so that a reader never misses the one that it was just told of.
         yield from _action(name, TRIM, left.log if dry_run else _remove(lake, left.log))
     if left.recent and not dry_run:
-        DeltaTable(lake.store.uri(folder), storage_options=lake.store.options).create_checkpoint()
+        delta.opened(lake.store, folder).create_checkpoint()
     yield from _action(name, CHECKPOINT, left.recent)
     yield from _action(name, REMOVE, left.orphans if dry_run else _remove(lake, left.orphans))
     yield from _action(name, KEEP, left.young)

@@ -62,8 +62,6 @@ def crowded(lake: Lake, table: Table, more_than: int, small_bytes: int) -> Itera
 
 def rewrite(lake: Lake, table: Table, crowd: Crowd) -> bool:
     """Write some dates anew, as they are; return whether it was done. Runs that keep writing them come first."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-
     if table is ACCOUNTING:
         names = ", ".join(f"'{part}'" for part in crowd.parts)
         predicate: str | None = f"feed = '{crowd.feed}' and part in ({names})"
@@ -71,7 +69,7 @@ def rewrite(lake: Lake, table: Table, crowd: Crowd) -> bool:
     else:
         predicate, chosen = table.partitioning.sql_predicate(crowd.parts), table.partitioning.filter(crowd.parts)
     for _ in range(_ATTEMPTS):
-        stored = DeltaTable(lake.store.uri(table.path), storage_options=lake.store.options)
+        stored = delta.opened(lake.store, table.path)
         marks = {part: value for part in crowd.parts if (value := stored.transaction_version(part)) is not None}
         rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
         try:

@@ -1,0 +1,1 @@
+"""Looking after the tables: compaction, checkpoints, vacuum, what is left over. Reads what publishing wrote."""
