@@ -25,6 +25,7 @@ T = TypeVar("T")
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
+_COLOUR, _FRAME = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\s*(\d+: |at )")
 
 
 class Conflict(Exception):  # noqa: N818 - an outcome that the caller answers by computing again
@@ -69,7 +70,8 @@ def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
 
 def unreadable(store: Store, path: str, error: BaseException) -> StorageError:
     """Return what to say of a table whose log or files cannot be read."""
-    why = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    lines = [line for line in _COLOUR.sub("", str(error)).splitlines() if not _FRAME.match(line)]
+    why = " ".join(" ".join(lines).split())
     return StorageError(
         f"{store.uri(path)}: the table cannot be read ({why}). "
         "Nothing was written to it; check permissions and the endpoint, restore what is damaged, and run again."

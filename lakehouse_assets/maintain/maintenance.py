@@ -124,12 +124,10 @@ def _remove(lake: Lake, found: list[Found]) -> list[Found]:
 
 
 def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
-    from deltalake.exceptions import DeltaError  # noqa: PLC0415
-
     for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
         files = size = 0
         # A log that cannot be read is told of when the table is tidied.
-        with suppress(DeltaError):
+        with suppress(StorageError):
             for crowd in crowded(lake, table, policy.small_files, policy.small_bytes):
                 if dry_run or rewrite(lake, table, crowd):
                     files, size = files + crowd.files, size + crowd.bytes
@@ -138,7 +136,6 @@ def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
 
 
 def _catalog(lake: Lake, *, compacted: bool, dry_run: bool) -> Iterator[Action]:
-    from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     state = CatalogState.read(lake)
     stored = lake.store.stat(CATALOG)
@@ -146,8 +143,8 @@ def _catalog(lake: Lake, *, compacted: bool, dry_run: bool) -> Iterator[Action]:
         try:
             if not dry_run:
                 rebuild(lake)
-        except DeltaError as error:
-            yield Action("catalog", f"left as it is: {str(error).splitlines()[0]}", problem=True)
+        except StorageError as error:
+            yield Action("catalog", f"left as it is: {error}", problem=True)
         else:
             yield Action("catalog", CATALOG_STALE, 1, stored.size)
 
@@ -167,8 +164,7 @@ def _tidy(
     try:
         left = leftovers.of_table(lake, folder, there, policy.retention, now)
     except (DeltaError, StorageError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        yield Action(name, f"left alone: its Delta log cannot be read ({reason}); see `lakehouse verify`", problem=True)
+        yield Action(name, f"left alone: its Delta log cannot be read ({error}); see `lakehouse verify`", problem=True)
         return
     if table is not None and _has_waiting_pins(lake, table):
         yield from _action(name, "vacuum, once pinned dates are restored", left.dead)

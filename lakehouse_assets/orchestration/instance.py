@@ -20,7 +20,12 @@ from lakehouse_assets.orchestration.events import PROCESS_TAG
 from lakehouse_assets.settings import Settings
 
 _CLAIMED_WITHIN = dt.timedelta(minutes=1)
-_UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.CANCELING,
+]
 _CONFIG = """\
 # Instance of one lake, written once; edit it freely.
 telemetry: {enabled: false}
@@ -99,6 +104,8 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 def _may_yet_be_claimed(record: dg.RunRecord) -> bool:
     """Return whether a run that no step has claimed may still come to its first one, a second after its start."""
+    if record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED:  # nobody has launched it
+        return True
     since = dt.datetime.now(dt.UTC).timestamp() - (record.start_time or dt.datetime.now(dt.UTC).timestamp())
     return since < _CLAIMED_WITHIN.total_seconds()
 
