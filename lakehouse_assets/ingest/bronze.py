@@ -254,7 +254,7 @@ def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: Known) -> 
             raise
         # One object must never stop its feed: whatever a reader could not foresee is a reason to reject it.
         reason = f"it cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]}); land it again."
-        return Entry(source.key, source_hash, {}, reason), None
+        return Entry(source.key, source_hash, {}, str(Rejection(reason))), None
     records = records.with_columns(
         business_dates(records, feed),
         pl.lit(source.key).alias("_source_key"),

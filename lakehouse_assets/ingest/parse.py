@@ -138,7 +138,10 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_line"),
     )
     headers = list(feed.bronze.columns)[: len(columns)]
-    return frame.with_columns(pl.coalesce(nul_problem(headers), "_problem").alias("_problem")), drift
+    nul = frame.select(nul_problem(headers)).to_series()
+    if nul.null_count() < nul.len():
+        frame = frame.with_columns(pl.coalesce(nul, "_problem").alias("_problem"))
+    return frame, drift
 
 
 def nul_problem(headers: list[str]) -> pl.Expr:

@@ -20,6 +20,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 class Rejection(Exception):  # noqa: N818 - an outcome of reading, not a fault of the program
     """A source object that cannot be taken. The message says why and what to do; its bytes stay in landing."""
 
+    def __init__(self, message: str) -> None:
+        # Names and values of a damaged object may hold anything, also what moves a terminal's cursor.
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
+
 
 @dataclass(frozen=True)
 class SourceObject:

@@ -149,9 +149,11 @@ def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:
 
 
 def _rule_lists(flags: pl.DataFrame) -> pl.Series:
-    names = [pl.when(pl.col(name)).then(pl.lit(name)) for name in flags.columns]
-    lists = flags.select(pl.concat_list(names).list.drop_nulls().alias("rules")).to_series()
-    return lists.cast(pl.List(pl.String))
+    """Return the rules that each record breaks. Records are many and combinations few: each list is made once."""
+    kinds = flags.unique()
+    lists = [[name for name, broken in zip(kinds.columns, row, strict=True) if broken] for row in kinds.iter_rows()]
+    kinds = kinds.with_columns(pl.Series("_rules", lists, dtype=pl.List(pl.String)))
+    return flags.join(kinds, on=flags.columns, how="left", maintain_order="left")["_rules"]
 
 
 def _accounting(discarded: pl.DataFrame, repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:

@@ -142,7 +142,10 @@ def _conform(model: Model, result: "pa.Table", parts: list[str]) -> pl.DataFrame
     if odd := sorted(set(frame.columns) ^ set(declared)):
         where = "the SQL returns" if odd[0] in frame.columns else f"{model.schema.__name__} declares"
         raise _mismatch(model, f"only {where} the column {odd[0]!r}")
-    frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
+    try:
+        frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
+    except pl.exceptions.InvalidOperationError as error:
+        raise _mismatch(model, f"a value does not fit its column ({str(error).splitlines()[0]})") from error
     for rule in rules_of(model.schema):
         broken = frame.select((~rule.expression.fill_null(value=True)).sum()).item()
         if broken:

@@ -76,7 +76,7 @@ def test_a_zip_is_rejected_as_a_whole_when(data: bytes, reason: str) -> None:
     found = _only(data)
     assert (found.key, found.data) == ("drop.zip", b"")
     with pytest.raises(Rejection, match=reason):
-        raise Rejection(found.rejection)
+        raise Rejection(str(found.rejection))
 
 
 MEMBERS = {
@@ -98,7 +98,7 @@ def test_a_member_is_rejected_when_it_is(data: bytes, reason: str) -> None:
     assert found.key.startswith("drop.zip!")
     assert found.data == b""
     with pytest.raises(Rejection, match=reason):
-        raise Rejection(found.rejection)
+        raise Rejection(str(found.rejection))
 
 
 def test_a_bad_member_does_not_take_the_good_ones_with_it() -> None:

@@ -15,10 +15,10 @@ class DailyProductSales(dy.Schema):
     description = dy.String(nullable=True, description="Text on the latest sale line of the day that has one.")
     described_at = dy.Datetime(time_zone="UTC", nullable=True, description="When that line was invoiced, UTC.")
     sales = dy.Decimal(38, 4, nullable=False, min=0, description="Amount of the sale lines, pounds sterling.")
-    units = dy.Int64(nullable=False, min=0, description="Units on the sale lines.")
+    units = dy.Decimal(38, 0, nullable=False, min=0, description="Units on the sale lines.")
     lines = dy.Int64(nullable=False, min=0, description="Sale lines.")
     invoice_nos = dy.List(dy.String(), nullable=False, description="Distinct invoices with a sale line, sorted.")
-    returned_units = dy.Int64(nullable=False, min=0, description="Units on the return lines, positive.")
+    returned_units = dy.Decimal(38, 0, nullable=False, min=0, description="Units on the return lines, positive.")
 
 
 MODEL = Model(

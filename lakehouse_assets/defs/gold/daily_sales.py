@@ -17,7 +17,7 @@ class DailySales(dy.Schema):
     returns = dy.Decimal(38, 4, nullable=False, max=0, description="Amount of the return lines, not positive.")
     adjustments = dy.Decimal(38, 4, nullable=False, description="Amount of the adjustment lines.")
     net = dy.Decimal(38, 4, nullable=False, description="sales + returns + adjustments.")
-    units = dy.Int64(nullable=False, min=0, description="Units on the sale lines.")
+    units = dy.Decimal(38, 0, nullable=False, min=0, description="Units on the sale lines.")
     invoices = dy.Int64(nullable=False, min=0, description="Distinct invoices with a sale line.")
     customers = dy.Int64(nullable=False, min=0, description="Distinct known customers with a sale line.")
     lines = dy.Int64(nullable=False, min=0, description="Sale lines.")

@@ -13,7 +13,7 @@ class ProductPerformance(dy.Schema):
     stock_code = dy.String(primary_key=True, description="Article or service code.")
     description = dy.String(nullable=True, description="Text on the latest sale line that has one.")
     sales = dy.Decimal(38, 4, nullable=False, min=0, description="Amount of all sale lines, pounds sterling.")
-    units = dy.Int64(nullable=False, min=1, description="Units on all sale lines.")
+    units = dy.Decimal(38, 0, nullable=False, min=1, description="Units on all sale lines.")
     invoices = dy.Int64(nullable=False, min=1, description="Distinct invoices with a sale line.")
     first_date = dy.Date(nullable=False, description="First business date with a sale line.")
     last_date = dy.Date(nullable=False, description="Last business date with a sale line.")
