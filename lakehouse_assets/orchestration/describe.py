@@ -1,7 +1,10 @@
 """What the Dagster UI shows of a table: schema, lineage, previews, plots. Not here: what the table holds."""
 
 import base64
+import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -70,6 +73,19 @@ def metadata_of(table: Table, store: Store, lineage: Lineage, sql: str | None = 
     return found
 
 
+def links(declared_in: type, sql: Path | None = None, **assets: str) -> dict[str, Any]:
+    """Return links: to the files in which a table is declared, and to related assets by their paths.
+
+    Args:
+        declared_in: A class of the table's module.
+    """
+    found: dict[str, Any] = {
+        name: dg.MetadataValue.asset(dg.AssetKey(path.split("/"))) for name, path in assets.items()
+    }
+    found["declared in"] = dg.MetadataValue.path(str(sys.modules[declared_in.__module__].__file__))
+    return found | ({"sql file": dg.MetadataValue.path(str(sql))} if sql else {})
+
+
 def _lineage_table(lineage: Lineage) -> str:
     rows = []
     for name, pairs in lineage.items():
@@ -93,12 +109,20 @@ def _cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - any 
 
 
 def sparkline(points: Sequence[tuple[str, float]], title: str) -> dg.MarkdownMetadataValue:
-    """Return a small line plot as inline SVG, which the UI renders; labelled with its ends and its maximum."""
+    """Return a small line plot over dates as inline SVG, which the UI renders; with its ends and its maximum.
+
+    Args:
+        points: ISO date and value, in the order of the dates.
+    """
     values = [value for _, value in points]
     low, high = min(0.0, *values), max(*values, 1e-9)
-    step = (_WIDTH - 2 * _PAD) / max(len(values) - 1, 1)
+    days = [dt.date.fromisoformat(date).toordinal() for date, _ in points]
+    step = (_WIDTH - 2 * _PAD) / max(days[-1] - days[0], 1)
     scale = (_HEIGHT - 2 * _PAD) / (high - low)
-    line = " ".join(f"{_PAD + at * step:.1f},{_HEIGHT - _PAD - (v - low) * scale:.1f}" for at, v in enumerate(values))
+    places = zip(days, values, strict=True)
+    line = " ".join(
+        f"{_PAD + (day - days[0]) * step:.1f},{_HEIGHT - _PAD - (v - low) * scale:.1f}" for day, v in places
+    )
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT + 32}" font-family="sans-serif" '
         f'font-size="11"><text x="{_PAD}" y="12">{title}, highest {high:,.0f}</text>'

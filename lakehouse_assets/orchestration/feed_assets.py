@@ -39,6 +39,7 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         owners=[feed.owner],
         tags=describe.feed_tags(feed),
         description=f"{feed.description} Original objects as they arrived; materializing ingests what is new.",
+        metadata=describe.links(feed.contract, bronze=feed.bronze.key),
         check_specs=[
             dg.AssetCheckSpec(
                 "objects_accepted", asset=key, description="no source object of this run was rejected or held"
@@ -102,7 +103,8 @@ def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
         tags=describe.feed_tags(feed),
         description=feed.bronze.description,
         partitions_def=partitions.of_feed(feed),
-        metadata=describe.metadata_of(feed.bronze, lake.store, {}),
+        metadata=describe.metadata_of(feed.bronze, lake.store, {})
+        | describe.links(feed.contract, landing=feed.landing, silver=feed.silver.key),
     )
 
 
@@ -117,7 +119,8 @@ def quarantine_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
         tags=describe.feed_tags(feed),
         description=feed.quarantine.description,
         partitions_def=partitions.of_feed(feed),
-        metadata=describe.metadata_of(feed.quarantine, lake.store, lineage.of_quarantine(feed)),
+        metadata=describe.metadata_of(feed.quarantine, lake.store, lineage.of_quarantine(feed))
+        | describe.links(feed.contract, silver=feed.silver.key),
     )
 
 
@@ -140,7 +143,8 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         owners=[feed.owner],
         tags=describe.feed_tags(feed),
         description=feed.silver.description,
-        metadata=describe.metadata_of(feed.silver, lake.store, lineage.of_silver(feed)),
+        metadata=describe.metadata_of(feed.silver, lake.store, lineage.of_silver(feed))
+        | describe.links(feed.contract, quarantine=feed.quarantine.key),
         partitions_def=partitions.of_feed(feed),
         backfill_policy=dg.BackfillPolicy.single_run() if feed.business_date else None,
         code_version=feed.version,

@@ -29,7 +29,8 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         kinds={"deltalake", "duckdb", "gold"},
         owners=[model.owner],
         description=model.description,
-        metadata=describe.metadata_of(model.table, lake.store, lineage.of_model(model, lake.registry), model.query),
+        metadata=describe.metadata_of(model.table, lake.store, lineage.of_model(model, lake.registry), model.query)
+        | describe.links(model.schema, model.sql),
         partitions_def=dated,
         backfill_policy=dg.BackfillPolicy.single_run() if dated else None,
         code_version=model.version,
