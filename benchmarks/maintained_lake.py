@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import generate
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.ingest.bronze import ingest
+from lakehouse_assets.ingest.batches import ingest
 from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import store_for

@@ -12,8 +12,8 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 
 from lakehouse_assets.contracts.declare import Feed, Model
-from lakehouse_assets.ingest.bronze import Ingested
-from lakehouse_assets.ingest.bronze import ingest as ingest_objects
+from lakehouse_assets.ingest.batches import Ingested
+from lakehouse_assets.ingest.batches import ingest as ingest_objects
 from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.gold import Built

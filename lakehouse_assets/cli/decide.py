@@ -4,7 +4,6 @@ Each verb shows what it would change; with `--dry-run` that is all. What it chan
 """
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import polars as pl
@@ -18,7 +17,6 @@ from lakehouse_assets.lake.decisions import Decision, DecisionError
 from lakehouse_assets.lake.lake import Lake, current
 from lakehouse_assets.publish import deciding
 from lakehouse_assets.publish.pending import FeedState
-from lakehouse_assets.publish.pins import pin
 from lakehouse_assets.publish.silver import evaluate
 from lakehouse_assets.query import answers
 
@@ -169,66 +167,6 @@ def accept(feed: FeedName, key: str, why: Why, who: Who = None, dry_run: DryRun 
     lake = current()
     declared = lake.registry.feed(feed)
     _take(lake, declared, deciding.accept(lake, declared, key, why, who), dry_run=dry_run)
-
-
-def restore(
-    table: Annotated[str, typer.Argument(help="A silver or gold table, such as gold.daily_sales.")],
-    why: Why,
-    version: Annotated[int | None, typer.Option(min=0, help="Version to restore; see `lakehouse history`.")] = None,
-    at: Annotated[str | None, typer.Option(help="Or the moment to restore, ISO 8601.")] = None,
-    who: Who = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Restore a table to an earlier version and pin the dates that differ, until the decision is revoked."""
-    from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
-
-    lake = current()
-    declared = lake.registry.table(table)
-    if declared.layer not in {"silver", "gold"} or (version is None) == (at is None):
-        message = "restore takes a silver or gold table, and either --version or --at. Nothing was decided."
-        raise DecisionError(message)
-    target = version if version is not None else moment(at or "")
-    published = delta.fingerprints(lake.store, declared.path)
-    decision = pin(lake, declared, target, list(published), published, why, who)
-    typer.echo(
-        f"{table}: {len(decision.pins)} partitions go back to version {decision.version}: {_some(decision.pins)}"
-    )
-    if dry_run:
-        typer.echo("Dry run: nothing was recorded.")
-        return
-    decisions.record(lake.store, decision)
-    typer.echo(f"Recorded pin {decision.id}. `lakehouse revoke {decision.feed} {decision.id}` takes it back.")
-    raise typer.Exit(run_lake(lake))
-
-
-def _some(parts: Iterable[str]) -> str:
-    named = sorted(parts)
-    return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")  # noqa: PLR2004
-
-
-def moment(text: str) -> dt.datetime:
-    """Return a moment from ISO 8601 text, UTC unless it says otherwise. Raises `DecisionError`."""
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text!r} is no moment; write one as 2026-11-20T06:30 or 2026-11-20 06:30:00+01:00."
-        raise DecisionError(message) from None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
-
-
-def revoke(
-    feed: Annotated[str, typer.Argument(help="Feed, or gold table, that the decision is about.")],
-    decision: str,
-    why: Why,
-    who: Who = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Take a decision back; see ops.decisions for its id."""
-    lake = current()
-    taken = deciding.revoke(lake, feed, decision, why, who)
-    if not dry_run:
-        decisions.record(lake.store, taken)
-    typer.echo("Dry run: nothing was recorded." if dry_run else f"Recorded {taken.kind} {taken.id}.")
 
 
 def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: str | None) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from lakehouse_assets.cli import decide, maintain
+from lakehouse_assets.cli import decide, maintain, restore
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.decisions import DecisionError
 from lakehouse_assets.lake.delta_types import SchemaMismatchError
@@ -26,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
 )
 app.add_typer(decide.quarantine, name="quarantine")
-for verb in (decide.release, decide.accept, decide.restore, decide.revoke, maintain.maintain, maintain.history):
+for verb in (decide.release, decide.accept, restore.restore, restore.revoke, maintain.maintain, maintain.history):
     app.command()(verb)
 out, err = Console(), Console(stderr=True)
 
@@ -107,7 +107,7 @@ def query(
     """Run SQL over all tables; standard output holds only the result."""
     from lakehouse_assets.query import answers  # noqa: PLC0415
 
-    answer = answers.run(current(), sql, decide.moment(at) if at is not None else None)
+    answer = answers.run(current(), sql, restore.moment(at) if at is not None else None)
     write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
     typer.echo(write(answer))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import dataframely as dy
 import polars as pl
 
+from lakehouse_assets.ingest.casting import instants
 from lakehouse_assets.ingest.parse import read
 from lakehouse_assets.ingest.unpack import Rejection, unpack
-from lakehouse_assets.publish.casting import instants
 
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+$"

@@ -7,7 +7,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.drift import Drift, Policy
-from lakehouse_assets.publish.casting import cast, normalised
+from lakehouse_assets.ingest.casting import cast, normalised
 
 _SAMPLE = 100
 _SURE = 12

@@ -1,4 +1,4 @@
-"""Column types as the Delta protocol and DuckDB spell them. Not here: tables."""
+"""Column types as the Delta protocol, DuckDB and Spark spell them. Not here: tables."""
 
 from typing import Any, cast
 
@@ -47,7 +47,7 @@ def field(name: str, dtype: pl.DataType) -> dict[str, Any]:
     return {"name": name, "type": delta_type(dtype), "nullable": True, "metadata": {}}
 
 
-def sql_type(dtype: pl.DataType) -> str:
+def duckdb_type(dtype: pl.DataType) -> str:
     """Return the DuckDB spelling of a column type."""
     return _sql(delta_type(dtype))
 
@@ -61,3 +61,19 @@ def _sql(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
     if kind["type"] == "map":
         return f"MAP({_sql(kind['keyType'])}, {_sql(kind['valueType'])})"
     return "STRUCT(" + ", ".join(f'"{f["name"]}" {_sql(f["type"])}' for f in kind["fields"]) + ")"
+
+
+def spark_type(dtype: pl.DataType) -> str:
+    """Return the SQL spelling of a column type, as Spark and Athena write it."""
+    return _spell(delta_type(dtype))
+
+
+def _spell(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
+    if isinstance(kind, str):
+        return {"long": "bigint", "integer": "int"}.get(kind, kind)
+    if kind["type"] == "array":
+        return f"array<{_spell(kind['elementType'])}>"
+    if kind["type"] == "map":
+        return f"map<{_spell(kind['keyType'])},{_spell(kind['valueType'])}>"
+    fields = ",".join(f"{field['name']}:{_spell(field['type'])}" for field in kind["fields"])
+    return f"struct<{fields}>"

@@ -12,27 +12,11 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Feed, Model, Table
 from lakehouse_assets.contracts.lineage import Lineage
-from lakehouse_assets.lake.delta_types import delta_type
+from lakehouse_assets.lake.delta_types import spark_type
 from lakehouse_assets.lake.storage import Store
 
 PREVIEW_ROWS = 5
 _WIDTH, _HEIGHT, _PAD = 360, 90, 4
-
-
-def sql_type(dtype: pl.DataType) -> str:
-    """Return the SQL spelling of a column type, as Spark and Athena write it."""
-    return _spell(delta_type(dtype))
-
-
-def _spell(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
-    if isinstance(kind, str):
-        return {"long": "bigint", "integer": "int"}.get(kind, kind)
-    if kind["type"] == "array":
-        return f"array<{_spell(kind['elementType'])}>"
-    if kind["type"] == "map":
-        return f"map<{_spell(kind['keyType'])},{_spell(kind['valueType'])}>"
-    fields = ",".join(f"{field['name']}:{_spell(field['type'])}" for field in kind["fields"])
-    return f"struct<{fields}>"
 
 
 def schema(columns: Mapping[str, Column]) -> dg.TableSchema:
@@ -41,7 +25,7 @@ def schema(columns: Mapping[str, Column]) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=name,
-                type=sql_type(column.dtype),
+                type=spark_type(column.dtype),
                 description=column.description,
                 constraints=dg.TableColumnConstraints(nullable=column.nullable),
                 tags={"personal": ""} if column.personal else {},

@@ -8,7 +8,7 @@ import dagster as dg
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
-from lakehouse_assets.ingest.bronze import ingest
+from lakehouse_assets.ingest.batches import ingest
 from lakehouse_assets.ingest.landing import pending as pending_objects
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake

@@ -11,7 +11,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE
-from lakehouse_assets.publish.casting import cast, excess_decimals, normalised
+from lakehouse_assets.ingest.casting import cast, excess_decimals, normalised
 
 _BY = ["_part", "_source_hash", "_source_key"]
 

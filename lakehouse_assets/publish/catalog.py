@@ -14,7 +14,7 @@ from pathlib import Path
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import WHOLE
 from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.delta_types import sql_type
+from lakehouse_assets.lake.delta_types import duckdb_type
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.pending import fingerprint
@@ -112,11 +112,11 @@ def _signature(lake: Lake) -> list[str]:
 
 def _select(lake: Lake, table: Table) -> str:
     uris = delta.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
-    columns = {name: sql_type(column.dtype) for name, column in table.columns.items()}
+    columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
     if not uris:
         return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
     files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
-    hive = {name: sql_type(dtype) for name, dtype in table.partitioning.columns.items()}
+    hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:
         hive = {"feed": "VARCHAR", "part": "VARCHAR"}
     types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())

@@ -12,10 +12,10 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, as_date
 from lakehouse_assets.ingest.bronze import read_bronze
+from lakehouse_assets.ingest.casting import business_dates
 from lakehouse_assets.ingest.parse import nul_problem
 from lakehouse_assets.lake.decisions import CORRECT, DISCARD, WAIVE, Decision
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.casting import business_dates
 
 Place = tuple[str, int]
 """Content hash and line: what a decision on a record speaks of."""

@@ -3,7 +3,7 @@
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.orchestration.describe import sql_type
+from lakehouse_assets.lake.delta_types import spark_type
 from lakehouse_assets.query.tables import described
 
 
@@ -24,7 +24,8 @@ def as_markdown(registry: Registry) -> str:
 
 def _table(table: Table) -> str:
     rows = [
-        f"| `{name}` | `{sql_type(column.dtype)}` | {'yes' if column.nullable else 'no'} | {_cell(column.description)}"
+        f"| `{name}` | `{spark_type(column.dtype)}` "
+        f"| {'yes' if column.nullable else 'no'} | {_cell(column.description)}"
         f"{' **Personal data.**' if column.personal else ''} |"
         for name, column in table.columns.items()
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.ingest.bronze import ingest as ingest_objects
+from lakehouse_assets.ingest.batches import ingest as ingest_objects
 from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets_tests.bad_input import confined

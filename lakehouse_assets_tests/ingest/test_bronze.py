@@ -1,10 +1,9 @@
 """Landed objects become bronze files that are never overwritten, and one ledger commit makes a batch of them live."""
 
 import datetime as dt
-import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lakehouse_assets.ingest.bronze import ingest as ingest_objects
+from lakehouse_assets.ingest.batches import ingest as ingest_objects
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import Store, Stored
+from lakehouse_assets.lake.storage import StorageError, Store, Stored
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import DAY, day, gzipped, ingest, land, line, sales, sales_csv, zipped
 
@@ -205,37 +204,54 @@ def test_two_ingests_at_once_record_each_object_once(lake: Lake) -> None:
     assert sum(_live(lake).values()) == 12
 
 
-class _Vanishing:
-    """A store from which an object goes away between listing and reading."""
+class _Disturbed:
+    """A store in which something happens to an object between listing and reading."""
 
-    def __init__(self, store: Store, path: str) -> None:
-        self._store, self._path = store, path
+    def __init__(self, store: Store, path: str, happens: Callable[[Path], object]) -> None:
+        self._store, self._path, self._happens = store, path, happens
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, token: str | None = None) -> bytes:
         if path == self._path:
-            Path(self._store.uri(path)).unlink(missing_ok=True)
-        return self._store.read(path)
+            self._happens(Path(self._store.uri(path)))
+        return self._store.read(path, token)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
 
+def disturbed(lake: Lake, key: str, happens: Callable[[Path], object]) -> Lake:
+    return replace(lake, store=_Disturbed(lake.store, f"landing/sales/{key}", happens))  # type: ignore[arg-type]
+
+
 def test_an_object_that_vanishes_before_it_is_read_does_not_stop_the_others(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv(1))
     land(lake, "b.csv", sales_csv(2))
-    vanishing = replace(lake, store=_Vanishing(lake.store, "landing/sales/a.csv"))  # type: ignore[arg-type]
-    [result] = ingest(vanishing)
+    [result] = ingest(disturbed(lake, "a.csv", Path.unlink))
     assert [version.object_key for version in result.versions] == ["b.csv"]
     assert _live(lake) == {(DAY, "b.csv"): 2}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_object_that_may_not_be_read_stops_the_batch_and_stays_pending(lake: Lake) -> None:
+def test_an_object_that_is_replaced_before_it_is_read_is_recorded_as_what_it_became(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv(1))
-    Path(lake.store.uri("landing/sales/a.csv")).chmod(0)
-    with pytest.raises(Exception, match="Permission denied"):
-        ingest(lake)
+    assert ingest(disturbed(lake, "a.csv", lambda file: file.write_bytes(sales_csv(3)))) == []
     assert _live(lake) == {}
+    ingest(lake)
+    assert _live(lake) == {(DAY, "a.csv"): 3}
+    assert ingest(lake) == []
+
+
+def test_an_object_that_cannot_be_read_stays_pending_and_stops_no_other(lake: Lake) -> None:
+    def refuse(file: Path) -> None:
+        msg = f"{file}: Input/output error."
+        raise StorageError(msg)
+
+    for key, rows in (("a.csv", 1), ("b.csv", 2), ("c.csv", 3)):
+        land(lake, key, sales_csv(rows))
+    with pytest.raises(StorageError, match=r"a\.csv: Input/output error\. What could be ingested was"):
+        ingest(disturbed(lake, "a.csv", refuse))
+    assert _live(lake) == {(DAY, "b.csv"): 2, (DAY, "c.csv"): 3}
+    ingest(lake)
+    assert _live(lake)[DAY, "a.csv"] == 1
 
 
 def test_progress_counts_the_bytes_of_every_object(lake: Lake) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts.declare import Source, drop_point_zero, upper
-from lakehouse_assets.publish.casting import cast, excess_decimals, instants, normalised
+from lakehouse_assets.ingest.casting import cast, excess_decimals, instants, normalised
 
 LONDON = zoneinfo.ZoneInfo("Europe/London")
 MONEY = pl.Decimal(18, 4)
