@@ -10,6 +10,7 @@ GOLD = {
     "daily_metrics": ("date_key", "metric_name", "country"),
     "daily_product_sales": ("dt", "stock_code"),
     "product_performance": ("stock_code",),
+    "quarantine_by_rule": ("dt", "rule"),
 }
 
 

@@ -21,7 +21,7 @@ import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks import STARTED
-from benchmarks.floor_gold import by_date, product_performance
+from benchmarks.floor_gold import by_date, product_performance, quarantine_by_rule
 
 BATCH_BYTES = 24 * 2**20
 ZONE = "Europe/London"
@@ -203,6 +203,7 @@ def run(landing: Path, lake: Path) -> None:
                     write(lake, f"gold/{name}", frame, dates)
     with timed("gold snapshot"):
         write(lake, "gold/product_performance", product_performance(lake), [])
+        write(lake, "gold/quarantine_by_rule", quarantine_by_rule(lake), [])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ SELECT dt, country,
        coalesce(sum(line_amount) FILTER (line_type = 'return'), 0) AS returns,
        coalesce(sum(line_amount) FILTER (line_type = 'adjustment'), 0) AS adjustments,
        sum(line_amount) AS net,
-       coalesce(sum(quantity) FILTER (line_type = 'sale'), 0)::BIGINT AS units,
+       coalesce(sum(quantity) FILTER (line_type = 'sale'), 0) AS units,
        count(DISTINCT invoice_no) FILTER (line_type = 'sale') AS invoices,
        count(DISTINCT customer_id) FILTER (line_type = 'sale') AS customers,
        count(*) FILTER (line_type = 'sale') AS lines
@@ -50,16 +50,16 @@ SELECT dt, stock_code,
            AS description,
        max(invoiced_at) FILTER (line_type = 'sale' AND description IS NOT NULL) AS described_at,
        coalesce(sum(line_amount) FILTER (line_type = 'sale'), 0) AS sales,
-       coalesce(sum(quantity) FILTER (line_type = 'sale'), 0)::BIGINT AS units,
+       coalesce(sum(quantity) FILTER (line_type = 'sale'), 0) AS units,
        count(*) FILTER (line_type = 'sale') AS lines,
        coalesce(list_sort(list(DISTINCT invoice_no) FILTER (line_type = 'sale')), []) AS invoice_nos,
-       coalesce(-sum(quantity) FILTER (line_type = 'return'), 0)::BIGINT AS returned_units
+       coalesce(-sum(quantity) FILTER (line_type = 'return'), 0) AS returned_units
 FROM silver WHERE line_type <> 'adjustment' GROUP BY ALL ORDER BY ALL"""
 PRODUCT_PERFORMANCE = """
 WITH t AS (
     SELECT stock_code, arg_max(description, (described_at, description)) FILTER (description IS NOT NULL)
                AS description,
-           sum(sales) AS sales, sum(units)::BIGINT AS units,
+           sum(sales) AS sales, sum(units) AS units,
            min(dt) FILTER (lines > 0) AS first_date, max(dt) FILTER (lines > 0) AS last_date,
            sum(returned_units) AS returned_units
     FROM daily_product_sales GROUP BY stock_code HAVING sum(lines) > 0
@@ -93,6 +93,17 @@ def product_performance(lake: Path) -> pl.DataFrame:
         return _frame(session, PRODUCT_PERFORMANCE)
 
 
+def quarantine_by_rule(lake: Path) -> pl.DataFrame:
+    """Return the counts of quarantined records by date and rule."""
+    rules = pl.scan_delta(str(lake / "quarantine/sales")).select(pl.lit("sales").alias("feed"), "dt", rule="rules")
+    counts = rules.explode("rule").group_by("feed", "dt", "rule").agg(records=pl.len().cast(pl.Int64))
+    return counts.sort("dt", "rule").collect()
+
+
 def _frame(session: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
     frame = cast("pl.DataFrame", pl.from_arrow(session.sql(sql).to_arrow_table()))
-    return frame.with_columns(pl.col(n).cast(AMOUNT) for n, t in frame.schema.items() if isinstance(t, pl.Decimal))
+    return frame.with_columns(
+        pl.col(name).cast(AMOUNT)
+        for name, dtype in frame.schema.items()
+        if isinstance(dtype, pl.Decimal) and dtype.scale
+    )

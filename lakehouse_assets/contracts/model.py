@@ -21,7 +21,8 @@ class Model:
         sql: The file with one DuckDB query over other tables by their SQL names. For a table by date the tables
             read hold the dates being built and no others; for a snapshot, all of them.
         date: The column whose date partitions the table; None for a snapshot.
-        plot: Column over the date to draw in the UI, if any.
+        plot: Column to draw in the UI, summed by date, if any.
+        plot_over: The date to draw it over, if not the one that partitions the table.
         revision: As for a feed.
     """
 
@@ -33,12 +34,23 @@ class Model:
     date: str | None = None
     partitioning: Partitioning | None = None
     plot: str | None = None
+    plot_over: str | None = None
     revision: int = 1
 
     def __post_init__(self) -> None:
-        if self.date is not None and self.date not in self.schema.columns():
-            msg = f"model {self.name!r}: its date column {self.date!r} is not in {self.schema.__name__}."
+        named = [name for name in (self.date, self.plot, self.plot_over) if name is not None]
+        if odd := next((name for name in named if name not in self.schema.columns()), None):
+            msg = f"model {self.name!r}: its date or plotted column {odd!r} is not in {self.schema.__name__}."
             raise ContractError(msg)
+        if self.plot is not None and self.plotted is None:
+            msg = f"model {self.name!r}: there is no date to draw {self.plot!r} over; name one with plot_over."
+            raise ContractError(msg)
+
+    @property
+    def plotted(self) -> tuple[str, str] | None:
+        """The date column and the column that the UI draws over it; None for no plot."""
+        over = self.plot_over or self.date
+        return (over, self.plot) if over is not None and self.plot is not None else None
 
     @property
     def layout(self) -> Partitioning:

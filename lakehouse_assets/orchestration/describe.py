@@ -117,13 +117,14 @@ def sparkline(points: Sequence[tuple[str, float]], title: str) -> dg.MarkdownMet
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 
-def plot_of(model: Model, daily: pl.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+def plot_of(model: Model, rows: pl.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
     """Return the plot that a model declares, from its date and plotted column; nothing for one without."""
-    if model.plot is None or model.date is None or not daily.height:
+    if model.plotted is None:
         return {}
-    sums = daily.group_by(model.date).agg(pl.col(model.plot).sum().cast(pl.Float64)).sort(model.date)
+    over, drawn = model.plotted
+    sums = rows.drop_nulls(over).group_by(over).agg(pl.col(drawn).sum().cast(pl.Float64)).sort(over)
     points = [(str(date), float(value or 0)) for date, value in sums.iter_rows()]
-    return {f"daily {model.plot}": sparkline(points, f"{model.plot} by {model.date}")}
+    return {f"daily {drawn}": sparkline(points, f"{drawn} by {over}")} if points else {}
 
 
 def feed_tags(feed: Feed) -> dict[str, str]:

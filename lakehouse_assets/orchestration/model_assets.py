@@ -94,8 +94,8 @@ def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
         "dagster/row_count": int(files["num_records"].sum()),
         "preview": describe.preview(model.table, built.frame.tail(describe.PREVIEW_ROWS)),
     }
-    if model.plot is not None and model.date is not None:
+    if model.plotted is not None:
         columns = {name: column.dtype for name, column in model.table.columns.items()}
-        scan = delta.scan(lake.store, model.table.path, columns).select(pl.col(model.date, model.plot))
+        scan = delta.scan(lake.store, model.table.path, columns).select(pl.col(model.plotted))
         found |= describe.plot_of(model, scan.collect())
     return found

@@ -198,8 +198,13 @@ def test_a_feed_is_refused_with(change: dict[str, Any], message: str) -> None:
 
 
 def test_a_model_whose_date_is_not_in_its_schema_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="its date column 'day' is not in Totals"):
+    with pytest.raises(ContractError, match="its date or plotted column 'day' is not in Totals"):
         _model(tmp_path, date="day")
+
+
+def test_a_model_that_has_nothing_to_be_drawn_over_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="there is no date to draw 'units' over; name one with plot_over"):
+        _model(tmp_path, plot="units", date=None)
 
 
 def test_bronze_silver_and_quarantine_follow_from_the_contract() -> None:

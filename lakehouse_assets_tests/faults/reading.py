@@ -16,6 +16,7 @@ from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
 
 _TIMES = frozenset({"_ingested_at", "ingested_at", "run_id"})
+_SNAPSHOTS = frozenset({"gold.product_performance", "gold.quarantine_by_rule"})
 _CUT = {"bronze.sales": "_source_hash", "gold.daily_metrics": "date_key"}
 
 Tables = Mapping[str, list[tuple[str, str]]]
@@ -52,7 +53,7 @@ def torn(now: Tables, before: Tables, after: Tables, *, snapshots: bool = True) 
     """
     told = []
     for name in now:
-        if name.startswith("ops.") or (name == "gold.product_performance" and not snapshots):
+        if name.startswith("ops.") or (name in _SNAPSHOTS and not snapshots):
             continue
         seen, old, new = (_by_part(tables[name]) for tables in (now, before, after))
         told += [

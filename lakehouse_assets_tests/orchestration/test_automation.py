@@ -197,9 +197,10 @@ def test_exactly_the_touched_dates_run_in_one_run_per_wave(daemon: Daemon) -> No
     assert published.gates == {date: [True] for date in DATES}
 
     [request] = daemon.requests("tables_sensor")
-    assert asked_parts(request) == {table.replace("/", "__"): list(DATES) for table in GOLD_BY_DATE}
+    by_date = {table.replace("/", "__"): list(DATES) for table in GOLD_BY_DATE}
+    assert asked_parts(request) == by_date | {"gold__quarantine_by_rule": ["whole"]}
     built = events_of(daemon, [daemon.launch(request)])
-    assert built.materialized == {table: list(DATES) for table in GOLD_BY_DATE}
+    assert built.materialized == {table: list(DATES) for table in GOLD_BY_DATE} | {"gold/quarantine_by_rule": [None]}
 
     rest = events_of(daemon, daemon.settle())
     assert set(rest.materialized) == {"gold/product_performance", "catalog/duckdb"}

@@ -304,6 +304,25 @@ def test_the_declared_models_hold_their_figures(lake: Lake) -> None:
     assert (found["metric_value"], found["year"], found["month"], found["day"]) == (3.0, 2011, 3, 1)
 
 
+def test_quarantine_is_counted_by_date_and_rule_also_where_no_date_can_be_read(lake: Lake) -> None:
+    bad = [line(Quantity="six", Country=""), line(Quantity="7.5"), line(InvoiceDate="someday", Quantity="many")]
+    land(lake, "x.csv", sales_csv([*day(count=60), *bad]))
+    run(lake)
+    day_one = dt.date(2011, 3, 1)
+    assert sorted(_gold(lake, "quarantine_by_rule"), key=str) == sorted(
+        [
+            {"feed": "sales", "dt": day_one, "rule": "country_required", "records": 1},
+            {"feed": "sales", "dt": day_one, "rule": "quantity_readable", "records": 2},
+            {"feed": "sales", "dt": None, "rule": "invoiced_at_readable", "records": 1},
+            {"feed": "sales", "dt": None, "rule": "quantity_readable", "records": 1},
+        ],
+        key=str,
+    )
+    land(lake, "x.csv", sales_csv([*day(count=60), *bad[2:]]))
+    run(lake)
+    assert {row["dt"] for row in _gold(lake, "quarantine_by_rule")} == {None}
+
+
 def test_a_product_that_was_only_returned_has_no_performance(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([line(InvoiceNo="C536365", Quantity="-6")]))
     run(lake)

@@ -1,0 +1,27 @@
+"""How many records each rule keeps in quarantine, by business date: where the data goes wrong, and since when."""
+
+from pathlib import Path
+
+import dataframely as dy
+
+from lakehouse_assets.contracts.declare import Model
+
+
+class QuarantineByRule(dy.Schema):
+    """One row per feed, business date and rule that some record of the date breaks now."""
+
+    feed = dy.String(nullable=False, description="Feed of the records.")
+    dt = dy.Date(nullable=True, description="Business date; null where it cannot be read.")
+    rule = dy.String(nullable=False, description="Rule that they break; a record may break several.")
+    records = dy.Int64(nullable=False, min=1, description="Distinct records.")
+
+
+MODEL = Model(
+    name="quarantine_by_rule",
+    schema=QuarantineByRule,
+    sql=Path(__file__).with_suffix(".sql"),
+    description="Records in quarantine per feed, business date and rule.",
+    owner="team:data-platform",
+    plot="records",
+    plot_over="dt",
+)
