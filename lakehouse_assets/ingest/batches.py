@@ -62,7 +62,7 @@ def ingest(
         if result.versions:
             yield result
         failed += result.failed
-        if len(result.failed) == len(batch):  # it is the storage rather than an object
+        if len(result.failed) == len(batch) > 1:  # it is the storage rather than an object
             break
     if failed:
         others = f" The same happened to {len(failed) - 1:,} others." if len(failed) > 1 else ""

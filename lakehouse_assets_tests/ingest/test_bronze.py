@@ -240,7 +240,10 @@ def test_an_object_that_is_replaced_before_it_is_read_is_recorded_as_what_it_bec
     assert ingest(lake) == []
 
 
-def test_an_object_that_cannot_be_read_stays_pending_and_stops_no_other(lake: Lake) -> None:
+@pytest.mark.parametrize("batch_bytes", [1, 2**20])
+def test_an_object_that_cannot_be_read_stays_pending_and_stops_no_other(tmp_path: Path, batch_bytes: int) -> None:
+    lake = lake_at(str(tmp_path / "lake"), ingest_batch_bytes=batch_bytes)
+
     def refuse(file: Path) -> None:
         msg = f"{file}: Input/output error."
         raise StorageError(msg)
