@@ -18,8 +18,8 @@ from lakehouse_assets.ingest.landing import pending
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.gold import Built
 from lakehouse_assets.publish.gold import build as build_model
+from lakehouse_assets.publish.outcome import Outcome
 from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.silver import Outcome
 from lakehouse_assets.publish.silver import publish as publish_parts
 
 HEADERS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")

@@ -5,7 +5,6 @@ written by the same atomic commit as the data and survives checkpoints, so what 
 remembered elsewhere. Not here: what a fingerprint is made of.
 """
 
-import datetime as dt
 import json
 import random
 import re
@@ -224,41 +223,3 @@ def scan(
         hive_schema={name: columns[name] for name in hive} if hive else None,
     )
     return rows.select(*columns)
-
-
-def files(store: Store, path: str) -> pl.DataFrame:
-    """Return one row per data file of a table's latest version: rows, bytes, modification, partition values."""
-    frame = pl.DataFrame(opened(store, path).get_add_actions(flatten=True))
-    wanted = ["num_records", "size_bytes", "modification_time"]
-    parts = [name for name in frame.columns if name.startswith("partition.")]
-    return frame.select(*wanted, *parts).with_columns(
-        pl.from_epoch("modification_time", "ms").dt.replace_time_zone("UTC")
-    )
-
-
-def file_uris(store: Store, path: str) -> list[str]:
-    """Return the addresses of the data files of a table's latest version."""
-    return sorted(opened(store, path).file_uris())
-
-
-def first_commit(store: Store, path: str) -> dt.datetime:
-    """Return when the oldest version of a table that is still there was committed."""
-    oldest = opened(store, path).history()[-1]
-    return dt.datetime.fromtimestamp(oldest["timestamp"] / 1000, dt.UTC)
-
-
-def file_sizes(store: Store, path: str) -> dict[str, int]:
-    """Return the bytes of each data file of a table's latest version, by its path below the table."""
-    frame = pl.DataFrame(opened(store, path).get_add_actions(flatten=True)).select("path", "size_bytes")
-    return {unquote(name): int(size) for name, size in frame.iter_rows()}
-
-
-def lost_files(store: Store, path: str, table: "DeltaTable", chosen: pl.Expr) -> list[str]:
-    """Return the data files of an opened version that are gone, by their paths below the table.
-
-    Args:
-        chosen: Which files to look at, as an expression over the partition columns.
-    """
-    frame = pl.DataFrame(table.get_add_actions(flatten=True)).rename(lambda name: name.removeprefix("partition."))
-    there = {stored.path.removeprefix(f"{path}/") for stored in store.list(path)}
-    return sorted(name for name in map(unquote, frame.filter(chosen)["path"]) if name not in there)

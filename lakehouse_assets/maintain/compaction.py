@@ -14,7 +14,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.pending import batches
@@ -38,7 +38,7 @@ def crowded(lake: Lake, table: Table, more_than: int, small_bytes: int) -> Itera
         lake.store, table.path
     ):
         return
-    files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+    files = delta_files.files(lake.store, table.path)
     if not files.height:
         return
     part = pl.col("part") if table is ACCOUNTING else table.partitioning.date.cast(pl.String)

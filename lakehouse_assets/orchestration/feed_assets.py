@@ -10,15 +10,15 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.ingest.batches import ingest
 from lakehouse_assets.ingest.landing import pending as pending_objects
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Ledger
 from lakehouse_assets.orchestration import describe, events, failures, partitions, progress
+from lakehouse_assets.orchestration.feed_checks import SHOWN, results
 from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.publish.outcome import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.publish.pending import FeedState
-from lakehouse_assets.publish.silver import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome, publish
-
-SHOWN = 50
+from lakehouse_assets.publish.silver import publish
 
 
 class KeyRange(dg.Config):
@@ -177,7 +177,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
                     _log(context, feed, outcome, lake, shown)
         if any(outcome.verdict == HELD_BACK for outcome in outcomes):
             failures.tag_as_decided(context)
-        yield from _check_results(lake, feed, outcomes)
+        yield from results(lake, feed, outcomes)
         if feed.business_date is None and any(outcome.verdict == PUBLISHED for outcome in outcomes):
             yield dg.MaterializeResult(metadata=_counts(outcomes[0]) | _table_metadata(lake, feed, outcomes[0].part))
 
@@ -214,51 +214,8 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
 def _table_metadata(lake: Lake, feed: Feed, part: str) -> dict[str, Any]:
     columns = {name: column.dtype for name, column in feed.silver.columns.items()}
     rows = delta.scan(lake.store, feed.silver.path, columns).filter(feed.silver.partitioning.filter([part]))
-    files = delta.files(lake.store, feed.silver.path)
+    files = delta_files.files(lake.store, feed.silver.path)
     return {
         "dagster/row_count": int(files["num_records"].sum()),
         "preview": describe.preview(feed.silver, rows.head(describe.PREVIEW_ROWS).collect()),
     }
-
-
-def _check_results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.AssetCheckResult]:
-    key = dg.AssetKey(["silver", feed.name])
-    held = [outcome for outcome in outcomes if outcome.verdict == HELD_BACK]
-    lost = [outcome for outcome in outcomes if outcome.verdict == UNACCOUNTED]
-    standing = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name)).held
-    gate = events.TableCheckResult(
-        asset_key=key,
-        check_name="gate",
-        passed=not standing,
-        # Dates that were held before do not fail the run that has other work; they keep the check from being green.
-        severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
-        description="\n".join(o.message for o in held[:SHOWN]) or f"{len(standing)} dates are held",
-        metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
-    )
-    yield gate
-    yield events.TableCheckResult(
-        asset_key=key,
-        check_name="accounting",
-        passed=not lost,
-        description="\n".join(o.message for o in lost[:SHOWN]) or "every landed record is accounted for",
-        metadata={
-            "landed": sum(o.landed for o in outcomes),
-            "valid": sum(o.valid for o in outcomes),
-            "quarantined": sum(o.quarantined for o in outcomes),
-            "duplicates": sum(o.duplicates for o in outcomes),
-        },
-    )
-    for rule in feed.rules:
-        by_part = {o.part: o.broken[rule] for o in outcomes if rule in o.broken}
-        rows = [dg.TableRecord({"partition": part, "records": count}) for part, count in list(by_part.items())[:SHOWN]]
-        yield events.TableCheckResult(
-            asset_key=key,
-            check_name=rule,
-            passed=not by_part,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{sum(by_part.values()):,} records are in quarantine for it" if by_part else "",
-            metadata={
-                "records": sum(by_part.values()),
-                **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
-            },
-        )

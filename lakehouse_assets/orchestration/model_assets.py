@@ -9,7 +9,7 @@ import polars as pl
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration import describe, events, partitions, progress
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -89,7 +89,7 @@ def _log(context: dg.AssetExecutionContext, model: Model, built: Built, shown: d
 
 
 def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
-    files = delta.files(lake.store, model.table.path)
+    files = delta_files.files(lake.store, model.table.path)
     found: dict[str, Any] = {
         "dagster/row_count": int(files["num_records"].sum()),
         "preview": describe.preview(model.table, built.frame.tail(describe.PREVIEW_ROWS)),

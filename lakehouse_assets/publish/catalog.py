@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import WHOLE
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.delta_types import duckdb_type
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
@@ -111,7 +111,7 @@ def _signature(lake: Lake) -> list[str]:
 
 
 def _select(lake: Lake, table: Table) -> str:
-    uris = delta.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
+    uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
     columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
     if not uris:
         return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"

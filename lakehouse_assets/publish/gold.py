@@ -13,7 +13,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Model, Table
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.engine import session
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.pending import ModelState, batches
@@ -104,7 +104,7 @@ def _upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
     for table in _upstream_tables(lake, model):
         if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
             continue
-        files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+        files = delta_files.files(lake.store, table.path)
         dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")
         for part, count in dated.drop_nulls().group_by("part").agg(pl.sum("num_records")).iter_rows():
             rows[part] = rows.get(part, 0) + int(count)

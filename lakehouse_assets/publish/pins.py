@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.lake import decisions, delta
+from lakehouse_assets.lake import decisions, delta, delta_files
 from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import StorageError
@@ -71,7 +71,7 @@ def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable
 
     try:
         opened = delta.opened(lake.store, table.path)
-        if isinstance(version, dt.datetime) and delta.first_commit(lake.store, table.path) > version:
+        if isinstance(version, dt.datetime) and delta_files.first_commit(lake.store, table.path) > version:
             msg = f"{table.full_name} has no version of {version}: it is younger; see `lakehouse history`."
             raise StorageError(msg)
         opened.load_as_version(version)
@@ -107,7 +107,7 @@ def pin(
         msg = f"{table.full_name} is as it was at version {opened.version()}. Nothing was decided."
         raise DecisionError(msg)
     chosen = table.partitioning.filter([part for part, value in differing.items() if value])
-    if lost := delta.lost_files(lake.store, table.path, opened, chosen):
+    if lost := delta_files.lost_files(lake.store, table.path, opened, chosen):
         raise _gone(table, opened.version(), f"{len(lost):,} of its files are gone, such as {lost[0]}")
     return decisions.new(
         decision_folder(table), decisions.PIN, why, who, table=table.full_name, version=opened.version(), pins=differing

@@ -6,7 +6,6 @@ and computes again. Not here: what a candidate is.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,80 +21,22 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import FeedLedger, Ledger
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish import accounting
-from lakehouse_assets.publish.candidate import Candidate, compute
+from lakehouse_assets.publish.candidate import compute
 from lakehouse_assets.publish.corrections import records
+from lakehouse_assets.publish.outcome import (
+    HELD_BACK,
+    OUTSIDE,
+    PUBLISHED,
+    UNACCOUNTED,
+    Evaluation,
+    Outcome,
+    outcomes_of,
+)
 from lakehouse_assets.publish.pending import HELD, FeedState, batches, fingerprint, rows_by_part
 from lakehouse_assets.publish.pins import pins_of, restored
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
-
-PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "unaccounted"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one partition's candidate. Counts are records; `broken` counts records by rule."""
-
-    part: str
-    verdict: str
-    landed: int
-    valid: int
-    quarantined: int
-    duplicates: int
-    sources: int
-    score: float
-    threshold: float
-    broken: dict[str, int]
-    problem: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate and the accounting let it through."""
-        return self.verdict in {PUBLISHED, OUTSIDE}
-
-    @property
-    def message(self) -> str:
-        """The verdict in words: culprit, consequence, fix."""
-        if self.verdict == UNACCOUNTED:
-            return f"{self.part}: {self.problem}. Nothing was written; the last good version stands."
-        if self.verdict == HELD_BACK:
-            return (
-                f"{self.part}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
-                f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The "
-                "published version stands; land corrected records, or correct the contract, and run again."
-            )
-        return f"{self.part}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What the candidates of some partitions are, and what becomes of them.
-
-    Attributes:
-        live: How many records each content should have in each partition: `part`, `source_hash`, `source_key`, `rows`.
-    """
-
-    candidate: Candidate
-    live: pl.DataFrame
-    outcomes: list[Outcome]
-
-    def accounts(self) -> pl.DataFrame:
-        """Return the accounting of every partition that is accounted for, without the run that evaluated it."""
-        decided = [outcome for outcome in self.outcomes if outcome.verdict != UNACCOUNTED]
-        verdicts = pl.DataFrame(
-            [(outcome.part, outcome.verdict, outcome.score) for outcome in decided],
-            schema={"part": pl.String, "verdict": pl.String, "score": pl.Float64},
-            orient="row",
-        )
-        names = {"_part": "part", "_source_hash": "source_hash"}
-        counts = self.candidate.accounting.rename(names).drop("_source_key")
-        rows = self.live.rename({"rows": "landed"}).join(counts, on=["part", "source_hash"]).join(verdicts, on="part")
-        is_held = pl.col("verdict") == HELD_BACK
-        return rows.with_columns(
-            pl.when(is_held).then(0).otherwise(pl.col("valid")).alias("published"),
-            pl.when(is_held).then(pl.col("valid")).otherwise(0).alias("held"),
-        )
 
 
 def publish(
@@ -175,7 +116,7 @@ def evaluate(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision,
 def _evaluate(lake: Lake, ledger: FeedLedger, state: FeedState, parts: list[str]) -> Evaluation:
     bronze, live, lost = _records(lake, ledger, state, parts)
     candidate = compute(state.feed, bronze, state.outside)
-    return Evaluation(candidate, live, _outcomes(state.feed, live, parts, candidate, state, lost))
+    return Evaluation(candidate, live, outcomes_of(state.feed, live, parts, candidate, state, lost))
 
 
 def _records(
@@ -210,54 +151,3 @@ def _replace(
     frame = rows.filter(pl.col("_part").is_in(sorted(parts))).select(*declared.columns)
     predicate = declared.partitioning.sql_predicate(parts)
     delta.replace(lake.store, table, frame, predicate, {part: inputs[part] for part in parts} | marks)
-
-
-def _outcomes(
-    feed: Feed,
-    live: pl.DataFrame,
-    parts: list[str],
-    candidate: Candidate,
-    state: FeedState,
-    lost: dict[str, str],
-) -> list[Outcome]:
-    counted = candidate.accounting.rename({"_source_hash": "source_hash"})
-    missing = {
-        part: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze"
-        for part, key, landed, found in accounting.unaccounted(live, counted).iter_rows()
-    } | lost
-    sums = {
-        part: counts
-        for part, *counts in counted.group_by("_part")
-        .agg(pl.sum("valid"), pl.sum("quarantined"), pl.sum("duplicates"), pl.len())
-        .iter_rows()
-    }
-    broken: dict[str, dict[str, int]] = {part: {} for part in parts}
-    for part, rule, rows in candidate.broken.iter_rows():
-        broken[part][rule] = rows
-    landed = rows_by_part(live)
-    outcomes = []
-    for part in parts:
-        valid, quarantined, duplicates, sources = sums.get(part, (0, 0, 0, 0))
-        score = valid / (valid + quarantined) if valid + quarantined else 1.0
-        if part in missing:
-            verdict = UNACCOUNTED
-        elif part == UNDATED or part in state.outside:
-            verdict = OUTSIDE
-        else:
-            verdict = PUBLISHED if score >= feed.gate or state.is_released(part) else HELD_BACK
-        outcomes.append(
-            Outcome(
-                part,
-                verdict,
-                landed.get(part, 0),
-                valid,
-                quarantined,
-                duplicates,
-                sources,
-                score,
-                feed.gate,
-                broken[part],
-                missing.get(part),
-            )
-        )
-    return outcomes

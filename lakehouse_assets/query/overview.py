@@ -8,7 +8,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.ingest.landing import key_of, pending
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.decisions import TABLE as DECISIONS
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
@@ -93,7 +93,7 @@ def _decisions_size(lake: Lake) -> TableSize:
 
 
 def _delta_size(lake: Lake, table: Table) -> TableSize:
-    files = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+    files = delta_files.files(lake.store, table.path)
     dates = None
     if table.partitioning is not Partitioning.SNAPSHOT:
         dates = (

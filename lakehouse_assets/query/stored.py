@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish.gold import ModelError
@@ -55,7 +55,7 @@ def files(lake: Lake, table: Table) -> Iterator[Finding]:
     yield from damaged
     if damaged:
         return
-    named = delta.file_sizes(lake.store, table.path)
+    named = delta_files.file_sizes(lake.store, table.path)
     there = {stored.path.removeprefix(f"{table.path}/"): stored.size for stored in lake.store.list(table.path)}
     for path, size in named.items():
         if path not in there:
@@ -117,7 +117,7 @@ def strangers(lake: Lake, table: Table, known: set[str]) -> Iterator[Finding]:
     """Find partitions of which the ledger has never heard."""
     if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
         return
-    found = delta.files(lake.store, table.path).rename(lambda name: name.removeprefix("partition."))
+    found = delta_files.files(lake.store, table.path)
     date = table.partitioning.date.cast(pl.String).fill_null(UNDATED)
     for (part,) in found.filter(pl.col("num_records") > 0).select(date).unique().iter_rows():
         if part not in known:

@@ -8,7 +8,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.ingest.bronze import read_bronze
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.decisions import TABLE as DECISIONS
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
@@ -51,7 +51,7 @@ def _scan(lake: Lake, table: Table, at: dt.datetime | None) -> pl.LazyFrame:
     columns = {name: column.dtype for name, column in table.columns.items()}
     if at is None or not delta.exists(lake.store, table.path):
         return delta.scan(lake.store, table.path, columns)
-    if delta.first_commit(lake.store, table.path) > at:
+    if delta_files.first_commit(lake.store, table.path) > at:
         return pl.LazyFrame(schema=columns)
     return delta.scan(lake.store, table.path, columns, open_at(lake, table, at))
 

@@ -18,6 +18,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish import accounting, catalog, gold, silver
+from lakehouse_assets.publish.outcome import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.publish.pending import FeedState, ModelState
 from lakehouse_assets.publish.pins import Pin, decision_folder, restored
 from lakehouse_assets.query import stored
@@ -86,7 +87,7 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
     for start in range(0, len(decided), _AT_A_TIME):
         parts = decided[start : start + _AT_A_TIME]
         found = silver.evaluate(lake, feed, parts)
-        lost = [outcome for outcome in found.outcomes if outcome.verdict == silver.UNACCOUNTED]
+        lost = [outcome for outcome in found.outcomes if outcome.verdict == UNACCOUNTED]
         for outcome in lost:
             yield Finding(feed.silver.full_name, outcome.part, str(outcome.problem))
         sound = [outcome for outcome in found.outcomes if outcome not in lost]
@@ -98,10 +99,10 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
     yield from stored.strangers(lake, feed.quarantine, set(state.inputs))
 
 
-def _written(outcomes: list[silver.Outcome], state: FeedState) -> list[str]:
+def _written(outcomes: list[Outcome], state: FeedState) -> list[str]:
     """Return the partitions whose silver is this candidate; a held date keeps the version before."""
-    outside = [o.part for o in outcomes if o.verdict == silver.OUTSIDE and o.part in state.silver]
-    return [o.part for o in outcomes if o.verdict == silver.PUBLISHED] + outside
+    outside = [o.part for o in outcomes if o.verdict == OUTSIDE and o.part in state.silver]
+    return [o.part for o in outcomes if o.verdict == PUBLISHED] + outside
 
 
 def _accounts(lake: Lake, feed: Feed, parts: list[str], expected: pl.DataFrame) -> Iterator[Finding]:

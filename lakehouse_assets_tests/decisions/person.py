@@ -17,8 +17,8 @@ from lakehouse_assets.lake.decisions import Decision
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish import pins
 from lakehouse_assets.publish.deciding import revoke
+from lakehouse_assets.publish.outcome import Outcome
 from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.silver import Outcome
 from lakehouse_assets.query import answers
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
-from lakehouse_assets.lake import delta, delta_types
+from lakehouse_assets.lake import delta, delta_files, delta_types
 from lakehouse_assets.lake.evolution import open_table
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import Store
@@ -305,9 +305,9 @@ def test_a_serial_append_loses_against_any_other_and_reloading_heals_it(store: S
 
 def test_the_files_of_a_table_tell_rows_bytes_and_date(store: Store) -> None:
     _put(store, dict.fromkeys(DAYS[:2], 1), [(DAYS[0], 0), (DAYS[1], 1), (DAYS[1], 2)])
-    files = delta.files(store, "t").sort("partition.dt")
+    files = delta_files.files(store, "t").sort("dt")
     assert files["num_records"].to_list() == [1, 2]
-    assert files["partition.dt"].to_list() == [dt.date.fromisoformat(day) for day in DAYS[:2]]
+    assert files["dt"].to_list() == [dt.date.fromisoformat(day) for day in DAYS[:2]]
     assert files["size_bytes"].min() > 0  # type: ignore[operator]
     written = files["modification_time"].to_list()
     now = dt.datetime.now(dt.UTC)

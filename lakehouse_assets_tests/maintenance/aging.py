@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets_tests.retail import land, run, sales_csv
@@ -109,4 +109,4 @@ def data_files(lake: Lake, path: str) -> list[str]:
 
 def live_files(lake: Lake, path: str) -> list[str]:
     """Return the data files of a table's latest version."""
-    return sorted(delta.file_sizes(lake.store, path))
+    return sorted(delta_files.file_sizes(lake.store, path))

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.decisions import Decisions, record
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.maintain.maintenance import Action, Policy, PolicyError, maintain
@@ -89,7 +89,7 @@ def test_today_and_dates_with_few_files_are_not_compacted(lake: Lake) -> None:
 def test_large_files_do_not_make_a_date_crowded(lake: Lake) -> None:
     aging.history(lake)
     aging.crowd(lake, "silver/sales")
-    size = max(delta.file_sizes(lake.store, "silver/sales").values())
+    size = max(delta_files.file_sizes(lake.store, "silver/sales").values())
     assert "compact" not in told(done(lake, Policy(small_bytes=1)), "silver.sales")
     assert told(done(lake, Policy(small_bytes=size + 1)), "silver.sales")["compact"] == 18
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.silver import Outcome
+from lakehouse_assets.publish.outcome import Outcome
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import DAY, Record, day, ingest, land, line, publish, sales, sales_csv
 

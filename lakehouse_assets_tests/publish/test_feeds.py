@@ -17,7 +17,7 @@ from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import store_for
 from lakehouse_assets.publish.accounting import scan_accounting
-from lakehouse_assets.publish.silver import Outcome
+from lakehouse_assets.publish.outcome import Outcome
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.retail import ingest, land, publish

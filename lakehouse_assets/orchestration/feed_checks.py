@@ -1,0 +1,58 @@
+"""The results of a feed's checks after a run: gate, accounting, and one per rule, over all dates of the run."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.orchestration import events
+from lakehouse_assets.publish.outcome import HELD_BACK, UNACCOUNTED, Outcome
+from lakehouse_assets.publish.pending import FeedState
+
+SHOWN = 50
+
+
+def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.AssetCheckResult]:
+    """Yield the result of every check of silver."""
+    key = dg.AssetKey(["silver", feed.name])
+    held = [outcome for outcome in outcomes if outcome.verdict == HELD_BACK]
+    lost = [outcome for outcome in outcomes if outcome.verdict == UNACCOUNTED]
+    standing = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name)).held
+    gate = events.TableCheckResult(
+        asset_key=key,
+        check_name="gate",
+        passed=not standing,
+        # Dates that were held before do not fail the run that has other work; they keep the check from being green.
+        severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
+        description="\n".join(o.message for o in held[:SHOWN]) or f"{len(standing)} dates are held",
+        metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
+    )
+    yield gate
+    yield events.TableCheckResult(
+        asset_key=key,
+        check_name="accounting",
+        passed=not lost,
+        description="\n".join(o.message for o in lost[:SHOWN]) or "every landed record is accounted for",
+        metadata={
+            "landed": sum(o.landed for o in outcomes),
+            "valid": sum(o.valid for o in outcomes),
+            "quarantined": sum(o.quarantined for o in outcomes),
+            "duplicates": sum(o.duplicates for o in outcomes),
+        },
+    )
+    for rule in feed.rules:
+        by_part = {o.part: o.broken[rule] for o in outcomes if rule in o.broken}
+        rows = [dg.TableRecord({"partition": part, "records": count}) for part, count in list(by_part.items())[:SHOWN]]
+        yield events.TableCheckResult(
+            asset_key=key,
+            check_name=rule,
+            passed=not by_part,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{sum(by_part.values()):,} records are in quarantine for it" if by_part else "",
+            metadata={
+                "records": sum(by_part.values()),
+                **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
+            },
+        )
