@@ -173,7 +173,7 @@ def first_of_each(values: pl.DataFrame) -> pl.Series:
 def write(lake: Path, name: str, frame: pl.DataFrame, dates: list[dt.date]) -> None:
     """Replace some dates of a Delta table, or a whole snapshot, in one commit."""
     path = str(lake / name)
-    partitions: list[str] = [name for name in ("dt", "year", "month", "day") if name in frame.columns]
+    partitions: list[str] = [name for name in ("dt", "year", "month", "day") if dates and name in frame.columns]
     if not DeltaTable.is_deltatable(path) or not partitions:
         write_deltalake(path, frame, mode="overwrite", partition_by=partitions or None)
         return

@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
-_S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/=@+-]*)?$")
-_NO_FOLDER = re.compile(r"[%#?*\[\]]")
+_S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
+_NO_FOLDER = re.compile(r"[%#?*=^\\|<>{}`\[\]]")
 
 
 class SettingsError(Exception):
@@ -40,9 +40,7 @@ class Settings(BaseSettings):
     def _known_root(cls, value: str) -> str:
         if value.startswith("s3://"):
             if not _S3_ROOT.match(value):
-                msg = (
-                    "an S3 root has the form s3://bucket/prefix, without spaces, percent signs or letters outside ASCII"
-                )
+                msg = "an S3 root has the form s3://bucket/prefix, of letters, digits and ._-@+ in ASCII"
                 raise ValueError(msg)
             return value.rstrip("/")
         if "://" in value:
@@ -53,7 +51,7 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         folder = str(Path(value).expanduser().absolute())
         if odd := _NO_FOLDER.search(folder):
-            # delta-rs takes a table's folder for an address, and Polars a file's for a pattern.
+            # delta-rs takes a table's folder for an address, and Polars a file's for a pattern, or for partitions.
             msg = f"the folder {folder} has the character {odd.group()!r}, which Delta readers cannot take"
             raise ValueError(msg)
         return folder

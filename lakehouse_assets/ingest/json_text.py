@@ -1,12 +1,15 @@
 """JSON as a frame of strings: an array of objects, or one object a line. Nested values stay JSON text."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
+
+_PLAIN_DIGITS = 40
 
 
 def read_json(text: bytes) -> Raw:
@@ -64,7 +67,10 @@ class _Digits(str):
 
 
 def _number(digits: str) -> str:
-    # JSON has one kind of number: 6 and 6.0 are the same one.
+    # JSON has one kind of number: 6, 6.0 and 6e0 are the same one. An exponent that makes pages of zeros stays one.
+    _, _, exponent = digits.lower().partition("e")
+    if exponent and len(exponent) < len(str(_PLAIN_DIGITS)) + 2 and abs(int(exponent)) <= _PLAIN_DIGITS:
+        digits = format(Decimal(digits), "f")
     return _Digits(digits.removesuffix(".0"))
 
 

@@ -100,6 +100,7 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
         case pl.List() | pl.Array():
             return pl.struct(column.alias("v")).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
         case _ if dtype.is_float():
-            return column.cast(pl.String).str.strip_suffix(".0")
+            # Data frames write what is missing as NaN.
+            return column.fill_nan(None).cast(pl.String).str.strip_suffix(".0")
         case _:
             return column.cast(pl.String)

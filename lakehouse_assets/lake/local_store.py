@@ -88,6 +88,9 @@ class LocalStore:
                     (entry.name + "/" * _is_folder(entry), entry.path) for entry in entries if _is_listed(entry)
                 )
         except (FileNotFoundError, NotADirectoryError):
+            if Path(self.root).is_file():
+                msg = f"{self.root}: it is a file, and a lake is a folder. Nothing was read; set LAKEHOUSE_ROOT."
+                raise StorageError(msg) from None
             return
         except OSError as error:
             msg = f"{self.uri(folder)}: {error.strerror}. It could not be listed; check the folder."

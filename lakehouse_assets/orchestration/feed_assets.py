@@ -102,7 +102,7 @@ def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
         owners=[feed.owner],
         tags=describe.feed_tags(feed),
         description=feed.bronze.description,
-        partitions_def=partitions.of_feed(feed),
+        partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
         metadata=describe.metadata_of(feed.bronze, lake.store, {})
         | describe.links(feed.contract, landing=feed.landing, silver=feed.silver.key),
     )
@@ -118,7 +118,7 @@ def quarantine_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
         owners=[feed.owner],
         tags=describe.feed_tags(feed),
         description=feed.quarantine.description,
-        partitions_def=partitions.of_feed(feed),
+        partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
         metadata=describe.metadata_of(feed.quarantine, lake.store, lineage.of_quarantine(feed))
         | describe.links(feed.contract, silver=feed.silver.key),
     )
@@ -145,7 +145,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         description=feed.silver.description,
         metadata=describe.metadata_of(feed.silver, lake.store, lineage.of_silver(feed))
         | describe.links(feed.contract, quarantine=feed.quarantine.key),
-        partitions_def=partitions.of_feed(feed),
+        partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
         backfill_policy=dg.BackfillPolicy.single_run() if feed.business_date else None,
         code_version=feed.version,
         check_specs=specs,

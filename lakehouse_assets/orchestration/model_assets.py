@@ -20,7 +20,7 @@ from lakehouse_assets.publish.pending import ModelState
 def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
     """Return the asset of a model: builds the dates asked for, or its snapshot."""
     key = dg.AssetKey(["gold", model.name])
-    dated = partitions.daily(_zones(model, lake)[0]) if model.date else None
+    dated = partitions.daily(lake.registry) if model.date else None
 
     @dg.asset(
         key=key,
@@ -67,18 +67,6 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(metadata=_table_metadata(lake, model, last))
 
     return built
-
-
-def _zones(model: Model, lake: Lake) -> list[str]:
-    """Return the business time zones of the feeds that a model reads, directly or through other models."""
-    zones: list[str] = []
-    for name in model.upstream:
-        layer, table = name.split(".")
-        if layer == "gold":
-            zones += _zones(lake.registry.models[table], lake)
-        else:
-            zones.append(lake.registry.feeds[table].time_zone)
-    return zones
 
 
 def _log(context: dg.AssetExecutionContext, model: Model, built: Built, shown: dict[str, Any]) -> None:

@@ -1,22 +1,40 @@
 """Dagster's partitions for tables by business date, and which of them a run is asked for."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.settings import settings
 
 
-def daily(time_zone: str) -> dg.DailyPartitionsDefinition:
-    """Return the business dates in a time zone: from the first one in the settings through today."""
+def daily(registry: Registry) -> dg.DailyPartitionsDefinition:
+    """Return the business dates: from the first one in the settings through today.
+
+    The same for all tables, because one job holds them all, and Dagster wants one definition for a job: that of the
+    feed whose day begins first. What is a business date of a feed, its own time zone decides when it is published.
+    """
     start = settings().start_date.isoformat()
-    return dg.DailyPartitionsDefinition(start_date=start, timezone=time_zone, end_offset=1)
+    return dg.DailyPartitionsDefinition(start_date=start, timezone=_first_zone(registry), end_offset=1)
 
 
-def of_feed(feed: Feed) -> dg.DailyPartitionsDefinition | None:
-    """Return a feed's partitions; None for one without dates."""
-    return daily(feed.time_zone) if feed.business_date else None
+def first_and_last(registry: Registry) -> tuple[str, str]:
+    """Return the first and the last business date of `daily`, as partition names."""
+    today = dt.datetime.now(ZoneInfo(_first_zone(registry))).date()
+    return settings().start_date.isoformat(), today.isoformat()
+
+
+def _first_zone(registry: Registry) -> str:
+    zones = sorted({feed.time_zone for feed in registry.feeds.values() if feed.business_date} or {"UTC"})
+    return max(zones, key=_ahead)
+
+
+def _ahead(zone: str) -> tuple[dt.timedelta, ...]:
+    """Return how far a zone is ahead of UTC in winter and in summer."""
+    days = (dt.datetime(2026, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
+    return tuple(sorted((offset for day in days if (offset := day.utcoffset()) is not None), reverse=True))
 
 
 def upstream(keys: Iterable[Sequence[str]], *, dated: bool) -> list[dg.AssetDep]:

@@ -4,7 +4,6 @@ A wave's work is ready when nothing that it reads is still pending. Used alike b
 the daily sweep. Not here: launching.
 """
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,12 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
+from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.ingest.landing import key_of, pending
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.orchestration.partitions import first_and_last
 from lakehouse_assets.publish.catalog import CatalogState
 from lakehouse_assets.publish.pending import FeedState, ModelState, fingerprint
-from lakehouse_assets.settings import settings
 
 REFRESH = "refresh"
 INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
@@ -60,9 +60,8 @@ class Work:
         its newest date; the dates that it works on are those of its configuration.
         """
         named = {part for parts in self.tables.values() for part in parts if self.wave != INGEST and as_date(part)}
-        first, today = settings().start_date.isoformat(), dt.datetime.now(dt.UTC).date().isoformat()
-        inside = [part for part in named if first <= part <= today]
-        newest = {PARTITION_NAME_TAG: max(inside, default=today)} if named else {}
+        first, last = first_and_last(registry())
+        newest = {PARTITION_NAME_TAG: max((p for p in named if first <= p <= last), default=last)} if named else {}
         return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
 
 

@@ -114,12 +114,19 @@ def _select(lake: Lake, table: Table) -> str:
     uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
     columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
     if not uris:
-        return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+        return (
+            "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items()) + " WHERE false"
+        )
     files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
     hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:
         hive = {"feed": "VARCHAR", "part": "VARCHAR"}
     types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())
     options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
-    chosen = ", ".join(f'"{name}"' for name in columns)
+    chosen = ", ".join(_quoted(name) for name in columns)
     return f"SELECT {chosen} FROM read_parquet([{files}]{options})"  # noqa: S608 - names and paths of our own
+
+
+def _quoted(name: str) -> str:
+    """Return a column name for SQL: those of bronze and quarantine come from files, and may hold anything."""
+    return '"' + name.replace('"', '""') + '"'

@@ -69,6 +69,9 @@ def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable
     """Open a table as of a version or a time. Raises `StorageError` when it has none."""
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
+    if not delta.exists(lake.store, table.path):
+        msg = f"{table.full_name} is not yet written, so it has no versions; `lakehouse run` writes it."
+        raise StorageError(msg)
     try:
         opened = delta.opened(lake.store, table.path)
         if isinstance(version, dt.datetime) and delta_files.first_commit(lake.store, table.path) > version:

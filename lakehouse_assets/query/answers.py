@@ -35,6 +35,9 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None) -> Answer:
     """Run DuckDB SQL over the tables of the lake, as they stand or as they stood. Raises `QueryError`."""
     import duckdb  # noqa: PLC0415 - not at import of the command line
 
+    if not sql.strip():
+        msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
+        raise QueryError(msg)
     connection = session(frames(lake, at))
     try:
         result = connection.sql(sql)

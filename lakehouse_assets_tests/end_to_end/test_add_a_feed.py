@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.conftest import SHARED
+from lakehouse_assets_tests.retail import sales_csv
 
 pytestmark = pytest.mark.slow
 BESTBUY = SHARED / "data" / "bestbuy"
@@ -146,3 +148,40 @@ def test_nested_records_with_optional_fields_are_discovered_too(project: Path, p
     assert json.loads(python(MAIN, "query", sql, "--format", "json")) == [
         {"published": len(distinct), "refused": 0, "duplicates": len(records) - len(distinct)}
     ]
+
+
+def test_dated_feeds_of_other_time_zones_run_beside_sales(project: Path, python: Run, tmp_path: Path) -> None:
+    opened = tmp_path / "openings.json"
+    opened.write_text(json.dumps([{"id": at, "name": 'a "b"', "opened": f"2011-01-0{at}"} for at in (1, 2, 2, 3)]))
+    for name, zone in (("openings", "Asia/Tokyo"), ("closings", "America/New_York")):
+        drafted = python(MAIN, "discover", opened, "--feed", name)
+        assert 'business_date="opened"' in drafted
+        assert 'time_zone="UTC"' in drafted
+        module = project / f"lakehouse_assets/defs/silver/{name}.py"
+        module.write_text(drafted.replace('time_zone="UTC"', f'time_zone="{zone}"'))
+        python(MAIN, "land", name, opened)
+    day = tmp_path / "day.csv"
+    day.write_bytes(sales_csv(3))
+    python(MAIN, "land", "sales", day)
+    python(MAIN, "run")
+
+    sql = """SELECT (SELECT count(*) FROM silver.openings) AS openings,
+                    (SELECT count(*) FROM silver.closings) AS closings,
+                    (SELECT sum(lines) FROM gold.daily_sales) AS sales"""
+    assert json.loads(python(MAIN, "query", sql, "--format", "json")) == [{"openings": 3, "closings": 3, "sales": 3}]
+    assert "Nothing is pending" in python(MAIN, "run")
+
+
+def test_headers_that_are_no_sql_names_reach_every_table_and_the_catalog(
+    project: Path, python: Run, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.csv"
+    odd.write_text('class,2 x,A_B,"q""uo\\te",select,naïve\n1,2,3,q,y,z\n')
+    module = project / "lakehouse_assets/defs/silver/odd.py"
+    module.write_text(python(MAIN, "discover", odd))
+    python(MAIN, "land", "odd", odd)
+    python(MAIN, "run")
+    assert [list(row.values())[:2] for row in json.loads(python(MAIN, "query", "FROM silver.odd", "--format", "json"))]
+    with duckdb.connect(str(tmp_path / "lake/catalog.duckdb"), read_only=True) as catalog:
+        assert catalog.sql("SELECT count(*) FROM silver.odd").fetchall() == [(1,)]
+        assert 'q"uo\\te' in catalog.sql("FROM quarantine.odd").columns

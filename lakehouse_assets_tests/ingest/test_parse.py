@@ -230,7 +230,8 @@ def test_json_fields_that_are_unknown_or_nested_are_kept_as_json(lines: bool) ->
 def test_json_numbers_keep_the_digits_that_they_were_written_with() -> None:
     text = json.dumps(line() | {"Quantity": "@q", "UnitPrice": "@p", "CustomerID": "@c"})
     for written, expected in {
-        "6": "6", "6.0": "6", "12345678901234567890123": "12345678901234567890123", "2.50": "2.50", "1e3": "1e3",
+        "6": "6", "6.0": "6", "12345678901234567890123": "12345678901234567890123", "2.50": "2.50",
+        "1e3": "1000", "1.25E-2": "0.0125", "-6e0": "-6", "1.7850e4": "17850", "1e400": "1e400", "1E-99999": "1E-99999",
         "0.1000000000000000055511151231257827": "0.1000000000000000055511151231257827",
     }.items():  # fmt: skip
         data = text.replace('"@q"', written).replace('"@p"', written).replace('"@c"', written).encode()
