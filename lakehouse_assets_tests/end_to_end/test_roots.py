@@ -38,6 +38,6 @@ def test_a_root_that_is_a_file_is_told_in_one_line(tmp_path: Path, cli: Cli) -> 
     for arguments in (["status"], ["tables"], ["query", "FROM silver.sales"], ["verify"]):
         ran = cli(lake_at(str(file)), *arguments)
         assert ran.returncode == 1, arguments
-        assert "it is a file, and a lake is a folder" in ran.stderr, arguments
+        assert "it is a file, and a lake is a folder" in ran.stdout + ran.stderr, arguments
     ran = cli(lake_at(str(file)), "run")
     assert (ran.returncode, "Not a directory" in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)
