@@ -57,11 +57,12 @@ class Work:
         """Run tags by which later ticks find the run.
 
         Dagster refuses to run a partitioned asset with a partitioned input and no partition at all, so the run bears
-        its newest date; the dates that it works on are those of its configuration.
+        its newest date, or today for records without one; what it works on is in its configuration.
         """
-        named = {part for parts in self.tables.values() for part in parts if self.wave != INGEST and as_date(part)}
+        named = {part for parts in self.tables.values() for part in parts if self.wave != INGEST} - {WHOLE}
         first, last = first_and_last(registry())
-        newest = {PARTITION_NAME_TAG: max((p for p in named if first <= p <= last), default=last)} if named else {}
+        dates = [part for part in named if as_date(part) and first <= part <= last]
+        newest = {PARTITION_NAME_TAG: max(dates, default=last)} if named else {}
         return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
 
 

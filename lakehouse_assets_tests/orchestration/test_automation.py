@@ -235,6 +235,16 @@ def test_a_date_that_lands_again_is_the_only_one_that_runs_again(daemon: Daemon)
     assert rows(daemon.lake) == {DATES[0]: 3, DATES[1]: 4, DATES[2]: 3}
 
 
+@pytest.mark.parametrize("when", ["someday", "1999-12-31 10:00:00", "2999-12-31 10:00:00"])
+def test_records_without_a_business_date_alone_are_work_too(daemon: Daemon, when: str) -> None:
+    retail.land(daemon.lake, "1.csv", sales_csv(3))
+    daemon.settle()
+    retail.land(daemon.lake, "2.csv", sales_csv([line(InvoiceDate=when)]))
+    assert all(result.success for result in daemon.settle())
+    assert ask(daemon.lake, "SELECT count(*) FROM quarantine.sales") == [(1,)]
+    assert rows(daemon.lake) == {retail.DAY: 3}
+
+
 def test_idle_sensors_ask_for_nothing(daemon: Daemon) -> None:
     retail.land(daemon.lake, "1.csv", sales_csv(3))
     daemon.settle()
