@@ -254,7 +254,7 @@ def test_waive_discard_release_accept_and_revoke_do_what_they_say(lake: Lake, la
         (["restore", "quarantine.sales", "--version", 1], "takes a silver or gold table"),
         (["restore", "ops.ledger", "--version", 1], "no table 'ops.ledger'"),
         (["restore", "gold.nonsense", "--version", 1], "no table 'gold.nonsense'"),
-        (["restore", "gold.daily_sales", "--version", 0], "gold.daily_sales has no version 0"),
+        (["restore", "gold.daily_sales", "--version", 0], "gold.daily_sales is not yet written, so it has no versions"),
         (["restore", "silver.sales", "--version", -1], "'--version'.* greater than or equal to 0"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
