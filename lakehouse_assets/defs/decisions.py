@@ -61,7 +61,7 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
 
 
 def _decision(lake: Lake, config: DecisionConfig) -> Decision:
-    if config.verb == decisions.REVOKE and config.feed in {m.table.full_name for m in lake.registry.models.values()}:
+    if config.verb == decisions.REVOKE:
         return deciding.revoke(lake, config.feed, config.decision, config.why, config.who)
     feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
     match config.verb:
@@ -76,8 +76,6 @@ def _decision(lake: Lake, config: DecisionConfig) -> Decision:
             return deciding.release(lake, feed, config.part, config.why, config.who)
         case decisions.ACCEPT:
             return deciding.accept(lake, feed, config.source_key, config.why, config.who)
-        case decisions.REVOKE:
-            return deciding.revoke(lake, feed.name, config.decision, config.why, config.who)
         case _:
             msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."
             raise DecisionError(msg)

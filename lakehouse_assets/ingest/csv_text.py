@@ -67,7 +67,6 @@ def _fast(text: bytes, header: list[str], separator: str) -> pl.DataFrame | None
     inside, is_quoted = 0, b'"' in text
     if is_quoted:
         frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))  # a quoted empty field is empty, too
-    if is_quoted:
         counts = frame.select(pl.all().str.count_matches(separator, literal=True).sum()).row(0)
         inside = sum(int(count or 0) for count in counts)
     if text.count(separator.encode()) != (frame.height + 1) * (len(header) - 1) + inside:

@@ -78,6 +78,9 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
         with dg.DagsterInstance.from_config(str(home)) as instance:
             yield instance
     except (DBAPIError, sqlite3.Error, OSError) as error:
+        # Of the block's own files, such as a pipe that was closed, this says nothing.
+        if isinstance(error, BrokenPipeError):
+            raise
         why = " ".join(str(getattr(error, "orig", None) or error).split())
         msg = (
             f"{settings.dagster_home}: the Dagster instance cannot be used ({why}). What was committed to tables "

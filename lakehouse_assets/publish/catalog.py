@@ -35,11 +35,8 @@ class CatalogState:
         """Read the tables' versions and the catalog's; nothing is pending before any table exists, or on S3."""
         versions = {} if lake.settings.is_s3 else _versions(lake)
         built: dict[str, int] = {}
-        if lake.store.stat(_STATE) and lake.store.stat(PATH):
-            state = json.loads(lake.store.read(_STATE))
-            # Two writers may put file and state down crosswise: the state speaks of one file only.
-            if state.get("sha256") == hashlib.sha256(lake.store.read(PATH)).hexdigest():
-                built = state["built"]
+        if lake.store.stat(_STATE) and damage(lake) is None:
+            built = json.loads(lake.store.read(_STATE))["built"]
         return cls({WHOLE: fingerprint([versions, _signature(lake)])} if versions else {}, built)
 
 
@@ -72,6 +69,7 @@ def damage(lake: Lake) -> str | None:
     if not lake.store.stat(PATH):
         return f"{PATH} is missing"
     state = json.loads(lake.store.read(_STATE))
+    # Two writers may put file and state down crosswise: the state speaks of one file only.
     if state.get("sha256") != hashlib.sha256(lake.store.read(PATH)).hexdigest():
         return f"{PATH} is not the file that {_STATE} speaks of"
     return None
@@ -114,9 +112,8 @@ def _select(lake: Lake, table: Table) -> str:
     uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
     columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
     if not uris:
-        return (
-            "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items()) + " WHERE false"
-        )
+        nothing = ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
+        return f"SELECT {nothing} WHERE false"
     files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
     hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:

@@ -61,7 +61,7 @@ def build(
     Raises:
         ModelError: The SQL fails or returns something else than declared; the message names the model and the fix.
     """
-    for batch in batches(sorted(parts), _upstream_rows(lake, model), lake.settings.publish_batch_rows):
+    for batch in batches(sorted(parts), upstream_rows(lake, model), lake.settings.publish_batch_rows):
         built = delta.until_committed(partial(_build_batch, lake, model, batch, again=again))
         progress(len(batch))
         if built is not None:
@@ -96,7 +96,7 @@ def compute(lake: Lake, model: Model, parts: list[str]) -> pl.DataFrame:
     return _conform(model, _query(lake, model, parts), parts)
 
 
-def _upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
+def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
     """Return upstream rows by partition, from file statistics: what bounds the memory of a batch."""
     rows: dict[str, int] = {}
     if model.layout is Partitioning.SNAPSHOT:

@@ -94,8 +94,7 @@ def rows(lake: Lake, table: Table, parts: list[str], expected: pl.DataFrame) -> 
     except delta.UNREADABLE as error:
         yield Finding(table.full_name, "", f"it cannot be read: {first_line(error)}")
         return
-    name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String).fill_null(UNDATED)
-    there = _fingerprints(stored.with_columns(name.alias("_part")))
+    there = _fingerprints(stored.with_columns(part_of(layout)))
     wanted = _fingerprints(expected.select(*(pl.col(name).cast(dtype) for name, dtype in columns.items()), "_part"))
     for part in parts:
         has, should = there.get(part, (0, 0)), wanted.get(part, (0, 0))
@@ -103,6 +102,12 @@ def rows(lake: Lake, table: Table, parts: list[str], expected: pl.DataFrame) -> 
             yield Finding(table.full_name, part, f"{has[0]:,} rows are stored, {should[0]:,} follow from what is live")
         elif has != should:
             yield Finding(table.full_name, part, "its rows are not those that follow from what is live")
+
+
+def part_of(layout: Partitioning) -> pl.Expr:
+    """Return the name of a row's partition, from its partition columns, as `_part`."""
+    name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String).fill_null(UNDATED)
+    return name.alias("_part")
 
 
 def _fingerprints(found: pl.DataFrame) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,7 @@ from functools import partial
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Model, Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.ingest.bronze import bronze_path
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decisions
@@ -19,12 +19,11 @@ from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish import accounting, catalog, gold, silver
 from lakehouse_assets.publish.outcome import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
-from lakehouse_assets.publish.pending import FeedState, ModelState
+from lakehouse_assets.publish.pending import FeedState, ModelState, batches, rows_by_part
 from lakehouse_assets.publish.pins import Pin, decision_folder, restored
 from lakehouse_assets.query import stored
 from lakehouse_assets.query.stored import Finding, guarded
 
-_AT_A_TIME = 60
 _ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "duplicates", "discarded",
             "published", "held", "verdict", "score"]  # fmt: skip
 
@@ -82,10 +81,10 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
 
 def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
     """Compute every decided candidate again, and compare it with what is published, quarantined and accounted for."""
-    state = FeedState.read(lake, feed, lake.ledger_of(feed))
+    ledger = lake.ledger_of(feed)
+    state = FeedState.read(lake, feed, ledger)
     decided = [part for part in state.inputs if part not in state.pins and not state.is_pending(part)]
-    for start in range(0, len(decided), _AT_A_TIME):
-        parts = decided[start : start + _AT_A_TIME]
+    for parts in batches(decided, rows_by_part(ledger.live), lake.settings.publish_batch_rows):
         found = silver.evaluate(lake, feed, parts)
         lost = [outcome for outcome in found.outcomes if outcome.verdict == UNACCOUNTED]
         for outcome in lost:
@@ -128,12 +127,13 @@ def _strange_accounts(lake: Lake) -> Iterator[Finding]:
 
 def _pinned(lake: Lake, table: Table, pins: dict[str, Pin]) -> Iterator[Finding]:
     """Compare pinned partitions with the version that they are pinned to, as long as that can be read."""
-    for part, pin in pins.items():
+    for version in sorted({pin.version for pin in pins.values()}):
+        of_version = {part: pin for part, pin in pins.items() if pin.version == version}
         try:
-            then = restored(lake, table, {part: pin})
+            then = restored(lake, table, of_version)
         except StorageError:  # once restored, a partition no longer needs the files of the old version
             continue
-        yield from stored.rows(lake, table, [part], then.with_columns(pl.lit(part).alias("_part")))
+        yield from stored.rows(lake, table, list(of_version), then.with_columns(stored.part_of(table.partitioning)))
 
 
 def _model(lake: Lake, model: Model) -> Iterator[Finding]:
@@ -141,11 +141,8 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     state = ModelState.read(lake, model)
     current = [part for part in state.inputs if not state.is_pending(part)]
     built = [part for part in current if part not in state.pins]
-    for start in range(0, len(built), _AT_A_TIME):
-        parts = built[start : start + _AT_A_TIME]
-        layout = model.layout
-        name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String)
-        expected = gold.compute(lake, model, parts).with_columns(name.alias("_part"))
+    for parts in batches(built, gold.upstream_rows(lake, model), lake.settings.publish_batch_rows):
+        expected = gold.compute(lake, model, parts).with_columns(stored.part_of(model.layout))
         yield from stored.rows(lake, model.table, parts, expected)
     yield from _pinned(lake, model.table, {part: pin for part, pin in state.pins.items() if part in current})
     yield from stored.strangers(lake, model.table, set(state.inputs))
