@@ -55,13 +55,13 @@ def s3_lake(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 
 @pytest.fixture
-def cli() -> Cli:
+def cli(tmp_path: Path) -> Cli:
     """Run `lakehouse` in a process of its own: `cli(lake, "run")`; text in, text out, exit code not checked."""
 
     def run(lake: Lake, *arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"LAKEHOUSE_ROOT": lake.settings.root, "DAGSTER_HOME": "", "COLUMNS": "200"}
         if lake.settings.is_s3:
-            environment["DAGSTER_HOME"] = f"/tmp/lakehouse-tests/{lake.settings.root.rsplit('/', 1)[-1]}"  # noqa: S108
+            environment["DAGSTER_HOME"] = str(tmp_path / f"dagster-{lake.settings.root.rsplit('/', 1)[-1]}")
         command = [str(Path(sys.executable).with_name("lakehouse")), *map(str, arguments)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
 

@@ -33,6 +33,7 @@ def _first_zone(registry: Registry) -> str:
 
 def _ahead(zone: str) -> tuple[dt.timedelta, ...]:
     """Return how far a zone is ahead of UTC in winter and in summer."""
+    # Of a fixed year: a definition must not change with the clock.
     days = (dt.datetime(2026, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
     return tuple(sorted((offset for day in days if (offset := day.utcoffset()) is not None), reverse=True))
 

@@ -181,7 +181,6 @@ def test_headers_that_are_no_sql_names_reach_every_table_and_the_catalog(
     module.write_text(python(MAIN, "discover", odd))
     python(MAIN, "land", "odd", odd)
     python(MAIN, "run")
-    assert [list(row.values())[:2] for row in json.loads(python(MAIN, "query", "FROM silver.odd", "--format", "json"))]
     with duckdb.connect(str(tmp_path / "lake/catalog.duckdb"), read_only=True) as catalog:
         assert catalog.sql("SELECT count(*) FROM silver.odd").fetchall() == [(1,)]
         assert 'q"uo\\te' in catalog.sql("FROM quarantine.odd").columns

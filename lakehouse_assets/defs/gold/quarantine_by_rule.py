@@ -8,7 +8,7 @@ from lakehouse_assets.contracts.declare import Model
 
 
 class QuarantineByRule(dy.Schema):
-    """One row per feed, business date and rule that some record of the date breaks now."""
+    """One row per business date and rule that some record of the date breaks now, of each feed that the SQL names."""
 
     feed = dy.String(nullable=False, description="Feed of the records.")
     dt = dy.Date(nullable=True, description="Business date; null where it cannot be read.")
@@ -20,7 +20,7 @@ MODEL = Model(
     name="quarantine_by_rule",
     schema=QuarantineByRule,
     sql=Path(__file__).with_suffix(".sql"),
-    description="Records in quarantine per feed, business date and rule.",
+    description="Records of the sales feed in quarantine, per business date and rule; another feed is one more SELECT.",
     owner="team:data-platform",
     plot="records",
     plot_over="dt",
