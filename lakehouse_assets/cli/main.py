@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from lakehouse_assets.cli import decide, maintain, restore
+from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.lake.decisions import DecisionError
 from lakehouse_assets.lake.delta_types import SchemaMismatchError
@@ -26,7 +27,15 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
 )
 app.add_typer(decide.quarantine, name="quarantine")
-for verb in (decide.release, decide.accept, restore.restore, restore.revoke, maintain.maintain, maintain.history):
+for verb in (
+    decide.release,
+    decide.accept,
+    restore.restore,
+    restore.revoke,
+    maintain.maintain,
+    maintain.history,
+    forget,
+):
     app.command()(verb)
 out, err = Console(), Console(stderr=True)
 

@@ -16,6 +16,7 @@ from lakehouse_assets.ingest.landing import is_still_pending
 from lakehouse_assets.ingest.reading import Known, read_object
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.delta import until_committed
+from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Ledger, ObjectVersion
 from lakehouse_assets.lake.storage import StorageError, Stored
@@ -97,7 +98,9 @@ def _ingest_batch(
         # They may even have recorded a newer version of it, over which an older one must not come.
         left = [stored for stored in left if stored.path not in read or lake.store.stat(stored.path) == stored]
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
-        take = partial(read_object, lake, feed, Known.of(of_feed, feed), Decisions.load(lake.store, feed.name))
+        decisions = Decisions.load(lake.store, feed.name)
+        erasures = Erasures.load(lake.store, feed.name, decisions)
+        take = partial(read_object, lake, feed, Known.of(of_feed, feed, erasures), decisions, erasures)
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             for stored, outcome in zip(missing, pool.map(take, missing), strict=True):
                 if isinstance(outcome, StorageError):

@@ -66,29 +66,11 @@ def _by_part(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFr
         yield UNDATED if date is None else str(date), rows
 
 
-def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
-    """Return the live records of some partitions, ordered by partition, source key and line.
-
-    Args:
-        live: Rows of `FeedLedger.live`.
-
-    Returns:
-        The bronze columns, plus `_part`; `_source_key` is the ledger's, not that of the first ingestion.
-    """
-    columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
-    stored = {name: dtype for name, dtype in columns.items() if name != "dt"}
-    if not live.height:
-        return pl.LazyFrame(schema={**columns, "_part": pl.String()})
-    ordered = live.sort("part", "source_key")
-    paths = [lake.store.uri(bronze_path(feed, part, file)) for part, file in ordered.select("part", "file").iter_rows()]
-    of_path = ordered.select(
-        pl.Series("_path", paths),
-        pl.col("part").alias("_part"),
-        pl.col("source_key").alias("_source_key"),
-    )
-    scan = pl.scan_parquet(
-        paths,
-        schema=stored,
+def scan_files(lake: Lake, feed: Feed, paths: list[str]) -> pl.LazyFrame:
+    """Return the records of some bronze files as they are stored, with the address of each one's file as `_path`."""
+    return pl.scan_parquet(
+        [lake.store.uri(path) for path in paths],
+        schema={name: column.dtype for name, column in feed.bronze.columns.items() if name != "dt"},
         missing_columns="insert",
         extra_columns="ignore",
         include_file_paths="_path",
@@ -96,6 +78,28 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
         hive_partitioning=False,
         storage_options=lake.store.options or None,
     )
+
+
+def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
+    """Return the live records of some partitions, ordered by partition, source key and line.
+
+    Args:
+        live: Rows of `FeedLedger.live`.
+
+    Returns:
+        Bronze columns with `_part` and `dt`. `_source_key` is the ledger's, not that of the first ingestion.
+    """
+    columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
+    if not live.height:
+        return pl.LazyFrame(schema={**columns, "_part": pl.String()})
+    ordered = live.sort("part", "source_key")
+    paths = [bronze_path(feed, part, file) for part, file in ordered.select("part", "file").iter_rows()]
+    of_path = ordered.select(
+        pl.Series("_path", [lake.store.uri(path) for path in paths]),
+        pl.col("part").alias("_part"),
+        pl.col("source_key").alias("_source_key"),
+    )
+    scan = scan_files(lake, feed, paths)
     date = (
         pl.when(pl.col("_part").is_in([UNDATED, WHOLE])).then(None).otherwise(pl.col("_part")).str.to_date(strict=False)
     )

@@ -25,10 +25,8 @@ def read_csv(text: bytes, known: list[str]) -> Raw:
         text: UTF-8 without byte order mark; lines end in LF, CR LF or CR.
         known: Header names that the contract knows: the separator is the one that finds most of them.
     """
-    if b"\n" not in text and b"\r" in text:
-        text = text.replace(b"\r", b"\n")
-    text = text.lstrip(b"\r\n")
-    header, separator = _header(text, known)
+    text = line_feeds(text)
+    header, separator = header_of(text, known)
     if len(set(header)) == len(header) and len(header) > 1:
         frame = _fast(text, header, separator)
         if frame is not None:
@@ -36,7 +34,15 @@ def read_csv(text: bytes, known: list[str]) -> Raw:
     return _slow(text, header, separator)
 
 
-def _header(text: bytes, known: list[str]) -> tuple[list[str], str]:
+def line_feeds(text: bytes) -> bytes:
+    """Return text whose lines end in line feeds, and that begins with its header."""
+    if b"\n" not in text and b"\r" in text:
+        text = text.replace(b"\r", b"\n")
+    return text.lstrip(b"\r\n")
+
+
+def header_of(text: bytes, known: list[str]) -> tuple[list[str], str]:
+    """Return the header's names and the separator of text that `line_feeds` prepared."""
     line = text[: text.find(b"\n")] if b"\n" in text else text
     first = _BARE_RETURN.sub(_STAND_IN, line.rstrip(b"\r").decode())
     names = set(known)
@@ -89,26 +95,23 @@ def _slow(text: bytes, header: list[str], separator: str) -> Raw:
     if twice := [name for name, times in Counter(header).items() if times > 1]:
         msg = f"the column {twice[0][:40]!r} stands there twice; give each column a name of its own and land it again."
         raise Rejection(msg)
-    # Lines end at line feeds here, so a bare carriage return is part of a value: Python's reader must not see it.
-    plain = _BARE_RETURN.sub(_STAND_IN, text.decode())
     width, columns = len(header), [list[str | None]() for _ in header]
     problems: list[str | None] = []
     extras: list[str | None] = []
-    for number, (record, raw, error) in enumerate(_records(plain, separator)):
+    for number, (record, raw, error) in enumerate(records_of(text, separator)):
         if error is not None and "unexpected end of data" in error:
             msg = f"a quote that opens after record {max(number - 1, 0):,} is never closed; land it again, whole."
             raise Rejection(msg)
         if number == 0 or (error is None and not record):
             continue
-        values = [value.replace(_STAND_IN, "\r") for value in record]
         for at, column in enumerate(columns):
-            column.append((values[at] or None) if at < len(values) else None)
+            column.append((record[at] or None) if at < len(record) else None)
         if error is not None:
             problems.append(f"a quote stands where none may ({error})")
-            extras.append(raw.replace(_STAND_IN, "\r").rstrip("\r\n"))
+            extras.append(raw.rstrip("\r\n"))
         else:
-            problems.append(None if len(values) == width else f"{len(values)} fields, {width} expected")
-            extras.append(separator.join(values[width:]) if len(values) > width else None)
+            problems.append(None if len(record) == width else f"{len(record)} fields, {width} expected")
+            extras.append(separator.join(record[width:]) if len(record) > width else None)
     return Raw(
         pl.DataFrame(dict(zip(header, columns, strict=True)), schema=dict.fromkeys(header, pl.String())),
         pl.Series("problem", problems, pl.String),
@@ -116,21 +119,32 @@ def _slow(text: bytes, header: list[str], separator: str) -> Raw:
     )
 
 
-def _records(text: str, separator: str) -> Iterator[tuple[list[str], str, str | None]]:
-    """Yield the fields of each record, its raw text, and why it cannot be read, if it cannot."""
+def records_of(text: bytes, separator: str) -> Iterator[tuple[list[str], str, str | None]]:
+    """Yield the fields of each record, its raw text, and why it cannot be read, if it cannot.
+
+    The first one is the header; one without fields and without a reason is a blank line.
+    """
+    # Lines end at line feeds here, so a bare carriage return is part of a value: Python's reader must not see it.
+    plain = _BARE_RETURN.sub(_STAND_IN, text.decode())
     consumed: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in io.StringIO(text, newline="\n"):
+        for line in io.StringIO(plain, newline="\n"):
             consumed.append(line)
             yield line
 
     reader = _rows(lines(), separator, strict=True)
     while True:
         consumed.clear()
+        fields: list[str] = []
+        problem = None
         try:
-            yield next(reader), "", None
+            fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield [], "".join(consumed), str(error)
+            problem = str(error)
+        raw = "".join(consumed)
+        if _STAND_IN in raw:
+            fields, raw = [value.replace(_STAND_IN, "\r") for value in fields], raw.replace(_STAND_IN, "\r")
+        yield fields, raw, problem

@@ -5,6 +5,7 @@ For `drop.zip` the manifest is `drop.zip.manifest.json`, or `drop.manifest.json`
 """
 
 import decimal
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class Manifest:
     """What a manifest promises. `problem` says why it cannot be used: then nothing keeps it."""
 
     token: str
+    digest: str = ""
     rows: int | None = None
     sums: Mapping[str, decimal.Decimal] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
@@ -79,17 +81,20 @@ def find(lake: Lake, path: str) -> Stored | None:
 
 def load(lake: Lake, stored: Stored) -> Manifest:
     """Read a manifest; one that cannot be read promises nothing that can be kept."""
+    data = lake.store.read(stored.path)
+    digest = hashlib.sha256(data).hexdigest()
     try:
-        content: Any = json.loads(lake.store.read(stored.path), parse_float=decimal.Decimal)
+        content: Any = json.loads(data, parse_float=decimal.Decimal)
         return Manifest(
             token=stored.token,
+            digest=digest,
             rows=None if content.get("rows") is None else _whole(content["rows"]),
             sums={str(k): _finite(v) for k, v in content.get("sums", {}).items()},
             members={str(k): str(v).lower() for k, v in content.get("members", {}).items()},
         )
     except (ValueError, TypeError, AttributeError, decimal.InvalidOperation, RecursionError) as error:
         told = str(error)[:100] if isinstance(error, _UnusableError) else "it is no object of rows, sums and members"
-        return Manifest(stored.token, problem=f"its manifest cannot be read ({told})")
+        return Manifest(stored.token, digest, problem=f"its manifest cannot be read ({told})")
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - JSON

@@ -49,7 +49,7 @@ def read(data: bytes, known: list[str], limit: int) -> Raw:
     if not plain.removeprefix(b"\xef\xbb\xbf").strip():
         msg = "the object is empty; land it again with its records, or ignore this if there were none."
         raise Rejection(msg)
-    if plain.startswith(_PARQUET):
+    if is_parquet(plain):
         from lakehouse_assets.ingest.parquet_text import read_parquet  # noqa: PLC0415 - it loads Arrow
 
         return read_parquet(plain, limit)
@@ -57,7 +57,17 @@ def read(data: bytes, known: list[str], limit: int) -> Raw:
     if text.count(b"\0") > len(text) // _NULS:
         msg = "every other byte is NUL, as in UTF-16; save it as UTF-8 and land it again."
         raise Rejection(msg)
-    return read_json(text) if text.lstrip()[:1] in {b"[", b"{"} else read_csv(text, known)
+    return read_json(text) if is_json(text) else read_csv(text, known)
+
+
+def is_parquet(data: bytes) -> bool:
+    """Return whether an object's bytes are Parquet."""
+    return data.startswith(_PARQUET)
+
+
+def is_json(text: bytes) -> bool:
+    """Return whether text is JSON rather than delimited."""
+    return text.lstrip()[:1] in {b"[", b"{"}
 
 
 def utf8(data: bytes) -> bytes:

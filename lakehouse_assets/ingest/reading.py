@@ -14,10 +14,13 @@ from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.ingest import manifest
 from lakehouse_assets.ingest.bronze import write_bronze
 from lakehouse_assets.ingest.casting import business_dates
+from lakehouse_assets.ingest.cleaning import clean, verdict
+from lakehouse_assets.ingest.erasing import blanked
 from lakehouse_assets.ingest.landing import key_of
 from lakehouse_assets.ingest.parse import parse
 from lakehouse_assets.ingest.unpack import Rejection, SourceObject, unpack
 from lakehouse_assets.lake.decisions import Decisions
+from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import Entry, FeedLedger, ObjectVersion
 from lakehouse_assets.lake.storage import AnotherVersionError, StorageError, Stored
@@ -32,9 +35,12 @@ class Known:
     taken: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, ledger: FeedLedger, feed: Feed) -> "Known":
-        """Return what one feed's ledger knows."""
-        return cls(ledger.contents(feed.dating), ledger.files(), ledger.taken)
+    def of(cls, ledger: FeedLedger, feed: Feed, erasures: Erasures) -> "Known":
+        """Return what one feed's ledger knows, without the contents from which people were erased."""
+        rows = {
+            content: rows for content, rows in ledger.contents(feed.dating).items() if content not in erasures.before
+        }
+        return cls(rows, ledger.files(), ledger.taken)
 
     def but_read_again(self) -> "Known":
         """Return the same without the rows, for an object that has to be read whatever is known of it."""
@@ -48,16 +54,18 @@ class Known:
 
 
 def read_object(
-    lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored
+    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
 ) -> ObjectVersion | StorageError:
     """Read one landed object into bronze. What the storage refuses of it is returned: others must not wait for it."""
     try:
-        return _read(lake, feed, known, decisions, stored)
+        return _read(lake, feed, known, decisions, erasures, stored)
     except StorageError as error:
         return error
 
 
-def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: Stored) -> ObjectVersion:
+def _read(
+    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
+) -> ObjectVersion:
     key = key_of(feed, stored)
     if stored.size > lake.settings.max_source_bytes:
         limit = lake.settings.max_source_bytes
@@ -67,6 +75,9 @@ def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: St
         )
     try:
         data = lake.store.read(stored.path, stored.token)
+        if erasures:
+            stored, data, found = clean(lake, feed, erasures, stored, data)
+            erasures = Erasures.load(lake.store, feed.name, decisions) if found.records else erasures
     except StorageError as error:
         # Gone or replaced between listing and reading: the next listing tells what became of it.
         if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
@@ -77,13 +88,15 @@ def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, stored: St
     entries = []
     for source in unpack(key, data, lake.settings.max_source_bytes):
         # Control totals need the records: what is already known is read again for them.
-        entry, records = _read_source(lake, feed, source, known.but_read_again() if promised else known)
+        entry, records = _read_source(lake, feed, source, known.but_read_again() if promised else known, erasures)
         entries.append(entry)
         if promised:
             member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
             totals.add(member, source.hash, records, list(promised.sums))
     digest = hashlib.sha256(data).hexdigest()
     held = manifest.mismatch(promised, totals) if promised else None
+    if promised and digest in erasures.after:
+        held = verdict(lake, feed, erasures, stored, data, promised)
     if held is None and (key, digest) not in known.taken:
         held = _too_late(lake, feed, entries)
     overruled = None
@@ -118,13 +131,18 @@ def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
     )
 
 
-def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: Known) -> tuple[Entry, pl.DataFrame | None]:
+def _read_source(
+    lake: Lake, feed: Feed, source: SourceObject, known: Known, erasures: Erasures
+) -> tuple[Entry, pl.DataFrame | None]:
     source_hash = source.hash
     if source_hash is None:
         return Entry(source.key, None, {}, source.rejection), None
     file = known.file(feed, source_hash)
     if source_hash in known.rows:
         return Entry(source.key, source_hash, known.rows[source_hash], file=file), None
+    if any(erased.refused for erased in erasures.of_after(source_hash)):
+        reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
+        return Entry(source.key, source_hash, {}, reason), None
     try:
         records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
     except Rejection as rejection:
@@ -135,6 +153,8 @@ def _read_source(lake: Lake, feed: Feed, source: SourceObject, known: Known) -> 
         # One object must never stop its feed: whatever a reader could not foresee is a reason to reject it.
         reason = f"it cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]}); land it again."
         return Entry(source.key, source_hash, {}, str(Rejection(reason))), None
+    if lines := erasures.blank_lines(source_hash):
+        records = blanked(records, lines)
     records = records.with_columns(
         business_dates(records, feed),
         pl.lit(source.key).alias("_source_key"),

@@ -5,9 +5,10 @@ A decision is one small immutable object below `decisions/<feed>/`. Not here: wh
 
 import datetime as dt
 import getpass
+import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from typing import Any
@@ -18,13 +19,14 @@ from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake.storage import StorageError, Store, store_for
 
-CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, REVOKE = (
+CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, ERASE, REVOKE = (
     "correct",
     "waive",
     "discard",
     "release",
     "accept",
     "pin",
+    "erase",
     "revoke",
 )
 ON_RECORDS = frozenset({CORRECT, WAIVE, DISCARD})
@@ -45,6 +47,7 @@ class Decision:
         fingerprint: For a release: the inputs that are published in spite of the gate.
         object_hash: For an acceptance: SHA-256 of the landed object that is taken in spite of its reason.
         table: For a pin: the table restored, with its `version`, and in `pins` each partition's fingerprint there.
+        column: For an erasure: the column that tells the person, with the keyed hash of the value as `digest`.
         revokes: For a revocation: the id of the decision that no longer counts.
     """
 
@@ -66,6 +69,8 @@ class Decision:
     table: str | None = None
     version: int | None = None
     pins: Mapping[str, int] = field(default_factory=dict)
+    column: str | None = None
+    digest: str | None = None
     revokes: str | None = None
 
 
@@ -75,7 +80,7 @@ TABLE = Table(
     columns={
         "feed": Column(pl.String(), "Feed, or gold table, that the decision is about."),
         "id": Column(pl.String(), "Identity; ids sort by time."),
-        "kind": Column(pl.String(), "correct, waive, discard, release, accept, pin or revoke."),
+        "kind": Column(pl.String(), "correct, waive, discard, release, accept, pin, erase or revoke."),
         "state": Column(pl.String(), "active, stale (its record is no longer live) or revoked."),
         "who": Column(pl.String(), "Who decided."),
         "why": Column(pl.String(), "The reason given."),
@@ -173,6 +178,24 @@ def new(feed: str, kind: str, why: str, who: str | None = None, **about: Any) ->
 def record(store: Store, decision: Decision) -> None:
     """Make a decision stand."""
     store.create(f"decisions/{decision.feed}/{decision.id}.json", json.dumps(asdict(decision), indent=1).encode())
+
+
+def rewrite(store: Store, feed: str, change: Callable[[Decision], Decision]) -> int:
+    """Put changed decisions in the place of those about a feed, under new names; return how many there were.
+
+    Under new names, because every process reads a path once. Only an erasure changes what people decided.
+    """
+    changed = 0
+    for stored in list(store.list(f"decisions/{feed}")):
+        before = _read(store.root, stored.path)
+        after = change(before)
+        if after != before:
+            content = json.dumps(asdict(after), indent=1).encode()
+            name = f"{after.id}~{hashlib.sha256(content).hexdigest()[:12]}"
+            store.create(f"decisions/{feed}/{name}.json", content)
+            store.delete(stored.path)
+            changed += 1
+    return changed
 
 
 def _login() -> str:

@@ -26,10 +26,10 @@ def file_uris(store: Store, path: str) -> list[str]:
     return sorted(f"{store.uri(path)}/{name}" for name in file_sizes(store, path))
 
 
-def first_commit(store: Store, path: str) -> dt.datetime:
-    """Return when the oldest version of a table that is still there was committed."""
+def first_commit(store: Store, path: str) -> tuple[int, dt.datetime]:
+    """Return the oldest version of a table that its log still tells of, and when it was committed."""
     oldest = delta.opened(store, path).history()[-1]
-    return dt.datetime.fromtimestamp(oldest["timestamp"] / 1000, dt.UTC)
+    return int(oldest["version"]), dt.datetime.fromtimestamp(oldest["timestamp"] / 1000, dt.UTC)
 
 
 def file_sizes(store: Store, path: str) -> dict[str, int]:

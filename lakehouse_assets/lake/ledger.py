@@ -147,3 +147,11 @@ class Ledger:
             whole = delta.scan(self._store, TABLE.path, SCHEMA, self._table).collect()
             with suppress(delta.Conflict):
                 delta.write_serially(self._store, self._table, whole, _STREAM, mode="overwrite")
+
+    def rewrite(self, rows: pl.DataFrame) -> None:
+        """Put other rows in the place of all. Only an erasure changes what was recorded.
+
+        Raises:
+            Conflict: Somebody appended since this ledger was loaded; nothing was recorded.
+        """
+        delta.write_serially(self._store, self._table, rows.select(*SCHEMA), _STREAM, mode="overwrite")

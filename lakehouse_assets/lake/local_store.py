@@ -46,13 +46,17 @@ class LocalStore:
         finally:
             temporary.unlink()
 
-    def replace(self, path: str, data: bytes) -> None:
+    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
         temporary = self._temporary(path, data)
         try:
+            if token is not None and ((found := self.stat(path)) is None or found.token != token):
+                temporary.unlink()
+                return False
             temporary.replace(self.uri(path))
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise self._refused(path, error) from error
+        return True
 
     def stat(self, path: str) -> Stored | None:
         try:

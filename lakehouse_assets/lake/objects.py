@@ -47,8 +47,11 @@ class Store(Protocol):
         """Write an object unless the path is taken; return whether this call wrote it. Readers see all or nothing."""
         ...
 
-    def replace(self, path: str, data: bytes) -> None:
-        """Write an object, over an older one if need be. Readers see the old or the new one, whole."""
+    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+        """Write an object, over an older one if need be, or only over one version of it; return whether it was written.
+
+        Readers see the old or the new one, whole.
+        """
         ...
 
     def stat(self, path: str) -> Stored | None:

@@ -51,22 +51,22 @@ class S3Store:
         return data
 
     def create(self, path: str, data: bytes) -> bool:
-        return self._put(path, data, only_if_absent=True)
+        return self._put(path, data, {"IfNoneMatch": "*"})
 
-    def replace(self, path: str, data: bytes) -> None:
-        self._put(path, data, only_if_absent=False)
+    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+        if token is None:
+            return self._put(path, data, {})
+        # Servers without conditional writes ignore the condition, so it is looked at before, too.
+        found = self.stat(path)
+        return found is not None and found.token == token and self._put(path, data, {"IfMatch": f'"{token}"'})
 
-    def _put(self, path: str, data: bytes, *, only_if_absent: bool) -> bool:
+    def _put(self, path: str, data: bytes, condition: dict[str, str]) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-        key = self.prefix + path
         try:
-            if only_if_absent:
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*")
-            else:
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=data)
+            self._client.put_object(Bucket=self.bucket, Key=self.prefix + path, Body=data, **condition)  # type: ignore[arg-type]
         except ClientError as error:
-            if only_if_absent and error.response["Error"]["Code"] == "PreconditionFailed":
+            if condition and error.response["Error"]["Code"] in {"PreconditionFailed", "NoSuchKey"}:
                 return False
             msg = f"{self.uri(path)}: {error}. Nothing was written; check the bucket, the role and the endpoint."
             raise StorageError(msg) from error

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 WEEK, DAY, LOG_KEPT = dt.timedelta(days=7), dt.timedelta(days=1), dt.timedelta(days=30)
-_COMMIT, _CHECKPOINT = re.compile(r"(\d{20})\.json"), re.compile(r"(\d{20})\.checkpoint.*\.parquet")
+COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json"), re.compile(r"(\d{20})\.checkpoint.*\.parquet")
 _TEMPORARY = re.compile(r"\..*\.tmp|_commit_.*\.json\.tmp|.*#\d+")
 _BYTES_AT_ONCE = 64 * 2**20
 
@@ -86,14 +86,14 @@ def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.time
         StorageError: The table's log cannot be read.
     """
     table = delta.opened(lake.store, folder)
-    active = {unquote(path) for path in pl.DataFrame(table.get_add_actions(flatten=True))["path"].to_list()}
+    active = active_files(table)
     names = {item.path.removeprefix(f"{folder}/"): item for item in there}
     log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
     data = {n: i for n, i in names.items() if not n.startswith("_") and not _is_temporary(n) and n not in active}
-    removed, gone = _removed(table, folder, dt.timedelta()), _removed(table, folder, retention)
+    removed, gone = removed_files(table, folder, dt.timedelta()), removed_files(table, folder, retention)
     unknown = {name: item for name, item in data.items() if name not in removed}
     # A checkpoint forgets what was removed more than a week before it; the log entries before it still tell.
-    told = _removed_in(lake, log) if unknown else {}
+    told = removed_in(lake, log) if unknown else {}
     dead = [i for n, i in data.items() if n in gone or (n in unknown and n in told and told[n] < now - retention)]
     orphans = [item for name, item in unknown.items() if name not in told]
     return Leftovers(
@@ -105,16 +105,21 @@ def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.time
     )
 
 
-def _removed(table: "DeltaTable", folder: str, age: dt.timedelta) -> set[str]:
+def active_files(table: "DeltaTable") -> set[str]:
+    """Return the data files of a table's version, by their paths below it."""
+    return {unquote(path) for path in pl.DataFrame(table.get_add_actions(flatten=True))["path"].to_list()}
+
+
+def removed_files(table: "DeltaTable", folder: str, age: dt.timedelta) -> set[str]:
     """Return the data files that were removed from a table at least so long ago, by their paths below it."""
     hours = round(age / dt.timedelta(hours=1))
     listed = table.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
     return {unquote(path).rpartition(f"{folder}/")[2] for path in listed}
 
 
-def _removed_in(lake: Lake, log: dict[str, Found]) -> dict[str, dt.datetime]:
+def removed_in(lake: Lake, log: dict[str, Found]) -> dict[str, dt.datetime]:
     """Return the data files that some log entry removes, and when."""
-    entries = [item.path for name, item in log.items() if _COMMIT.fullmatch(name)]
+    entries = [item.path for name, item in log.items() if COMMIT.fullmatch(name)]
     found = {}
     with ThreadPoolExecutor(lake.settings.threads) as pool:
         for content in pool.map(lake.store.read, entries):
@@ -125,13 +130,14 @@ def _removed_in(lake: Lake, log: dict[str, Found]) -> dict[str, dt.datetime]:
     return found
 
 
-def _versions(log: dict[str, Found], kind: re.Pattern[str]) -> dict[int, Found]:
+def versions(log: dict[str, Found], kind: re.Pattern[str]) -> dict[int, Found]:
+    """Return the log entries of one kind by version."""
     return {int(match.group(1)): item for name, item in log.items() if (match := kind.fullmatch(name))}
 
 
 def _old_entries(log: dict[str, Found], cutoff: dt.datetime) -> list[Found]:
     """Return the log entries of before the checkpoint on which the oldest version to keep rests."""
-    commits, checkpoints = _versions(log, _COMMIT), _versions(log, _CHECKPOINT)
+    commits, checkpoints = versions(log, COMMIT), versions(log, CHECKPOINT)
     kept = min(
         (version for version, item in commits.items() if item.modified >= cutoff), default=max(commits, default=0)
     )
@@ -141,8 +147,8 @@ def _old_entries(log: dict[str, Found], cutoff: dt.datetime) -> list[Found]:
 
 
 def _since_checkpoint(log: dict[str, Found]) -> list[Found]:
-    last = max(_versions(log, _CHECKPOINT), default=-1)
-    return [item for version, item in _versions(log, _COMMIT).items() if version > last]
+    last = max(versions(log, CHECKPOINT), default=-1)
+    return [item for version, item in versions(log, COMMIT).items() if version > last]
 
 
 def _is_temporary(path: str) -> bool:

@@ -128,7 +128,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
     """Return silver: publishes the candidates of the dates asked for, through the gate."""
     key = dg.AssetKey(["silver", feed.name])
     gate = f"share of valid records at least {feed.gate:.2%}, per date"
-    accounts = "landed = valid + quarantined + duplicates + discarded, per source object"
+    accounts = "landed = valid + quarantined + duplicates + discarded + erased, per source object"
     specs = [
         dg.AssetCheckSpec("gate", asset=key, blocking=True, description=gate),
         dg.AssetCheckSpec("accounting", asset=key, blocking=True, description=accounts),

@@ -29,6 +29,7 @@ TABLE = Table(
         "quarantined": Column(pl.Int64(), "Distinct records that break it."),
         "duplicates": Column(pl.Int64(), "Records equal to one that is counted elsewhere."),
         "discarded": Column(pl.Int64(), "Records that a person's decision takes out."),
+        "erased": Column(pl.Int64(), "Blank lines that an erased person left."),
         "published": Column(pl.Int64(), "Valid records that are published."),
         "held": Column(pl.Int64(), "Valid records that the gate holds back."),
         "verdict": Column(pl.String(), "published, held, or outside (no business date, so no gate)."),
@@ -37,7 +38,7 @@ TABLE = Table(
     },
     partitioning=Partitioning.SNAPSHOT,
     description=(
-        "Per source object and partition: landed = valid + quarantined + duplicates + discarded, "
+        "Per source object and partition: landed = valid + quarantined + duplicates + discarded + erased, "
         "valid = published + held."
     ),
     owner="team:data-platform",
@@ -52,7 +53,8 @@ def open_accounting(store: Store) -> "DeltaTable":
 
 def scan_accounting(store: Store) -> pl.LazyFrame:
     """Return the accounting of all feeds; empty before the first publishing."""
-    return delta.scan(store, TABLE.path, _SCHEMA)
+    # Accounts that are older than the column say nothing in it.
+    return delta.scan(store, TABLE.path, _SCHEMA).with_columns(pl.col("erased").fill_null(0))
 
 
 def write(store: Store, table: "DeltaTable", feed: str, fingerprints: dict[str, int], rows: pl.DataFrame) -> None:
@@ -79,7 +81,7 @@ def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     found = counted.select(
         pl.col("_part").alias("part"),
         "source_hash",
-        pl.sum_horizontal("valid", "quarantined", "duplicates", "discarded").alias("found"),
+        pl.sum_horizontal("valid", "quarantined", "duplicates", "discarded", "erased").alias("found"),
     )
     both = live.join(found, on=["part", "source_hash"], how="full", coalesce=True).with_columns(
         pl.col("rows", "found").fill_null(0)

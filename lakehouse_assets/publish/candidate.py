@@ -12,6 +12,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE
 from lakehouse_assets.ingest.casting import cast, excess_decimals, normalised
+from lakehouse_assets.ingest.erasing import BLANK
 
 _BY = ["_part", "_source_hash", "_source_key"]
 
@@ -23,7 +24,8 @@ class Candidate:
     Attributes:
         valid: Silver columns, plus `_part`.
         quarantined: Quarantine columns, plus `_part`.
-        accounting: Per `_part` and `_source_hash`: `_source_key`, `discarded`, `duplicates`, `quarantined`, `valid`.
+        accounting: Per `_part` and `_source_hash`: `_source_key`, and how many are `erased`, `discarded`, `duplicates`,
+            `quarantined` and `valid`.
         broken: One row per `_part` and `rule` that some record breaks, with the number of `rows`.
     """
 
@@ -41,9 +43,11 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
             source key and line.
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
     """
-    discarded = bronze.select(_BY).filter(bronze["_discarded"])
-    if discarded.height:
-        bronze = bronze.filter(~bronze["_discarded"])
+    is_erased = (bronze["_problem"] == BLANK).fill_null(value=False)
+    is_discarded = bronze["_discarded"] & ~is_erased
+    erased, discarded = (bronze.select(_BY).filter(out) for out in (is_erased, is_discarded))
+    if erased.height or discarded.height:
+        bronze = bronze.filter(~is_erased & ~is_discarded)
     typed, unreadable = _read(feed, bronze)
     # Records that could not be read are equal only if their raw text is.
     raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
@@ -63,7 +67,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     return Candidate(
         valid=valid.select(*silver, *feed.layout.columns, "_part"),
         quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
-        accounting=_accounting(discarded, repeated, records, bad),
+        accounting=_accounting(erased, discarded, repeated, records, bad),
         broken=_counts(flags, records["_part"]),
     )
 
@@ -156,17 +160,20 @@ def _rule_lists(flags: pl.DataFrame) -> pl.Series:
     return flags.join(kinds, on=flags.columns, how="left", maintain_order="left")["_rules"]
 
 
-def _accounting(discarded: pl.DataFrame, repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
-    """Count what became of each source's records: four counts, none derived from the others."""
+def _accounting(
+    erased: pl.DataFrame, discarded: pl.DataFrame, repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series
+) -> pl.DataFrame:
+    """Count what became of each source's records: five counts, none derived from the others."""
     fates = pl.concat(
         [
+            erased.with_columns(pl.lit("erased").alias("fate")),
             discarded.with_columns(pl.lit("discarded").alias("fate")),
             repeated.with_columns(pl.lit("duplicates").alias("fate")),
             records.select(_BY).filter(bad).with_columns(pl.lit("quarantined").alias("fate")),
             records.select(_BY).filter(~bad).with_columns(pl.lit("valid").alias("fate")),
         ]
     )
-    fate_of = ("discarded", "duplicates", "quarantined", "valid")
+    fate_of = ("erased", "discarded", "duplicates", "quarantined", "valid")
     counts = [(pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in fate_of]
     return fates.group_by(_BY).agg(counts).sort(_BY)
 

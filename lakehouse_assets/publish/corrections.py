@@ -13,6 +13,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, as_date
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.ingest.casting import business_dates
+from lakehouse_assets.ingest.erasing import BLANK
 from lakehouse_assets.ingest.parse import nul_problem
 from lakehouse_assets.lake.decisions import CORRECT, DISCARD, WAIVE, Decision
 from lakehouse_assets.lake.lake import Lake
@@ -134,13 +135,14 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
     )
     # A record moves only if its date was corrected: where it stands is for bronze to say.
     is_moved = pl.col("_part_to").is_not_null()
+    is_there = pl.col("_problem").fill_null("") != BLANK  # who was erased stays so, whatever anybody decides
     is_corrected = pl.any_horizontal(f"_has_{h}" for h in headers)
     changed = [pl.when(pl.col(f"_has_{h}")).then(pl.col(f"_new_{h}")).otherwise(pl.col(h)).alias(h) for h in headers]
     return (
         decided.with_columns(changed)
         .with_columns(
             # A corrected record has the shape that a person gave it, except for what is still in its values.
-            pl.when(is_corrected).then(nul_problem(headers)).otherwise(pl.col("_problem")).alias("_problem"),
+            pl.when(is_corrected & is_there).then(nul_problem(headers)).otherwise(pl.col("_problem")).alias("_problem"),
             pl.when(is_moved).then(pl.col("_part_to")).otherwise(pl.col("_part")).alias("_part"),
             pl.when(is_moved).then(pl.col("_dt_to")).otherwise(pl.col("dt")).alias("dt"),
             pl.col("_waived_to").alias("_waived"),

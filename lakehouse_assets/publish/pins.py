@@ -74,8 +74,18 @@ def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable
         raise StorageError(msg)
     try:
         opened = delta.opened(lake.store, table.path)
-        if isinstance(version, dt.datetime) and delta_files.first_commit(lake.store, table.path) > version:
-            msg = f"{table.full_name} has no version of {version}: it is younger; see `lakehouse history`."
+        oldest, since = delta_files.first_commit(lake.store, table.path)
+        if isinstance(version, dt.datetime) and since > version:
+            why = (
+                f"its versions before {since} are gone, by an erasure or by maintenance" if oldest else "it is younger"
+            )
+            msg = f"{table.full_name} has no version of {version}: {why}; see `lakehouse history`."
+            raise StorageError(msg)
+        if isinstance(version, int) and version < oldest:
+            msg = (
+                f"{table.full_name} has no version {version} any more: those before {oldest} are gone, by an erasure "
+                "or by maintenance; see `lakehouse history`."
+            )
             raise StorageError(msg)
         opened.load_as_version(version)
     except (DeltaError, OSError, ValueError) as error:

@@ -38,7 +38,7 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None) -> Answer:
     if not sql.strip():
         msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
         raise QueryError(msg)
-    connection = session(frames(lake, at))
+    connection = session(frames(lake, at, sql))
     try:
         result = connection.sql(sql)
         return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())

@@ -20,13 +20,18 @@ from lakehouse_assets.publish.pins import decision_folder, open_at
 OPS = (LEDGER, ACCOUNTING, DECISIONS)
 
 
-def frames(lake: Lake, at: dt.datetime | None = None) -> Mapping[str, pl.LazyFrame]:
+def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Mapping[str, pl.LazyFrame]:
     """Return every declared table as it stands, or as it stood; one that is not yet written is empty.
 
     Bronze shows the live records only, and the ledger the states as of then.
 
     Args:
         at: A moment in the past; decisions are always those of now.
+        named_in: Text that names the tables wanted, or nothing for all: of others it does not matter if their past is
+            gone, and they are left out then.
+
+    Raises:
+        StorageError: A table's versions of that moment are gone.
     """
     ledger = Ledger.load(lake.store) if delta.exists(lake.store, LEDGER.path) else None
     if ledger is not None and at is not None:
@@ -35,25 +40,29 @@ def frames(lake: Lake, at: dt.datetime | None = None) -> Mapping[str, pl.LazyFra
     for table in lake.registry.tables():
         columns = {name: column.dtype for name, column in table.columns.items()}
         if table.layer != "bronze":
-            found[table.full_name] = _scan(lake, table, at)
+            found |= _scan(lake, table, at, named_in)
         elif ledger is None:
             found[table.full_name] = pl.LazyFrame(schema=columns)
         else:
             feed = lake.registry.feeds[table.name]
             found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
     found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger).lazy())
-    found[ACCOUNTING.full_name] = _with_date(_scan(lake, ACCOUNTING, at))
+    found |= {name: _with_date(rows) for name, rows in _scan(lake, ACCOUNTING, at, named_in).items()}
     found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     return found
 
 
-def _scan(lake: Lake, table: Table, at: dt.datetime | None) -> pl.LazyFrame:
+def _scan(lake: Lake, table: Table, at: dt.datetime | None, named_in: str) -> Mapping[str, pl.LazyFrame]:
+    """Return a Delta table by its name; nothing when its past is gone and nobody asks for it."""
     columns = {name: column.dtype for name, column in table.columns.items()}
     if at is None or not delta.exists(lake.store, table.path):
-        return delta.scan(lake.store, table.path, columns)
-    if delta_files.first_commit(lake.store, table.path) > at:
-        return pl.LazyFrame(schema=columns)
-    return delta.scan(lake.store, table.path, columns, open_at(lake, table, at))
+        return {table.full_name: delta.scan(lake.store, table.path, columns)}
+    oldest, since = delta_files.first_commit(lake.store, table.path)
+    if oldest == 0 and since > at:
+        return {table.full_name: pl.LazyFrame(schema=columns)}
+    if since > at and named_in and table.name not in named_in:
+        return {}
+    return {table.full_name: delta.scan(lake.store, table.path, columns, open_at(lake, table, at))}
 
 
 def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from lakehouse_assets.publish.pins import Pin, decision_folder, restored
 from lakehouse_assets.query import stored
 from lakehouse_assets.query.stored import Finding, guarded
 
-_ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "duplicates", "discarded",
+_ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "duplicates", "discarded", "erased",
             "published", "held", "verdict", "score"]  # fmt: skip
 
 

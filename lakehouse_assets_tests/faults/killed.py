@@ -64,7 +64,7 @@ def watch(boundary: Boundary) -> None:
     # Between the hidden temporary file and its final name lies a state of its own.
     boundary.watch(LocalStore, "_temporary", lambda _, path, __: f"stage {path}", before=False)
     boundary.watch(LocalStore, "create", lambda _, path, __: f"create {path}")
-    boundary.watch(LocalStore, "replace", lambda _, path, __: f"replace {path}")
+    boundary.watch(LocalStore, "replace", lambda _, path, *__: f"replace {path}")
     boundary.watch(LocalStore, "delete", lambda _, path, *__: f"delete {path}")
     boundary.watch(
         deltalake, "write_deltalake", lambda table, _, *, mode, **__: f"{mode} {below_root(table.table_uri)}"

@@ -267,11 +267,11 @@ class PausingStore(LocalStore):
         super().__init__(root)
         self._gates, self._reached = gates, reached
 
-    def replace(self, path: str, data: bytes) -> None:
+    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
         if path in self._gates:
             self._reached.set()
             assert self._gates[path].wait(60)
-        super().replace(path, data)
+        return super().replace(path, data, token)
 
 
 def test_two_rebuilds_of_the_catalog_at_once_never_leave_an_old_one_that_passes_for_new(lake: Lake) -> None:

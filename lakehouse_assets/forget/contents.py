@@ -1,0 +1,223 @@
+"""A person's records in bronze and the ledger: every content that holds some gives way to one without them.
+
+Live or not, whole or held, with its landed original or without: each such content is written anew with blank lines in
+their place, under the hash that its landed object has since, or under one made from the old. One commit of the ledger
+puts the new hashes in the place of the old ones. Not here: landing itself, and what follows from bronze.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.ingest.bronze import bronze_path, scan_files
+from lakehouse_assets.ingest.erasing import Also, blanked, canonical, theirs
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import erasures as evidence
+from lakehouse_assets.lake.decisions import Decisions
+from lakehouse_assets.lake.erasures import Erased, Erasures
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.publish.corrections import effects
+
+_FILES_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where a person's records stand in bronze.
+
+    Attributes:
+        lines: Lines by content.
+        parts: The partitions that hold some, or to which a correction moved one.
+        unsearched: Bronze files that cannot be read, each with the reason.
+    """
+
+    lines: dict[str, frozenset[int]] = field(default_factory=dict)
+    parts: set[str] = field(default_factory=set)
+    unsearched: list[str] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """How many records that are."""
+        return sum(len(lines) for lines in self.lines.values())
+
+
+def corrected(lake: Lake, feed: Feed, erasures: Erasures) -> Also:
+    """Return the lines by content that a person's decision made an erased one's."""
+    found: dict[str, set[int]] = {}
+    active = Decisions.load(lake.store, feed.name).active
+    for (content, line), effect in effects(feed, [d for d in active if d.line is not None]).items():
+        for column in erasures.digests:
+            header = feed.sources[column].headers[0]
+            if effect.values.get(header) is None:
+                continue
+            value = canonical(feed, column, pl.Series([effect.values[header]]))[0]
+            if value is not None and erasures.erased_values(column, [value]):
+                found.setdefault(content, set()).add(line)
+    return {content: frozenset(lines) for content, lines in found.items()}
+
+
+def find(lake: Lake, feed: Feed, erasures: Erasures, also: Also) -> Held:
+    """Find the erased people in every bronze file that the ledger knows, live or not."""
+    found: dict[str, set[int]] = {}
+    held = Held()
+    lines_of = pl.DataFrame(
+        [(content, line) for content, lines in also.items() for line in lines],
+        schema={"source_hash": pl.String, "_line": pl.Int64},
+        orient="row",
+    )
+    for files in _chunks(_files(lake.ledger_of(feed).rows), lake.settings.publish_batch_rows):
+        for records, chunk in _read(lake, feed, files, held.unsearched):
+            places = records.select("_line", "_path", theirs(feed, erasures, records).alias("_theirs"))
+            places = places.join(chunk.select("_path", "source_hash", "part"), on="_path")
+            meant = places.join(lines_of, on=["source_hash", "_line"], how="semi")
+            for frame in (places.filter("_theirs"), meant):
+                for content, line, part in frame.select("source_hash", "_line", "part").iter_rows():
+                    found.setdefault(content, set()).add(line)
+                    held.parts.add(part)
+    return Held({content: frozenset(lines) for content, lines in found.items()}, held.parts, held.unsearched)
+
+
+def _files(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the bronze files of a ledger: `source_hash`, `file`, `part`, `rows`."""
+    named = rows.filter(pl.col("part").is_not_null()).with_columns(pl.coalesce("file", "source_hash").alias("file"))
+    return named.select("source_hash", "file", "part", "rows").unique(["file", "part"]).sort("part", "file")
+
+
+def _chunks(files: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:
+    start = size = 0
+    for at, count in enumerate(files["rows"]):
+        if at > start and (size + count > rows or at - start >= _FILES_AT_ONCE):
+            yield files.slice(start, at - start)
+            start, size = at, 0
+        size += count
+    if files.height:
+        yield files.slice(start)
+
+
+def _read(
+    lake: Lake, feed: Feed, files: pl.DataFrame, unsearched: list[str]
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield the records of some bronze files with their `_path`, and the files; one by one where some are damaged."""
+    paths = [bronze_path(feed, part, file) for part, file in files.select("part", "file").iter_rows()]
+    files = files.with_columns(pl.Series("_path", [lake.store.uri(path) for path in paths]))
+    try:
+        yield scan_files(lake, feed, paths).collect(), files
+    except delta.UNREADABLE as error:
+        if files.height == 1:
+            why = str(error).splitlines()[0]
+            unsearched.append(f"{paths[0]}: the bronze file cannot be read ({why}); see `lakehouse verify`.")
+            return
+        for at in range(files.height):
+            yield from _read(lake, feed, files.slice(at, 1).drop("_path"), unsearched)
+
+
+def write(lake: Lake, feed: Feed, erasures: Erasures, held: Held, also: Also) -> pl.DataFrame:
+    """Write the bronze files of the contents without the erased people, and keep the evidence.
+
+    Returns:
+        The new files by the old: `file`, `source_hash` (the new one), `file_to`, `part`, `rows`.
+    """
+    rows: list[tuple[str, str, str, str, int]] = []
+    files = _files(lake.ledger_of(feed).rows)
+    for content, lines in held.lines.items():
+        every = lines | erasures.blank_lines(content)
+        known = [erased.after for erased in erasures.of_before(content) if every <= set(erased.lines)]
+        made_up = hashlib.sha256(f"{content} without {sorted(every)}".encode()).hexdigest()
+        after = known[0] if known else made_up
+        if not known:
+            meant = tuple(sorted(also.get(content, ())))
+            evidence.record(lake.store, feed.name, Erased(content, after, tuple(sorted(every)), meant))
+        of_content = files.filter(pl.col("source_hash") == content)
+        for (file,), parts in of_content.partition_by("file", as_dict=True).items():
+            file_to = str(file).replace(content, after)
+            written = _write_one(lake, feed, str(file), parts["part"].to_list(), file_to, after, every)
+            rows += [(str(file), after, file_to, part, count) for part, count in written.items()]
+    schema = {"file": pl.String, "source_hash": pl.String, "file_to": pl.String, "part": pl.String, "rows": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _write_one(
+    lake: Lake, feed: Feed, file: str, parts: list[str], file_to: str, after: str, lines: frozenset[int]
+) -> dict[str, int]:
+    """Write one content's bronze files anew; a partition that it leaves keeps an empty one, so that it is known."""
+    blank_part = UNDATED if feed.business_date else WHOLE
+    frames = {part: pl.read_parquet(io.BytesIO(lake.store.read(bronze_path(feed, part, file)))) for part in parts}
+    gone = pl.col("_line").is_in(sorted(lines))
+    tombs = [blanked(frame.filter(gone), lines) for frame in frames.values()]
+    kept = {part: frame.filter(~gone) for part, frame in frames.items()}
+    before = [kept[blank_part]] if blank_part in kept else []
+    kept[blank_part] = pl.concat([*before, *tombs], how="diagonal_relaxed").sort("_line")
+    for part, frame in kept.items():
+        buffer = io.BytesIO()
+        frame.with_columns(pl.lit(after).alias("_source_hash")).write_parquet(buffer, compression="lz4")
+        lake.store.replace(bronze_path(feed, part, file_to), buffer.getvalue())
+    return {part: frame.height for part, frame in kept.items()}
+
+
+def switch(
+    lake: Lake,
+    feed: Feed,
+    files: pl.DataFrame,
+    tokens: Mapping[tuple[str, str], tuple[str, int]],
+    redact: Callable[[str], str],
+) -> dict[str, str]:
+    """Put the new contents in the place of the old ones in the ledger, in one commit; return new hashes by old.
+
+    Args:
+        files: What `write` returned.
+        tokens: Token and size of landed objects that were written anew, by key and the token before.
+        redact: Takes an erased value out of a text.
+    """
+    erasures = Erasures.load(lake.store, feed.name)
+    hashes = {before: _last(erasures.of_before(before)) for before in erasures.before}
+
+    def attempt() -> None:
+        ledger = Ledger.load(lake.store)
+        is_its = pl.col("feed") == feed.name
+        mapped = _mapped(ledger.rows.filter(is_its), files, hashes, tokens, redact)
+        rows = pl.concat([ledger.rows.filter(~is_its), mapped])
+        if not rows.sort(rows.columns).equals(ledger.rows.sort(rows.columns)):
+            ledger.rewrite(rows)
+
+    delta.until_committed(attempt)
+    return hashes
+
+
+def _last(erased: list[Erased]) -> str:
+    return max(erased, key=lambda one: (len(one.lines), one.after)).after
+
+
+def _mapped(
+    rows: pl.DataFrame,
+    files: pl.DataFrame,
+    hashes: Mapping[str, str],
+    tokens: Mapping[tuple[str, str], tuple[str, int]],
+    redact: Callable[[str], str],
+) -> pl.DataFrame:
+    """Return a feed's ledger with new contents for old, new tokens for landed objects, and texts without the value."""
+    columns = rows.columns
+    rows = rows.with_columns(pl.coalesce("file", "source_hash").alias("file"))
+    is_moved = pl.col("part").is_not_null() & pl.col("file").is_in(files["file"].unique().implode())
+    once = rows.filter(is_moved).drop("part", "rows", "source_hash").unique(maintain_order=True)
+    moved = once.join(files, on="file").with_columns(pl.col("file_to").alias("file"))
+    landed = pl.DataFrame(
+        [(*before, *after) for before, after in tokens.items()],
+        schema={"object_key": pl.String, "object_token": pl.String, "_token": pl.String, "_bytes": pl.Int64},
+        orient="row",
+    )
+    whole = pl.concat([rows.filter(~is_moved), moved.select(columns)]).join(
+        landed, on=["object_key", "object_token"], how="left"
+    )
+    texts = [pl.col(name).map_elements(redact, return_dtype=pl.String) for name in ("reason", "drift")]
+    return whole.with_columns(
+        pl.col("source_hash", "file", "object_hash").replace(hashes),
+        pl.coalesce("_token", "object_token").alias("object_token"),
+        pl.coalesce("_bytes", "bytes").alias("bytes"),
+        *texts,
+    ).select(columns)

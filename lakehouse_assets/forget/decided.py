@@ -1,0 +1,93 @@
+"""What people decided, once a person is forgotten: each decision speaks of the contents of now, and not of them.
+
+A decision on an erased record keeps who took it and when, and loses its values and its record. Not here: decisions
+that are taken from now on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.lake import decisions
+from lakehouse_assets.lake.decisions import ACCEPT, ON_RECORDS, PIN, RELEASE, Decision
+from lakehouse_assets.lake.erasures import Erasures
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets.publish.pins import decision_folder
+
+
+def rewrite(lake: Lake, feed: Feed, hashes: Mapping[str, str], redact: Callable[[str], str]) -> int:
+    """Bring the decisions about a feed to the contents of now, without the value; return how many changed.
+
+    Args:
+        hashes: New hashes of contents and landed objects by the old ones.
+    """
+    erasures = Erasures.load(lake.store, feed.name)
+
+    def change(decision: Decision) -> Decision:
+        changed = replace(decision, who=redact(decision.who), why=redact(decision.why))
+        if decision.kind == ACCEPT and decision.object_hash is not None:
+            return replace(changed, object_hash=hashes.get(decision.object_hash, decision.object_hash))
+        if decision.kind not in ON_RECORDS or decision.source_hash is None:
+            return changed
+        content = hashes.get(decision.source_hash, decision.source_hash)
+        if decision.line in erasures.blank_lines(content):
+            return replace(changed, source_hash=content, line=None, part_to=None, values={})
+        values = {header: None if text is None else redact(text) for header, text in decision.values.items()}
+        return replace(changed, source_hash=content, values=values)
+
+    return decisions.rewrite(lake.store, feed.name, change)
+
+
+def releases(lake: Lake, feed: Feed, before: FeedState) -> None:
+    """Let the releases that held before the erasure hold for what is left: nobody has sent anything new."""
+    after = FeedState.of(lake, feed)
+
+    def change(decision: Decision) -> Decision:
+        part = decision.part
+        if decision.kind == RELEASE and part in after.inputs and decision.fingerprint == before.inputs.get(part):
+            return replace(decision, fingerprint=after.inputs[part])
+        return decision
+
+    decisions.rewrite(lake.store, feed.name, change)
+
+
+def repin(lake: Lake, folder: str, table: str, fingerprints: Mapping[str, int | None]) -> int:
+    """Change what some partitions of a table are pinned to, or unpin them (None); return how many decisions changed."""
+
+    def change(decision: Decision) -> Decision:
+        if decision.kind != PIN or decision.table != table:
+            return decision
+        now = {part: fingerprints.get(part, value) for part, value in decision.pins.items()}
+        return replace(decision, pins={part: value for part, value in now.items() if value is not None})
+
+    return decisions.rewrite(lake.store, folder, change)
+
+
+def unpin_gold(lake: Lake, feed: Feed, parts: set[str]) -> int:
+    """Unpin the partitions of gold that a person's records went into; return how many decisions changed."""
+    changed = 0
+    for model in lake.registry.models.values():
+        if _reads(lake, model, feed):
+            changed += _unpin(lake, model, parts)
+    return changed
+
+
+def _unpin(lake: Lake, model: Model, parts: set[str]) -> int:
+    table, folder = model.table, decision_folder(model.table)
+    pinned = {part for d in decisions.Decisions.load(lake.store, folder).active for part in d.pins}
+    gone = pinned if model.layout is Partitioning.SNAPSHOT else pinned & parts
+    return repin(lake, folder, table.full_name, dict.fromkeys(gone)) if gone else 0
+
+
+def _reads(lake: Lake, model: Model, feed: Feed) -> bool:
+    """Return whether a model follows from a feed, however far down."""
+    own = {feed.bronze.full_name, feed.silver.full_name, feed.quarantine.full_name}
+    by_table = {other.table.full_name: other for other in lake.registry.models.values()}
+    return any(name in own or (name in by_table and _reads(lake, by_table[name], feed)) for name in model.upstream)
+
+
+def downstream(lake: Lake, feed: Feed) -> list[Model]:
+    """Return the models that follow from a feed."""
+    return [model for model in lake.registry.models.values() if _reads(lake, model, feed)]

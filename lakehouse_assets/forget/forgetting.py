@@ -1,0 +1,191 @@
+"""Forgetting one person, step by step: what is there of them, and what is done about it in the lake.
+
+The standing decision comes first: from then on nobody's run lets them in. Each step may be repeated, so whoever dies
+asks again and the rest is done. Between the inputs and what is left of the past lies a run, which is the caller's.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.forget import contents, decided, past, tables
+from lakehouse_assets.forget.contents import Held
+from lakehouse_assets.ingest import manifest
+from lakehouse_assets.ingest.cleaning import clean
+from lakehouse_assets.ingest.erasing import Also, canonical, redactor, search
+from lakehouse_assets.ingest.landing import key_of
+from lakehouse_assets.lake import decisions
+from lakehouse_assets.lake import erasures as evidence
+from lakehouse_assets.lake.decisions import ERASE, Decision, DecisionError, Decisions
+from lakehouse_assets.lake.erasures import Erasures
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.storage import AnotherVersionError
+from lakehouse_assets.publish.pending import FeedState
+
+
+@dataclass(frozen=True)
+class Request:
+    """Whom to forget.
+
+    Attributes:
+        decision: The standing decision; the one of before when the person was asked for already.
+        erasures: All that stand for the feed, this one included.
+        redact: Takes the value out of a text for people.
+    """
+
+    feed: Feed
+    decision: Decision
+    erasures: Erasures
+    redact: Callable[[str], str]
+    is_new: bool
+
+
+@dataclass
+class Found:
+    """What there is, or was, of a person: counts by place, and where nobody could look.
+
+    Attributes:
+        counts: Place and what is counted there, to how many.
+        objects: Key, hash before and hash after of landed objects.
+        parts: The partitions that held their records.
+    """
+
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    objects: list[tuple[str, str, str]] = field(default_factory=list)
+    unsearched: list[str] = field(default_factory=list)
+    parts: set[str] = field(default_factory=set)
+
+    def add(self, place: str, what: str, count: int) -> None:
+        """Count more of something; nothing is not worth a line."""
+        if count:
+            self.counts[place, what] = self.counts.get((place, what), 0) + count
+
+
+def ask(
+    lake: Lake, feed: Feed, column: str, value: str, why: str, who: str | None, *, supposed: bool = False
+) -> Request:
+    """Return whom to forget, without recording it.
+
+    Args:
+        column: A column of the contract that tells people, such as `customer_id`.
+        value: Theirs, written in any way that the contract normalises alike.
+        supposed: Nothing may be written, not even the lake's key.
+
+    Raises:
+        ContractError: The column is none that tells a person.
+        DecisionError: There is no value.
+    """
+    normal = canonical(feed, column, pl.Series([value]))[0]
+    if normal is None:
+        msg = f"{column} has no value: nobody is told by a blank one. Nothing was erased."
+        raise DecisionError(msg)
+    redact = redactor(feed, column, normal)
+    key = evidence.key_of(lake.store, supposed=supposed)
+    taken = Decisions.load(lake.store, feed.name)
+    digest = evidence.digest(key, feed.name, column, normal)
+    before = next((d for d in taken.active if d.kind == ERASE and d.digest == digest), None)
+    decision = before or decisions.new(
+        feed.name, ERASE, redact(why), None if who is None else redact(who), column=column, digest=digest
+    )
+    whole = taken if before else Decisions((*taken.taken, decision))
+    return Request(feed, decision, Erasures.load(lake.store, feed.name, whole, key), redact, before is None)
+
+
+def look(lake: Lake, request: Request) -> Found:
+    """Return what there is of a person. Writes nothing."""
+    feed, erasures, found = request.feed, request.erasures, Found()
+    also = contents.corrected(lake, feed, erasures)
+    for stored in lake.store.list(feed.landing):
+        if manifest.is_manifest(stored.path) or stored.size > lake.settings.max_source_bytes:
+            continue
+        data, key = lake.store.read(stored.path), key_of(feed, stored)
+        seen = search(feed, erasures, key, data, lake.settings.max_source_bytes, also)
+        found.unsearched += seen.unsearched
+        found.add("landing", "objects", int(seen.data is not None))
+        found.add("landing", "records", seen.records)
+    _add_bronze(found, contents.find(lake, feed, erasures, also))
+    for table in (feed.silver, feed.quarantine):
+        found.add(table.full_name, "records", sum(tables.rows_of(lake, feed, erasures, table).values()))
+    return found
+
+
+def _add_bronze(found: Found, held: Held) -> None:
+    found.add("bronze", "contents", len(held.lines))
+    found.add("bronze", "records", held.records)
+    found.unsearched += held.unsearched
+    found.parts |= held.parts
+
+
+def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] = lambda _: None) -> Found:
+    """Take a person out of what everything follows from: landing, bronze, the ledger, decisions.
+
+    What follows is pending then. Raises `StorageError` when the storage refuses; what was done stands.
+    """
+    feed, found = request.feed, Found()
+    if request.is_new:
+        decisions.record(lake.store, request.decision)
+    erasures, also = request.erasures, contents.corrected(lake, feed, request.erasures)
+    tokens = {}
+    progress("landing")
+    for key, old, new, size in _erase_landed(lake, feed, erasures, also, found):
+        tokens[key, old] = (new, size)
+    progress("bronze")
+    erasures = Erasures.load(lake.store, feed.name)
+    before = FeedState.of(lake, feed)
+    held = contents.find(lake, feed, erasures, also)
+    held = Held({c: ls for c, ls in held.lines.items() if ls - erasures.blank_lines(c)}, held.parts, held.unsearched)
+    _add_bronze(found, held)
+    files = contents.write(lake, feed, erasures, held, also)
+    progress("ledger and decisions")
+    hashes = contents.switch(lake, feed, files, tokens, request.redact)
+    found.add("decisions", "changed", decided.rewrite(lake, feed, hashes, request.redact))
+    decided.releases(lake, feed, before)
+    found.add("decisions", "unpinned", decided.unpin_gold(lake, feed, found.parts))
+    return found
+
+
+def _erase_landed(
+    lake: Lake, feed: Feed, erasures: Erasures, also: Also, found: Found
+) -> Iterator[tuple[str, str, str, int]]:
+    """Yield key, token before, token since and size of every landed object that was written anew."""
+    for stored in list(lake.store.list(feed.landing)):
+        if manifest.is_manifest(stored.path):
+            continue
+        if stored.size > lake.settings.max_source_bytes:
+            found.unsearched.append(f"{key_of(feed, stored)}: it is larger than LAKEHOUSE_MAX_SOURCE_BYTES; remove it.")
+            continue
+        try:
+            data = lake.store.read(stored.path, stored.token)
+            now, new, seen = clean(lake, feed, erasures, stored, data, also)
+        except AnotherVersionError:
+            continue  # whoever landed it anew finds the decision standing
+        found.unsearched += seen.unsearched
+        if now != stored:
+            found.objects += [(key_of(feed, stored), one.before, one.after) for one in seen.erased]
+            found.add("landing", "objects", 1)
+            found.add("landing", "records", seen.records)
+            yield key_of(feed, stored), stored.token, now.token, len(new)
+
+
+def erase_past(lake: Lake, request: Request, found: Found) -> None:
+    """Take a person out of what the lake was before: old contents, versions of tables, files of dead writers."""
+    feed, erasures = request.feed, Erasures.load(lake.store, request.feed.name)
+    for folder in past.old_revisions(lake, feed):
+        found.add(folder, "records", tables.take_out_of_old(lake, feed, erasures, folder))
+    found.add("bronze", "old files removed", len(past.forget_bronze(lake, feed, erasures)))
+    for folder in past.folders(lake, feed):
+        gone = past.forget_past(lake, feed, erasures, folder)
+        found.add(folder.replace("/", "."), "old files removed", len(gone))
+    found.add("temporary files", "removed", len(list(past.forget_temporary(lake))))
+
+
+def left(lake: Lake, request: Request) -> list[str]:
+    """Return where a person still is, after all; nothing when they are forgotten."""
+    feed, erasures = request.feed, Erasures.load(lake.store, request.feed.name)
+    held = contents.find(lake, feed, erasures, {})
+    told = [f"bronze.{feed.name}: {held.records} records"] if held.records else []
+    for table in (feed.silver, feed.quarantine):
+        told += [f"{table.full_name} {p}: {n} rows" for p, n in tables.rows_of(lake, feed, erasures, table).items()]
+    return told

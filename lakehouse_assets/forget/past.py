@@ -1,0 +1,103 @@
+"""The past of the lake without a person: earlier versions of tables, old contents, what dead writers left behind.
+
+After it a table has one version, the present one. The seven days that maintenance waits for readers do not count here.
+Not here: what is present.
+"""
+
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.forget.decided import downstream
+from lakehouse_assets.forget.tables import typed
+from lakehouse_assets.ingest.erasing import theirs
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.erasures import Erasures
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.lake.ledger import TABLE as LEDGER
+from lakehouse_assets.maintain import leftovers
+from lakehouse_assets.maintain.leftovers import CHECKPOINT, COMMIT, DAY, Found, versions
+from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
+
+
+def old_revisions(lake: Lake, feed: Feed) -> list[str]:
+    """Return the folders of the feed's silver tables of other revisions."""
+    own = re.compile(rf"(silver/{feed.name}(\.r\d+)?)/_delta_log/.*")
+    found = {match.group(1) for item in leftovers.objects(lake, "silver") if (match := own.fullmatch(item.path))}
+    return sorted(found - {feed.silver.path})
+
+
+def folders(lake: Lake, feed: Feed) -> list[str]:
+    """Return the folders of all tables in whose past the feed's records or their traces may stand."""
+    own = [feed.silver.path, feed.quarantine.path, LEDGER.path, ACCOUNTING.path]
+    return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
+
+
+def forget_past(lake: Lake, feed: Feed, erasures: Erasures, folder: str) -> list[Found]:
+    """Leave a table its present version only; return the files that are gone."""
+    there = leftovers.objects(lake, folder)
+    if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
+        return []
+    table = delta.opened(lake.store, folder)
+    table.create_checkpoint()
+    now = table.version()
+    names = {item.path.removeprefix(f"{folder}/"): item for item in there}
+    log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
+    active = leftovers.active_files(table)
+    known = leftovers.removed_files(table, folder, dt.timedelta()) | set(leftovers.removed_in(lake, log))
+    data = {name: item for name, item in names.items() if not name.startswith("_delta_log/") and name not in active}
+    # What no log entry knows may be a writer's that is under way: it goes if it is theirs, for such a writer is late.
+    dead = [item for n, item in data.items() if n in known or _is_theirs(lake, feed, erasures, folder, item)]
+    old = [item for pattern in (COMMIT, CHECKPOINT) for number, item in versions(log, pattern).items() if number < now]
+    for item in [*dead, *sorted(old, key=lambda one: one.path)]:
+        lake.store.delete(item.path)
+    return [*dead, *old]
+
+
+def _is_theirs(lake: Lake, feed: Feed, erasures: Erasures, folder: str, item: Found) -> bool:
+    layer = folder.split("/", 1)[0]
+    if layer not in {"silver", "quarantine"} or not item.path.endswith(".parquet"):
+        return False
+    try:
+        rows = pl.read_parquet(io.BytesIO(lake.store.read(item.path)))
+    except delta.UNREADABLE:
+        return True  # a file cut short, of a writer that died
+    if layer == "silver":
+        return bool(typed(feed, erasures, rows).any())
+    return bool(theirs(feed, erasures, _whole(feed, rows)).any())
+
+
+def _whole(feed: Feed, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return records with every column that bronze has, null where they lack it."""
+    missing = [name for name in feed.bronze.columns if name not in rows.columns]
+    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+
+
+def forget_bronze(lake: Lake, feed: Feed, erasures: Erasures) -> list[Found]:
+    """Remove the bronze files of contents that gave way, and unknown ones with an erased person's records."""
+    gone = []
+    for item in leftovers.bronze_orphans(lake, feed):
+        content = item.path.rpartition("/")[2].removesuffix(".parquet").partition("-")[0]
+        if content in erasures.before or _holds(lake, feed, erasures, item):
+            lake.store.delete(item.path)
+            gone.append(item)
+    return gone
+
+
+def _holds(lake: Lake, feed: Feed, erasures: Erasures, item: Found) -> bool:
+    try:
+        rows = pl.read_parquet(io.BytesIO(lake.store.read(item.path)))
+    except delta.UNREADABLE:
+        return True
+    return bool(theirs(feed, erasures, _whole(feed, rows)).any())
+
+
+def forget_temporary(lake: Lake) -> Iterator[Found]:
+    """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again."""
+    for item in list(leftovers.temporary(lake, dt.datetime.now(dt.UTC) + DAY)):
+        if lake.store.delete(item.path):
+            yield item

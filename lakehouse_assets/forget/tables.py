@@ -1,0 +1,92 @@
+"""A person's rows in published tables: where they are, and how they go where no run replaces them.
+
+A date that is held or pinned keeps an older version, and a table of an earlier revision is written by nobody: their
+rows are taken out of these. Not here: what tables were before.
+"""
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.forget.decided import repin
+from lakehouse_assets.ingest.erasing import have, theirs
+from lakehouse_assets.lake import delta
+from lakehouse_assets.lake.decisions import Decisions
+from lakehouse_assets.lake.erasures import Erasures
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.publish.pending import fingerprint
+from lakehouse_assets.publish.pins import decision_folder, pins_of
+
+
+def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[str, int]:
+    """Return how many of an erased person's rows each partition of silver or quarantine holds."""
+    if not delta.exists(lake.store, table.path):
+        return {}
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    part = pl.lit(WHOLE) if table.partitioning is Partitioning.SNAPSHOT else table.partitioning.date.cast(pl.String)
+    scan = delta.scan(lake.store, table.path, columns).with_columns(part.fill_null(UNDATED).alias("_part"))
+    if table.layer == "quarantine":
+        rows = scan.collect()
+        hits = rows.filter(theirs(feed, erasures, rows))
+    else:
+        rows = scan.select("_part", *erasures.digests).collect()
+        hits = rows.filter(typed(feed, erasures, rows))
+    return dict(hits.group_by("_part").len().sort("_part").iter_rows())
+
+
+def typed(feed: Feed, erasures: Erasures, rows: pl.DataFrame) -> pl.Series:
+    """Return which rows with silver's columns are an erased person's."""
+    found = pl.repeat(value=False, n=rows.height, eager=True)
+    for column in erasures.digests.keys() & set(rows.columns):
+        found |= have(feed, erasures, column, rows[column])
+    return found
+
+
+def take_out(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, int]:
+    """Take a person's rows out of silver where no run has: under new fingerprints, so that gold follows.
+
+    Returns:
+        Rows by partition.
+    """
+    table, done = feed.silver, rows_of(lake, feed, erasures, feed.silver)
+    if not done:
+        return {}
+
+    def attempt() -> None:
+        stored = delta.opened(lake.store, table.path)
+        marks = delta.fingerprints(lake.store, table.path)
+        chosen = table.partitioning.filter(list(done))
+        rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
+        predicate = table.partitioning.sql_predicate(done)
+        new = {part: fingerprint([marks.get(part, 0), "erased", sorted(erasures.before)]) for part in done}
+        pinned = set(pins_of(Decisions.load(lake.store, feed.name), table)) & set(new)
+        # The pin first: a run in between would restore what is pinned.
+        if pinned:
+            repin(lake, decision_folder(table), table.full_name, {part: new[part] for part in pinned})
+        delta.replace(lake.store, stored, rows.filter(~typed(feed, erasures, rows)), predicate, new)
+
+    delta.until_committed(attempt)
+    return done
+
+
+def take_out_of_old(lake: Lake, feed: Feed, erasures: Erasures, path: str) -> int:
+    """Take a person's rows out of a table of an earlier revision, which nobody writes; return how many there were.
+
+    Partition by partition, told by their own values: the log keeps what a commit's predicate says.
+    """
+    stored = delta.opened(lake.store, path)
+    names = {field.name for field in stored.schema().fields}
+    parts = stored.metadata().partition_columns
+    columns = sorted(erasures.digests.keys() & names)
+    if not columns:
+        return 0
+    options = lake.store.options or None
+    rows = pl.scan_delta(stored, storage_options=options).select(*columns, *parts).collect()
+    hits = rows.filter(typed(feed, erasures, rows))
+    for place in hits.select(parts).unique().iter_rows(named=True) if parts else [{}] if hits.height else []:
+        stored = delta.opened(lake.store, path)
+        chosen = [pl.col(name).eq_missing(pl.lit(value)) for name, value in place.items()]
+        whole = pl.scan_delta(stored, storage_options=options).filter(*chosen).collect()
+        predicate = " and ".join(f"{name} is null" if v is None else f"{name} = '{v}'" for name, v in place.items())
+        delta.replace(lake.store, stored, whole.filter(~typed(feed, erasures, whole)), predicate or None, {})
+    return hits.height
