@@ -64,6 +64,8 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
     section(console, "failed", failed)
     if found.pinned:
         section(console, "pinned", found.pinned)
+    if found.erasing:
+        section(console, "erasures not finished", found.erasing)
 
 
 def plan(console: Console, steps: list[Step]) -> None:

@@ -40,13 +40,19 @@ def rewrite(lake: Lake, feed: Feed, hashes: Mapping[str, str], redact: Callable[
     return decisions.rewrite(lake.store, feed.name, change)
 
 
-def releases(lake: Lake, feed: Feed, before: FeedState) -> None:
+def released(lake: Lake, feed: Feed) -> dict[str, int]:
+    """Return the partitions that a release publishes now, with the fingerprints of their inputs."""
+    state = FeedState.of(lake, feed)
+    return {part: value for part, value in state.inputs.items() if state.is_released(part)}
+
+
+def release_again(lake: Lake, feed: Feed, before: Mapping[str, int]) -> None:
     """Let the releases that held before the erasure hold for what is left: nobody has sent anything new."""
     after = FeedState.of(lake, feed)
 
     def change(decision: Decision) -> Decision:
         part = decision.part
-        if decision.kind == RELEASE and part in after.inputs and decision.fingerprint == before.inputs.get(part):
+        if decision.kind == RELEASE and part in after.inputs and decision.fingerprint == before.get(part):
             return replace(decision, fingerprint=after.inputs[part])
         return decision
 

@@ -22,7 +22,6 @@ from lakehouse_assets.lake.decisions import ERASE, Decision, DecisionError, Deci
 from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import AnotherVersionError
-from lakehouse_assets.publish.pending import FeedState
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,9 @@ def ask(
     digest = evidence.digest(key, feed.name, column, normal)
     before = next((d for d in taken.active if d.kind == ERASE and d.digest == digest), None)
     decision = before or decisions.new(
-        feed.name, ERASE, redact(why), None if who is None else redact(who), column=column, digest=digest
-    )
+        feed.name, ERASE, redact(why), None if who is None else redact(who), column=column, digest=digest,
+        released=decided.released(lake, feed),
+    )  # fmt: skip
     whole = taken if before else Decisions((*taken.taken, decision))
     return Request(feed, decision, Erasures.load(lake.store, feed.name, whole, key), redact, before is None)
 
@@ -133,7 +133,8 @@ def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] =
         tokens[key, old] = (new, size)
     progress("bronze")
     erasures = Erasures.load(lake.store, feed.name)
-    before = FeedState.of(lake, feed)
+    # As it was when the erasure began: whoever asks again finds the releases out of date.
+    released = decided.released(lake, feed) | dict(request.decision.released)
     held = contents.find(lake, feed, erasures, also)
     held = Held({c: ls for c, ls in held.lines.items() if ls - erasures.blank_lines(c)}, held.parts, held.unsearched)
     _add_bronze(found, held)
@@ -141,7 +142,7 @@ def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] =
     progress("ledger and decisions")
     hashes = contents.switch(lake, feed, files, tokens, request.redact)
     found.add("decisions", "changed", decided.rewrite(lake, feed, hashes, request.redact))
-    decided.releases(lake, feed, before)
+    decided.release_again(lake, feed, released)
     found.add("decisions", "unpinned", decided.unpin_gold(lake, feed, found.parts))
     return found
 

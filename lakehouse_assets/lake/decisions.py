@@ -47,7 +47,8 @@ class Decision:
         fingerprint: For a release: the inputs that are published in spite of the gate.
         object_hash: For an acceptance: SHA-256 of the landed object that is taken in spite of its reason.
         table: For a pin: the table restored, with its `version`, and in `pins` each partition's fingerprint there.
-        column: For an erasure: the column that tells the person, with the keyed hash of the value as `digest`.
+        column: For an erasure: the column that tells the person, with the keyed hash of the value as `digest`; and in
+            `released` the fingerprints with which partitions were released then.
         revokes: For a revocation: the id of the decision that no longer counts.
     """
 
@@ -71,6 +72,7 @@ class Decision:
     pins: Mapping[str, int] = field(default_factory=dict)
     column: str | None = None
     digest: str | None = None
+    released: Mapping[str, int] = field(default_factory=dict)
     revokes: str | None = None
 
 

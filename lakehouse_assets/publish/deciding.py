@@ -10,8 +10,10 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.ingest.bronze import read_bronze
+from lakehouse_assets.ingest.erasing import BLANK, theirs
 from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
+from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import HELD
 from lakehouse_assets.publish.corrections import Effect, effects, part_of
@@ -27,6 +29,9 @@ def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
     found = read_bronze(lake, feed, live).filter(pl.col("_line") == line).collect()
     if not found.height:
         msg = f"{key!r} has no record {line}; `_line` in quarantine.{feed.name} says where one stands."
+        raise DecisionError(msg)
+    if found["_problem"][0] == BLANK:
+        msg = f"record {line} of {key!r} was erased with the person whose it was. Nothing was decided."
         raise DecisionError(msg)
     return found
 
@@ -46,6 +51,11 @@ def correct(
     if not values or (unknown := sorted(set(values) - set(headers))):
         wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
         msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
+        raise DecisionError(msg)
+    erasures = Erasures.load(lake.store, feed.name)
+    given = record.with_columns(pl.lit(text, pl.String).alias(header) for header, text in values.items())
+    if erasures and theirs(feed, erasures, given).any():
+        msg = "these values are of a person who was erased, and who must not come back. Nothing was decided."
         raise DecisionError(msg)
     before = effect_on(lake, feed, record)
     part_to = part_of(feed, {**(before.values if before else {}), **values}) or record["_part"][0]

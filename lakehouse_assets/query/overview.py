@@ -11,6 +11,7 @@ from lakehouse_assets.ingest.landing import key_of, pending
 from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.decisions import TABLE as DECISIONS
 from lakehouse_assets.lake.decisions import Decisions
+from lakehouse_assets.lake.erasures import unfinished
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.accounting import scan_accounting
 from lakehouse_assets.publish.pending import FeedState, ModelState
@@ -37,13 +38,17 @@ class TableSize:
 
 @dataclass(frozen=True)
 class Status:
-    """What waits for the lake or for a person. Lists are sorted."""
+    """What waits for the lake or for a person. Lists are sorted.
+
+    `erasing` are erasures that were begun and never finished: whoever asked for them has to ask again.
+    """
 
     landed: list[str]
     pending: dict[str, list[str]]
     held: list[str]
     rejected: list[str]
     pinned: list[str]
+    erasing: list[str]
 
     @property
     def is_idle(self) -> bool:
@@ -126,13 +131,15 @@ def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
 
 def status(lake: Lake) -> Status:
     """Return what is pending, held and rejected, from the lake root alone."""
-    landed, waiting, held, rejected, pinned = [], {}, [], [], []
+    landed, waiting, held, rejected, pinned, erasing = [], {}, [], [], [], []
     for feed in lake.registry.feeds.values():
         ledger = lake.ledger_of(feed)
         landed += [f"{feed.name}: {key_of(feed, stored)}" for stored in pending(lake, feed, ledger)]
         state = FeedState.read(lake, feed, ledger)
         if state.pending:
             waiting[feed.silver.full_name] = state.pending
+        begun = unfinished(lake.store, feed.name, state.decisions)
+        erasing += [f"{feed.name}: a {d.column}, asked for by {d.who} at {d.at[:16]}; ask again" for d in begun]
         pinned += [f"{feed.silver.full_name} {part}: to version {pin.version}" for part, pin in state.pins.items()]
         held += [f"{feed.silver.full_name} {part}: {_why_held(lake, feed, part)}" for part in state.held]
         refused = ledger.refused.select("source_key", "state", "reason")
@@ -142,7 +149,7 @@ def status(lake: Lake) -> Status:
         if built.pending:
             waiting[model.table.full_name] = built.pending
         pinned += [f"{model.table.full_name} {part}: to version {pin.version}" for part, pin in built.pins.items()]
-    return Status(landed, waiting, held, rejected, sorted(pinned))
+    return Status(landed, waiting, held, rejected, sorted(pinned), erasing)
 
 
 def _why_held(lake: Lake, feed: Feed, part: str) -> str:

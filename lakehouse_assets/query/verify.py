@@ -11,9 +11,11 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.ingest.bronze import bronze_path
+from lakehouse_assets.ingest.bronze import bronze_path, scan_files
+from lakehouse_assets.ingest.erasing import theirs
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decisions
+from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
@@ -57,7 +59,8 @@ def _decisions(lake: Lake) -> Iterator[Finding]:
 
 
 def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
-    """Compare what the ledger says is live with the objects that are there, their rows and their hashes."""
+    """Compare what the ledger says is live with the objects that are there: their rows, their hashes, nobody erased."""
+    erasures = Erasures.load(lake.store, feed.name)
     for part, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
         path = bronze_path(feed, part, file)
         if lake.store.stat(path) is None:
@@ -77,6 +80,8 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             yield Finding(feed.bronze.full_name, part, f"{path} has {count:,} records, the ledger {rows:,}")
         if count and (hashes != 1 or first != source_hash):
             yield Finding(feed.bronze.full_name, part, f"{path} holds records of another source object")
+        elif erasures and theirs(feed, erasures, scan_files(lake, feed, [path]).collect()).any():
+            yield Finding(feed.bronze.full_name, part, f"{path} holds records of an erased person; ask again to forget")
 
 
 def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
