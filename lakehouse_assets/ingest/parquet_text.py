@@ -96,9 +96,10 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
         case pl.Datetime():
             return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M:%S%.f+00:00")
         case pl.Struct():
-            return column.struct.json_encode()
+            return pl.when(column.is_not_null()).then(column.struct.json_encode())
         case pl.List() | pl.Array():
-            return pl.struct(column.alias("v")).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+            text = pl.struct(column.alias("v")).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+            return pl.when(column.is_not_null()).then(text)
         case _ if dtype.is_float():
             # Data frames write what is missing as NaN.
             return column.fill_nan(None).cast(pl.String).str.strip_suffix(".0")
