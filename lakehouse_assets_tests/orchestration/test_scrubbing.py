@@ -1,5 +1,6 @@
 """A person's value goes from a real Dagster instance, byte for byte, and the instance stays whole."""
 
+import functools
 import gzip
 import hashlib
 import json
@@ -594,6 +595,32 @@ def test_a_scrub_that_is_killed_at_any_moment_is_repeated(lake: _Lake, tmp_path:
         assert len(shown(copy)["events"]) == len(whole["events"])
         assert list(copy.home.rglob("*.scrubbing")) == []
     assert len({some for some in left if some}) > 3, left
+
+
+def test_after_an_interrupted_scrub_clean_databases_are_written_anew_too(
+    lake: _Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewritten: list[str] = []
+    interruptions = iter([False, False, True])
+
+    class Database(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if sql == "VACUUM":
+                rewritten.append(Path(super().execute("PRAGMA database_list").fetchone()[2]).name)
+                if next(interruptions, False):
+                    raise KeyboardInterrupt
+            return super().execute(sql, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Database))
+    with pytest.raises(KeyboardInterrupt):
+        scrub(lake.home, REDACT)
+    databases = {path.name for path in lake.home.rglob("*.db")}
+    assert scrub(lake.home, REDACT).unsearched == []
+    assert set(rewritten[3:]) == databases
+
+    del rewritten[:]
+    scrub(lake.home, REDACT)
+    assert set(rewritten) == {"index.db", "runs.db", "schedules.db"}
 
 
 @pytest.mark.slow
