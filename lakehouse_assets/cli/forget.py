@@ -38,6 +38,8 @@ def forget(
         found = forgetting.look(lake, request)
         _scrub_dagster(lake, request, found, dry_run=True)
         _show(found)
+        for one in found.unsearched:
+            typer.echo(f"not searched: {one}")
         typer.echo("Dry run: nothing was erased.")
         return
     found = forgetting.erase_inputs(lake, request, lambda step: err.print(f"erasing from {step}"))
@@ -57,7 +59,7 @@ def _finish(lake: Lake, request: Request, found: Found) -> None:
     """Keep the report if everything is done; else say what is not, and exit with 1."""
     problems = forgetting.left(lake, request)
     problems += [f"{table}: {len(parts):,} partitions are pending" for table, parts in status(lake).pending.items()]
-    problems += [f"nobody can look into {one}" for one in found.unsearched]
+    problems += [f"not searched: {one}" for one in found.unsearched]
     if problems:
         typer.echo("Not finished:")
         for problem in problems:
@@ -87,4 +89,8 @@ def _show(found: Found) -> None:
 
 
 def _scrub_dagster(lake: Lake, request: Request, found: Found, *, dry_run: bool) -> None:
-    pass
+    from lakehouse_assets.orchestration.scrubbing import scrub  # noqa: PLC0415 - it imports Dagster
+
+    done = scrub(lake.settings.dagster_home, request.redact, dry_run=dry_run)
+    found.add("Dagster's storage", "texts", sum(done.changed.values()))
+    found.unsearched += done.unsearched

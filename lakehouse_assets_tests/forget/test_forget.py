@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.defs.decisions import decision
 from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.orchestration.instance import opened
+from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query import answers
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.faults.reading import differences, tables_of
 from lakehouse_assets_tests.faults.scenario import copy_of
 from lakehouse_assets_tests.forget.reading import IS_THEIRS, NAMED, not_forgotten
-from lakehouse_assets_tests.forget.traces import objects_of
+from lakehouse_assets_tests.forget.traces import objects_of, traces
 from lakehouse_assets_tests.forget.village import PERSON, first_landing, second_landing
 from lakehouse_assets_tests.retail import land
 
@@ -90,3 +93,25 @@ def test_others_decisions_hold_and_theirs_say_nothing_any_more(village: Lake, tm
     ]
     with_seven = "SELECT count(*) FROM silver.sales WHERE _source_key = 'corrected.csv' AND _line = 28 AND quantity = 7"
     assert answers.run(lake, with_seven).rows == [(1,)]
+
+
+def test_dagsters_storage_forgets_them_too_and_keeps_its_runs(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    with opened(lake.settings) as instance:
+        values = {"CustomerID": f"{PERSON}.0"}
+        about = {"verb": "correct", "feed": "sales", "source_key": "plain.csv", "line": 1, "values": values}
+        config = {"ops": {"decide": {"config": {**about, "why": f"as {PERSON} says", "who": "ann"}}}}
+        resources = {"lakehouse": LakeResource(root=lake.settings.root)}
+        done = decision.execute_in_process(run_config=config, resources=resources, instance=instance)
+        runs = [run.run_id for run in instance.get_runs()]
+        events = {run_id: len(instance.all_logs(run_id)) for run_id in runs}
+    assert [path for path in traces(lake, PERSON) if path.startswith(".dagster/")]
+
+    assert cli(lake, *NAMED).returncode == 0
+
+    assert traces(lake, PERSON) == []
+    with opened(lake.settings) as instance:
+        assert {run_id: len(instance.all_logs(run_id)) for run_id in runs} == events
+        run = instance.get_run_by_id(done.run_id)
+        assert run is not None
+        assert "as (erased) says" in str(run.run_config)

@@ -34,7 +34,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from lakehouse_assets.defs.decisions import decision
-from lakehouse_assets.orchestration import redaction, scrubbing
+from lakehouse_assets.orchestration import redaction, scrubbed_database
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets.orchestration.redaction import Redaction
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -509,7 +509,7 @@ def test_a_lock_of_a_second_is_waited_for(lake: _Lake, lock: str) -> None:
 def test_a_lock_that_stays_is_told_and_the_rest_is_scrubbed(
     lake: _Lake, lock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scrubbing, "_PATIENCE", 0.3)
+    monkeypatch.setattr(scrubbed_database, "_PATIENCE", 0.3)
     index = lake.home / "history/runs/index.db"
     with holding(index, lock, "SELECT * FROM asset_keys"):
         [line] = scrub(lake.home, REDACT).unsearched
