@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lakehouse_assets.defs.decisions import decision
@@ -10,14 +11,16 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query import answers
+from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
+from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.faults.reading import differences, tables_of
-from lakehouse_assets_tests.faults.scenario import copy_of
-from lakehouse_assets_tests.forget.reading import IS_THEIRS, NAMED, not_forgotten
+from lakehouse_assets_tests.faults.scenario import copy_of, environment, lakehouse
+from lakehouse_assets_tests.forget.reading import IS_THEIRS, NAMED, not_forgotten, rows
 from lakehouse_assets_tests.forget.traces import objects_of, traces
-from lakehouse_assets_tests.forget.village import PERSON, first_landing, second_landing
-from lakehouse_assets_tests.retail import land
+from lakehouse_assets_tests.forget.village import AMONG, PERSON, both, build, first_landing, second_landing
+from lakehouse_assets_tests.retail import land, sales_csv, zipped
 
 pytestmark = pytest.mark.slow
 
@@ -115,3 +118,85 @@ def test_dagsters_storage_forgets_them_too_and_keeps_its_runs(village: Lake, tmp
         run = instance.get_run_by_id(done.run_id)
         assert run is not None
         assert "as (erased) says" in str(run.run_config)
+
+
+def test_on_s3_it_is_the_same(village: Lake, s3_lake: Lake, tmp_path: Path) -> None:
+    home = tmp_path / "dagster"
+    build(s3_lake, home)
+    assert traces(s3_lake, PERSON)
+
+    done = lakehouse(*NAMED, env=environment(s3_lake, home))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not_forgotten(s3_lake, village) == []
+
+
+def test_what_nobody_can_look_into_is_told_and_the_rest_is_done(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    land(lake, "cut.zip", zipped({"a.csv": sales_csv(both(1))})[:-30])
+
+    done = cli(lake, *NAMED)
+
+    assert done.returncode == 1
+    assert "not searched: cut.zip: the zip cannot be opened" in done.stdout
+    assert status(lake).erasing
+    lake.store.delete("landing/sales/cut.zip")
+    assert cli(lake, *NAMED).returncode == 0
+    assert traces(lake, PERSON) == []
+    assert not status(lake).erasing
+
+
+def test_an_erasure_taken_back_lets_the_originals_in_again(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+    [(erasure,)] = answers.run(lake, "SELECT id FROM ops.decisions WHERE kind = 'erase'").rows
+    mine = pl.col("_source_key") == "plain.csv"
+    without = rows(lake, "silver.sales", ~mine)
+
+    cli(lake, "revoke", "sales", erasure, "--why", "it was somebody else")
+    land(lake, "plain.csv", first_landing()["plain.csv"])
+    assert cli(lake, "run").returncode == 0
+
+    assert rows(lake, "silver.sales", ~mine) == rows(village, "silver.sales", ~mine)
+    assert len(without) == len(rows(lake, "silver.sales", ~mine)) - 2
+    assert list(verify(lake)) == []
+
+
+def test_nobody_decides_on_an_erased_record_or_brings_the_person_back(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+
+    erased = cli(lake, "quarantine", "discard", "sales", "plain.csv", str(AMONG + 1), "--why", "a test")
+    back = cli(lake, "quarantine", "correct", "sales", "plain.csv", "1", "--set", f"CustomerID={PERSON}", "--why", "x")
+
+    assert (erased.returncode, back.returncode) == (1, 1)
+    assert "was erased with the person" in erased.stderr
+    assert "are of a person who was erased" in back.stderr
+
+
+@pytest.mark.parametrize(
+    ("person", "told"),
+    [
+        ("customer_id", "is not of the form KEY=VALUE"),
+        ("unit_price=3", "is no column of sales that tells a person; those are"),
+        ("nothing=3", "is no column of sales that tells a person; those are"),
+        ("customer_id= ", "customer_id has no value"),
+    ],
+)
+def test_whom_nobody_can_tell_is_one_line(lake: Lake, cli: Cli, person: str, told: str) -> None:
+    done = cli(lake, "forget", "sales", person)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(objects_of(lake)) == []
+
+
+def test_in_an_empty_lake_it_is_a_standing_order(lake: Lake, cli: Cli) -> None:
+    assert cli(lake, *NAMED).returncode == 0
+    land(lake, "plain.csv", first_landing()["plain.csv"])
+    assert cli(lake, "run").returncode == 0
+    assert traces(lake, PERSON) == []
+    assert answers.run(lake, "SELECT landed, valid, erased FROM ops.accounting ORDER BY part").rows == [
+        (24, 24, 0),
+        (2, 0, 2),
+    ]

@@ -1,0 +1,69 @@
+"""A customer of the real days is forgotten: exactly their share goes, for good."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.query import answers
+from lakehouse_assets.query.tables import frames
+from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.end_to_end.test_same_results import assert_same, tables
+from lakehouse_assets_tests.forget.traces import decoded, objects_of
+from lakehouse_assets_tests.retail import land
+
+pytestmark = pytest.mark.slow
+CUSTOMER = "17850"
+# Not a part of a hash, of an amount or of a time.
+WORD = re.compile(rf"(?<![\w.-]){CUSTOMER}(\.0)?(?![\w.-])")
+TOTALS = """
+    SELECT sum(sales), sum(returns), sum(adjustments), sum(net), sum(units)::BIGINT, sum(lines)::BIGINT
+    FROM gold.daily_sales
+"""
+ACCOUNTS = (
+    "SELECT sum(landed), sum(valid), sum(quarantined), sum(duplicates), sum(erased), sum(published) FROM ops.accounting"
+)
+
+
+def traces(lake: Lake) -> list[str]:
+    """Return the objects in which the customer's number stands as a word of its own."""
+    return [path for path, data in objects_of(lake) if any(WORD.search(text) for text in decoded(data))]
+
+
+def lines(lake: Lake) -> pl.DataFrame:
+    """Return every published line but for this customer's."""
+    rows = frames(lake)["silver.sales"].filter(pl.col("customer_id").ne_missing(CUSTOMER))
+    return rows.sort("_source_key", "_line").collect()
+
+
+def test_a_real_customer_is_forgotten_and_exactly_their_share_goes(
+    real_lake: Lake, real_days: list[Path], copy_of: Callable[[Lake], Lake], cli: Cli
+) -> None:
+    lake = copy_of(real_lake)
+    assert cli(lake, "run").returncode == 0
+    landed_before, kept = answers.run(lake, TOTALS).rows[0], lines(lake)
+
+    done = cli(lake, "forget", "sales", f"customer_id={CUSTOMER}")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lines(lake).equals(kept)
+    share = (Decimal("5391.2100"), Decimal("-87.7300"), Decimal(0), Decimal("5303.4800"), 1733, 297)
+    found = answers.run(lake, TOTALS).rows[0]
+    assert tuple(a - b for a, b in zip(landed_before, found, strict=True)) == share
+    assert answers.run(lake, ACCOUNTS).rows == [(541909, 536330, 2, 5265, 312, 536330)]
+    verified = cli(lake, "verify")
+    assert (verified.returncode, verified.stdout.strip()) == (0, "disagreements: none")
+
+    after = tables(lake)
+    for path in real_days:
+        land(lake, path.name, path.read_bytes())
+    again = cli(lake, "run")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert_same(lake, after)
+    assert traces(lake) == []
+    assert cli(lake, "verify").returncode == 0
