@@ -5,7 +5,7 @@ import dagster as dg
 from lakehouse_assets.defs import automation, decisions, maintenance
 from lakehouse_assets.lake.lake import current
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
-from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_spec, silver_asset
+from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.resources import LakeResource
 
@@ -17,7 +17,7 @@ defs = dg.Definitions(
         *(landing_asset(feed) for feed in _feeds),
         *(bronze_spec(feed, _lake) for feed in _feeds),
         *(silver_asset(feed, _lake) for feed in _feeds),
-        *(quarantine_spec(feed, _lake) for feed in _feeds),
+        *(spec for feed in _feeds for spec in quarantine_specs(feed, _lake)),
         *(model_asset(model, _lake) for model in _models),
         catalog_asset(_lake),
     ],

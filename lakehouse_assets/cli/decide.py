@@ -16,6 +16,7 @@ from lakehouse_assets.lake import decisions, delta
 from lakehouse_assets.lake.decisions import Decision, DecisionError
 from lakehouse_assets.lake.lake import Lake, current
 from lakehouse_assets.publish import deciding
+from lakehouse_assets.publish.accounting import scan_accounting
 from lakehouse_assets.publish.pending import FeedState
 from lakehouse_assets.publish.silver import evaluate
 from lakehouse_assets.query import answers
@@ -72,7 +73,8 @@ def show(
     effect = deciding.effect_on(lake, declared, record)
     corrected = effect.values if effect else {}
     record = record.with_columns(pl.lit(text, pl.String).alias(name) for name, text in corrected.items())
-    reasons = _rows(lake, declared, None, None, key).filter(pl.col("_line") == line)["rules"].to_list()
+    part = effect.part_to if effect else record["_part"][0]
+    reasons = _failing(lake, declared, part, key).filter(pl.col("_line") == line)["rules"].to_list()
     broken = {rule: declared.rules[rule].text for rule in (reasons[0] if reasons else []) if rule in declared.rules}
     rows = []
     for header, column in declared.bronze.columns.items():
@@ -190,6 +192,14 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
     return rows.collect()
 
 
+def _failing(lake: Lake, feed: Feed, part: str, key: str) -> pl.DataFrame:
+    """Return the quarantined rows of a source key; where they have expired, those that there would be."""
+    if FeedState.of(lake, feed).has_expired(part):
+        found = evaluate(lake, feed, [part]).candidate.quarantined
+        return found.filter(pl.col("_source_key") == key)
+    return _rows(lake, feed, None, None, key)
+
+
 def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
     parts = {part for part in (decision.part, decision.part_to) if part}
     if decision.source_key is not None and decision.line is not None:
@@ -206,12 +216,12 @@ def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
 
 
 def _show_change(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...]) -> None:
-    columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
-    stored = delta.scan(lake.store, feed.quarantine.path, columns)
+    # Not the rows that are there: those of old dates may have expired, and their records fail all the same.
+    counted = scan_accounting(lake.store).filter(pl.col("feed") == feed.name)
     rows: list[tuple[Any, ...]] = []
     pinned = FeedState.read(lake, feed, lake.ledger_of(feed), supposed).pins
     for outcome in evaluate(lake, feed, parts, supposed).outcomes:
-        there = stored.filter(feed.quarantine.partitioning.filter([outcome.part])).select(pl.len()).collect().item()
+        there = counted.filter(pl.col("part") == outcome.part).select(pl.sum("quarantined")).collect().item()
         verdict = "pinned" if outcome.part in pinned else outcome.verdict
         rows.append((outcome.part, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))
     names = ["partition", "in quarantine now", "then", "valid then", "score then", "verdict then"]

@@ -23,11 +23,23 @@ def maintain(
     expire_rejected_days: Annotated[
         int | None, typer.Option(min=1, help="Remove the originals of objects rejected longer ago; default: never.")
     ] = None,
+    expire_quarantine_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=36_500,
+            help="Decide that quarantined rows whose business date is longer ago are not kept; default: never. "
+            "Rows of held dates stay, and those without a date.",
+        ),
+    ] = None,
 ) -> None:
     """Compact, checkpoint and vacuum the tables, and remove what no table or ledger knows."""
-    rejected = None if expire_rejected_days is None else dt.timedelta(days=expire_rejected_days)
+    rejected, quarantine = (
+        None if days is None else dt.timedelta(days=days) for days in (expire_rejected_days, expire_quarantine_days)
+    )
+    retention = dt.timedelta(hours=retention_hours)
     try:
-        policy = Policy(dt.timedelta(hours=retention_hours), below_seven_days=below_seven_days, rejected=rejected)
+        policy = Policy(retention, below_seven_days, rejected, quarantine)
     except PolicyError as error:
         raise typer.BadParameter(str(error)) from error
     actions = list(look_after(current(), policy, dry_run=dry_run))

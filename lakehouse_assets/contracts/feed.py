@@ -137,7 +137,8 @@ class Feed:
         columns |= {name: Column(dtype, text) for name, (dtype, text) in PROVENANCE.items()}
         columns["_source_hash"] = Column(pl.String(), "SHA-256 of the source object's bytes.")
         columns["_ingested_at"] = Column(pl.Datetime("us", "UTC"), "When the record was first ingested.")
-        return self._table("bronze", columns, f"{self.description} As it came, with provenance.")
+        text = f"{self.description} As it came, with provenance."
+        return Table("bronze", self.name, self._dated(columns), self._raw_layout, text, self.owner)
 
     @cached_property
     def silver(self) -> Table:
@@ -146,7 +147,8 @@ class Feed:
         for name, dtype in self.layout.columns.items():
             columns[name] = Column(dtype, f"Business date ({self.time_zone}), partition.", nullable=False)
         columns |= {name: Column(dtype, text, nullable=False) for name, (dtype, text) in PROVENANCE.items()}
-        return self._table("silver", columns, f"{self.description} Typed, validated, deduplicated.")
+        text = f"{self.description} Typed, validated, deduplicated."
+        return Table("silver", self.name, columns, self.layout, text, self.owner, self.revision)
 
     @cached_property
     def quarantine(self) -> Table:
@@ -159,11 +161,18 @@ class Feed:
             **{name: Column(dtype, text, nullable=False) for name, (dtype, text) in PROVENANCE.items()},
             "_source_hash": self.bronze.columns["_source_hash"],
         }
-        if self.business_date:
-            columns["dt"] = Column(pl.Date(), "Business date; null when it cannot be read.")
         text = f"{self.description} Records that fail the contract, with the rules they break."
-        layout = Partitioning.BY_DATE if self.business_date else Partitioning.SNAPSHOT
-        return Table("quarantine", self.name, columns, layout, text, self.owner, self.revision)
+        return Table("quarantine", self.name, self._dated(columns), self._raw_layout, text, self.owner, self.revision)
+
+    @cached_property
+    def by_rule(self) -> Table:
+        """How many distinct records break each rule now, by business date; it outlives the records themselves."""
+        columns = {
+            "rule": Column(pl.String(), "Rule that they break; a record may break several.", nullable=False),
+            "records": Column(pl.Int64(), "Distinct records.", nullable=False),
+        }
+        text = f"{self.description} How many records break each rule, also of dates whose quarantine has expired."
+        return Table("quarantine", f"{self.name}_by_rule", self._dated(columns), self._raw_layout, text, self.owner)
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
@@ -188,10 +197,12 @@ class Feed:
         """Id of the rule that the business date is one."""
         return f"{self.business_date}_in_range"
 
-    def _table(self, layer: str, columns: Mapping[str, Column], description: str) -> Table:
-        layout = self.layout
-        if layer == "bronze" and self.business_date:
-            layout = Partitioning.BY_DATE
-            columns = {**columns, "dt": Column(pl.Date(), "Business date; null when it cannot be read.")}
-        revision = self.revision if layer == "silver" else 1
-        return Table(layer, self.name, columns, layout, description, self.owner, revision)
+    @property
+    def _raw_layout(self) -> Partitioning:
+        """The partitioning of what also holds records without a date."""
+        return Partitioning.BY_DATE if self.business_date else Partitioning.SNAPSHOT
+
+    def _dated(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        if not self.business_date:
+            return columns
+        return {**columns, "dt": Column(pl.Date(), "Business date; null when it cannot be read.")}

@@ -33,6 +33,11 @@ def of_quarantine(feed: Feed) -> Lineage:
     return {name: ((feed.bronze.key, name),) for name in shared}
 
 
+def of_by_rule(feed: Feed) -> Lineage:
+    """Return the lineage of a feed's counts by rule, of which a record's every value may be the cause."""
+    return {"dt": ((feed.bronze.key, "dt"),)} if feed.business_date else {}
+
+
 @cache
 def of_model(model: Model, registry: Registry) -> Lineage:
     """Return the lineage of a gold table, read from its SQL."""

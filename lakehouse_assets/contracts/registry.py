@@ -26,7 +26,12 @@ class Registry:
             twice = next(name for name in names if names.count(name) > 1)
             msg = f"{twice!r} is declared twice; give one of the two another name."
             raise ContractError(msg)
-        known = {table.full_name for feed in feeds for table in (feed.silver, feed.quarantine, feed.bronze)}
+        known = {t.full_name for feed in feeds for t in (feed.silver, feed.quarantine, feed.by_rule, feed.bronze)}
+        if taken := next((feed for feed in feeds if feed.by_rule.name in self.feeds), None):
+            msg = (
+                f"{taken.by_rule.name!r} is a table of the feed {taken.name!r}; give the feed of that name another one."
+            )
+            raise ContractError(msg)
         for model in models:
             for name in model.upstream:
                 if name not in known and name not in by_name:
@@ -51,9 +56,9 @@ class Registry:
 
     def tables(self) -> Iterator[Table]:
         """Yield every declared table, layer by layer."""
-        for layer in ("bronze", "silver", "quarantine"):
+        for kind in ("bronze", "silver", "quarantine", "by_rule"):
             for feed in self.feeds.values():
-                yield getattr(feed, layer)
+                yield getattr(feed, kind)
         for model in self.models.values():
             yield model.table
 

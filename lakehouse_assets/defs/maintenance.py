@@ -14,20 +14,26 @@ class MaintenanceConfig(dg.Config):
 
     Attributes:
         expire_rejected_days: 0 keeps the originals of rejected objects for good.
+        expire_quarantine_days: 0 keeps the quarantined rows that no decision expires.
     """
 
     dry_run: bool = False
     retention_hours: int = Field(default=168, ge=0)
     below_seven_days_really: bool = False
     expire_rejected_days: int = Field(default=0, ge=0)
+    expire_quarantine_days: int = Field(default=0, ge=0, le=36_500)
 
 
 @dg.op(description="Compacts, checkpoints and vacuums the tables, and removes what no table or ledger knows.")
 def look_after_tables(context: dg.OpExecutionContext, config: MaintenanceConfig, lakehouse: LakeResource) -> None:
     """Look after every table; what was done is in the run's log and metadata."""
-    rejected = dt.timedelta(days=config.expire_rejected_days) if config.expire_rejected_days else None
+    rejected, quarantine = (
+        dt.timedelta(days=days) if days else None
+        for days in (config.expire_rejected_days, config.expire_quarantine_days)
+    )
+    retention, who = dt.timedelta(hours=config.retention_hours), f"maintenance run {context.run_id}"
     try:
-        policy = Policy(dt.timedelta(hours=config.retention_hours), config.below_seven_days_really, rejected)
+        policy = Policy(retention, config.below_seven_days_really, rejected, quarantine, who)
     except PolicyError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     actions = []

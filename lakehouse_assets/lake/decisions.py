@@ -19,13 +19,14 @@ from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.lake.storage import StorageError, Store, store_for
 
-CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, ERASE, REVOKE = (
+CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, EXPIRE, ERASE, REVOKE = (
     "correct",
     "waive",
     "discard",
     "release",
     "accept",
     "pin",
+    "expire",
     "erase",
     "revoke",
 )
@@ -47,6 +48,7 @@ class Decision:
         fingerprint: For a release: the inputs that are published in spite of the gate.
         object_hash: For an acceptance: SHA-256 of the landed object that is taken in spite of its reason.
         table: For a pin: the table restored, with its `version`, and in `pins` each partition's fingerprint there.
+        before: For an expiry: the business date before which quarantined rows are not kept.
         column: For an erasure: the column that tells the person, with the keyed hash of the value as `digest`; and in
             `released` the fingerprints with which partitions were released then.
         revokes: For a revocation: the id of the decision that no longer counts.
@@ -70,6 +72,7 @@ class Decision:
     table: str | None = None
     version: int | None = None
     pins: Mapping[str, int] = field(default_factory=dict)
+    before: str | None = None
     column: str | None = None
     digest: str | None = None
     released: Mapping[str, int] = field(default_factory=dict)
@@ -82,7 +85,7 @@ TABLE = Table(
     columns={
         "feed": Column(pl.String(), "Feed, or gold table, that the decision is about."),
         "id": Column(pl.String(), "Identity; ids sort by time."),
-        "kind": Column(pl.String(), "correct, waive, discard, release, accept, pin, erase or revoke."),
+        "kind": Column(pl.String(), "correct, waive, discard, release, accept, pin, expire, erase or revoke."),
         "state": Column(pl.String(), "active, stale (its record is no longer live) or revoked."),
         "who": Column(pl.String(), "Who decided."),
         "why": Column(pl.String(), "The reason given."),
@@ -95,15 +98,16 @@ TABLE = Table(
         "values": Column(pl.String(), "New raw values by header, as JSON.", personal=True),
         "table_name": Column(pl.String(), "Table that is pinned."),
         "version": Column(pl.Int64(), "Version that it is pinned to."),
+        "before": Column(pl.Date(), "Business date before which quarantined rows are not kept."),
         "revokes": Column(pl.String(), "Id of the decision taken back."),
     },
     partitioning=Partitioning.SNAPSHOT,
-    description="Every decision of a person: on records, held dates and objects, pins; and what was taken back.",
+    description="Every decision: on records, held dates and objects, pins, expiries; and what was taken back.",
     owner="team:data-platform",
 )
 
 
-_RENDERED = frozenset({"state", "values", "rules", "decided_at", "table_name"})
+_RENDERED = frozenset({"state", "values", "rules", "decided_at", "table_name", "before"})
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,11 @@ class Decisions:
             d.kind == ACCEPT and d.source_key == object_key and d.object_hash == object_hash for d in self.active
         )
 
+    @property
+    def expired_before(self) -> dt.date | None:
+        """The business date before which quarantined rows are not kept: the latest of those decided."""
+        return max((dt.date.fromisoformat(d.before) for d in self.active if d.before is not None), default=None)
+
     def frame(self, live: Iterable[str]) -> pl.DataFrame:
         """Return the decisions as `ops.decisions` shows them."""
         revoked = {d.revokes for d in self.taken if d.kind == REVOKE}
@@ -151,6 +160,7 @@ class Decisions:
                 "rules": list(d.rules),
                 "decided_at": dt.datetime.fromisoformat(d.at),
                 "table_name": d.table,
+                "before": dt.date.fromisoformat(d.before) if d.before is not None else None,
             }
             for d in self.taken
         ]

@@ -1,9 +1,9 @@
 """Looking after the tables: fewer and larger files, short logs, and nothing kept that nobody needs.
 
 Every query has the same answer before and after, every partition keeps its fingerprint, and runs may go on meanwhile.
-Bronze objects stay as they are: they are named by their content and read by name. Quarantined rows never expire: they
-are part of what follows from the live records, and the next run would bring them back. What may expire are the landed
-originals of rejected objects, by policy; a later contract then cannot take them any more.
+Bronze objects stay as they are: they are named by their content and read by name. What may expire, by policy, are the
+landed originals of rejected objects, which a later contract then cannot take any more, and the quarantined rows of old
+business dates: by a decision, because they follow from the live records and the next run would bring them back.
 """
 
 import datetime as dt
@@ -18,16 +18,17 @@ from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
-from lakehouse_assets.maintain import leftovers
+from lakehouse_assets.maintain import expiry, leftovers
 from lakehouse_assets.maintain.compaction import crowded, rewrite
 from lakehouse_assets.maintain.leftovers import WEEK, Found
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.catalog import PATH as CATALOG
-from lakehouse_assets.publish.catalog import CatalogState, rebuild
+from lakehouse_assets.publish.catalog import CatalogState, damage, rebuild
 from lakehouse_assets.publish.pins import decision_folder, pins_of
 
 COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "vacuum"
 REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
+EXPIRE_ROWS = "rows expire:"
 _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
 
 
@@ -43,12 +44,16 @@ class Policy:
         retention: How long the files of earlier versions stay: for readers under way, restores and queries of the past.
         below_seven_days: Confirms a retention of less than a week.
         rejected: Age at which the landed originals of rejected objects go; None keeps them for good.
+        quarantine: Age of its business date at which a quarantined row goes; None keeps what no decision expires.
+        who: In whose name the expiry of quarantine is decided; by default, who is logged in.
         small_files: A closed date is compacted when it has more files than this below `small_bytes`.
     """
 
     retention: dt.timedelta = WEEK
     below_seven_days: bool = False
     rejected: dt.timedelta | None = None
+    quarantine: dt.timedelta | None = None
+    who: str | None = None
     small_files: int = 4
     small_bytes: int = 32 * 2**20
 
@@ -82,15 +87,19 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
     It may be stopped anywhere: what is done is whole, and the next time does the rest.
     """
     now = dt.datetime.now(dt.UTC)
+    changed = False
+    for feed in lake.registry.feeds.values():
+        for action in _expire_quarantine(lake, feed, policy, dry_run=dry_run):
+            changed |= EXPIRE_ROWS in action.action
+            yield action
     folders: dict[str, list[Found]] = {}
     for item in (item for layer in _DELTA_LAYERS for item in leftovers.objects(lake, layer)):
         folders.setdefault("/".join(item.path.split("/")[:2]), []).append(item)
-    compacted = False
     for action in _compact(lake, policy, dry_run=dry_run):
-        compacted = True
+        changed = True
         yield action
     # Before any file goes: the catalog may name files that the tables let go of.
-    yield from _catalog(lake, compacted=compacted, dry_run=dry_run)
+    yield from _catalog(lake, changed=changed, dry_run=dry_run)
     for folder, there in folders.items():
         yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
     for feed in lake.registry.feeds.values():
@@ -99,7 +108,7 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
     yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
     yield from _action("temporary files", KEEP, young)
     if policy.rejected is not None:
-        yield from _expire(lake, now - policy.rejected, dry_run=dry_run)
+        yield from _expire_rejected(lake, now - policy.rejected, dry_run=dry_run)
 
 
 def _action(table: str, action: str, done: Iterable[Found]) -> Iterator[Action]:
@@ -135,11 +144,12 @@ def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
             yield Action(table.full_name, COMPACT, files, size)
 
 
-def _catalog(lake: Lake, *, compacted: bool, dry_run: bool) -> Iterator[Action]:
-
+def _catalog(lake: Lake, *, changed: bool, dry_run: bool) -> Iterator[Action]:
     state = CatalogState.read(lake)
     stored = lake.store.stat(CATALOG)
-    if state.built and stored is not None and (compacted or state.built != state.inputs):
+    # Also where one like this was killed between the file and the state that speaks of it.
+    was_built = state.built or damage(lake)
+    if was_built and stored is not None and (changed or state.built != state.inputs):
         try:
             if not dry_run:
                 rebuild(lake)
@@ -198,7 +208,34 @@ def _bronze(lake: Lake, feed: Feed, now: dt.datetime, *, dry_run: bool) -> Itera
     yield from _action(feed.bronze.full_name, KEEP, young)
 
 
-def _expire(lake: Lake, before: dt.datetime, *, dry_run: bool) -> Iterator[Action]:
+def _expire_quarantine(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
+    """Remove the quarantined rows that are too old: first it is decided, so that no run brings them back."""
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
+    name = feed.quarantine.full_name
+    try:
+        old = expiry.old_rows(lake, feed, policy.quarantine)
+        if old is None:
+            return
+        gone = old.gone
+        if not dry_run and gone.height:
+            if policy.quarantine is not None:
+                expiry.decide(lake, feed, old, policy.quarantine, policy.who)
+            gone = expiry.remove(lake, feed, old)
+    except (DeltaError, StorageError, OSError, ValueError) as error:
+        yield Action(name, f"nothing expired: it cannot be read ({error}); see `lakehouse verify`", problem=True)
+        return
+    for rows, what in (
+        (gone, f"{EXPIRE_ROWS} of before {old.before}"),
+        (old.held, "rows, kept: their dates are held; release or mend them"),
+        (old.pending, "rows, kept until their dates are computed: run the lake"),
+    ):
+        if rows.height:
+            count, files, size = (int(rows[column].sum()) for column in ("rows", "files", "bytes"))
+            yield Action(name, f"{count:,} {what}", files, size)
+
+
+def _expire_rejected(lake: Lake, before: dt.datetime, *, dry_run: bool) -> Iterator[Action]:
     for feed in lake.registry.feeds.values():
         found = leftovers.rejected_originals(lake, feed, before)
         gone = [item for item, token in found if dry_run or lake.store.delete(item.path, token)]

@@ -12,7 +12,7 @@ from lakehouse_assets.publish.catalog import PATH, rebuild
 def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
     """Return the asset that writes the DuckDB file of views."""
     shown = [["gold", name] for name in lake.registry.models]
-    shown += [[layer, name] for name in lake.registry.feeds for layer in ("silver", "quarantine")]
+    shown += [t.key.split("/") for f in lake.registry.feeds.values() for t in (f.silver, f.quarantine, f.by_rule)]
 
     @dg.asset(
         key=CATALOG.split("/"),

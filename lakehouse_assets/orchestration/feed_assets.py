@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.contracts import lineage
-from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.ingest.batches import ingest
 from lakehouse_assets.ingest.landing import pending as pending_objects
@@ -108,18 +108,26 @@ def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
     )
 
 
-def quarantine_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
-    """Return quarantine: written with silver, materialized where a date has failing records."""
+def quarantine_specs(feed: Feed, lake: Lake) -> Iterator[dg.AssetSpec]:
+    """Yield quarantine and its counts by rule: written with silver, materialized where a date has failing records."""
+    for table, columns in (
+        (feed.quarantine, lineage.of_quarantine(feed)),
+        (feed.by_rule, lineage.of_by_rule(feed)),
+    ):
+        yield _quarantine_spec(feed, table, columns, lake)
+
+
+def _quarantine_spec(feed: Feed, table: Table, columns: lineage.Lineage, lake: Lake) -> dg.AssetSpec:
     return dg.AssetSpec(
-        key=["quarantine", feed.name],
+        key=table.key.split("/"),
         deps=[["bronze", feed.name]],
         group_name="quarantine",
         kinds={"deltalake", "polars"},
         owners=[feed.owner],
         tags=describe.feed_tags(feed),
-        description=feed.quarantine.description,
+        description=table.description,
         partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
-        metadata=describe.metadata_of(feed.quarantine, lake.store, lineage.of_quarantine(feed))
+        metadata=describe.metadata_of(table, lake.store, columns)
         | describe.links(feed.contract, silver=feed.silver.key),
     )
 
@@ -188,9 +196,10 @@ def _log(context: dg.AssetExecutionContext, feed: Feed, outcome: Outcome, lake: 
     """Record one date's gate and publication, exactly, as it happens."""
     if outcome.verdict in {HELD_BACK, UNACCOUNTED}:
         context.log.error(outcome.message)
-    if outcome.quarantined:
-        failing = {"dagster/partition_row_count": outcome.quarantined, **outcome.broken}
-        events.materialized(context, ["quarantine", feed.name], outcome.part, failing, lake, feed)
+    for table, rows in ((feed.quarantine, outcome.kept), (feed.by_rule, len(outcome.broken))):
+        if rows:
+            failing = {"dagster/partition_row_count": rows, **outcome.broken}
+            events.materialized(context, table.key.split("/"), outcome.part, failing, lake, feed)
     if as_date(outcome.part) is None or outcome.verdict == OUTSIDE:
         return
     events.evaluated(

@@ -89,7 +89,8 @@ def table_work(lake: Lake, given_up: Given | None = None) -> list[Work]:
 
     for feed in lake.registry.feeds.values():
         state = FeedState.read(lake, feed, lake.ledger_of(feed))
-        waiting[feed.silver.key] = waiting[feed.quarantine.key] = left(feed.silver.key, state.inputs, state.pending)
+        undecided = left(feed.silver.key, state.inputs, state.pending)
+        waiting |= dict.fromkeys((feed.silver.key, feed.quarantine.key, feed.by_rule.key), undecided)
     silver = {feed.silver.key: parts for feed in lake.registry.feeds.values() if (parts := waiting[feed.silver.key])}
     works += _work(PUBLISH, silver)
     for number, models in enumerate(lake.registry.levels()):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.publish import accounting
 from lakehouse_assets.publish.candidate import Candidate
 from lakehouse_assets.publish.pending import FeedState, rows_by_part
@@ -18,7 +18,11 @@ PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "un
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one partition's candidate. Counts are records; `broken` counts records by rule."""
+    """What became of one partition's candidate. Counts are records; `broken` counts records by rule.
+
+    Attributes:
+        expired: The rows of its quarantined records are not kept.
+    """
 
     part: str
     verdict: str
@@ -31,6 +35,12 @@ class Outcome:
     threshold: float
     broken: dict[str, int]
     problem: str | None = None
+    expired: bool = False
+
+    @property
+    def kept(self) -> int:
+        """Quarantined records whose rows are kept."""
+        return 0 if self.expired else self.quarantined
 
     @property
     def passed(self) -> bool:
@@ -62,6 +72,16 @@ class Evaluation:
     candidate: Candidate
     live: pl.DataFrame
     outcomes: list[Outcome]
+
+    def kept(self) -> pl.DataFrame:
+        """Return the quarantined rows that are kept: the quarantine columns, and `_part`."""
+        expired = [outcome.part for outcome in self.outcomes if outcome.expired]
+        return self.candidate.quarantined.filter(~pl.col("_part").is_in(expired))
+
+    def by_rule(self) -> pl.DataFrame:
+        """Return how many records break each rule: the columns of that table, and `_part`."""
+        date = pl.when(~pl.col("_part").is_in([UNDATED, WHOLE])).then(pl.col("_part")).str.to_date(strict=False)
+        return self.candidate.broken.select("_part", "rule", pl.col("rows").alias("records"), date.alias("dt"))
 
     def accounts(self) -> pl.DataFrame:
         """Return the accounting of every partition that is accounted for, without the run that evaluated it."""
@@ -133,6 +153,8 @@ def outcomes_of(
                 feed.gate,
                 broken[part],
                 missing.get(part),
+                # Somebody still has to decide about the records of a held date.
+                state.is_expired(part) and verdict != HELD_BACK,
             )
         )
     return outcomes

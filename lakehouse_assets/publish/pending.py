@@ -3,6 +3,7 @@
 Everything follows from the lake root alone; no memory of events takes part. Not here: doing the pending work.
 """
 
+import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
@@ -20,11 +21,17 @@ from lakehouse_assets.publish.corrections import Effect, Place, effects, touched
 from lakehouse_assets.publish.pins import Pin, decision_folder, pins_of
 
 HELD = "held:"
+_WITHOUT_ROWS = "expired"
 
 
 def fingerprint(inputs: object) -> int:
     """Return the fingerprint of some inputs: 60 bits, so that it fits a Delta transaction version."""
     return int(hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:15], 16)
+
+
+def without_rows(value: int) -> int:
+    """Return the fingerprint in quarantine of a partition whose rows have expired, from the one that they had."""
+    return fingerprint([value, _WITHOUT_ROWS])
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class FeedState:
     outside: frozenset[str]
     silver: dict[str, int]
     quarantine: dict[str, int]
+    by_rule: dict[str, int]
     decisions: Decisions
     effects: dict[Place, Effect]
     pins: dict[str, Pin]
@@ -48,7 +56,7 @@ class FeedState:
             supposed: Decisions that are not taken: what if they were?
         """
         silver = delta.fingerprints(lake.store, feed.silver.path)
-        quarantine = delta.fingerprints(lake.store, feed.quarantine.path)
+        quarantine, by_rule = (delta.fingerprints(lake.store, t.path) for t in (feed.quarantine, feed.by_rule))
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + supposed)
         found = effects(feed, decisions.on_records(ledger.live["source_hash"])) if decisions.taken else {}
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
@@ -56,7 +64,8 @@ class FeedState:
         parts = sorted({*ledger.parts, *moved, *(effect.part_to for effect in found.values())})
         outside = frozenset(part for part in parts if lake.is_outside(feed, part))
         inputs = input_fingerprints(feed, ledger, parts, outside, found)
-        return cls(feed, inputs, outside, silver, quarantine, decisions, found, pins_of(decisions, feed.silver))
+        pins = pins_of(decisions, feed.silver)
+        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins)
 
     @classmethod
     def of(cls, lake: Lake, feed: Feed) -> "FeedState":
@@ -68,16 +77,32 @@ class FeedState:
         return self.inputs[part] in self.decisions.releases(part)
 
     def is_held(self, part: str) -> bool:
-        """Return whether the gate holds the partition's present candidate."""
+        """Return whether the gate holds the partition's present candidate, whose quarantined rows are then there."""
         held = self.quarantine.get(HELD + part) == self.inputs[part] != self.silver.get(part)
-        return held and not self.is_released(part) and part not in self.pins
+        has_rows = self.quarantine.get(part) == self.inputs[part]
+        return held and has_rows and not self.is_released(part) and part not in self.pins
+
+    @cached_property
+    def expired_before(self) -> dt.date | None:
+        """The business date before which quarantined rows are not kept; None to keep all of them."""
+        return self.decisions.expired_before
+
+    def is_expired(self, part: str) -> bool:
+        """Return whether the partition's quarantined rows are not kept, unless the gate holds it."""
+        date = as_date(part)
+        return date is not None and self.expired_before is not None and date < self.expired_before
+
+    def has_expired(self, part: str) -> bool:
+        """Return whether the present candidate's quarantined rows were left out, or removed, as decided."""
+        return self.is_expired(part) and self.quarantine.get(part) == without_rows(self.inputs[part])
 
     def is_pending(self, part: str) -> bool:
         """Return whether the partition's present candidate has not been decided."""
         now = self.inputs[part]
         if part in self.pins:
             return self.silver.get(part, 0) != self.pins[part].fingerprint
-        if self.quarantine.get(part) != now:
+        # A date that has expired may have its rows still: removing them is for maintenance, and changes nothing else.
+        if self.by_rule.get(part) != now or not (self.quarantine.get(part) == now or self.has_expired(part)):
             return True
         if part == UNDATED or (part in self.outside and part not in self.silver):
             return False

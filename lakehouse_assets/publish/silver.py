@@ -1,11 +1,11 @@
 """Publishing a feed: candidates through the gate into accounting, quarantine and silver, a batch of dates a commit.
 
-The silver commit is the commit point; for a date that is held or outside, the one of quarantine is. All three tables
-are opened before the inputs are read and written through those handles, so a writer whose inputs are stale conflicts
+The silver commit is the commit point; for a date that is held or outside, the one of quarantine is. All tables are
+opened before the inputs are read and written through those handles, so a writer whose inputs are stale conflicts
 and computes again. Not here: what a candidate is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from lakehouse_assets.publish.outcome import (
     Outcome,
     outcomes_of,
 )
-from lakehouse_assets.publish.pending import HELD, FeedState, batches, fingerprint, rows_by_part
+from lakehouse_assets.publish.pending import HELD, FeedState, batches, fingerprint, rows_by_part, without_rows
 from lakehouse_assets.publish.pins import pins_of, restored
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def publish(
 
 def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, again: bool) -> list[Outcome]:
     silver, quarantine = open_declared(lake, feed.silver), open_declared(lake, feed.quarantine)
+    by_rule = open_declared(lake, feed.by_rule)
     accounts = accounting.open_accounting(lake.store)
     ledger = Ledger.load(lake.store).of_feed(feed.name)
     state = FeedState.read(lake, feed, ledger)
@@ -90,16 +91,25 @@ def _publish_batch(lake: Lake, feed: Feed, parts: list[str], run_id: str, *, aga
     if decided and (again or any(known.get(name) != value for name, value in accounted.items())):
         rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
         accounting.write(lake.store, accounts, feed.name, accounted, rows)
-    bears = {name: state.inputs.get(name, held.get(name)) for name in [*decided, *held]}
-    if decided and (again or any(state.quarantine.get(name) != value for name, value in bears.items())):
-        _replace(lake, feed.quarantine, quarantine, found.candidate.quarantined, decided, state.inputs, held)
+    inputs = {part: state.inputs[part] for part in decided}
+    if _differ(state.by_rule, inputs, again=again):
+        _replace(lake, feed.by_rule, by_rule, found.by_rule(), inputs)
+    bears = {part: without_rows(value) if decided[part].expired else value for part, value in inputs.items()}
+    if _differ(state.quarantine, bears | held, again=again):
+        _replace(lake, feed.quarantine, quarantine, found.kept(), bears, held)
     commits = {
-        part for part, o in decided.items()
-        if part != UNDATED and (o.verdict == PUBLISHED or (o.verdict == OUTSIDE and part in state.silver))
+        part: value for part, value in inputs.items()
+        if part != UNDATED and (
+            decided[part].verdict == PUBLISHED or (decided[part].verdict == OUTSIDE and part in state.silver)
+        )
     }  # fmt: skip
-    if commits:
-        _replace(lake, feed.silver, silver, found.candidate.valid, commits, state.inputs, {})
+    if _differ(state.silver, commits, again=again):
+        _replace(lake, feed.silver, silver, found.candidate.valid, commits)
     return found.outcomes
+
+
+def _differ(stored: Mapping[str, int], wanted: Mapping[str, int], *, again: bool) -> bool:
+    return any(again or stored.get(name) != value for name, value in wanted.items())
 
 
 def evaluate(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...] = ()) -> Evaluation:
@@ -144,10 +154,8 @@ def _replace(
     declared: Table,
     table: "DeltaTable",
     rows: pl.DataFrame,
-    parts: "dict[str, Outcome] | set[str]",
-    inputs: dict[str, int],
-    marks: dict[str, int],
+    parts: dict[str, int],
+    marks: dict[str, int] | None = None,
 ) -> None:
     frame = rows.filter(pl.col("_part").is_in(sorted(parts))).select(*declared.columns)
-    predicate = declared.partitioning.sql_predicate(parts)
-    delta.replace(lake.store, table, frame, predicate, {part: inputs[part] for part in parts} | marks)
+    delta.replace(lake.store, table, frame, declared.partitioning.sql_predicate(parts), parts | (marks or {}))

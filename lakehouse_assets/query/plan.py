@@ -36,7 +36,8 @@ def plan(lake: Lake) -> list[Step]:
     waiting: dict[str, list[str]] = {}
     for feed in lake.registry.feeds.values():
         steps.append(_feed_step(lake, feed, waiting))
-        steps += [step for step in [_schema_step(lake, feed.quarantine, [])] if step.schema or step.refusal]
+        rest = [_schema_step(lake, table, []) for table in (feed.quarantine, feed.by_rule)]
+        steps += [step for step in rest if step.schema or step.refusal]
     steps += [_model_step(lake, model, waiting) for model in lake.registry.models.values()]
     return [step for step in steps if step.parts or step.schema or step.refusal]
 
@@ -45,7 +46,7 @@ def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
     ledger = lake.ledger_of(feed)
     parts = FeedState.read(lake, feed, ledger).pending
     waiting[feed.silver.full_name] = [part for part in parts if part != UNDATED]
-    waiting[feed.quarantine.full_name] = waiting[feed.silver.full_name]
+    waiting |= dict.fromkeys((feed.quarantine.full_name, feed.by_rule.full_name), waiting[feed.silver.full_name])
     rows = rows_by_part(ledger.live)
     return _schema_step(lake, feed.silver, parts, sum(rows.get(part, 0) for part in parts))
 

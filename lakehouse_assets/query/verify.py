@@ -20,6 +20,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.publish import accounting, catalog, gold, silver
+from lakehouse_assets.publish.candidate import Candidate
 from lakehouse_assets.publish.outcome import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.publish.pending import FeedState, ModelState, batches, rows_by_part
 from lakehouse_assets.publish.pins import Pin, decision_folder, restored
@@ -35,7 +36,7 @@ def verify(lake: Lake) -> Iterator[Finding]:
     basis = [*guarded(LEDGER.full_name, partial(stored.files, lake, LEDGER)), *_decisions(lake)]
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()
-    declared = [table for feed in feeds for table in (feed.silver, feed.quarantine)]
+    declared = [table for feed in feeds for table in (feed.silver, feed.quarantine, feed.by_rule)]
     for table in (accounting.TABLE, *declared, *(model.table for model in models)):
         yield from guarded(table.full_name, partial(stored.files, lake, table))
     if basis:  # what is live cannot be told, so nothing that follows from it can
@@ -96,11 +97,22 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
             yield Finding(feed.silver.full_name, outcome.part, str(outcome.problem))
         sound = [outcome for outcome in found.outcomes if outcome not in lost]
         yield from stored.rows(lake, feed.silver, _written(sound, state), found.candidate.valid)
-        yield from stored.rows(lake, feed.quarantine, [o.part for o in sound], found.candidate.quarantined)
+        yield from stored.rows(lake, feed.quarantine, [o.part for o in sound], _kept(found.candidate, state))
+        yield from stored.rows(lake, feed.by_rule, [o.part for o in sound], found.by_rule())
         yield from _accounts(lake, feed, [o.part for o in sound], found.accounts())
     yield from _pinned(lake, feed.silver, {p: pin for p, pin in state.pins.items() if not state.is_pending(p)})
     yield from stored.strangers(lake, feed.silver, set(state.inputs) - {UNDATED})
-    yield from stored.strangers(lake, feed.quarantine, set(state.inputs))
+    for table in (feed.quarantine, feed.by_rule):
+        yield from stored.strangers(lake, table, set(state.inputs))
+
+
+def _kept(candidate: Candidate, state: FeedState) -> pl.DataFrame:
+    """Return the rows that quarantine should hold: of an expired date none, once its fingerprint says so.
+
+    Until maintenance has been there, for which it may have been killed, they are all to be there still.
+    """
+    gone = [part for part in state.inputs if state.has_expired(part)]
+    return candidate.quarantined.filter(~pl.col("_part").is_in(gone))
 
 
 def _written(outcomes: list[Outcome], state: FeedState) -> list[str]:

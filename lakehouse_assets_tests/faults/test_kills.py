@@ -10,7 +10,7 @@ import pytest
 
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared, Tell, run_killed
-from lakehouse_assets_tests.faults.reading import differences, status_of, tables_of, torn, unsettled
+from lakehouse_assets_tests.faults.reading import Tables, differences, status_of, tables_of, torn, unsettled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 _AT_ONCE = 2
@@ -103,3 +103,40 @@ def test_maintenance_killed_anywhere_changes_no_answer(prepared: Prepared, tmp_p
 
     tell(f"{len(chosen)} of {len(points)} kill points of maintenance tried")
     assert not told, "\n".join(told)
+
+
+def test_an_expiry_of_quarantine_that_is_killed_anywhere_is_finished_by_the_next(
+    prepared: Prepared, tmp_path: Path, tell: Tell
+) -> None:
+    expire = ("maintain", "--expire-quarantine-days", "30")
+    done = scenario.copy_of(prepared.undisturbed, tmp_path / "done")
+    assert run_killed(done, 0, tmp_path / "points", *expire) == 0
+    expected = _without_decisions(tables_of(done))
+    changed = {name for name, rows in prepared.after.items() if rows != expected.get(name, rows)}
+    assert changed == {"quarantine.sales"}, "bad rows of dates that are not held"
+    points = (tmp_path / "points").read_text().splitlines()
+    steps = [at for at, label in enumerate(points, 1) if "decisions/sales" in label or "quarantine/sales" in label]
+
+    def attempt(point: int) -> list[str]:
+        lake = scenario.copy_of(prepared.undisturbed, tmp_path / str(point))
+        killed = run_killed(lake, point, tmp_path / f"{point}.points", *expire) == -9
+        told = [] if killed else ["the point was never reached"]
+        told += torn(_without_decisions(tables_of(lake)), prepared.after, expected)
+        # A catalog without its state is named, with what to do.
+        told += [line for line in unsettled(lake) if not line.startswith("verify: catalog")]
+        told += [] if run_killed(lake, 0, tmp_path / "again", *expire) == 0 else ["the next maintenance failed"]
+        told += differences(_without_decisions(tables_of(lake)), expected) + unsettled(lake)
+        taken = len(tables_of(lake)["ops.decisions"])
+        told += [] if taken == 1 else [f"it was decided {taken} times"]
+        shutil.rmtree(tmp_path / str(point))
+        return [f"point {point}, {points[point - 1]}: {line}" for line in told]
+
+    chosen = list(range(1, len(points) + 1)) if EVERYTHING else steps[:4]
+    told = try_all(attempt, chosen)
+
+    tell(f"{len(chosen)} of {len(points)} kill points of an expiry tried")
+    assert not told, "\n".join(told)
+
+
+def _without_decisions(tables: Tables) -> Tables:
+    return {name: rows for name, rows in tables.items() if name != "ops.decisions"}

@@ -134,6 +134,19 @@ def test_the_job_does_it_and_shows_what_it_did(lake: Lake) -> None:
     assert aging.data_files(lake, "silver/sales") == aging.live_files(lake, "silver/sales")
 
 
+def test_the_job_expires_quarantine_in_the_name_of_its_run(lake: Lake) -> None:
+    aging.history(lake, rounds=1)
+    resources = {"lakehouse": LakeResource(root=lake.store.root)}
+    config = {"ops": {"look_after_tables": {"config": {"expire_quarantine_days": 30}}}}
+    result = maintenance.execute_in_process(resources=resources, run_config=config)
+    [output] = [event for event in result.all_events if event.is_successful_output]
+    assert "| quarantine.sales | 3 rows expire: of before " in str(output.step_output_data.metadata["actions"].value)
+    found = aging.content(lake)
+    assert found["quarantine.sales"].height == 0
+    assert found["ops.decisions"].select("kind", "who").rows() == [("expire", f"maintenance run {result.run_id}")]
+    assert list(verify(lake)) == []
+
+
 def test_the_job_refuses_a_short_retention_that_nobody_confirmed(lake: Lake) -> None:
     config = {"ops": {"look_after_tables": {"config": {"retention_hours": 24}}}}
     resources = {"lakehouse": LakeResource(root=lake.store.root)}

@@ -269,6 +269,16 @@ DAMAGES = [
         f"quarantine.sales {STRANGE}",
     ),
     Damage(
+        "a count by rule changed",
+        update("quarantine/sales_by_rule", f"dt = '{DAY}'", records="records + 1"),
+        f"quarantine.sales_by_rule {DAY}",
+    ),
+    Damage(
+        "the counts by rule of undated records removed",
+        delete("quarantine/sales_by_rule", "dt is null"),
+        "quarantine.sales_by_rule undated",
+    ),
+    Damage(
         "a quarantine file deleted",
         lambda lake: data_file(lake, "quarantine/sales", DAY).unlink(),
         "quarantine.sales",

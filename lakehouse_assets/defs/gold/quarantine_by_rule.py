@@ -1,4 +1,7 @@
-"""How many records each rule keeps in quarantine, by business date: where the data goes wrong, and since when."""
+"""How many records each rule keeps out of silver, by business date: where the data goes wrong, and since when.
+
+It is made of counts and not of the quarantined rows, so that what was does not change when rows expire.
+"""
 
 from pathlib import Path
 

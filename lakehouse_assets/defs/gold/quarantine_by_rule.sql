@@ -1,4 +1,3 @@
-SELECT 'sales' AS feed, dt, rule, count(rule) AS records
-FROM (SELECT dt, unnest(rules) AS rule FROM quarantine.sales)
-GROUP BY dt, rule
+SELECT 'sales' AS feed, dt, rule, records
+FROM quarantine.sales_by_rule
 ORDER BY dt, rule

@@ -1,0 +1,220 @@
+"""Expiry that is killed, or has company, or comes in any order, leaves what follows from files and decisions."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse_assets.lake import decisions, delta
+from lakehouse_assets.lake.decisions import Decision
+from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.maintain import expiry
+from lakehouse_assets.publish import silver
+from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.decisions.person import (
+    findings,
+    pending,
+    take_back,
+)
+from lakehouse_assets_tests.maintenance.aging import assert_same, content
+from lakehouse_assets_tests.maintenance.expiring import (
+    FIRST,
+    SECOND,
+    THIRD,
+    age_of,
+    assert_settled,
+    bad,
+    by_rule,
+    counted,
+    expiries,
+    kept,
+    look_after,
+    published,
+)
+from lakehouse_assets_tests.retail import day, ingest, land, publish, run, sales, sales_csv
+
+
+@pytest.fixture
+def three(lake: Lake) -> Lake:
+    """Three dates with a bad record each, and an undated record."""
+    return published(lake)
+
+
+def test_revoked_before_anything_was_removed_nothing_is_computed(three: Lake) -> None:
+    age = age_of(three, THIRD)
+    old = expiry.old_rows(three, sales(three), age)
+    assert old is not None
+    expiry.decide(three, sales(three), old, age, "ann")
+    [decision] = decisions.Decisions.load(three.store, "sales").active
+    take_back(three, decision)
+    assert run(three) == {}
+    assert len(kept(three)) == 4
+    assert_settled(three)
+
+
+def test_killed_between_the_decision_and_the_removal_the_next_maintenance_finishes(
+    three: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(expiry, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            look_after(three, THIRD)
+    assert expiries(three) == [(THIRD, "active")]
+    assert kept(three) == {FIRST: 1, SECOND: 1, THIRD: 1, "undated": 1}
+    assert_settled(three)
+    assert run(three) == {}
+    [action] = look_after(three)  # the decision says it, whatever the policy of this time
+    assert action.action == f"2 rows expire: of before {THIRD}"
+    assert kept(three) == {THIRD: 1, "undated": 1}
+    assert expiries(three) == [(THIRD, "active")]
+    assert_settled(three)
+
+
+def test_a_date_that_is_to_be_computed_is_left_to_the_run(three: Lake) -> None:
+    land(three, "late.csv", sales_csv([bad(FIRST, 2)]))
+    ingest(three)
+    gone, waits = look_after(three, THIRD)
+    assert gone.action.startswith("1 rows expire")
+    assert waits.action == "1 rows, kept until their dates are computed: run the lake"
+    assert findings(three) == []
+    run(three)
+    assert kept(three) == {THIRD: 1, "undated": 1}
+    assert_settled(three)
+
+
+def test_a_file_that_is_published_while_rows_are_removed_makes_the_removal_look_again(
+    three: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = FeedState.of
+    meanwhile: list[int] = []
+
+    def slow(lake: Lake, feed: Any) -> FeedState:
+        state = opened(lake, feed)
+        if state.expired_before and not meanwhile:  # the removal has opened the table and read its inputs
+            meanwhile.append(1)
+            land(lake, "late.csv", sales_csv([bad(FIRST, number) for number in range(2, 12)]))
+            assert run(lake)[FIRST].verdict == "held"
+        return state
+
+    monkeypatch.setattr(FeedState, "of", slow)
+    look_after(three, THIRD)
+    assert meanwhile
+    assert kept(three) == {FIRST: 11, THIRD: 1, "undated": 1}
+    assert_settled(three)
+
+
+def test_rows_that_are_removed_while_a_file_is_published_do_not_come_back(
+    three: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated = silver._evaluate
+    meanwhile: list[int] = []
+
+    def slow(*about: Any) -> Any:
+        found = evaluated(*about)
+        if not meanwhile:  # the publisher has read what is decided, and has written nothing
+            meanwhile.append(1)
+            age = age_of(three, THIRD)
+            old = expiry.old_rows(three, sales(three), age)
+            assert old is not None
+            expiry.decide(three, sales(three), old, age, "ann")
+            expiry.remove(three, sales(three), old)
+        return found
+
+    land(three, "late.csv", sales_csv([*day(FIRST, 30, InvoiceNo="555555"), bad(FIRST, 2)]))
+    monkeypatch.setattr(silver, "_evaluate", slow)
+    run(three)
+    assert meanwhile
+    look_after(three)
+    assert kept(three) == {THIRD: 1, "undated": 1}
+    assert counted(three)[FIRST][0] == 2
+    assert_settled(three)
+
+
+def test_a_lake_from_before_the_counts_were_kept_counts_first_and_expires_then(three: Lake) -> None:
+    for stored in list(three.store.list("quarantine/sales_by_rule")):
+        three.store.delete(stored.path)
+    told = look_after(three, THIRD)
+    assert [action.action.partition(",")[0] for action in told] == ["2 rows"]
+    assert pending(three) == [FIRST, SECOND, THIRD, "undated"]
+    run(three)
+    look_after(three, THIRD)
+    assert kept(three) == {THIRD: 1, "undated": 1}
+    assert by_rule(three) == {FIRST: 1, SECOND: 1, THIRD: 1, "undated": 1}
+    assert_settled(three)
+
+
+def test_a_row_put_back_by_hand_is_found(three: Lake) -> None:
+    before = DeltaTable(three.store.uri("quarantine/sales")).version()
+    look_after(three, THIRD)
+    DeltaTable(three.store.uri("quarantine/sales")).restore(before)
+    assert findings(three) == [
+        f"quarantine.sales {date}: 1 rows are stored, 0 follow from what is live" for date in (FIRST, SECOND)
+    ]
+
+
+def _expire(lake: Lake, chance: random.Random) -> None:
+    look_after(lake, chance.choice((FIRST, SECOND, THIRD, "2011-03-04")))
+
+
+def _revoke(lake: Lake, chance: random.Random) -> None:
+    active = [d for d in decisions.Decisions.load(lake.store, "sales").active if d.kind == decisions.EXPIRE]
+    if active:
+        take_back(lake, chance.choice(active))
+
+
+def _land(lake: Lake, chance: random.Random) -> None:
+    date, key = chance.choice((FIRST, SECOND, THIRD)), f"{chance.randrange(4)}.csv"
+    wrong = [bad(date, number) for number in range(chance.choice((0, 1, 2, 30)))]
+    land(lake, key, sales_csv([*day(date, 60), *wrong]))
+
+
+def _run(lake: Lake, _: random.Random) -> None:
+    run(lake)
+
+
+def _replay(lake: Lake, _: random.Random) -> None:
+    publish(lake, again=True)
+
+
+_STEPS: tuple[Callable[[Lake, random.Random], None], ...] = (_land, _land, _run, _run, _expire, _revoke, _replay)
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
+def test_in_whatever_order_it_is_what_follows_from_files_and_decisions(tmp_path: Path, seed: int) -> None:
+    """A lake to which everything happened in some order is one in which all was landed and decided at once."""
+    lake, chance = lake_at(str(tmp_path / "lake")), random.Random(seed)  # noqa: S311
+    _land(lake, chance)
+    for _ in range(12):
+        chance.choice(_STEPS)(lake, chance)
+        assert [f for f in findings(lake) if f.startswith(("quarantine", "silver", "ops"))] == []
+    run(lake)
+    look_after(lake)
+    assert_settled(lake)
+    other = lake_at(str(tmp_path / "other"))
+    for stored in lake.store.list("landing"):
+        other.store.replace(stored.path, lake.store.read(stored.path))
+    for decision in decisions.Decisions.load(lake.store, "sales").taken:
+        decisions.record(other.store, decision)
+    run(other)
+    # Not silver: a held date keeps the version before, of which the other lake has never heard.
+    names = ("quarantine.sales", "quarantine.sales_by_rule", "gold.quarantine_by_rule")
+    mine, theirs = content(lake), content(other)
+    assert_same({name: theirs[name] for name in names}, {name: mine[name] for name in names})
+    assert counted(lake) == counted(other)
+
+
+def test_a_decision_of_before_there_were_expiries_is_read(lake: Lake) -> None:
+    decision = decisions.new("sales", decisions.RELEASE, "a reason", "ann", part=FIRST, fingerprint=1)
+    decisions.record(lake.store, decision)
+    path = f"decisions/sales/{decision.id}.json"
+    lake.store.replace(path, lake.store.read(path).replace(b' "before": null,\n', b""))
+    assert decisions.Decisions.load(lake.store, "sales").expired_before is None
+    assert isinstance(decisions.Decisions.load(lake.store, "sales").active[0], Decision)
+    assert delta.fingerprints(lake.store, "quarantine/sales") == {}
