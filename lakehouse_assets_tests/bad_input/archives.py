@@ -173,6 +173,29 @@ def zip_large_member() -> bytes:
     return zipped({_ONE: _CSV, "large.csv": sales_csv(records(2_000))})
 
 
+def _filled(size: int, at: int) -> bytes:
+    """Return a file of about some size, with one record of its own; the rest is blank lines."""
+    record = sales_csv([records(12)[at]])
+    return record + b"\n" * (size - len(record))
+
+
+@bad("zip whose members are too large together", suffix="zip", limit=100_000)
+def zip_large_together() -> bytes:
+    return zipped({f"{at:02}.csv": _filled(99_000, at) for at in range(11)})
+
+
+@bad("zip whose members are too large together once out of their gzip", suffix="zip", limit=100_000)
+def zip_gzips_large_together() -> bytes:
+    return zipped({f"{at:02}.csv.gz": gzipped(_filled(99_000, at)) for at in range(11)})
+
+
+@bad(
+    "zip with a member over the size limit beside as much as is allowed", suffix="zip", limit=100_000, valid=records(10)
+)
+def zip_as_large_as_allowed() -> bytes:
+    return zipped({f"{at:02}.csv": _filled(99_000, at) for at in range(10)} | {"large.csv": b"\n" * 100_001})
+
+
 @bad("truncated gzip", suffix="csv.gz")
 def gzip_cut() -> bytes:
     return gzipped(_LARGE)[:-200]

@@ -1,5 +1,7 @@
 """Inputs that are large, or become large when somebody reads them. Each is read in a process of its own."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from lakehouse_assets_tests.bad_input.corpus import bad, records
@@ -17,7 +19,7 @@ from lakehouse_assets_tests.bad_input.zip_format import (
     lzma_zeros,
     raw_zip,
 )
-from lakehouse_assets_tests.retail import HEADERS, sales_csv
+from lakehouse_assets_tests.retail import HEADERS, gzipped, sales_csv
 
 _FIFTY_MB = 50_000_000
 _LOW = 64 * 2**20
@@ -84,6 +86,18 @@ def zip_bomb_bzip2() -> bytes:
 @bad("zip bomb in LZMA whose header says 1,000 bytes", suffix="zip", limit=_LOW, is_huge=True)
 def zip_bomb_lzma() -> bytes:
     return raw_zip([Member("day.csv", lzma_zeros(_ONE_GB), 1_000, 0, method=LZMA)])
+
+
+@bad("zip of 200 members of 50 MB each", suffix="zip", limit=_LOW, is_huge=True)
+def zip_of_many_large() -> bytes:
+    large = Member.of("day.csv", b"\n" * _FIFTY_MB)
+    return raw_zip([replace(large, name=f"{at:03}.csv") for at in range(200)])
+
+
+@bad("zip of 200 gzips of 50 MB each", suffix="zip", limit=_LOW, is_huge=True)
+def zip_of_many_gzips() -> bytes:
+    large = Member.of("day.csv.gz", gzipped(b"\n" * _FIFTY_MB))
+    return raw_zip([replace(large, name=f"{at:03}.csv.gz") for at in range(200)])
 
 
 @bad("gzip bomb of 10 GB", suffix="csv.gz", limit=_LOW, is_huge=True)
