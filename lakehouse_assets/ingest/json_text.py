@@ -1,7 +1,14 @@
-"""JSON as a frame of strings: an array of objects, or one object a line. Nested values stay JSON text."""
+"""JSON as a frame of strings: an array of objects, or one object a line. Nested values stay JSON text.
+
+Records are read one by one into columns: as Python objects, millions of small ones take fifty times their text.
+"""
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -10,6 +17,9 @@ from lakehouse_assets.ingest.raw import Raw
 from lakehouse_assets.ingest.unpack import Rejection
 
 _PLAIN_DIGITS = 40
+_CELLS_AT_ONCE = 2**18
+_NO_FIELDS: dict[str, Any] = {}
+_SPACE, _SEPARATOR = re.compile(r"[ \t\n\r]*"), re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 
 
 def read_json(text: bytes) -> Raw:
@@ -17,36 +27,66 @@ def read_json(text: bytes) -> Raw:
 
     The fields come in order of appearance; numbers keep the digits that they were written with.
     """
-    stripped = text.strip()
-    if stripped.startswith(b"["):
+    whole = text.strip().decode()
+    if whole.startswith("["):
         try:
-            records = _loads(stripped.decode())
+            return _raw((element, None) for element in _elements(whole))
         except (ValueError, RecursionError) as error:
             msg = f"the JSON array cannot be read ({_reason(error)}); land it again, whole."
             raise Rejection(msg) from None
-        return _raw([(record, None) for record in records])
-    # Only a line feed ends a line: JSON strings may hold every other separator that Python knows.
-    lines = [line for line in stripped.decode().split("\n") if line.strip()]
-    parsed = [_line(line) for line in lines]
-    if len(parsed) > 1 and parsed[0][1] is not None:
+    lines = list(islice(_lines(whole), 2))
+    if len(lines) > 1 and _line(lines[0])[1] is not None:
         try:
-            return _raw([(_loads(stripped.decode()), None)])
+            return _raw([(_DECODER.decode(whole), None)])
         except (ValueError, RecursionError) as error:
-            if all(problem for _, problem in parsed):
+            if all(problem for _, problem in map(_line, _lines(whole))):
                 msg = f"it is neither JSON lines nor one JSON object ({_reason(error)}); land it again, whole."
                 raise Rejection(msg) from None
-    return _raw(parsed)
+    return _raw(map(_line, _lines(whole)))
+
+
+def _elements(text: str) -> Iterator[Any]:
+    """Yield the elements of a JSON array. Raises `ValueError` where the text stops being one."""
+    at = _end(_SPACE, text, 1)
+    if text[at : at + 1] == "]":
+        at += 1
+    else:
+        following = ","
+        while following == ",":
+            element, at = _DECODER.raw_decode(text, at)
+            yield element
+            separator = _SEPARATOR.match(text, at)
+            if separator is None:
+                msg = "Expecting ',' delimiter"
+                raise json.JSONDecodeError(msg, text, _end(_SPACE, text, at))
+            following, at = separator[1], separator.end()
+    if (at := _end(_SPACE, text, at)) < len(text):
+        msg = "Extra data"
+        raise json.JSONDecodeError(msg, text, at)
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines that are not blank, one by one."""
+    at = 0
+    while at < len(text):
+        # Only a line feed ends a line: JSON strings may hold every other separator that Python knows.
+        end = text.find("\n", at)
+        line = text[at : end if end >= 0 else len(text)]
+        if line.strip():
+            yield line
+        at += len(line) + 1
 
 
 def _line(line: str) -> tuple[Any, str | None]:
     try:
-        return _loads(line), None
+        return _DECODER.decode(line), None
     except (ValueError, RecursionError) as error:
         return line, f"the line is not JSON ({_reason(error)})"
-
-
-def _loads(text: str) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number, object_pairs_hook=_object)
 
 
 class _Twice(dict[str, Any]):
@@ -66,6 +106,7 @@ class _Digits(str):
     __slots__ = ()
 
 
+@lru_cache(maxsize=4_096)
 def _number(digits: str) -> str:
     # JSON has one kind of number: 6, 6.0 and 6e0 are the same one. An exponent that makes pages of zeros stays one.
     _, _, exponent = digits.lower().partition("e")
@@ -74,27 +115,65 @@ def _number(digits: str) -> str:
     return _Digits(digits.removesuffix(".0"))
 
 
-def _raw(records: list[tuple[Any, str | None]]) -> Raw:
-    names = dict.fromkeys(name for record, _ in records if isinstance(record, dict) for name in record)
-    rows: dict[str, list[str | None]] = {name: [] for name in names}
-    problems: list[str | None] = []
-    extras: list[str | None] = []
+_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_number, parse_constant=_number, object_pairs_hook=_object)
+
+
+class _Column:
+    """The texts of one field: the latest ones, and before them those that Polars keeps."""
+
+    def __init__(self, missing: int) -> None:
+        """Begin a column whose field was in none of the first records."""
+        self._stored = [pl.repeat(None, missing, dtype=pl.String, eager=True)]
+        self.texts: list[str | None] = []
+
+    def store(self) -> None:
+        """Give the latest texts to Polars. One that repeats all the way, as a problem does, is kept once."""
+        first = self.texts[0] if self.texts else None
+        if self.texts.count(first) == len(self.texts):
+            same = pl.Series([first], dtype=pl.String).gather(
+                pl.repeat(0, len(self.texts), dtype=pl.UInt32, eager=True)
+            )
+            self._stored.append(same)
+        else:
+            self._stored.append(pl.Series(self.texts, dtype=pl.String))
+        self.texts.clear()
+
+    def series(self) -> pl.Series:
+        """Return all texts."""
+        self.store()
+        return pl.concat(self._stored, rechunk=False)
+
+
+def _raw(records: Iterable[tuple[Any, str | None]]) -> Raw:
+    columns: dict[str, _Column] = {}
+    problems, extras = _Column(0), _Column(0)
+    stored = waiting = 0
     for record, problem in records:
-        wrong = problem
-        fields = record if isinstance(record, dict) else {}
-        if wrong is None and isinstance(record, _Twice):
-            wrong = "the record has a field twice"
-        if wrong is None and not isinstance(record, dict):
-            wrong = f"the record is {_kind(record)}, not a JSON object"
-        for name, values in rows.items():
+        fields, wrong, extra = record, problem, None
+        if isinstance(record, dict):
+            if isinstance(record, _Twice):
+                wrong = "the record has a field twice"
+            for name in record:
+                if name not in columns:
+                    columns[name] = _Column(stored + waiting)
+        else:
+            wrong = wrong or f"the record is {_kind(record)}, not a JSON object"
+            fields, extra = _NO_FIELDS, _text(record)[0]
+        for name, column in columns.items():
             text, odd = _text(fields.get(name))
-            values.append(text)
+            column.texts.append(text)
             wrong = wrong or odd
-        problems.append(wrong)
-        extras.append(None if isinstance(record, dict) else _text(record)[0])
+        problems.texts.append(wrong)
+        extras.texts.append(extra)
+        waiting += 1
+        if waiting * (len(columns) + 2) >= _CELLS_AT_ONCE:
+            for column in (*columns.values(), problems, extras):
+                column.store()
+            stored, waiting = stored + waiting, 0
     # A name that is no Unicode text is shown escaped, like a value.
-    frame = pl.DataFrame(list(rows.values()), schema=[(_unicode(name)[0], pl.String()) for name in rows], orient="col")
-    return Raw(frame, pl.Series("problem", problems, pl.String), pl.Series("extra", extras, pl.String))
+    names = [(_unicode(name)[0], pl.String()) for name in columns]
+    frame = pl.DataFrame([column.series() for column in columns.values()], schema=names, orient="col")
+    return Raw(frame, problems.series().alias("problem"), extras.series().alias("extra"))
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -138,7 +217,7 @@ def _unicode(text: str) -> tuple[str, str | None]:
 def _dumps(value: Any) -> str:  # noqa: ANN401 - JSON
     match value:
         case _Digits():
-            return str(value)
+            return value
         case dict():
             return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {_dumps(v)}" for k, v in value.items()) + "}"
         case list():

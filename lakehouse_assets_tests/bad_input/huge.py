@@ -1,5 +1,6 @@
 """Inputs that are large, or become large when somebody reads them. Each is read in a process of its own."""
 
+import json
 from dataclasses import replace
 
 import pyarrow as pa
@@ -61,6 +62,21 @@ def million_short_rows() -> bytes:
 @bad("500,000 records and one short row", valid=_MANY // 2, quarantined=1, is_huge=True)
 def many_and_one() -> bytes:
     return with_lines(*(GOOD.format(at) for at in range(_MANY // 2)), "550001,cut")
+
+
+@bad("50 MB of JSON in one line", suffix="json", valid=_MANY // 4, is_huge=True)
+def one_line_of_json() -> bytes:
+    return b"[" + b",".join(_as_json(at) for at in range(_MANY // 4)) + b"]"
+
+
+def _as_json(at: int) -> bytes:
+    record = dict(zip(HEADERS, GOOD.format(at).split(","), strict=True)) | {"Description": "A GIFT FOR EVERYBODY"}
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+@bad("50 MB of JSON in one line, millions of tiny records", suffix="json", is_huge=True)
+def one_line_of_tiny_json() -> bytes:
+    return b"[" + b",".join([b'{"a":1}'] * (_FIFTY_MB // 8)) + b"]"
 
 
 @bad("zip bomb of 10 GB", suffix="zip", limit=_LOW, is_huge=True)
