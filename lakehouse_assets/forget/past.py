@@ -33,7 +33,7 @@ def old_revisions(lake: Lake, feed: Feed) -> list[str]:
 
 def folders(lake: Lake, feed: Feed) -> list[str]:
     """Return the folders of all tables in whose past the feed's records or their traces may stand."""
-    own = [feed.silver.path, feed.quarantine.path, LEDGER.path, ACCOUNTING.path]
+    own = [feed.silver.path, feed.quarantine.path, feed.by_rule.path, LEDGER.path, ACCOUNTING.path]
     return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
 
 
