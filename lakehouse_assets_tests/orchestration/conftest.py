@@ -1,5 +1,6 @@
-"""A daemon to tick, on a lake with a persistent Dagster instance of its own."""
+"""Lakes with a persistent Dagster instance of their own: one with a daemon to tick, one that was told of a person."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.orchestration.daemon import Daemon
+from lakehouse_assets_tests.orchestration.person_told import ToldLake
 
 
 @pytest.fixture
@@ -34,3 +36,21 @@ def daemon_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 def daemon(lake: Lake, daemon_of: Callable[..., Daemon]) -> Daemon:
     """The daemon of a fresh local lake."""
     return daemon_of(lake)
+
+
+@pytest.fixture(scope="session")
+def told_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake whose Dagster instance has been told of a person in every way. Read only: see `told`."""
+    lake = ToldLake(tmp_path_factory.mktemp("told") / "lake")
+    for _ in range(2):
+        lake.run()
+    lake.decide()
+    lake.tick()
+    return Path(lake.settings.root)
+
+
+@pytest.fixture
+def told(told_once: Path, tmp_path: Path) -> ToldLake:
+    """A copy of it."""
+    shutil.copytree(told_once, tmp_path / "lake")
+    return ToldLake(tmp_path / "lake")
