@@ -35,11 +35,13 @@ class Held:
         lines: Lines by content.
         parts: The partitions that hold some, or to which a correction moved one.
         unsearched: Bronze files that cannot be read, each with the reason.
+        looked: Files and partitions that were looked into.
     """
 
     lines: dict[str, frozenset[int]] = field(default_factory=dict)
     parts: set[str] = field(default_factory=set)
     unsearched: list[str] = field(default_factory=list)
+    looked: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def records(self) -> int:
@@ -62,8 +64,12 @@ def corrected(lake: Lake, feed: Feed, erasures: Erasures) -> Also:
     return {content: frozenset(lines) for content, lines in found.items()}
 
 
-def find(lake: Lake, feed: Feed, erasures: Erasures, also: Also) -> Held:
-    """Find the erased people in every bronze file that the ledger knows, live or not."""
+def find(lake: Lake, feed: Feed, erasures: Erasures, also: Also, but: frozenset[tuple[str, str]] = frozenset()) -> Held:
+    """Find the erased people in every bronze file that the ledger knows, live or not.
+
+    Args:
+        but: Files and partitions that were looked into before.
+    """
     found: dict[str, set[int]] = {}
     held = Held()
     lines_of = pl.DataFrame(
@@ -71,7 +77,10 @@ def find(lake: Lake, feed: Feed, erasures: Erasures, also: Also) -> Held:
         schema={"source_hash": pl.String, "_line": pl.Int64},
         orient="row",
     )
-    for files in _chunks(_files(lake.ledger_of(feed).rows), lake.settings.publish_batch_rows):
+    looked = pl.DataFrame(sorted(but), schema={"file": pl.String, "part": pl.String}, orient="row")
+    fresh = _files(lake.ledger_of(feed).rows).join(looked, on=["file", "part"], how="anti")
+    for files in _chunks(fresh, lake.settings.publish_batch_rows):
+        held.looked.update(files.select("file", "part").iter_rows())
         for records, chunk in _read(lake, feed, files, held.unsearched):
             places = records.select("_line", "_path", theirs(feed, erasures, records).alias("_theirs"))
             places = places.join(chunk.select("_path", "source_hash", "part"), on="_path")
@@ -80,7 +89,8 @@ def find(lake: Lake, feed: Feed, erasures: Erasures, also: Also) -> Held:
                 for content, line, part in frame.select("source_hash", "_line", "part").iter_rows():
                     found.setdefault(content, set()).add(line)
                     held.parts.add(part)
-    return Held({content: frozenset(lines) for content, lines in found.items()}, held.parts, held.unsearched)
+    new = {content: frozenset(lines - erasures.blank_lines(content)) for content, lines in found.items()}
+    return Held({content: lines for content, lines in new.items() if lines}, held.parts, held.unsearched, held.looked)
 
 
 def _files(rows: pl.DataFrame) -> pl.DataFrame:
@@ -160,33 +170,41 @@ def _write_one(
     return {part: frame.height for part, frame in kept.items()}
 
 
-def switch(
-    lake: Lake,
-    feed: Feed,
-    files: pl.DataFrame,
-    tokens: Mapping[tuple[str, str], tuple[str, int]],
-    redact: Callable[[str], str],
-) -> dict[str, str]:
-    """Put the new contents in the place of the old ones in the ledger, in one commit; return new hashes by old.
+def replace(
+    lake: Lake, feed: Feed, also: Also, tokens: Mapping[tuple[str, str], tuple[str, int]], redact: Callable[[str], str]
+) -> tuple[Held, dict[str, str]]:
+    """Put contents without the erased people in the place of those with them: in bronze, then in one ledger commit.
 
     Args:
-        files: What `write` returned.
+        also: See `corrected`.
         tokens: Token and size of landed objects that were written anew, by key and the token before.
         redact: Takes an erased value out of a text.
-    """
-    erasures = Erasures.load(lake.store, feed.name)
-    hashes = {before: _last(erasures.of_before(before)) for before in erasures.before}
 
-    def attempt() -> None:
+    Returns:
+        What was found, and the new hashes by the old.
+    """
+    whole, written = Held(), list[pl.DataFrame]()
+
+    def attempt() -> dict[str, str]:
+        # A run may have recorded more since the last attempt: whoever comes late conflicts, and looks at that, too.
         ledger = Ledger.load(lake.store)
+        erasures = Erasures.load(lake.store, feed.name)
+        held = find(lake, feed, erasures, also, frozenset(whole.looked))
+        written.append(write(lake, feed, erasures, held, also))
+        whole.lines.update(held.lines)
+        whole.parts.update(held.parts)
+        whole.looked.update(held.looked)
+        whole.unsearched.extend(held.unsearched)
+        erasures = Erasures.load(lake.store, feed.name)
+        hashes = {before: _last(erasures.of_before(before)) for before in erasures.before}
         is_its = pl.col("feed") == feed.name
-        mapped = _mapped(ledger.rows.filter(is_its), files, hashes, tokens, redact)
+        mapped = _mapped(ledger.rows.filter(is_its), pl.concat(written), hashes, tokens, redact)
         rows = pl.concat([ledger.rows.filter(~is_its), mapped])
         if not rows.sort(rows.columns).equals(ledger.rows.sort(rows.columns)):
             ledger.rewrite(rows)
+        return hashes
 
-    delta.until_committed(attempt)
-    return hashes
+    return whole, delta.until_committed(attempt)
 
 
 def _last(erased: list[Erased]) -> str:

@@ -129,18 +129,17 @@ def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] =
     erasures, also = request.erasures, contents.corrected(lake, feed, request.erasures)
     tokens = {}
     progress("landing")
-    for key, old, new, size in _erase_landed(lake, feed, erasures, also, found):
+    # Another contract may have read other lines as theirs than the one of now does.
+    read = contents.find(lake, feed, erasures, also).lines
+    either = {content: also.get(content, frozenset()) | read.get(content, frozenset()) for content in {*also, *read}}
+    for key, old, new, size in _erase_landed(lake, feed, erasures, either, found):
         tokens[key, old] = (new, size)
-    progress("bronze")
-    erasures = Erasures.load(lake.store, feed.name)
     # As it was when the erasure began: whoever asks again finds the releases out of date.
     released = decided.released(lake, feed) | dict(request.decision.released)
-    held = contents.find(lake, feed, erasures, also)
-    held = Held({c: ls for c, ls in held.lines.items() if ls - erasures.blank_lines(c)}, held.parts, held.unsearched)
+    progress("bronze and the ledger")
+    held, hashes = contents.replace(lake, feed, also, tokens, request.redact)
     _add_bronze(found, held)
-    files = contents.write(lake, feed, erasures, held, also)
-    progress("ledger and decisions")
-    hashes = contents.switch(lake, feed, files, tokens, request.redact)
+    progress("decisions")
     found.add("decisions", "changed", decided.rewrite(lake, feed, hashes, request.redact))
     decided.release_again(lake, feed, released)
     found.add("decisions", "unpinned", decided.unpin_gold(lake, feed, found.parts))
