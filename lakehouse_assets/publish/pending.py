@@ -179,7 +179,7 @@ class ModelState:
 
 def _published(lake: Lake, full_name: str) -> dict[str, int]:
     found = delta.fingerprints(lake.store, lake.registry.table(full_name).path)
-    return {part: value for part, value in found.items() if not part.startswith(HELD) and part != UNDATED}
+    return {part: value for part, value in found.items() if not part.startswith(HELD)}
 
 
 def rows_by_part(live: pl.DataFrame) -> dict[str, int]:

@@ -18,6 +18,7 @@ from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.publish.gold import ModelError, RuleBrokenError
 from lakehouse_assets.publish.gold import build as build_model
 from lakehouse_assets.publish.pending import ModelState
+from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import DAY, build, day, ingest, land, line, publish, run, sales, sales_csv
 
@@ -321,6 +322,14 @@ def test_quarantine_is_counted_by_date_and_rule_also_where_no_date_can_be_read(l
     land(lake, "x.csv", sales_csv([*day(count=60), *bad[2:]]))
     run(lake)
     assert {row["dt"] for row in _gold(lake, "quarantine_by_rule")} == {None}
+
+
+def test_records_without_a_date_alone_are_counted_anew_too(lake: Lake) -> None:
+    for odd in (1, 3):
+        land(lake, "x.csv", sales_csv([line(InvoiceDate=f"day {at}") for at in range(odd)]))
+        run(lake)
+        assert [row["records"] for row in _gold(lake, "quarantine_by_rule")] == [odd]
+    assert list(verify(lake)) == []
 
 
 def test_a_product_that_was_only_returned_has_no_performance(lake: Lake) -> None:
