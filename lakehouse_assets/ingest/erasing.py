@@ -25,6 +25,7 @@ from lakehouse_assets.lake.erasures import Erased, Erasures
 BLANK = "erased"
 """The `_problem` of a tombstone."""
 _PIECES = (r'[,;\t|"\r\n]+', r'[\s,;|"\'{}\[\]:=]+')
+_TEXTS_AT_ONCE = 20_000
 _LINE_ENDS = re.compile(r"(\r\n|\n|\r)")
 
 Also = Mapping[str, frozenset[int]]
@@ -94,13 +95,22 @@ def have(feed: Feed, erasures: Erasures, column: str, values: pl.Series) -> pl.S
 def _anywhere(feed: Feed, erasures: Erasures, texts: pl.DataFrame) -> pl.Series:
     """Return in which rows of text an erased value stands, as a whole field or word."""
     whole = texts.select(pl.concat_str(pl.all().cast(pl.String), separator="\n", ignore_nulls=True)).to_series()
-    return pl.Series([is_in_text(feed, erasures, text or "") for text in whole], dtype=pl.Boolean)
+    return stands_in(feed, erasures, whole)
 
 
-def is_in_text(feed: Feed, erasures: Erasures, text: str) -> bool:
-    """Return whether an erased value stands in a text, as a whole field or word."""
-    pieces = pl.Series(sorted({piece.strip() for pattern in _PIECES for piece in re.split(pattern, text)} - {""}))
-    return bool(pieces.len()) and any(have(feed, erasures, column, pieces).any() for column in erasures.digests)
+def stands_in(feed: Feed, erasures: Erasures, texts: pl.Series) -> pl.Series:
+    """Return in which texts an erased value stands, as a whole field or word."""
+    found = [pl.Series([], dtype=pl.Boolean)]
+    for start in range(0, texts.len(), _TEXTS_AT_ONCE):
+        some = texts.slice(start, _TEXTS_AT_ONCE)
+        hits = pl.Series([], dtype=pl.UInt32)
+        for pattern in _PIECES:
+            cut = pl.col("text").str.replace_all(pattern, "\0").str.split("\0").alias("piece")
+            pieces = some.alias("text").to_frame().with_row_index("at").select("at", cut).explode("piece")
+            for column in erasures.digests:
+                hits = hits.append(pieces["at"].filter(have(feed, erasures, column, pieces["piece"])))
+        found.append(pl.int_range(some.len(), eager=True).is_in(hits.cast(pl.Int64).unique().implode()))
+    return pl.concat(found)
 
 
 def blanked(records: pl.DataFrame, lines: Iterable[int]) -> pl.DataFrame:
@@ -159,7 +169,7 @@ def _search_source(
             frame = read(data, known, limit).frame
         except Rejection:
             return _search_text(feed, erasures, data, content, limit)
-        if is_in_text(feed, erasures, "\n".join(frame.columns)):  # a file without a header, perhaps
+        if stands_in(feed, erasures, pl.Series(frame.columns)).any():  # a file without a header, perhaps
             return _search_text(feed, erasures, data, content, limit)
         found = _anywhere(feed, erasures, frame) if frame.width else pl.Series([], dtype=pl.Boolean)
         lines = {at + 1 for at in found.arg_true()}
@@ -190,15 +200,15 @@ def _search_text(
     if "\0" in "".join(parts):
         msg = "it is no text, so nobody can look into it; remove it, or land it again, whole."
         raise Rejection(msg)
-    lines = [at for at in range(0, len(parts), 2) if parts[at] and is_in_text(feed, erasures, _readable(parts[at]))]
-    if not lines:
+    lines = stands_in(feed, erasures, pl.Series(map(_readable, parts[::2]), dtype=pl.String)).arg_true()
+    if not lines.len():
         return None
     for at in lines:
-        parts[at] = ""
+        parts[2 * at] = ""
     new = "".join(parts).encode(codec, "surrogateescape")
     if plain is not data:
         new = gzip.compress(new, mtime=0)
-    return new, Erased(content, hashlib.sha256(new).hexdigest(), refused=True), len(lines)
+    return new, Erased(content, hashlib.sha256(new).hexdigest(), refused=True), lines.len()
 
 
 def _readable(text: str) -> str:
