@@ -19,7 +19,7 @@ from lakehouse_assets_tests.faults.reading import differences, tables_of
 from lakehouse_assets_tests.faults.scenario import copy_of, environment, lakehouse
 from lakehouse_assets_tests.forget.reading import IS_THEIRS, NAMED, not_forgotten, rows
 from lakehouse_assets_tests.forget.traces import objects_of, traces
-from lakehouse_assets_tests.forget.village import AMONG, PERSON, both, build, first_landing, second_landing
+from lakehouse_assets_tests.forget.village import AMONG, PERSON, both, build, first_landing, march, second_landing
 from lakehouse_assets_tests.retail import land, sales_csv, zipped
 
 pytestmark = pytest.mark.slow
@@ -200,3 +200,15 @@ def test_in_an_empty_lake_it_is_a_standing_order(lake: Lake, cli: Cli) -> None:
         (24, 24, 0),
         (2, 0, 2),
     ]
+
+
+def test_verify_tells_of_a_person_who_is_back(lake: Lake, cli: Cli) -> None:
+    land(lake, "plain.csv", first_landing()["plain.csv"])
+    assert cli(lake, *NAMED).returncode == 0
+    [file] = Path(lake.settings.root).glob(f"bronze/sales/dt={march(1)}/*.parquet")
+    back = pl.lit(f"{PERSON}.0").alias("CustomerID")
+    pl.read_parquet(file, hive_partitioning=False).with_columns(back).write_parquet(file)
+
+    told = [finding.what for finding in verify(lake)]
+
+    assert any("holds records of an erased person" in what for what in told)
