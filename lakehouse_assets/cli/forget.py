@@ -7,6 +7,7 @@ from rich.console import Console
 
 from lakehouse_assets.cli.decide import DryRun, FeedName, Who
 from lakehouse_assets.forget import forgetting, tables
+from lakehouse_assets.forget.decided import downstream
 from lakehouse_assets.forget.forgetting import Found, Request
 from lakehouse_assets.lake import erasures as evidence
 from lakehouse_assets.lake.decisions import DecisionError
@@ -45,7 +46,8 @@ def forget(
     found = forgetting.erase_inputs(lake, request, lambda step: err.print(f"erasing from {step}"))
     run_lake(lake)
     taken = tables.take_out(lake, request.feed, Erasures.load(lake.store, feed))
-    found.add(request.feed.silver.full_name, "records of held or pinned dates", sum(taken.values()))
+    for table, rows in taken.items():
+        found.add(table, "records of held or pinned dates", rows)
     if taken:
         run_lake(lake)
     err.print("erasing from earlier versions and Dagster's storage")
@@ -58,7 +60,9 @@ def forget(
 def _finish(lake: Lake, request: Request, found: Found) -> None:
     """Keep the report if everything is done; else say what is not, and exit with 1."""
     problems = forgetting.left(lake, request)
-    problems += [f"{table}: {len(parts):,} partitions are pending" for table, parts in status(lake).pending.items()]
+    follows = {request.feed.silver.full_name, *(model.table.full_name for model in downstream(lake, request.feed))}
+    pending = {table: parts for table, parts in status(lake).pending.items() if table in follows}
+    problems += [f"{table}: {len(parts):,} partitions are pending" for table, parts in pending.items()]
     problems += [f"not searched: {one}" for one in found.unsearched]
     if problems:
         typer.echo("Not finished:")

@@ -126,6 +126,12 @@ class Feed:
         return version([origin.headers, steps(origin), origin.formats, dtype, self.time_zone])
 
     @cached_property
+    def normalisations(self) -> dict[str, str]:
+        """Identity of how each source column's text is brought to the form in which values are compared."""
+        columns = self.contract.columns()
+        return {name: version([steps(origin), str(columns[name].dtype)]) for name, origin in self.sources.items()}
+
+    @cached_property
     def bronze(self) -> Table:
         """The records as they came: every value text, under its first header name."""
         columns = {

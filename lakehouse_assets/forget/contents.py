@@ -15,7 +15,8 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.ingest.bronze import bronze_path, scan_files
-from lakehouse_assets.ingest.erasing import Also, blanked, canonical, theirs
+from lakehouse_assets.ingest.erasing import Also, blanked
+from lakehouse_assets.ingest.people import followed, have, theirs
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake import erasures as evidence
 from lakehouse_assets.lake.decisions import Decisions
@@ -54,12 +55,9 @@ def corrected(lake: Lake, feed: Feed, erasures: Erasures) -> Also:
     found: dict[str, set[int]] = {}
     active = Decisions.load(lake.store, feed.name).active
     for (content, line), effect in effects(feed, [d for d in active if d.line is not None]).items():
-        for column in erasures.digests:
-            header = feed.sources[column].headers[0]
-            if effect.values.get(header) is None:
-                continue
-            value = canonical(feed, column, pl.Series([effect.values[header]]))[0]
-            if value is not None and erasures.erased_values(column, [value]):
+        for column in followed(feed, erasures):
+            value = effect.values.get(feed.sources[column].headers[0])
+            if value is not None and have(feed, erasures, column, pl.Series([value])).any():
                 found.setdefault(content, set()).add(line)
     return {content: frozenset(lines) for content, lines in found.items()}
 
@@ -127,8 +125,13 @@ def _read(
             yield from _read(lake, feed, files.slice(at, 1).drop("_path"), unsearched)
 
 
-def write(lake: Lake, feed: Feed, erasures: Erasures, held: Held, also: Also) -> pl.DataFrame:
+def write(
+    lake: Lake, feed: Feed, erasures: Erasures, held: Held, also: Also, landed: Mapping[str, str]
+) -> pl.DataFrame:
     """Write the bronze files of the contents without the erased people, and keep the evidence.
+
+    Args:
+        landed: Hashes since of contents that were landed, by those before.
 
     Returns:
         The new files by the old: `file`, `source_hash` (the new one), `file_to`, `part`, `rows`.
@@ -137,9 +140,12 @@ def write(lake: Lake, feed: Feed, erasures: Erasures, held: Held, also: Also) ->
     files = _files(lake.ledger_of(feed).rows)
     for content, lines in held.lines.items():
         every = lines | erasures.blank_lines(content)
-        known = [erased.after for erased in erasures.of_before(content) if every <= set(erased.lines)]
+        # That of the landed object if there is one; of an erasure that was interrupted, the one with the same lines.
+        known = [e for e in erasures.of_before(content) if e.after == landed.get(content) or every == set(e.lines)]
+        known.sort(key=lambda erased: erased.after == landed.get(content))
         made_up = hashlib.sha256(f"{content} without {sorted(every)}".encode()).hexdigest()
-        after = known[0] if known else made_up
+        after = known[-1].after if known else made_up
+        every |= frozenset(known[-1].lines) if known else frozenset()
         if not known:
             meant = tuple(sorted(also.get(content, ())))
             evidence.record(lake.store, feed.name, Erased(content, after, tuple(sorted(every)), meant))
@@ -171,50 +177,54 @@ def _write_one(
 
 
 def replace(
-    lake: Lake, feed: Feed, also: Also, tokens: Mapping[tuple[str, str], tuple[str, int]], redact: Callable[[str], str]
-) -> tuple[Held, dict[str, str]]:
+    lake: Lake,
+    feed: Feed,
+    also: Also,
+    landed: Mapping[str, Mapping[str, str]],
+    tokens: Mapping[tuple[str, str], tuple[str, int]],
+    redact: Callable[[str], str],
+) -> Held:
     """Put contents without the erased people in the place of those with them: in bronze, then in one ledger commit.
 
     Args:
         also: See `corrected`.
+        landed: By key of a landed object: the hashes since of it and of its contents, by those before.
         tokens: Token and size of landed objects that were written anew, by key and the token before.
         redact: Takes an erased value out of a text.
 
     Returns:
-        What was found, and the new hashes by the old.
+        What was found.
     """
     whole, written = Held(), list[pl.DataFrame]()
+    anew = {key for key, _ in tokens}
+    # What is cleaned now counts more than what an erasure of before, perhaps taken back, made of the same content.
+    ordered = sorted(landed.items(), key=lambda item: item[0] in anew)
+    contents = {before: after for _, hashes in ordered for before, after in hashes.items()}
 
-    def attempt() -> dict[str, str]:
+    def attempt() -> None:
         # A run may have recorded more since the last attempt: whoever comes late conflicts, and looks at that, too.
         ledger = Ledger.load(lake.store)
         erasures = Erasures.load(lake.store, feed.name)
         held = find(lake, feed, erasures, also, frozenset(whole.looked))
-        written.append(write(lake, feed, erasures, held, also))
+        written.append(write(lake, feed, erasures, held, also, contents))
         whole.lines.update(held.lines)
         whole.parts.update(held.parts)
         whole.looked.update(held.looked)
         whole.unsearched.extend(held.unsearched)
-        erasures = Erasures.load(lake.store, feed.name)
-        hashes = {before: _last(erasures.of_before(before)) for before in erasures.before}
         is_its = pl.col("feed") == feed.name
-        mapped = _mapped(ledger.rows.filter(is_its), pl.concat(written), hashes, tokens, redact)
+        mapped = _mapped(ledger.rows.filter(is_its), pl.concat(written), landed, tokens, redact)
         rows = pl.concat([ledger.rows.filter(~is_its), mapped])
         if not rows.sort(rows.columns).equals(ledger.rows.sort(rows.columns)):
             ledger.rewrite(rows)
-        return hashes
 
-    return whole, delta.until_committed(attempt)
-
-
-def _last(erased: list[Erased]) -> str:
-    return max(erased, key=lambda one: (len(one.lines), one.after)).after
+    delta.until_committed(attempt)
+    return whole
 
 
 def _mapped(
     rows: pl.DataFrame,
     files: pl.DataFrame,
-    hashes: Mapping[str, str],
+    landed_hashes: Mapping[str, Mapping[str, str]],
     tokens: Mapping[tuple[str, str], tuple[str, int]],
     redact: Callable[[str], str],
 ) -> pl.DataFrame:
@@ -232,9 +242,20 @@ def _mapped(
     whole = pl.concat([rows.filter(~is_moved), moved.select(columns)]).join(
         landed, on=["object_key", "object_token"], how="left"
     )
+    # Of what is refused there are no bronze files, and of an object there is only what landed.
+    pairs = [(key, *hashes) for key, those in landed_hashes.items() for hashes in those.items()]
+    schema = {"object_key": pl.String, "_before": pl.String, "_after": pl.String}
+    since = pl.DataFrame(pairs, schema=schema, orient="row")
+    for name in ("source_hash", "object_hash"):
+        is_meant = pl.col("part").is_null() if name == "source_hash" else pl.lit(value=True)
+        whole = (
+            whole.join(since.rename({"_before": name}), on=["object_key", name], how="left")
+            .with_columns(pl.when(is_meant).then(pl.coalesce("_after", name)).otherwise(name).alias(name))
+            .drop("_after")
+        )
     texts = [pl.col(name).map_elements(redact, return_dtype=pl.String) for name in ("reason", "drift")]
     return whole.with_columns(
-        pl.col("source_hash", "file", "object_hash").replace(hashes),
+        pl.when(pl.col("part").is_null()).then("source_hash").otherwise("file").alias("file"),
         pl.coalesce("_token", "object_token").alias("object_token"),
         pl.coalesce("_bytes", "bytes").alias("bytes"),
         *texts,

@@ -7,8 +7,11 @@ that are taken from now on.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import polars as pl
+
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.ingest.people import BLANK, followed, have
 from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake.decisions import ACCEPT, ON_RECORDS, PIN, RELEASE, Decision
 from lakehouse_assets.lake.erasures import Erasures
@@ -17,13 +20,14 @@ from lakehouse_assets.publish.pending import FeedState
 from lakehouse_assets.publish.pins import decision_folder
 
 
-def rewrite(lake: Lake, feed: Feed, hashes: Mapping[str, str], redact: Callable[[str], str]) -> int:
+def rewrite(lake: Lake, feed: Feed, redact: Callable[[str], str]) -> int:
     """Bring the decisions about a feed to the contents of now, without the value; return how many changed.
 
-    Args:
-        hashes: New hashes of contents and landed objects by the old ones.
+    What people changed of others' records stays as it is, whatever it says: only the columns that tell a person count.
     """
     erasures = Erasures.load(lake.store, feed.name)
+    hashes = _given_up(lake, feed, erasures)
+    keys = {feed.sources[column].headers[0]: column for column in followed(feed, erasures)}
 
     def change(decision: Decision) -> Decision:
         changed = replace(decision, who=redact(decision.who), why=redact(decision.why))
@@ -34,10 +38,25 @@ def rewrite(lake: Lake, feed: Feed, hashes: Mapping[str, str], redact: Callable[
         content = hashes.get(decision.source_hash, decision.source_hash)
         if decision.line in erasures.blank_lines(content):
             return replace(changed, source_hash=content, line=None, part_to=None, values={})
-        values = {header: None if text is None else redact(text) for header, text in decision.values.items()}
-        return replace(changed, source_hash=content, values=values)
+        told = {
+            header: f"({BLANK})"
+            for header in decision.values.keys() & keys.keys()
+            if have(feed, erasures, keys[header], pl.Series([decision.values[header]])).any()
+        }
+        return replace(changed, source_hash=content, values={**decision.values, **told})
 
     return decisions.rewrite(lake.store, feed.name, change)
+
+
+def _given_up(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, str]:
+    """Return the contents and objects that the ledger no longer knows, with what it knows in their place."""
+    rows = lake.ledger_of(feed).rows
+    known = {*rows["source_hash"], *rows["object_hash"]}
+    found: dict[str, str] = {}
+    for before in erasures.before.keys() - known:
+        afters = [erased.after for erased in erasures.of_before(before) if erased.after in known]
+        found |= {before: afters[-1]} if afters else {}
+    return found
 
 
 def released(lake: Lake, feed: Feed) -> dict[str, int]:

@@ -4,6 +4,8 @@ The standing decision comes first: from then on nobody's run lets them in. Each 
 asks again and the rest is done. Between the inputs and what is left of the past lies a run, which is the caller's.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,14 +16,18 @@ from lakehouse_assets.forget import contents, decided, past, tables
 from lakehouse_assets.forget.contents import Held
 from lakehouse_assets.ingest import manifest
 from lakehouse_assets.ingest.cleaning import clean
-from lakehouse_assets.ingest.erasing import Also, canonical, redactor, search
+from lakehouse_assets.ingest.erasing import Also, search
 from lakehouse_assets.ingest.landing import key_of
+from lakehouse_assets.ingest.people import BLANK, canonical, plain, redactor
+from lakehouse_assets.ingest.unpack import unpack
 from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake import erasures as evidence
 from lakehouse_assets.lake.decisions import ERASE, Decision, DecisionError, Decisions
 from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.storage import AnotherVersionError
+
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ def ask(
     digest = evidence.digest(key, feed.name, column, normal)
     before = next((d for d in taken.active if d.kind == ERASE and d.digest == digest), None)
     decision = before or decisions.new(
-        feed.name, ERASE, redact(why), None if who is None else redact(who), column=column, digest=digest,
+        feed.name, ERASE, redact(why.replace(value.strip(), f"({BLANK})")), None if who is None else redact(who),
+        column=column, digest=digest, plain=evidence.digest(key, feed.name, "", plain(pl.Series([value]))[0]),
+        header=feed.sources[column].headers[0], normalisation=feed.normalisations[column],
         released=decided.released(lake, feed),
     )  # fmt: skip
     whole = taken if before else Decisions((*taken.taken, decision))
@@ -132,26 +140,38 @@ def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] =
     # Another contract may have read other lines as theirs than the one of now does.
     read = contents.find(lake, feed, erasures, also).lines
     either = {content: also.get(content, frozenset()) | read.get(content, frozenset()) for content in {*also, *read}}
-    for key, old, new, size in _erase_landed(lake, feed, erasures, either, found):
+    landed: dict[str, dict[str, str]] = {}
+    for key, old, new, size in _erase_landed(lake, request, either, found, landed):
         tokens[key, old] = (new, size)
     # As it was when the erasure began: whoever asks again finds the releases out of date.
     released = decided.released(lake, feed) | dict(request.decision.released)
     progress("bronze and the ledger")
-    held, hashes = contents.replace(lake, feed, also, tokens, request.redact)
+    held = contents.replace(lake, feed, also, landed, tokens, request.redact)
     _add_bronze(found, held)
     progress("decisions")
-    found.add("decisions", "changed", decided.rewrite(lake, feed, hashes, request.redact))
+    found.add("decisions", "changed", decided.rewrite(lake, feed, request.redact))
     decided.release_again(lake, feed, released)
     found.add("decisions", "unpinned", decided.unpin_gold(lake, feed, found.parts))
     return found
 
 
 def _erase_landed(
-    lake: Lake, feed: Feed, erasures: Erasures, also: Also, found: Found
+    lake: Lake, request: Request, also: Also, found: Found, landed: dict[str, dict[str, str]]
 ) -> Iterator[tuple[str, str, str, int]]:
-    """Yield key, token before, token since and size of every landed object that was written anew."""
+    """Yield key, token before, token since and size of every landed object that was written anew.
+
+    Into `landed` go, by key, the hashes since of objects and contents by those before: also of an erasure that was
+    interrupted, whose clean object is there already.
+    """
+    feed, erasures, redact = request.feed, request.erasures, request.redact
     for stored in list(lake.store.list(feed.landing)):
+        key = key_of(feed, stored)
+        if redact(key) != key:
+            found.unsearched.append("a landed object has the value in its name; land it under another, and remove it.")
         if manifest.is_manifest(stored.path):
+            texts = _STRING.findall(lake.store.read(stored.path).decode(errors="replace"))
+            if any(redact(text) != text for text in texts):
+                found.unsearched.append(f"{redact(key)}: the manifest holds the value in a text; land it without.")
             continue
         if stored.size > lake.settings.max_source_bytes:
             found.unsearched.append(f"{key_of(feed, stored)}: it is larger than LAKEHOUSE_MAX_SOURCE_BYTES; remove it.")
@@ -162,6 +182,13 @@ def _erase_landed(
         except AnotherVersionError:
             continue  # whoever landed it anew finds the decision standing
         found.unsearched += seen.unsearched
+        there = [source.hash for source in unpack(key, new, lake.settings.max_source_bytes) if source.hash]
+        evidence_now = Erasures.load(lake.store, feed.name) if now != stored else erasures
+        landed[key] = {
+            erased.before: after
+            for after in {hashlib.sha256(new).hexdigest(), *there}
+            for erased in evidence_now.of_after(after)
+        }
         if now != stored:
             found.objects += [(key_of(feed, stored), one.before, one.after) for one in seen.erased]
             found.add("landing", "objects", 1)

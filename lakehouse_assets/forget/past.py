@@ -14,7 +14,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.forget.decided import downstream
 from lakehouse_assets.forget.tables import typed
-from lakehouse_assets.ingest.erasing import theirs
+from lakehouse_assets.ingest.people import theirs
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
@@ -42,6 +42,15 @@ def forget_past(lake: Lake, feed: Feed, erasures: Erasures, folder: str) -> list
     there = leftovers.objects(lake, folder)
     if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
         return []
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
+    try:
+        return _forget(lake, feed, erasures, folder, there)
+    except DeltaError as error:
+        raise delta.unreadable(lake.store, folder, error) from error
+
+
+def _forget(lake: Lake, feed: Feed, erasures: Erasures, folder: str, there: list[Found]) -> list[Found]:
     table = delta.opened(lake.store, folder)
     table.create_checkpoint()
     now = table.version()
@@ -81,8 +90,7 @@ def forget_bronze(lake: Lake, feed: Feed, erasures: Erasures) -> list[Found]:
     """Remove the bronze files of contents that gave way, and unknown ones with an erased person's records."""
     gone = []
     for item in leftovers.bronze_orphans(lake, feed):
-        content = item.path.rpartition("/")[2].removesuffix(".parquet").partition("-")[0]
-        if content in erasures.before or _holds(lake, feed, erasures, item):
+        if leftovers.content_of(item) in erasures.before or _holds(lake, feed, erasures, item):
             lake.store.delete(item.path)
             gone.append(item)
     return gone

@@ -4,12 +4,14 @@ A date that is held or pinned keeps an older version, and a table of an earlier 
 rows are taken out of these. Not here: what tables were before.
 """
 
+from functools import partial
+
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.forget.decided import repin
-from lakehouse_assets.ingest.erasing import have, theirs
+from lakehouse_assets.ingest.people import followed, have, theirs
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.erasures import Erasures
@@ -29,7 +31,7 @@ def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[st
         rows = scan.collect()
         hits = rows.filter(theirs(feed, erasures, rows))
     else:
-        rows = scan.select("_part", *erasures.digests).collect()
+        rows = scan.select("_part", *followed(feed, erasures)).collect()
         hits = rows.filter(typed(feed, erasures, rows))
     return dict(hits.group_by("_part").len().sort("_part").iter_rows())
 
@@ -37,36 +39,43 @@ def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[st
 def typed(feed: Feed, erasures: Erasures, rows: pl.DataFrame) -> pl.Series:
     """Return which rows with silver's columns are an erased person's."""
     found = pl.repeat(value=False, n=rows.height, eager=True)
-    for column in erasures.digests.keys() & set(rows.columns):
+    for column in followed(feed, erasures).keys() & set(rows.columns):
         found |= have(feed, erasures, column, rows[column])
     return found
 
 
 def take_out(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, int]:
-    """Take a person's rows out of silver where no run has: under new fingerprints, so that gold follows.
+    """Take a person's rows out of silver and quarantine where no run has: of dates that are held or pinned.
+
+    Silver's dates get new fingerprints, so that gold follows.
 
     Returns:
-        Rows by partition.
+        Rows by table.
     """
-    table, done = feed.silver, rows_of(lake, feed, erasures, feed.silver)
-    if not done:
-        return {}
+    done = {}
+    for table in (feed.silver, feed.quarantine):
+        if found := rows_of(lake, feed, erasures, table):
+            delta.until_committed(partial(_rewrite, lake, feed, erasures, table, list(found)))
+            done[table.full_name] = sum(found.values())
+    return done
 
-    def attempt() -> None:
-        stored = delta.opened(lake.store, table.path)
-        marks = delta.fingerprints(lake.store, table.path)
-        chosen = table.partitioning.filter(list(done))
-        rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
-        predicate = table.partitioning.sql_predicate(done)
-        new = {part: fingerprint([marks.get(part, 0), "erased", sorted(erasures.before)]) for part in done}
+
+def _rewrite(lake: Lake, feed: Feed, erasures: Erasures, table: Table, parts: list[str]) -> None:
+    stored = delta.opened(lake.store, table.path)
+    marks = delta.fingerprints(lake.store, table.path)
+    chosen = table.partitioning.filter(parts)
+    rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
+    if table is feed.silver:
+        gone = typed(feed, erasures, rows)
+        new = {part: fingerprint([marks.get(part, 0), "erased", sorted(erasures.before)]) for part in parts}
         pinned = set(pins_of(Decisions.load(lake.store, feed.name), table)) & set(new)
         # The pin first: a run in between would restore what is pinned.
         if pinned:
             repin(lake, decision_folder(table), table.full_name, {part: new[part] for part in pinned})
-        delta.replace(lake.store, stored, rows.filter(~typed(feed, erasures, rows)), predicate, new)
-
-    delta.until_committed(attempt)
-    return done
+    else:
+        gone = theirs(feed, erasures, rows)
+        new = {part: marks[part] for part in parts if part in marks}
+    delta.replace(lake.store, stored, rows.filter(~gone), table.partitioning.sql_predicate(parts), new)
 
 
 def take_out_of_old(lake: Lake, feed: Feed, erasures: Erasures, path: str) -> int:
@@ -77,7 +86,7 @@ def take_out_of_old(lake: Lake, feed: Feed, erasures: Erasures, path: str) -> in
     stored = delta.opened(lake.store, path)
     names = {field.name for field in stored.schema().fields}
     parts = stored.metadata().partition_columns
-    columns = sorted(erasures.digests.keys() & names)
+    columns = sorted(followed(feed, erasures).keys() & names)
     if not columns:
         return 0
     options = lake.store.options or None

@@ -49,8 +49,9 @@ class Decision:
         object_hash: For an acceptance: SHA-256 of the landed object that is taken in spite of its reason.
         table: For a pin: the table restored, with its `version`, and in `pins` each partition's fingerprint there.
         before: For an expiry: the business date before which quarantined rows are not kept.
-        column: For an erasure: the column that tells the person, with the keyed hash of the value as `digest`; and in
-            `released` the fingerprints with which partitions were released then.
+        column: For an erasure: the column that tells the person, with the keyed hash of the normalised value as
+            `digest`. If its normalisation changes, `plain` counts: the hash of the value in lower case, read from
+            `header`. In `released` are the fingerprints with which partitions were released then.
         revokes: For a revocation: the id of the decision that no longer counts.
     """
 
@@ -75,6 +76,9 @@ class Decision:
     before: str | None = None
     column: str | None = None
     digest: str | None = None
+    plain: str | None = None
+    header: str | None = None
+    normalisation: str | None = None
     released: Mapping[str, int] = field(default_factory=dict)
     revokes: str | None = None
 

@@ -102,7 +102,7 @@ def replace(
         ValueError: No predicate for a partitioned table, which would wipe it.
     """
     from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
-    from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
     if predicate is None and table.metadata().partition_columns:
         msg = f"{table.table_uri}: an overwrite of a partitioned table without a predicate would wipe it."
@@ -119,6 +119,11 @@ def replace(
         )
     except CommitFailedError as error:
         raise Conflict(str(error)) from error
+    except DeltaError as error:
+        # The version that it was opened at is gone: an erasure leaves a table its present one only.
+        if "Invalid table version" in str(error):
+            raise Conflict(str(error)) from error
+        raise
 
 
 def write_serially(
@@ -134,7 +139,7 @@ def write_serially(
         Conflict: Somebody did; reload, and decide again what is left to append.
     """
     from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
-    from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
     mark = Transaction(app_id=stream, version=table.version() + 1)
     try:
@@ -147,6 +152,11 @@ def write_serially(
         )
     except CommitFailedError as error:
         raise Conflict(str(error)) from error
+    except DeltaError as error:
+        # The version that it was opened at is gone: an erasure leaves a table its present one only.
+        if "Invalid table version" in str(error):
+            raise Conflict(str(error)) from error
+        raise
 
 
 def fingerprints(store: Store, path: str) -> dict[str, int]:
@@ -202,12 +212,17 @@ def _transactions(store: Store, path: str) -> dict[str, int]:
 def scan(
     store: Store, path: str, columns: Mapping[str, pl.DataType], table: "DeltaTable | None" = None
 ) -> pl.LazyFrame:
-    """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns."""
+    """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns.
+
+    A declared column that the stored version does not have yet is null.
+    """
     if table is None and not exists(store, path):
         return pl.LazyFrame(schema=dict(columns))
     table = table if table is not None else opened(store, path)
     if "%" not in table.table_uri:
-        return pl.scan_delta(table, storage_options=store.options or None)
+        there = {field.name for field in table.schema().fields}
+        later = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in there]
+        return pl.scan_delta(table, storage_options=store.options or None).with_columns(later)
     # A local folder with spaces or accents: Polars looks for the percent-encoded address that delta-rs makes of it.
     hive = table.metadata().partition_columns
     stored = {name: dtype for name, dtype in columns.items() if name not in hive}

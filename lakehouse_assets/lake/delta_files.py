@@ -26,6 +26,13 @@ def file_uris(store: Store, path: str) -> list[str]:
     return sorted(f"{store.uri(path)}/{name}" for name in file_sizes(store, path))
 
 
+def are_alike(store: Store, path: str) -> bool:
+    """Return whether all data files of a table's latest version have the same columns, as far as its log tells."""
+    frame = pl.DataFrame(delta.opened(store, path).get_add_actions(flatten=True))
+    counts = frame.select(pl.selectors.starts_with("null_count.").is_null().sum())
+    return all(missing in {0, frame.height} for missing in (counts.row(0) if counts.width else ()))
+
+
 def first_commit(store: Store, path: str) -> tuple[int, dt.datetime]:
     """Return the oldest version of a table that its log still tells of, and when it was committed."""
     oldest = delta.opened(store, path).history()[-1]

@@ -40,18 +40,29 @@ class Erased:
 
 
 @dataclass(frozen=True)
+class Person:
+    """Who was erased, told by keyed hashes; see `Decision`."""
+
+    column: str
+    header: str
+    normalisation: str
+    digest: str
+    plain: str
+
+
+@dataclass(frozen=True)
 class Erasures:
     """The erasures that stand for one feed.
 
     Attributes:
-        digests: Keyed hashes of the erased values, by contract column.
+        people: Who was erased.
         before: Where the evidence lies, by the hash before; `after` by the one since.
     """
 
     store: Store
     feed: str
     key: bytes = b""
-    digests: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    people: tuple[Person, ...] = ()
     before: Mapping[str, list[str]] = field(default_factory=dict)
     after: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -61,30 +72,25 @@ class Erasures:
         decisions = decisions or Decisions.load(store, feed)
         if not any(decision.kind == ERASE for decision in decisions.taken):
             return cls(store, feed)
-        digests: dict[str, set[str]] = {}
-        for decision in decisions.active:
-            if decision.kind == ERASE and decision.column and decision.digest:
-                digests.setdefault(decision.column, set()).add(decision.digest)
+        people = tuple(
+            Person(d.column, d.header or "", d.normalisation or "", d.digest, d.plain or "")
+            for d in decisions.active
+            if d.kind == ERASE and d.column and d.digest
+        )
         by_before: dict[str, list[str]] = {}
         by_after: dict[str, list[str]] = {}
         for stored in store.list(_folder(feed)):
             before, after, *_ = stored.path.rpartition("/")[2].removesuffix(".json").split("-")
             by_before.setdefault(before, []).append(stored.path)
             by_after.setdefault(after, []).append(stored.path)
-        frozen = {name: frozenset(those) for name, those in digests.items()}
-        return cls(store, feed, key or key_of(store), frozen, by_before, by_after)
+        return cls(store, feed, key or key_of(store), people, by_before, by_after)
 
     def __bool__(self) -> bool:
-        return bool(self.digests)
+        return bool(self.people)
 
-    def digest(self, column: str, value: str) -> str:
-        """Return the keyed hash of a normalised value."""
-        return digest(self.key, self.feed, column, value)
-
-    def erased_values(self, column: str, values: Iterable[str]) -> list[str]:
-        """Return which of some normalised values stand for an erased person."""
-        wanted = self.digests.get(column, frozenset())
-        return [value for value in values if self.digest(column, value) in wanted] if wanted else []
+    def among(self, wanted: frozenset[str], column: str, values: Iterable[str]) -> list[str]:
+        """Return which values have one of some keyed hashes; the column is the empty text for values in lower case."""
+        return [value for value in values if digest(self.key, self.feed, column, value) in wanted]
 
     def of_before(self, content: str) -> list[Erased]:
         """Return what was taken out of a content, or object, given the hash that it came with."""

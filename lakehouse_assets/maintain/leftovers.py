@@ -179,6 +179,11 @@ def bronze_orphans(lake: Lake, feed: Feed) -> list[Found]:
     return [item for item in there if item.path not in known and not _is_temporary(item.path)]
 
 
+def content_of(item: Found) -> str:
+    """Return the hash of the content whose bronze object it is."""
+    return item.path.rpartition("/")[2].removesuffix(".parquet").partition("-")[0]
+
+
 def remove_bronze(lake: Lake, feed: Feed, orphans: list[Found]) -> list[Found]:
     """Remove bronze orphans, and return those that are gone.
 

@@ -23,7 +23,13 @@ _GZIP, _ZIP = b"\x1f\x8b", b"PK\3\4"
 _TAG, _NO_TAG = re.compile(r"[A-Za-z0-9_.-]{1,63}"), re.compile(r"[^A-Za-z0-9_.-]")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt\\\"'/]))")
-_NOBODYS = {"__class__", "__enum__", "event_type_value"}
+# Names by which Dagster finds assets, steps and jobs: a mark in one would make it another.
+_NAMES = {
+    *("asset_key", "asset_keys", "asset_selection", "asset_check_key", "check_key", "check_name"),
+    *("step_key", "step_keys_to_execute", "job_name", "pipeline_name", "op_name", "node_name", "node_handle", "handle"),
+    *("output_name", "input_name", "run_id", "repository_name", "location_name"),
+}
+_NOBODYS = {"__class__", "__enum__", "event_type_value", *_NAMES}
 # Tags in which Dagster keeps numbers of its own as texts, to read them as numbers again.
 _COUNT = re.compile(
     r"\.?dagster/(tick|priority|max_retries|retry_number|max_runtime|asset_evaluation_id|input_event_pointer/.*)"
@@ -120,7 +126,7 @@ class Redaction:
             return clean if not tame or clean == value or not _TAG.fullmatch(value) else _tamed(clean)
         if isinstance(value, list):
             return [self._walked(inner, tame=tame) for inner in value]
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or value.get("__class__") in {"AssetKey", "AssetCheckKey"}:
             return value
         named: dict[str, Any] = {}
         for key, inner in value.items():

@@ -16,7 +16,10 @@ from lakehouse_assets.orchestration.redaction import Redaction, UnwritableError,
 _PATIENCE = 30.0  # seconds; Dagster's own connections wait as long
 _ROUNDS, _MARKS = 5, 1000
 _EMPTY = ".empty-"  # of `event_log.KeptSqliteEventLogStorage`
-_NOBODYS = {"status", "dagster_event_type", "snapshot_type", "job_type", "instigator_type"}  # words of Dagster's
+# Words of Dagster's, and the names by which it finds assets, steps and jobs.
+_NOBODYS = {"status", "dagster_event_type", "snapshot_type", "job_type", "instigator_type"} | {
+    *("asset_key", "step_key", "pipeline_name", "job_name", "run_id")
+}
 _LOCKS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _LOCKED = "another process keeps it locked, so the value or old bytes of it may still be there; stop Dagster and repeat"
 

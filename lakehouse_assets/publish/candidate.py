@@ -12,7 +12,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE
 from lakehouse_assets.ingest.casting import cast, excess_decimals, normalised
-from lakehouse_assets.ingest.erasing import BLANK
+from lakehouse_assets.ingest.people import BLANK
 
 _BY = ["_part", "_source_hash", "_source_key"]
 

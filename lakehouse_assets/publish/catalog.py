@@ -111,17 +111,20 @@ def _signature(lake: Lake) -> list[str]:
 def _select(lake: Lake, table: Table) -> str:
     uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
     columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
+    nothing = "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
     if not uris:
-        nothing = ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
-        return f"SELECT {nothing} WHERE false"
+        return f"{nothing} WHERE false"
     files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
     hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:
         hive = {"feed": "VARCHAR", "part": "VARCHAR"}
     types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())
     options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
+    # A column that was added later is missing in older files; to look into every one of them takes a while.
+    options += "" if delta_files.are_alike(lake.store, table.path) else ", union_by_name = true"
     chosen = ", ".join(_quoted(name) for name in columns)
-    return f"SELECT {chosen} FROM read_parquet([{files}]{options})"  # noqa: S608 - names and paths of our own
+    rows = f"FROM read_parquet([{files}]{options})"
+    return f"SELECT {chosen} FROM ({nothing} WHERE false UNION ALL BY NAME {rows})"  # noqa: S608 - names of our own
 
 
 def _quoted(name: str) -> str:

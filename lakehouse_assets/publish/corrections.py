@@ -13,8 +13,8 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, as_date
 from lakehouse_assets.ingest.bronze import read_bronze
 from lakehouse_assets.ingest.casting import business_dates
-from lakehouse_assets.ingest.erasing import BLANK
 from lakehouse_assets.ingest.parse import nul_problem
+from lakehouse_assets.ingest.people import BLANK
 from lakehouse_assets.lake.decisions import CORRECT, DISCARD, WAIVE, Decision
 from lakehouse_assets.lake.lake import Lake
 

@@ -10,7 +10,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.ingest.bronze import read_bronze
-from lakehouse_assets.ingest.erasing import BLANK, theirs
+from lakehouse_assets.ingest.people import BLANK, theirs
 from lakehouse_assets.lake import decisions
 from lakehouse_assets.lake.decisions import Decision, DecisionError, Decisions
 from lakehouse_assets.lake.erasures import Erasures

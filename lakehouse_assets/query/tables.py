@@ -47,7 +47,9 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
             feed = lake.registry.feeds[table.name]
             found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
     found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger).lazy())
-    found |= {name: _with_date(rows) for name, rows in _scan(lake, ACCOUNTING, at, named_in).items()}
+    accounts = _scan(lake, ACCOUNTING, at, named_in)
+    # Accounts that are older than the column say nothing in it.
+    found |= {n: _with_date(rows).with_columns(pl.col("erased").fill_null(0)) for n, rows in accounts.items()}
     found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     return found
 

@@ -12,13 +12,14 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.ingest.bronze import bronze_path, scan_files
-from lakehouse_assets.ingest.erasing import theirs
+from lakehouse_assets.ingest.people import theirs, unfollowed
 from lakehouse_assets.lake import delta
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.maintain import leftovers
 from lakehouse_assets.publish import accounting, catalog, gold, silver
 from lakehouse_assets.publish.candidate import Candidate
 from lakehouse_assets.publish.outcome import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
@@ -62,6 +63,13 @@ def _decisions(lake: Lake) -> Iterator[Finding]:
 def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
     """Compare what the ledger says is live with the objects that are there: their rows, their hashes, nobody erased."""
     erasures = Erasures.load(lake.store, feed.name)
+    for column in unfollowed(feed, erasures):
+        what = f"people were erased by {column}, which no column reads any more: they may come back unseen"
+        yield Finding(feed.bronze.full_name, "", what)
+    for item in leftovers.bronze_orphans(lake, feed) if erasures else []:
+        if leftovers.content_of(item) in erasures.before:
+            what = f"{item.path} is of an erased person, left by a writer that came late; ask again to forget"
+            yield Finding(feed.bronze.full_name, "", what)
     for part, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
         path = bronze_path(feed, part, file)
         if lake.store.stat(path) is None:

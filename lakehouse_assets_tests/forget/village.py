@@ -101,7 +101,7 @@ def first_landing() -> dict[str, bytes]:
         "then-refused.csv": sales_csv(both(11)),
         "deleted.csv": sales_csv(both(12)),
         "held-date.csv": sales_csv(both(13)),
-        "pinned-date.csv": sales_csv(both(14)),
+        "pinned-date.csv": sales_csv([*both(14), *theirs(14, 1, Quantity="1.5")]),
         "retired.csv": sales_csv(both(15)),
         "refused.csv": f"Invoice,Customer\n1,{PERSON}\n2,13047\n".encode(),
         "unclosed.csv": sales_csv(others(29))

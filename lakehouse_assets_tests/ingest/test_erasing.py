@@ -1,13 +1,17 @@
 """Which records are an erased person's, in every form in which an object may come, and what is left of the object."""
 
+import io
+import zipfile
+
 import dataframely as dy
 import polars as pl
 import pytest
 
 from lakehouse_assets.contracts.declare import Contract, ContractError, Feed, source, upper
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.ingest.erasing import Searched, canonical, redactor, search, stands_in
-from lakehouse_assets.lake.erasures import Erasures, digest
+from lakehouse_assets.ingest.erasing import Searched, search
+from lakehouse_assets.ingest.people import canonical, plain, redactor, stands_in, unfollowed
+from lakehouse_assets.lake.erasures import Erasures, Person, digest
 from lakehouse_assets.lake.storage import store_for
 from lakehouse_assets_tests.forget.traces import decoded
 from lakehouse_assets_tests.retail import gzipped, line, sales_csv, zipped
@@ -31,7 +35,9 @@ PEOPLE = Feed(name="people", contract=People, description="People.", owner="team
 def standing(feed: Feed, column: str, value: str) -> Erasures:
     """Return the erasure of one value, without a lake."""
     wanted = digest(KEY, feed.name, column, canonical(feed, column, pl.Series([value]))[0])
-    return Erasures(store_for("/nowhere"), feed.name, KEY, {column: frozenset({wanted})})
+    low = digest(KEY, feed.name, "", plain(pl.Series([value]))[0])
+    person = Person(column, feed.sources[column].headers[0], feed.normalisations[column], wanted, low)
+    return Erasures(store_for("/nowhere"), feed.name, KEY, (person,))
 
 
 def searched(data: bytes, key: str = "x.csv") -> Searched:
@@ -144,3 +150,61 @@ def test_values_stand_in_texts_as_words_only() -> None:
 )
 def test_texts_for_people_lose_the_value(text: str, clean: str) -> None:
     assert redactor(SALES, "customer_id", PERSON)(text) == clean
+
+
+class Members(Contract):
+    """People again, after the contract changed: another name for the address, and no upper case."""
+
+    number = dy.String(nullable=False, description="Number.", metadata=source("No"))
+    address = dy.String(description="Address.", metadata=source("Mail", personal=True))
+
+
+class Numbers(Contract):
+    """People again, without their address."""
+
+    number = dy.Int64(nullable=False, description="Number.", metadata=source("No"))
+
+
+def test_a_contract_that_reads_them_in_another_way_lets_nobody_in() -> None:
+    changed = Feed(name="people", contract=Members, description="People.", owner="team:tests")
+    data = b"No,Mail\n6,a@x.org\n7, Ann@x.org \n007,b@x.org\n"
+    for column, value, lines in (("mail", "ANN@x.org", (2,)), ("number", "7", (2,))):
+        found = search(changed, standing(PEOPLE, column, value), "x.csv", data, LIMIT)
+        assert [erased.lines for erased in found.erased] == [lines]
+        assert unfollowed(changed, standing(PEOPLE, column, value)) == []
+
+
+def test_a_column_that_is_gone_is_told_and_stops_nothing() -> None:
+    changed = Feed(name="people", contract=Numbers, description="People.", owner="team:tests")
+    erasures = standing(PEOPLE, "mail", "ann@x.org")
+    assert search(changed, erasures, "x.csv", b"No,Mail\n7,ann@x.org\n", LIMIT) == Searched(None)
+    assert unfollowed(changed, erasures) == ["mail"]
+
+
+def test_a_member_that_nobody_can_read_is_carried_over_and_told() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("odd.csv", records("13047") * 50, zipfile.ZIP_BZIP2)
+        archive.writestr("mine.csv", records(PERSON), zipfile.ZIP_DEFLATED)
+        archive.writestr("stored.csv", records("12583"))
+    found = searched(buffer.getvalue(), "x.zip")
+    assert [told.partition(":")[0] for told in found.unsearched] == ["x.zip!odd.csv"]
+    with zipfile.ZipFile(io.BytesIO(found.data or b"")) as archive:
+        assert archive.testzip() is None
+        assert [archive.read(name) for name in ("odd.csv", "stored.csv")] == [records("13047") * 50, records("12583")]
+        assert PERSON.encode() not in archive.read("mine.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("Doe, Ann", b'InvoiceNo,CustomerID,Country\n"Doe, Ann"\n1,2,3\n'),
+        ("Doe, Ann", b'E,Person\n1,"Doe, Ann"\n'),
+        ('O"Brien B\u00f3b', b'E,Person\n1,"O""Brien B\xc3\xb3b"\n'),
+        ("\u00c7arl", b'[{"CustomerID": "\\u00c7arl", "Quan'),
+    ],
+)
+def test_values_with_separators_are_found_where_the_shape_is_broken(value: str, text: bytes) -> None:
+    found = search(SALES, standing(SALES, "customer_id", value), "x.csv", text, LIMIT)
+    assert found.records == 1
+    assert found.unsearched == []

@@ -174,7 +174,6 @@ def test_values_in_files_of_every_kind(told: ToldLake) -> None:
     outputs[storage / "wide.txt"] = f"five {PLAIN}".encode("utf-16")
     for path, content in outputs.items():
         path.write_bytes(content)
-    (told.home / "dagster.yaml").write_text((told.home / "dagster.yaml").read_text() + f"# of {PLAIN}\n")
     (told.home / "core").write_bytes(b"\0\xff" + PLAIN.encode())
     (told.home / "hidden.gz").write_bytes(gzip.compress(PLAIN.encode() * 100)[:-9])
     (told.home / "broken.db").write_bytes(b"\0\xff")
