@@ -25,8 +25,9 @@ from lakehouse_assets.lake import erasures as evidence
 from lakehouse_assets.lake.decisions import ERASE, Decision, DecisionError, Decisions
 from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import AnotherVersionError
+from lakehouse_assets.lake.storage import AnotherVersionError, Stored
 
+_LONG = 5
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -38,6 +39,7 @@ class Request:
         decision: The standing decision; the one of before when the person was asked for already.
         erasures: All that stand for the feed, this one included.
         redact: Takes the value out of a text for people.
+        is_short: The value may well stand in names of files by chance.
     """
 
     feed: Feed
@@ -45,6 +47,7 @@ class Request:
     erasures: Erasures
     redact: Callable[[str], str]
     is_new: bool
+    is_short: bool
 
 
 @dataclass
@@ -87,18 +90,20 @@ def ask(
         msg = f"{column} has no value: nobody is told by a blank one. Nothing was erased."
         raise DecisionError(msg)
     redact = redactor(feed, column, normal)
+    as_typed = re.compile(rf"(?<!\w){re.escape(value.strip())}(?!\w)")
     key = evidence.key_of(lake.store, supposed=supposed)
     taken = Decisions.load(lake.store, feed.name)
     digest = evidence.digest(key, feed.name, column, normal)
     before = next((d for d in taken.active if d.kind == ERASE and d.digest == digest), None)
     decision = before or decisions.new(
-        feed.name, ERASE, redact(why.replace(value.strip(), f"({BLANK})")), None if who is None else redact(who),
+        feed.name, ERASE, redact(as_typed.sub(f"({BLANK})", why)), None if who is None else redact(who),
         column=column, digest=digest, plain=evidence.digest(key, feed.name, "", plain(pl.Series([value]))[0]),
         header=feed.sources[column].headers[0], normalisation=feed.normalisations[column],
         released=decided.released(lake, feed),
     )  # fmt: skip
     whole = taken if before else Decisions((*taken.taken, decision))
-    return Request(feed, decision, Erasures.load(lake.store, feed.name, whole, key), redact, before is None)
+    erasures = Erasures.load(lake.store, feed.name, whole, key)
+    return Request(feed, decision, erasures, redact, before is None, len(normal) < _LONG)
 
 
 def look(lake: Lake, request: Request) -> Found:
@@ -163,18 +168,14 @@ def _erase_landed(
     Into `landed` go, by key, the hashes since of objects and contents by those before: also of an erasure that was
     interrupted, whose clean object is there already.
     """
-    feed, erasures, redact = request.feed, request.erasures, request.redact
+    feed, erasures = request.feed, request.erasures
     for stored in list(lake.store.list(feed.landing)):
         key = key_of(feed, stored)
-        if redact(key) != key:
-            found.unsearched.append("a landed object has the value in its name; land it under another, and remove it.")
+        found.unsearched += _told_by_name(lake, request, stored, key)
         if manifest.is_manifest(stored.path):
-            texts = _STRING.findall(lake.store.read(stored.path).decode(errors="replace"))
-            if any(redact(text) != text for text in texts):
-                found.unsearched.append(f"{redact(key)}: the manifest holds the value in a text; land it without.")
             continue
         if stored.size > lake.settings.max_source_bytes:
-            found.unsearched.append(f"{key_of(feed, stored)}: it is larger than LAKEHOUSE_MAX_SOURCE_BYTES; remove it.")
+            found.unsearched.append(f"{key}: it is larger than LAKEHOUSE_MAX_SOURCE_BYTES; remove it.")
             continue
         try:
             data = lake.store.read(stored.path, stored.token)
@@ -194,6 +195,17 @@ def _erase_landed(
             found.add("landing", "objects", 1)
             found.add("landing", "records", seen.records)
             yield key_of(feed, stored), stored.token, now.token, len(new)
+
+
+def _told_by_name(lake: Lake, request: Request, stored: Stored, key: str) -> Iterator[str]:
+    """Yield where an object's name, or its manifest's text, says the value. Short ones are of dates and counters."""
+    redact = request.redact
+    if not request.is_short and redact(key) != key:
+        yield f"{redact(key)}: its name holds the value; land it under another one, and remove it."
+    if not request.is_short and manifest.is_manifest(stored.path):
+        texts = _STRING.findall(lake.store.read(stored.path).decode(errors="replace"))
+        if any(redact(text) != text for text in texts):
+            yield f"{redact(key)}: the manifest holds the value in a text; land it without."
 
 
 def erase_past(lake: Lake, request: Request, found: Found) -> None:

@@ -73,3 +73,16 @@ def test_what_was_corrected_of_others_holds_whatever_it_says(lake: Lake, cli: Cl
     kept = frames(lake)["silver.sales"].filter(pl.col("customer_id") == "8").select("quantity").collect()
     assert kept.rows() == [(7,)]
     assert list(verify(lake)) == []
+
+
+def test_a_name_that_holds_the_value_is_told_unless_it_may_be_a_date(lake: Lake, cli: Cli) -> None:
+    land(lake, "2011/03/a.csv", sales_csv([*of("2011", 2), *of("17850.0", 3)]))
+    land(lake, "customer 98765/a.csv", sales_csv(of("98765", 2)))
+    assert cli(lake, "forget", "sales", "customer_id=2011").returncode == 0
+
+    named = cli(lake, "forget", "sales", "customer_id=98765", "--why", "98765 asked")
+
+    assert named.returncode == 1
+    assert "not searched: customer (erased)/a.csv: its name holds the value" in named.stdout
+    assert customers(lake) == {"17850": 3}
+    assert answers.run(lake, "SELECT why FROM ops.decisions ORDER BY id DESC LIMIT 1").rows == [("(erased) asked",)]
