@@ -27,7 +27,11 @@ from lakehouse_assets_tests.orchestration.person_told import (
     traces,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Dagster follows a step's log with `tail`, and does not always wait for it to end.
+    pytest.mark.filterwarnings("ignore:Exception ignored in.*Popen:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_the_value_is_gone_and_all_that_was_shown_is_still_shown(told: ToldLake) -> None:

@@ -18,7 +18,11 @@ from lakehouse_assets.orchestration import scrubbed_database
 from lakehouse_assets.orchestration.scrubbing import scrub
 from lakehouse_assets_tests.orchestration.person_told import ODD, REDACT, ToldLake, redacting, shown, traces
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Dagster follows a step's log with `tail`, and does not always wait for it to end.
+    pytest.mark.filterwarnings("ignore:Exception ignored in.*Popen:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @contextmanager
