@@ -92,11 +92,7 @@ def repin(lake: Lake, folder: str, table: str, fingerprints: Mapping[str, int | 
 
 def unpin_gold(lake: Lake, feed: Feed, parts: set[str]) -> int:
     """Unpin the partitions of gold that a person's records went into; return how many decisions changed."""
-    changed = 0
-    for model in lake.registry.models.values():
-        if _reads(lake, model, feed):
-            changed += _unpin(lake, model, parts)
-    return changed
+    return sum(_unpin(lake, model, parts) for model in downstream(lake, feed))
 
 
 def _unpin(lake: Lake, model: Model, parts: set[str]) -> int:

@@ -184,13 +184,11 @@ def _erase_landed(
             continue  # whoever landed it anew finds the decision standing
         found.unsearched += seen.unsearched
         there = [source.hash for source in unpack(key, new, lake.settings.max_source_bytes) if source.hash]
-        evidence_now = Erasures.load(lake.store, feed.name) if now != stored else erasures
-        landed[key] = {
-            erased.before: after
-            for after in {hashlib.sha256(new).hexdigest(), *there}
-            for erased in evidence_now.of_after(after)
-        }
+        digest = hashlib.sha256(new).hexdigest()
+        landed[key] = {erased.before: after for after in {digest, *there} for erased in erasures.of_after(after)}
         if now != stored:
+            landed[key] |= {one.before: one.after for one in seen.erased}
+            landed[key] |= {hashlib.sha256(data).hexdigest(): digest}
             found.objects += [(key_of(feed, stored), one.before, one.after) for one in seen.erased]
             found.add("landing", "objects", 1)
             found.add("landing", "records", seen.records)

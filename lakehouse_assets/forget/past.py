@@ -20,7 +20,7 @@ from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.maintain import leftovers
-from lakehouse_assets.maintain.leftovers import CHECKPOINT, COMMIT, DAY, Found, versions
+from lakehouse_assets.maintain.leftovers import CHECKPOINT, COMMIT, Found, versions
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 
 
@@ -68,44 +68,33 @@ def _forget(lake: Lake, feed: Feed, erasures: Erasures, folder: str, there: list
 
 
 def _is_theirs(lake: Lake, feed: Feed, erasures: Erasures, folder: str, item: Found) -> bool:
+    """Return whether a data file holds an erased person's rows; one cut short is of a writer that died."""
     layer = folder.split("/", 1)[0]
-    if layer not in {"silver", "quarantine"} or not item.path.endswith(".parquet"):
+    if layer not in {"bronze", "silver", "quarantine"} or not item.path.endswith(".parquet"):
         return False
     try:
         rows = pl.read_parquet(io.BytesIO(lake.store.read(item.path)))
     except delta.UNREADABLE:
-        return True  # a file cut short, of a writer that died
+        return True
     if layer == "silver":
         return bool(typed(feed, erasures, rows).any())
-    return bool(theirs(feed, erasures, _whole(feed, rows)).any())
-
-
-def _whole(feed: Feed, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return records with every column that bronze has, null where they lack it."""
     missing = [name for name in feed.bronze.columns if name not in rows.columns]
-    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    return bool(theirs(feed, erasures, rows).any())
 
 
 def forget_bronze(lake: Lake, feed: Feed, erasures: Erasures) -> list[Found]:
     """Remove the bronze files of contents that gave way, and unknown ones with an erased person's records."""
     gone = []
     for item in leftovers.bronze_orphans(lake, feed):
-        if leftovers.content_of(item) in erasures.before or _holds(lake, feed, erasures, item):
+        if leftovers.content_of(item) in erasures.before or _is_theirs(lake, feed, erasures, feed.bronze.path, item):
             lake.store.delete(item.path)
             gone.append(item)
     return gone
 
 
-def _holds(lake: Lake, feed: Feed, erasures: Erasures, item: Found) -> bool:
-    try:
-        rows = pl.read_parquet(io.BytesIO(lake.store.read(item.path)))
-    except delta.UNREADABLE:
-        return True
-    return bool(theirs(feed, erasures, _whole(feed, rows)).any())
-
-
 def forget_temporary(lake: Lake) -> Iterator[Found]:
     """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again."""
-    for item in list(leftovers.temporary(lake, dt.datetime.now(dt.UTC) + DAY)):
+    for item in list(leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC))):
         if lake.store.delete(item.path):
             yield item

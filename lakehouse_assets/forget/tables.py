@@ -12,11 +12,11 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.forget.decided import repin
 from lakehouse_assets.ingest.people import followed, have, theirs
-from lakehouse_assets.lake import delta
+from lakehouse_assets.lake import delta, delta_files
 from lakehouse_assets.lake.decisions import Decisions
 from lakehouse_assets.lake.erasures import Erasures
 from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.pending import fingerprint
+from lakehouse_assets.publish.pending import batches, fingerprint
 from lakehouse_assets.publish.pins import decision_folder, pins_of
 
 
@@ -25,15 +25,32 @@ def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[st
     if not delta.exists(lake.store, table.path):
         return {}
     columns = {name: column.dtype for name, column in table.columns.items()}
-    part = pl.lit(WHOLE) if table.partitioning is Partitioning.SNAPSHOT else table.partitioning.date.cast(pl.String)
-    scan = delta.scan(lake.store, table.path, columns).with_columns(part.fill_null(UNDATED).alias("_part"))
-    if table.layer == "quarantine":
-        rows = scan.collect()
-        hits = rows.filter(theirs(feed, erasures, rows))
-    else:
-        rows = scan.select("_part", *followed(feed, erasures)).collect()
-        hits = rows.filter(typed(feed, erasures, rows))
-    return dict(hits.group_by("_part").len().sort("_part").iter_rows())
+    part = table.partitioning.date.cast(pl.String).fill_null(UNDATED) if _is_dated(table) else pl.lit(WHOLE)
+    scan = delta.scan(lake.store, table.path, columns).with_columns(part.alias("_part"))
+    if table.layer == "silver":
+        keys = list(followed(feed, erasures).keys() & columns.keys())
+        counted = scan.group_by("_part", *keys).len().collect()  # people are few, lines are many
+        found = counted.filter(typed(feed, erasures, counted)).group_by("_part").agg(pl.sum("len")).sort("_part")
+        return dict(found.iter_rows())
+    sizes = _sizes(lake, table)
+    hits: dict[str, int] = {}
+    for parts in batches(sorted(sizes), sizes, lake.settings.publish_batch_rows):
+        rows = scan.filter(table.partitioning.filter(parts)).collect() if _is_dated(table) else scan.collect()
+        hits |= dict(rows.filter(theirs(feed, erasures, rows)).group_by("_part").len().sort("_part").iter_rows())
+    return hits
+
+
+def _is_dated(table: Table) -> bool:
+    return table.partitioning is not Partitioning.SNAPSHOT
+
+
+def _sizes(lake: Lake, table: Table) -> dict[str, int]:
+    """Return the rows of each partition of a table."""
+    files = delta_files.files(lake.store, table.path)
+    if not files.height:
+        return {}
+    part = table.partitioning.date.cast(pl.String).fill_null(UNDATED) if _is_dated(table) else pl.lit(WHOLE)
+    return dict(files.group_by(part.alias("part")).agg(pl.sum("num_records")).iter_rows())
 
 
 def typed(feed: Feed, erasures: Erasures, rows: pl.DataFrame) -> pl.Series:
@@ -55,7 +72,9 @@ def take_out(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, int]:
     done = {}
     for table in (feed.silver, feed.quarantine):
         if found := rows_of(lake, feed, erasures, table):
-            delta.until_committed(partial(_rewrite, lake, feed, erasures, table, list(found)))
+            sizes = _sizes(lake, table)
+            for parts in batches(list(found), sizes, lake.settings.publish_batch_rows):
+                delta.until_committed(partial(_rewrite, lake, feed, erasures, table, parts))
             done[table.full_name] = sum(found.values())
     return done
 

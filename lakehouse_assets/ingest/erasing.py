@@ -61,24 +61,25 @@ def search(feed: Feed, erasures: Erasures, key: str, data: bytes, limit: int, al
         limit: The most bytes that one source object may have when decompressed.
         also: Lines that go whatever their landed value.
     """
-    found = Searched(None)
+    erased, records, unsearched = list[Erased](), 0, list[str]()
     changed: dict[str, bytes] = {}
     for source in unpack(key, data, limit):
         if source.rejection:
-            found.unsearched.append(f"{source.key}: {source.rejection}")
+            unsearched.append(f"{source.key}: {source.rejection}")
             continue
         try:
             result = _search_source(feed, erasures, source.data, limit, also or {})
         except Rejection as error:
-            found.unsearched.append(f"{source.key}: {error}")
+            unsearched.append(f"{source.key}: {error}")
             continue
         if result is not None:
-            changed[source.key], erased, records = result
-            found = Searched(b"", [*found.erased, erased], found.records + records, found.unsearched)
-    if not changed:
-        return found
-    new = changed[key] if key in changed else _zip_again(data, key, changed)
-    return Searched(new, found.erased, found.records, found.unsearched)
+            changed[source.key], taken, count = result
+            erased.append(taken)
+            records += count
+    new = None
+    if changed:
+        new = changed[key] if key in changed else _zip_again(data, key, changed)
+    return Searched(new, erased, records, unsearched)
 
 
 def _search_source(

@@ -155,8 +155,8 @@ def _is_temporary(path: str) -> bool:
     return _TEMPORARY.fullmatch(path.rpartition("/")[2]) is not None
 
 
-def temporary(lake: Lake, now: dt.datetime) -> Iterator[Found]:
-    """Yield what writers that died left behind under a name of its own, older than a day. On S3 a write leaves none."""
+def temporary(lake: Lake, before: dt.datetime) -> Iterator[Found]:
+    """Yield what writers left behind under names of their own before a moment. On S3 a write leaves none."""
     if lake.settings.is_s3:
         return
     for folder, names, files in os.walk(lake.store.root):
@@ -168,7 +168,7 @@ def temporary(lake: Lake, now: dt.datetime) -> Iterator[Found]:
             except FileNotFoundError:
                 continue
             modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
-            if modified < now - DAY:
+            if modified < before:
                 yield Found(os.path.relpath(path, lake.store.root), stat.st_size, modified)
 
 

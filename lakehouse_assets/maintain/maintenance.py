@@ -20,7 +20,7 @@ from lakehouse_assets.lake.ledger import TABLE as LEDGER
 from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.maintain import expiry, leftovers
 from lakehouse_assets.maintain.compaction import crowded, rewrite
-from lakehouse_assets.maintain.leftovers import WEEK, Found
+from lakehouse_assets.maintain.leftovers import DAY, WEEK, Found
 from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.publish.catalog import PATH as CATALOG
 from lakehouse_assets.publish.catalog import CatalogState, damage, rebuild
@@ -104,7 +104,7 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
         yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
     for feed in lake.registry.feeds.values():
         yield from _bronze(lake, feed, now, dry_run=dry_run)
-    old, young = _by_age(leftovers.temporary(lake, now), now)
+    old, young = _by_age(leftovers.temporary(lake, now - DAY), now)
     yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
     yield from _action("temporary files", KEEP, young)
     if policy.rejected is not None:

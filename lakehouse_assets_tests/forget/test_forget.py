@@ -212,3 +212,17 @@ def test_verify_tells_of_a_person_who_is_back(lake: Lake, cli: Cli) -> None:
     told = [finding.what for finding in verify(lake)]
 
     assert any("holds records of an erased person" in what for what in told)
+
+
+def test_what_a_late_writer_left_is_told_and_goes_when_asked_again(lake: Lake, cli: Cli) -> None:
+    original = first_landing()["plain.csv"]
+    land(lake, "plain.csv", original)
+    assert cli(lake, *NAMED).returncode == 0
+    late = f"bronze/sales/dt={march(1)}/{hashlib.sha256(original).hexdigest()}.parquet"
+    lake.store.create(late, PERSON.encode())
+
+    assert [finding.what.partition(" is of an erased person")[0] for finding in verify(lake)] == [late]
+    assert cli(lake, *NAMED).returncode == 0
+
+    assert list(verify(lake)) == []
+    assert traces(lake, PERSON) == []

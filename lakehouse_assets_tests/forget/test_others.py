@@ -78,11 +78,13 @@ def test_what_was_corrected_of_others_holds_whatever_it_says(lake: Lake, cli: Cl
 def test_a_name_that_holds_the_value_is_told_unless_it_may_be_a_date(lake: Lake, cli: Cli) -> None:
     land(lake, "2011/03/a.csv", sales_csv([*of("2011", 2), *of("17850.0", 3)]))
     land(lake, "customer 98765/a.csv", sales_csv(of("98765", 2)))
+    land(lake, "b.csv.manifest.json", b'{"rows": 98765, "note": "of customer 98765"}')
     assert cli(lake, "forget", "sales", "customer_id=2011").returncode == 0
 
     named = cli(lake, "forget", "sales", "customer_id=98765", "--why", "98765 asked")
 
     assert named.returncode == 1
     assert "not searched: customer (erased)/a.csv: its name holds the value" in named.stdout
+    assert "not searched: b.csv.manifest.json: the manifest holds the value in a text" in named.stdout
     assert customers(lake) == {"17850": 3}
     assert answers.run(lake, "SELECT why FROM ops.decisions ORDER BY id DESC LIMIT 1").rows == [("(erased) asked",)]
