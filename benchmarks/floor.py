@@ -165,9 +165,9 @@ def candidate(bronze: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def first_of_each(values: pl.DataFrame) -> pl.Series:
     """Return which rows are the first of their kind; only rows that share a hash are compared by value."""
     suspects = values.hash_rows().is_duplicated().arg_true()
-    again = suspects.filter(~values.select(pl.all().gather(suspects)).to_struct().is_first_distinct())
+    force = suspects.filter(~values.select(pl.all().gather(suspects)).to_struct().is_first_distinct())
     kept = pl.repeat(value=True, n=values.height, eager=True)
-    return kept.scatter(again, False) if again.len() else kept  # noqa: FBT003
+    return kept.scatter(force, False) if force.len() else kept  # noqa: FBT003
 
 
 def write(lake: Path, name: str, frame: pl.DataFrame, dates: list[dt.date]) -> None:

@@ -63,8 +63,8 @@ def lines_of(start: dt.date, day: int, rows: int) -> pl.DataFrame:
         "CustomerID",
         "Country",
     )  # fmt: skip
-    again = lines.filter(pl.int_range(pl.len()) % 97 == 0).head(rows - distinct)
-    return pl.concat([lines, again])
+    force = lines.filter(pl.int_range(pl.len()) % 97 == 0).head(rows - distinct)
+    return pl.concat([lines, force])
 
 
 def _drop(folder: Path, start: dt.date, day: int, rows: int) -> Path:

@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import generate
+from lakehouse_assets.catalog.duckdb_views import rebuild
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.ingest.batches import ingest
-from lakehouse_assets.ingest.landing import pending
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import store_for
-from lakehouse_assets.maintain.maintenance import Policy, maintain
-from lakehouse_assets.publish.catalog import rebuild
-from lakehouse_assets.publish.gold import build
-from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.silver import publish
-from lakehouse_assets.query import answers
+from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.pipeline.gold import build
+from lakehouse_assets.pipeline.ingest import ingest
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.pipeline.silver import publish
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.sources.landing import pending
+from lakehouse_assets.storage.stores import store_for
 
 _START = dt.date(2021, 1, 1)
 _LINES, _TIMES = 5, 5

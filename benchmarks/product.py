@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import STARTED
 
-_ALWAYS = ("polars", "deltalake", "lakehouse_assets.cli.main", "lakehouse_assets.ingest.landing")
+_ALWAYS = ("polars", "deltalake", "lakehouse_assets.cli.main", "lakehouse_assets.sources.landing")
 _FOR_RUN = (
     "duckdb",
     "pyarrow.compute",

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from lakehouse_assets.context import current
 from lakehouse_assets.defs import automation, decisions, maintenance
-from lakehouse_assets.lake.lake import current
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.model_assets import model_asset

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import store_for
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests.s3_server import S3Server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -11,16 +11,16 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
-from lakehouse_assets.ingest.batches import Ingested
-from lakehouse_assets.ingest.batches import ingest as ingest_objects
-from lakehouse_assets.ingest.landing import pending
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.gold import Built
-from lakehouse_assets.publish.gold import build as build_model
-from lakehouse_assets.publish.outcome import Outcome
-from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.silver import publish as publish_parts
+from lakehouse_assets.pipeline.gate import Outcome
+from lakehouse_assets.pipeline.gold import Built
+from lakehouse_assets.pipeline.gold import build as build_model
+from lakehouse_assets.pipeline.ingest import Ingested
+from lakehouse_assets.pipeline.ingest import ingest as ingest_objects
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.pipeline.silver import publish as publish_parts
+from lakehouse_assets.sources.landing import pending
 
 HEADERS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 DAY = "2011-03-01"
@@ -100,12 +100,14 @@ def ingest(lake: Lake, run_id: str = "test", feed: str = "sales") -> list[Ingest
     return list(ingest_objects(lake, declared, found, run_id))
 
 
-def publish(lake: Lake, run_id: str = "test", feed: str = "sales", *, again: bool = False) -> dict[str, Outcome]:
+def publish(lake: Lake, run_id: str = "test", feed: str = "sales", *, force: bool = False) -> dict[str, Outcome]:
     """Decide every pending partition of a feed (all of them with `again`); return the outcomes by partition."""
     declared = lake.registry.feed(feed)
     state = FeedState.read(lake, declared, lake.ledger_of(declared))
-    parts = list(state.inputs) if again else state.pending
-    return {o.part: o for outcomes in publish_parts(lake, declared, parts, run_id, again=again) for o in outcomes}
+    partitions = list(state.inputs) if force else state.pending
+    return {
+        o.partition: o for outcomes in publish_parts(lake, declared, partitions, run_id, force=force) for o in outcomes
+    }
 
 
 def build(lake: Lake, models: Iterable[Model] | None = None) -> dict[str, list[Built]]:

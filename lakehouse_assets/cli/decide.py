@@ -10,16 +10,17 @@ import polars as pl
 import typer
 from rich.console import Console
 
+from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.lake import decisions, delta
-from lakehouse_assets.lake.decisions import Decision, DecisionError
-from lakehouse_assets.lake.lake import Lake, current
-from lakehouse_assets.publish import deciding
-from lakehouse_assets.publish.accounting import scan_accounting
-from lakehouse_assets.publish.pending import FeedState
-from lakehouse_assets.publish.silver import evaluate
-from lakehouse_assets.query import answers
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions.kinds import Decision, DecisionError
+from lakehouse_assets.operations import decision_commands
+from lakehouse_assets.pipeline.accounting import scan_accounting
+from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.silver import evaluate
+from lakehouse_assets.query import sql as answers
+from lakehouse_assets.storage import delta
 
 quarantine = typer.Typer(no_args_is_help=True, help="Records that break their contract: see them, decide on them.")
 out, err = Console(), Console(stderr=True)
@@ -69,12 +70,12 @@ def show(
     """Show one record: its raw values beside the rules that it breaks."""
     lake = current()
     declared = lake.registry.feed(feed)
-    record = deciding.find_record(lake, declared, key, line)
-    effect = deciding.effect_on(lake, declared, record)
+    record = decision_commands.find_record(lake, declared, key, line)
+    effect = decision_commands.effect_on(lake, declared, record)
     corrected = effect.values if effect else {}
     record = record.with_columns(pl.lit(text, pl.String).alias(name) for name, text in corrected.items())
-    part = effect.part_to if effect else record["_part"][0]
-    reasons = _failing(lake, declared, part, key).filter(pl.col("_line") == line)["rules"].to_list()
+    partition = effect.partition_to if effect else record["_part"][0]
+    reasons = _failing(lake, declared, partition, key).filter(pl.col("_line") == line)["rules"].to_list()
     broken = {rule: declared.rules[rule].text for rule in (reasons[0] if reasons else []) if rule in declared.rules}
     rows = []
     for header, column in declared.bronze.columns.items():
@@ -106,7 +107,7 @@ def correct(
     given = {name: value or None for name, _, value in (pair.partition("=") for pair in values)}
     lake = current()
     declared = lake.registry.feed(feed)
-    _take(lake, declared, deciding.correct(lake, declared, key, line, given, why, who), dry_run=dry_run)
+    _take(lake, declared, decision_commands.correct(lake, declared, key, line, given, why, who), dry_run=dry_run)
 
 
 @quarantine.command()
@@ -122,7 +123,7 @@ def waive(
     """Take a record as it is, in spite of some rules."""
     lake = current()
     declared = lake.registry.feed(feed)
-    _take(lake, declared, deciding.waive(lake, declared, key, line, rule, why, who), dry_run=dry_run)
+    _take(lake, declared, decision_commands.waive(lake, declared, key, line, rule, why, who), dry_run=dry_run)
 
 
 @quarantine.command()
@@ -130,7 +131,7 @@ def discard(feed: FeedName, key: Key, line: Line, why: Why, who: Who = None, dry
     """Take a record out for good: it is counted as discarded."""
     lake = current()
     declared = lake.registry.feed(feed)
-    _take(lake, declared, deciding.discard(lake, declared, key, line, why, who), dry_run=dry_run)
+    _take(lake, declared, decision_commands.discard(lake, declared, key, line, why, who), dry_run=dry_run)
 
 
 @quarantine.command()
@@ -148,27 +149,27 @@ def replay(
     declared = lake.registry.feed(feed)
     chosen = _rows(lake, declared, rule, date, source)
     named = chosen["dt"].cast(pl.String).fill_null(UNDATED) if declared.business_date else [WHOLE] * chosen.height
-    parts = sorted(set(named))
-    if not parts:
+    partitions = sorted(set(named))
+    if not partitions:
         typer.echo("No quarantined record is chosen; nothing to replay.")
         return
-    _show_change(lake, declared, parts, ())
+    _show_change(lake, declared, partitions, ())
     if not dry_run:
-        raise typer.Exit(run_lake(lake, again={declared.silver.key: parts}))
+        raise typer.Exit(run_lake(lake, force={declared.silver.key: partitions}))
 
 
 def release(feed: FeedName, date: str, why: Why, who: Who = None, dry_run: DryRun = False) -> None:
     """Publish a held date as it is now, whatever its quality score."""
     lake = current()
     declared = lake.registry.feed(feed)
-    _take(lake, declared, deciding.release(lake, declared, date, why, who), dry_run=dry_run)
+    _take(lake, declared, decision_commands.release(lake, declared, date, why, who), dry_run=dry_run)
 
 
 def accept(feed: FeedName, key: str, why: Why, who: Who = None, dry_run: DryRun = False) -> None:
     """Take a held object in spite of its manifest or its late dates."""
     lake = current()
     declared = lake.registry.feed(feed)
-    _take(lake, declared, deciding.accept(lake, declared, key, why, who), dry_run=dry_run)
+    _take(lake, declared, decision_commands.accept(lake, declared, key, why, who), dry_run=dry_run)
 
 
 def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: str | None) -> pl.DataFrame:
@@ -192,22 +193,22 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
     return rows.collect()
 
 
-def _failing(lake: Lake, feed: Feed, part: str, key: str) -> pl.DataFrame:
+def _failing(lake: Lake, feed: Feed, partition: str, key: str) -> pl.DataFrame:
     """Return the quarantined rows of a source key; where they have expired, those that there would be."""
-    if FeedState.of(lake, feed).has_expired(part):
-        found = evaluate(lake, feed, [part]).candidate.quarantined
+    if FeedState.of(lake, feed).has_expired(partition):
+        found = evaluate(lake, feed, [partition]).candidate.quarantined
         return found.filter(pl.col("_source_key") == key)
     return _rows(lake, feed, None, None, key)
 
 
 def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
-    parts = {part for part in (decision.part, decision.part_to) if part}
+    partitions = {partition for partition in (decision.partition, decision.partition_to) if partition}
     if decision.source_key is not None and decision.line is not None:
-        record = deciding.find_record(lake, feed, decision.source_key, decision.line)
+        record = decision_commands.find_record(lake, feed, decision.source_key, decision.line)
         # An earlier decision may have moved the record: it leaves that date, too.
-        parts |= {effect.part_to} if (effect := deciding.effect_on(lake, feed, record)) else set()
-    if parts:
-        _show_change(lake, feed, sorted(parts), (decision,))
+        partitions |= {effect.partition_to} if (effect := decision_commands.effect_on(lake, feed, record)) else set()
+    if partitions:
+        _show_change(lake, feed, sorted(partitions), (decision,))
     if dry_run:
         typer.echo("Dry run: nothing was recorded.")
         return
@@ -215,14 +216,14 @@ def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
     typer.echo(f"Recorded {decision.kind} {decision.id}. It takes effect with the next run.")
 
 
-def _show_change(lake: Lake, feed: Feed, parts: list[str], supposed: tuple[Decision, ...]) -> None:
+def _show_change(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[Decision, ...]) -> None:
     # Not the rows that are there: those of old dates may have expired, and their records fail all the same.
     counted = scan_accounting(lake.store).filter(pl.col("feed") == feed.name)
     rows: list[tuple[Any, ...]] = []
-    pinned = FeedState.read(lake, feed, lake.ledger_of(feed), supposed).pins
-    for outcome in evaluate(lake, feed, parts, supposed).outcomes:
-        there = counted.filter(pl.col("part") == outcome.part).select(pl.sum("quarantined")).collect().item()
-        verdict = "pinned" if outcome.part in pinned else outcome.verdict
-        rows.append((outcome.part, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))
+    pinned = FeedState.read(lake, feed, lake.ledger_of(feed), hypothetical).pins
+    for outcome in evaluate(lake, feed, partitions, hypothetical).outcomes:
+        there = counted.filter(pl.col("part") == outcome.partition).select(pl.sum("quarantined")).collect().item()
+        verdict = "pinned" if outcome.partition in pinned else outcome.verdict
+        rows.append((outcome.partition, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))
     names = ["partition", "in quarantine now", "then", "valid then", "score then", "verdict then"]
     typer.echo(answers.as_table(answers.Answer(names, rows)))

@@ -6,14 +6,14 @@ import typer
 from rich.console import Console
 
 from lakehouse_assets.cli.decide import DryRun, FeedName, Who
-from lakehouse_assets.forget import forgetting, tables
-from lakehouse_assets.forget.decided import downstream
-from lakehouse_assets.forget.forgetting import Found, Request
-from lakehouse_assets.lake import erasures as evidence
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.erasures import Erasures
-from lakehouse_assets.lake.lake import Lake, current
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import Lake, current
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.erasure import evidence, tables
+from lakehouse_assets.erasure import forget as forgetting
+from lakehouse_assets.erasure.decisions import downstream
+from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.forget import Found, Request
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
 
 out, err = Console(), Console(stderr=True)
@@ -34,7 +34,7 @@ def forget(
         message = f"{person!r} is not of the form KEY=VALUE, such as customer_id=17850. Nothing was erased."
         raise DecisionError(message)
     lake = current()
-    request = forgetting.ask(lake, lake.registry.feed(feed), column, value, why, who, supposed=dry_run)
+    request = forgetting.ask(lake, lake.registry.feed(feed), column, value, why, who, hypothetical=dry_run)
     if dry_run:
         found = forgetting.look(lake, request)
         _scrub_dagster(lake, request, found, dry_run=True)
@@ -61,8 +61,8 @@ def _finish(lake: Lake, request: Request, found: Found) -> None:
     """Keep the report if everything is done; else say what is not, and exit with 1."""
     problems = forgetting.left(lake, request)
     follows = {request.feed.silver.full_name, *(model.table.full_name for model in downstream(lake, request.feed))}
-    pending = {table: parts for table, parts in status(lake).pending.items() if table in follows}
-    problems += [f"{table}: {len(parts):,} partitions are pending" for table, parts in pending.items()]
+    pending = {table: partitions for table, partitions in status(lake).pending.items() if table in follows}
+    problems += [f"{table}: {len(partitions):,} partitions are pending" for table, partitions in pending.items()]
     problems += [f"not searched: {one}" for one in found.unsearched]
     if problems:
         typer.echo("Not finished:")

@@ -16,12 +16,12 @@ from typer.exceptions import TyperException
 
 from lakehouse_assets.cli import decide, maintain, restore
 from lakehouse_assets.cli.forget import forget
+from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.delta_types import SchemaMismatchError
-from lakehouse_assets.lake.lake import Lake, current
-from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.decisions.kinds import DecisionError
 from lakehouse_assets.settings import PROJECT, SettingsError, settings
+from lakehouse_assets.storage.delta_types import SchemaMismatchError
+from lakehouse_assets.storage.stores import StorageError
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
@@ -54,8 +54,8 @@ def land(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
 ) -> None:
     """Put files into a feed's landing, atomically, and print their keys."""
-    from lakehouse_assets.ingest.landing import files_of  # noqa: PLC0415
-    from lakehouse_assets.ingest.landing import land as put  # noqa: PLC0415
+    from lakehouse_assets.sources.landing import files_of  # noqa: PLC0415
+    from lakehouse_assets.sources.landing import land as put  # noqa: PLC0415
 
     lake = current()
     declared = lake.registry.feed(feed)
@@ -76,24 +76,24 @@ def run() -> None:
     raise typer.Exit(run_lake(current()))
 
 
-def run_lake(lake: Lake, again: Mapping[str, list[str]] | None = None) -> int:
+def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
     """Run everything pending with progress and a summary; return the exit code.
 
     Args:
-        again: Partitions by table path that are computed first, whether or not they are pending.
+        force: Partitions by table path that are computed first, whether or not they are pending.
     """
     # Dagster and the declared assets take a second to import, which the other commands do not need.
     from lakehouse_assets.cli import render  # noqa: PLC0415
     from lakehouse_assets.definitions import defs  # noqa: PLC0415
     from lakehouse_assets.orchestration.instance import close_dead_runs, opened  # noqa: PLC0415
+    from lakehouse_assets.orchestration.pending_runs import REFRESH  # noqa: PLC0415
     from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
-    from lakehouse_assets.orchestration.work import REFRESH  # noqa: PLC0415
     from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
 
     with opened(lake.settings) as instance, render.progress_bars(err) as (announce, advance):
         for run_id in close_dead_runs(instance):
             err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
-        report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance, again)
+        report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance, force)
     if not report.run_ids:
         out.print("Nothing is pending: every table is up to date.")
         return 0
@@ -114,7 +114,7 @@ def query(
     ] = None,
 ) -> None:
     """Run SQL over all tables; standard output holds only the result."""
-    from lakehouse_assets.query import answers  # noqa: PLC0415
+    from lakehouse_assets.query import sql as answers  # noqa: PLC0415
 
     answer = answers.run(current(), sql, restore.moment(at) if at is not None else None)
     write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
@@ -174,7 +174,7 @@ def discover(
     feed: Annotated[str | None, typer.Option(help="Name for the feed; by default, the file's.")] = None,
 ) -> None:
     """Read an unknown file and print a draft contract module for it."""
-    from lakehouse_assets.ingest.discover import draft  # noqa: PLC0415
+    from lakehouse_assets.parsing.discover import draft  # noqa: PLC0415
 
     typer.echo(draft(file, feed, settings().max_source_bytes))
 
@@ -194,7 +194,7 @@ def demo(
 ) -> None:
     """Land a simulated retailer's daily drops, run the lake, and ask three questions."""
     from lakehouse_assets.cli.demo import drops, questions  # noqa: PLC0415
-    from lakehouse_assets.query import answers  # noqa: PLC0415
+    from lakehouse_assets.query import sql as answers  # noqa: PLC0415
 
     lake = current()
     feed = lake.registry.feed("sales")
@@ -228,8 +228,8 @@ def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> No
 
 def main() -> None:
     """Run the command line; tell expected errors in one line, exit code 1."""
-    from lakehouse_assets.ingest.unpack import Rejection  # noqa: PLC0415
-    from lakehouse_assets.query.answers import QueryError  # noqa: PLC0415
+    from lakehouse_assets.parsing.archives import Rejection  # noqa: PLC0415
+    from lakehouse_assets.query.sql import QueryError  # noqa: PLC0415
 
     own = (SettingsError, ContractError, DecisionError, StorageError, SchemaMismatchError)
     expected = (*own, QueryError, Rejection, FileNotFoundError)

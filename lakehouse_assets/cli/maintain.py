@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.lake.lake import current
-from lakehouse_assets.maintain.maintenance import Policy, PolicyError
-from lakehouse_assets.maintain.maintenance import maintain as look_after
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import current
+from lakehouse_assets.maintenance.maintain import Policy, PolicyError
+from lakehouse_assets.maintenance.maintain import maintain as look_after
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.history import versions
 
 
@@ -59,7 +59,7 @@ def history(
 ) -> None:
     """Show the versions of a table, newest first; times are UTC."""
     rows = [
-        (v.number, f"{v.at:%Y-%m-%d %H:%M:%S}", v.operation, v.partitions, v.rows, v.bytes)
+        (v.number, f"{v.at:%Y-%m-%d %H:%M:%S}", v.operation, v.summary, v.rows, v.bytes)
         for v in versions(current(), table, limit)
     ]
     names = ["version", "when", "operation", "partitions", "rows", "bytes"]

@@ -57,7 +57,10 @@ def _count(value: int | None) -> str:
 def status(console: Console, found: Status, failed: list[str]) -> None:
     """Print what is pending, held, rejected and failed, each with its reason."""
     section(console, "pending in landing", found.landed)
-    pending = [f"{table}: {len(parts):,} ({parts[0]} .. {parts[-1]})" for table, parts in found.pending.items()]
+    pending = [
+        f"{table}: {len(partitions):,} ({partitions[0]} .. {partitions[-1]})"
+        for table, partitions in found.pending.items()
+    ]
     section(console, "pending partitions", pending)
     section(console, "held", found.held)
     section(console, "rejected", found.rejected)
@@ -74,8 +77,8 @@ def plan(console: Console, steps: list[Step]) -> None:
         console.print("Nothing would be rebuilt: every table follows its declaration.")
     for step in steps:
         rows = f", {step.rows:,} bronze rows" if step.rows else ""
-        span = f" ({step.parts[0]} .. {step.parts[-1]}{rows})" if step.parts else ""
-        console.print(f"[bold]{step.table}[/bold]: {len(step.parts):,} partitions{span}", highlight=False)
+        span = f" ({step.partitions[0]} .. {step.partitions[-1]}{rows})" if step.partitions else ""
+        console.print(f"[bold]{step.table}[/bold]: {len(step.partitions):,} partitions{span}", highlight=False)
         for name, change in step.schema.items():
             what = "would be added" if change == "new" else "would be rewritten with a wider type"
             console.print(f"  column {name} {what}", highlight=False)

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.decide import DryRun, Who, Why
-from lakehouse_assets.lake import decisions, delta
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.lake import current
-from lakehouse_assets.publish import deciding
-from lakehouse_assets.publish.pins import pin
+from lakehouse_assets.context import current
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.operations import decision_commands
+from lakehouse_assets.pipeline.pins import pin
+from lakehouse_assets.storage import delta
 
 
 def restore(
@@ -44,8 +45,8 @@ def restore(
     raise typer.Exit(run_lake(lake))
 
 
-def _some(parts: Iterable[str]) -> str:
-    named = sorted(parts)
+def _some(partitions: Iterable[str]) -> str:
+    named = sorted(partitions)
     return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")  # noqa: PLR2004
 
 
@@ -68,7 +69,7 @@ def revoke(
 ) -> None:
     """Take a decision back; see ops.decisions for its id."""
     lake = current()
-    taken = deciding.revoke(lake, feed, decision, why, who)
+    taken = decision_commands.revoke(lake, feed, decision, why, who)
     if not dry_run:
         decisions.record(lake.store, taken)
     typer.echo("Dry run: nothing was recorded." if dry_run else f"Recorded {taken.kind} {taken.id}.")

@@ -117,7 +117,7 @@ class Feed:
         )
 
     @cached_property
-    def dating(self) -> str:
+    def date_parsing_version(self) -> str:
         """Identity of how business dates are read: when it changes, landed objects are split by date anew."""
         if self.business_date is None:
             return ""

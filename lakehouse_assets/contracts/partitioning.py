@@ -15,9 +15,9 @@ UNDATED = "undated"
 WHOLE = "whole"
 
 
-def as_date(part: str) -> dt.date | None:
+def as_date(partition: str) -> dt.date | None:
     """Return the business date that a partition name stands for; None for `UNDATED` and `WHOLE`."""
-    return None if part in {UNDATED, WHOLE} else dt.date.fromisoformat(part)
+    return None if partition in {UNDATED, WHOLE} else dt.date.fromisoformat(partition)
 
 
 class Partitioning(Enum):
@@ -64,11 +64,11 @@ class Partitioning(Enum):
             case Partitioning.SNAPSHOT:
                 return pl.lit(None, pl.Date)
 
-    def sql_predicate(self, parts: Iterable[str]) -> str | None:
+    def sql_predicate(self, partitions: Iterable[str]) -> str | None:
         """The Delta predicate of exactly these partitions; None for the whole of a snapshot."""
         if self is Partitioning.SNAPSHOT:
             return None
-        dates = [date for part in sorted(parts) if (date := as_date(part))]
+        dates = [date for partition in sorted(partitions) if (date := as_date(partition))]
         if self is Partitioning.BY_DATE:
             quoted = ", ".join(f"'{date}'" for date in dates)
             clauses = [f"dt in ({quoted})"] if dates else []
@@ -82,19 +82,19 @@ class Partitioning(Enum):
                 for (year, month), days in months
             ]
             null = "year is null"
-        if UNDATED in parts:
+        if UNDATED in partitions:
             clauses.append(null)
         return " or ".join(clauses)
 
-    def filter(self, parts: Iterable[str]) -> pl.Expr:
+    def filter(self, partitions: Iterable[str]) -> pl.Expr:
         """The same predicate as a Polars expression, for readers."""
         if self is Partitioning.SNAPSHOT:
             return pl.lit(value=True)
-        dates = [date for part in parts if (date := as_date(part))]
+        dates = [date for partition in partitions if (date := as_date(partition))]
         if self is Partitioning.BY_DATE:
             chosen, undated = pl.col("dt").is_in(dates), pl.col("dt").is_null()
         else:
             number = pl.col("year") * 10_000 + pl.col("month") * 100 + pl.col("day")
             chosen = number.is_in([date.year * 10_000 + date.month * 100 + date.day for date in dates])
             undated = pl.col("year").is_null()
-        return (chosen | undated) if UNDATED in parts else chosen
+        return (chosen | undated) if UNDATED in partitions else chosen

@@ -11,11 +11,9 @@ from itertools import islice
 
 import dagster as dg
 
-from lakehouse_assets.ingest.landing import key_of, pending_among
 from lakehouse_assets.orchestration.failures import attempts
 from lakehouse_assets.orchestration.instance import close_dead_runs
-from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.orchestration.work import (
+from lakehouse_assets.orchestration.pending_runs import (
     INGEST,
     REFRESH,
     WAVE_TAG,
@@ -24,7 +22,9 @@ from lakehouse_assets.orchestration.work import (
     landed_work,
     table_work,
 )
-from lakehouse_assets.publish.pending import fingerprint
+from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.pipeline.pending import fingerprint
+from lakehouse_assets.sources.landing import key_of, pending_among
 
 ATTEMPTS = 3
 # The daemon looks every five seconds: at that same interval, every second look would come a moment too early.

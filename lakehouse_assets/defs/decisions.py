@@ -2,14 +2,14 @@
 
 import dagster as dg
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.lake import decisions
-from lakehouse_assets.lake.decisions import Decision, DecisionError
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions.kinds import Decision, DecisionError
+from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.orchestration import events
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.publish import deciding
-from lakehouse_assets.publish.silver import evaluate
+from lakehouse_assets.pipeline.silver import evaluate
 
 VERBS = "correct, waive, discard, release, accept or revoke"
 
@@ -20,7 +20,7 @@ class DecisionConfig(dg.Config):
     Attributes:
         feed: Name of the feed; or, to revoke a pin, of the gold table.
         values: For correct: raw values by field; an empty text for no value.
-        part: For release: the held business date.
+        partition: For release: the held business date.
     """
 
     verb: str
@@ -31,7 +31,7 @@ class DecisionConfig(dg.Config):
     line: int = 0
     values: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     rules: list[str] = []  # noqa: RUF012
-    part: str = ""
+    partition: str = ""
     decision: str = ""
     dry_run: bool = True
 
@@ -44,10 +44,10 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
         decision = _decision(lake, config)
     except (DecisionError, ContractError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    parts = sorted({part for part in (decision.part, decision.part_to) if part})
+    partitions = sorted({partition for partition in (decision.partition, decision.partition_to) if partition})
     lines = []
-    if parts:
-        found = evaluate(lake, lake.registry.feed(config.feed), parts, (decision,))
+    if partitions:
+        found = evaluate(lake, lake.registry.feed(config.feed), partitions, (decision,))
         lines = [outcome.message for outcome in found.outcomes]
     if not config.dry_run:
         decisions.record(lake.store, decision)
@@ -62,20 +62,20 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
 
 def _decision(lake: Lake, config: DecisionConfig) -> Decision:
     if config.verb == decisions.REVOKE:
-        return deciding.revoke(lake, config.feed, config.decision, config.why, config.who)
+        return decision_commands.revoke(lake, config.feed, config.decision, config.why, config.who)
     feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
     match config.verb:
         case decisions.CORRECT:
             values = {field: text or None for field, text in config.values.items()}
-            return deciding.correct(lake, feed, *about, values, config.why, config.who)
+            return decision_commands.correct(lake, feed, *about, values, config.why, config.who)
         case decisions.WAIVE:
-            return deciding.waive(lake, feed, *about, config.rules, config.why, config.who)
+            return decision_commands.waive(lake, feed, *about, config.rules, config.why, config.who)
         case decisions.DISCARD:
-            return deciding.discard(lake, feed, *about, config.why, config.who)
+            return decision_commands.discard(lake, feed, *about, config.why, config.who)
         case decisions.RELEASE:
-            return deciding.release(lake, feed, config.part, config.why, config.who)
+            return decision_commands.release(lake, feed, config.partition, config.why, config.who)
         case decisions.ACCEPT:
-            return deciding.accept(lake, feed, config.source_key, config.why, config.who)
+            return decision_commands.accept(lake, feed, config.source_key, config.why, config.who)
         case _:
             msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."
             raise DecisionError(msg)

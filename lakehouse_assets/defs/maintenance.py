@@ -5,7 +5,7 @@ import datetime as dt
 import dagster as dg
 from pydantic import Field
 
-from lakehouse_assets.maintain.maintenance import Action, Policy, PolicyError, maintain
+from lakehouse_assets.maintenance.maintain import Action, Policy, PolicyError, maintain
 from lakehouse_assets.orchestration.resources import LakeResource
 
 

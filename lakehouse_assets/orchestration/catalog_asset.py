@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.orchestration import events, partitions, progress
+from lakehouse_assets.catalog.duckdb_views import PATH, rebuild
+from lakehouse_assets.context import Lake
+from lakehouse_assets.orchestration import date_partitions, events, progress
+from lakehouse_assets.orchestration.pending_runs import CATALOG
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.orchestration.work import CATALOG
-from lakehouse_assets.publish.catalog import PATH, rebuild
 
 
 def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
@@ -16,7 +16,7 @@ def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=CATALOG.split("/"),
-        deps=partitions.upstream(shown, dated=False),
+        deps=date_partitions.upstream(shown, dated=False),
         group_name="catalog",
         kinds={"duckdb"},
         owners=["team:data-platform"],
@@ -24,7 +24,7 @@ def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
     )
     def catalog(
         context: dg.AssetExecutionContext,
-        config: partitions.Parts,  # noqa: ARG001 - there is one part
+        config: date_partitions.RequestedPartitions,  # noqa: ARG001 - there is one part
         lakehouse: LakeResource,
     ) -> dg.MaterializeResult[None]:
         lake = lakehouse.lake()

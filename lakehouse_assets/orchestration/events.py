@@ -12,12 +12,12 @@ from typing import Any
 import dagster as dg
 import psutil
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.contracts.partitioning import as_date
-from lakehouse_assets.lake.delta_types import SchemaMismatchError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import StorageError
-from lakehouse_assets.publish.gold import ModelError
+from lakehouse_assets.pipeline.gold import ModelError
+from lakehouse_assets.storage.delta_types import SchemaMismatchError
+from lakehouse_assets.storage.stores import StorageError
 
 PROCESS_TAG = "lakehouse/process"
 
@@ -30,7 +30,7 @@ def this_process() -> str:
 def materialized(
     context: dg.AssetExecutionContext,
     key: Sequence[str],
-    part: str,
+    partition: str,
     metadata: Mapping[str, Any],
     lake: Lake,
     feed: Feed,
@@ -38,15 +38,15 @@ def materialized(
     """Record that a partition was written; what is no partition of the asset (undated, outside) is not recorded."""
     if feed.business_date is None:
         context.log_event(dg.AssetMaterialization(dg.AssetKey(key), metadata=dict(metadata)))
-    elif as_date(part) is not None and not lake.is_outside(feed, part):
-        context.log_event(dg.AssetMaterialization(dg.AssetKey(key), partition=part, metadata=dict(metadata)))
+    elif as_date(partition) is not None and not lake.is_outside(feed, partition):
+        context.log_event(dg.AssetMaterialization(dg.AssetKey(key), partition=partition, metadata=dict(metadata)))
 
 
 def evaluated(
     context: dg.AssetExecutionContext,
     key: Sequence[str],
     check: str,
-    part: str,
+    partition: str,
     passed: bool,  # noqa: FBT001 - the outcome itself
     text: str,
     metadata: Mapping[str, Any],
@@ -64,7 +64,7 @@ def evaluated(
             severity=dg.AssetCheckSeverity.ERROR,
             description=None if passed else text,
             blocking=True,
-            partition=part,
+            partition=partition,
         )
     )
 

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.instance import opened
-from lakehouse_assets.orchestration.work import WORK_TAG, landed_work, table_work
+from lakehouse_assets.orchestration.pending_runs import WORK_TAG, landed_work, table_work
 
 _DECIDED_TAG = "lakehouse/decided"
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]

@@ -5,20 +5,21 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import as_date
-from lakehouse_assets.ingest.batches import ingest
-from lakehouse_assets.ingest.landing import pending as pending_objects
-from lakehouse_assets.lake import delta, delta_files
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Ledger
-from lakehouse_assets.orchestration import describe, events, failures, partitions, progress
+from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.orchestration import date_partitions, events, failures, progress
+from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN, results
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.publish.outcome import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
-from lakehouse_assets.publish.pending import FeedState
-from lakehouse_assets.publish.silver import publish
+from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.ingest import ingest
+from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.silver import publish
+from lakehouse_assets.sources.landing import pending as pending_objects
+from lakehouse_assets.storage import delta, delta_files
 
 
 class KeyRange(dg.Config):
@@ -37,9 +38,9 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         group_name="landing",
         kinds={"file", "s3"},
         owners=[feed.owner],
-        tags=describe.feed_tags(feed),
+        tags=shown_metadata.feed_tags(feed),
         description=f"{feed.description} Original objects as they arrived; materializing ingests what is new.",
-        metadata=describe.links(feed.contract, bronze=feed.bronze.key),
+        metadata=shown_metadata.links(feed.contract, bronze=feed.bronze.key),
         check_specs=[
             dg.AssetCheckSpec(
                 "objects_accepted", asset=key, description="no source object of this run was rejected or held"
@@ -60,9 +61,9 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
                 size += sum(version.size for version in batch.versions)
                 rejected += batch.refused
                 drifted += batch.drifted
-                for part, rows in batch.touched.items():
+                for partition, rows in batch.touched.items():
                     events.materialized(
-                        context, ["bronze", feed.name], part, {"dagster/partition_row_count": rows}, lake, feed
+                        context, ["bronze", feed.name], partition, {"dagster/partition_row_count": rows}, lake, feed
                     )
         for line in rejected[:SHOWN]:
             context.log.warning(line)
@@ -100,11 +101,11 @@ def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
         group_name="bronze",
         kinds={"parquet", "bronze"},
         owners=[feed.owner],
-        tags=describe.feed_tags(feed),
+        tags=shown_metadata.feed_tags(feed),
         description=feed.bronze.description,
-        partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
-        metadata=describe.metadata_of(feed.bronze, lake.store, {})
-        | describe.links(feed.contract, landing=feed.landing, silver=feed.silver.key),
+        partitions_def=date_partitions.daily(lake.registry) if feed.business_date else None,
+        metadata=shown_metadata.metadata_of(feed.bronze, lake.store, {})
+        | shown_metadata.links(feed.contract, landing=feed.landing, silver=feed.silver.key),
     )
 
 
@@ -124,11 +125,11 @@ def _quarantine_spec(feed: Feed, table: Table, columns: lineage.Lineage, lake: L
         group_name="quarantine",
         kinds={"deltalake", "polars"},
         owners=[feed.owner],
-        tags=describe.feed_tags(feed),
+        tags=shown_metadata.feed_tags(feed),
         description=table.description,
-        partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
-        metadata=describe.metadata_of(table, lake.store, columns)
-        | describe.links(feed.contract, silver=feed.silver.key),
+        partitions_def=date_partitions.daily(lake.registry) if feed.business_date else None,
+        metadata=shown_metadata.metadata_of(table, lake.store, columns)
+        | shown_metadata.links(feed.contract, silver=feed.silver.key),
     )
 
 
@@ -149,45 +150,47 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         group_name="silver",
         kinds={"deltalake", "polars", "silver"},
         owners=[feed.owner],
-        tags=describe.feed_tags(feed),
+        tags=shown_metadata.feed_tags(feed),
         description=feed.silver.description,
-        metadata=describe.metadata_of(feed.silver, lake.store, lineage.of_silver(feed))
-        | describe.links(feed.contract, quarantine=feed.quarantine.key),
-        partitions_def=partitions.daily(lake.registry) if feed.business_date else None,
+        metadata=shown_metadata.metadata_of(feed.silver, lake.store, lineage.of_silver(feed))
+        | shown_metadata.links(feed.contract, quarantine=feed.quarantine.key),
+        partitions_def=date_partitions.daily(lake.registry) if feed.business_date else None,
         backfill_policy=dg.BackfillPolicy.single_run() if feed.business_date else None,
         code_version=feed.version,
         check_specs=specs,
         output_required=False,
     )
     def published(
-        context: dg.AssetExecutionContext, config: partitions.Parts, lakehouse: LakeResource
+        context: dg.AssetExecutionContext, config: date_partitions.RequestedPartitions, lakehouse: LakeResource
     ) -> Iterator[Any]:
         lake = lakehouse.lake()
-        parts, again = partitions.asked_for(context, config)
+        partitions, force = date_partitions.requested(context, config)
         outcomes: list[Outcome] = []
         with events.step(context):
-            if parts is None:
+            if partitions is None:
                 state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
-                parts = list(state.inputs) if again else state.pending
+                partitions = list(state.inputs) if force else state.pending
             done = publish(
                 lake,
                 feed,
-                parts,
+                partitions,
                 context.run.run_id,
-                again=again,
+                force=force,
                 progress=lambda n: progress.advance(feed.silver.key, n),
             )
             for batch in done:
                 outcomes += batch
-                newest = max((o.part for o in batch if o.verdict == PUBLISHED), default=None)
+                newest = max((o.partition for o in batch if o.verdict == PUBLISHED), default=None)
                 for outcome in batch:
-                    shown = _table_metadata(lake, feed, outcome.part) if outcome.part == newest else {}
+                    shown = _table_metadata(lake, feed, outcome.partition) if outcome.partition == newest else {}
                     _log(context, feed, outcome, lake, shown)
         if any(outcome.verdict == HELD_BACK for outcome in outcomes):
             failures.tag_as_decided(context)
         yield from results(lake, feed, outcomes)
         if feed.business_date is None and any(outcome.verdict == PUBLISHED for outcome in outcomes):
-            yield dg.MaterializeResult(metadata=_counts(outcomes[0]) | _table_metadata(lake, feed, outcomes[0].part))
+            yield dg.MaterializeResult(
+                metadata=_counts(outcomes[0]) | _table_metadata(lake, feed, outcomes[0].partition)
+            )
 
     return published
 
@@ -199,14 +202,14 @@ def _log(context: dg.AssetExecutionContext, feed: Feed, outcome: Outcome, lake: 
     for table, rows in ((feed.quarantine, outcome.kept), (feed.by_rule, len(outcome.broken))):
         if rows:
             failing = {"dagster/partition_row_count": rows, **outcome.broken}
-            events.materialized(context, table.key.split("/"), outcome.part, failing, lake, feed)
-    if as_date(outcome.part) is None or outcome.verdict == OUTSIDE:
+            events.materialized(context, table.key.split("/"), outcome.partition, failing, lake, feed)
+    if as_date(outcome.partition) is None or outcome.verdict == OUTSIDE:
         return
     events.evaluated(
-        context, ["silver", feed.name], "gate", outcome.part, outcome.passed, outcome.message, _counts(outcome)
+        context, ["silver", feed.name], "gate", outcome.partition, outcome.passed, outcome.message, _counts(outcome)
     )
     if outcome.verdict == PUBLISHED:
-        events.materialized(context, ["silver", feed.name], outcome.part, _counts(outcome) | shown, lake, feed)
+        events.materialized(context, ["silver", feed.name], outcome.partition, _counts(outcome) | shown, lake, feed)
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:
@@ -220,11 +223,11 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _table_metadata(lake: Lake, feed: Feed, part: str) -> dict[str, Any]:
+def _table_metadata(lake: Lake, feed: Feed, partition: str) -> dict[str, Any]:
     columns = {name: column.dtype for name, column in feed.silver.columns.items()}
-    rows = delta.scan(lake.store, feed.silver.path, columns).filter(feed.silver.partitioning.filter([part]))
+    rows = delta.scan(lake.store, feed.silver.path, columns).filter(feed.silver.partitioning.filter([partition]))
     files = delta_files.files(lake.store, feed.silver.path)
     return {
         "dagster/row_count": int(files["num_records"].sum()),
-        "preview": describe.preview(feed.silver, rows.head(describe.PREVIEW_ROWS).collect()),
+        "preview": shown_metadata.preview(feed.silver, rows.head(shown_metadata.PREVIEW_ROWS).collect()),
     }

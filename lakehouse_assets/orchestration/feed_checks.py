@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.orchestration import events
-from lakehouse_assets.publish.outcome import HELD_BACK, UNACCOUNTED, Outcome
-from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets.pipeline.gate import HELD_BACK, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.pending import FeedState
 
 SHOWN = 50
 
@@ -43,16 +43,19 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
         },
     )
     for rule in feed.rules:
-        by_part = {o.part: o.broken[rule] for o in outcomes if rule in o.broken}
-        rows = [dg.TableRecord({"partition": part, "records": count}) for part, count in list(by_part.items())[:SHOWN]]
+        by_partition = {o.partition: o.broken[rule] for o in outcomes if rule in o.broken}
+        rows = [
+            dg.TableRecord({"partition": partition, "records": count})
+            for partition, count in list(by_partition.items())[:SHOWN]
+        ]
         yield events.TableCheckResult(
             asset_key=key,
             check_name=rule,
-            passed=not by_part,
+            passed=not by_partition,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{sum(by_part.values()):,} records are in quarantine for it" if by_part else "",
+            description=f"{sum(by_partition.values()):,} records are in quarantine for it" if by_partition else "",
             metadata={
-                "records": sum(by_part.values()),
+                "records": sum(by_partition.values()),
                 **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
             },
         )

@@ -15,9 +15,9 @@ import psutil
 from filelock import FileLock
 from sqlalchemy.exc import DBAPIError
 
-from lakehouse_assets.lake.storage import StorageError
 from lakehouse_assets.orchestration.events import PROCESS_TAG
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.storage.stores import StorageError
 
 _CLAIMED_WITHIN = dt.timedelta(minutes=1)
 _UNFINISHED = [

@@ -6,31 +6,34 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.lake import delta, delta_files
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.orchestration import describe, events, partitions, progress
+from lakehouse_assets.orchestration import date_partitions, events, progress
+from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.publish.gold import Built, RuleBrokenError, build
-from lakehouse_assets.publish.pending import ModelState
+from lakehouse_assets.pipeline.gold import Built, RuleBrokenError, build
+from lakehouse_assets.pipeline.pending import ModelState
+from lakehouse_assets.storage import delta, delta_files
 
 
 def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
     """Return the asset of a model: builds the dates asked for, or its snapshot."""
     key = dg.AssetKey(["gold", model.name])
-    dated = partitions.daily(lake.registry) if model.date else None
+    dated = date_partitions.daily(lake.registry) if model.date else None
 
     @dg.asset(
         key=key,
-        deps=partitions.upstream((n.split(".") for n in model.upstream), dated=dated is not None),
+        deps=date_partitions.upstream((n.split(".") for n in model.upstream), dated=dated is not None),
         group_name="gold",
         kinds={"deltalake", "duckdb", "gold"},
         owners=[model.owner],
         description=model.description,
-        metadata=describe.metadata_of(model.table, lake.store, lineage.of_model(model, lake.registry), model.query)
-        | describe.links(model.schema, model.sql),
+        metadata=shown_metadata.metadata_of(
+            model.table, lake.store, lineage.of_model(model, lake.registry), model.query
+        )
+        | shown_metadata.links(model.schema, model.sql),
         partitions_def=dated,
         backfill_policy=dg.BackfillPolicy.single_run() if dated else None,
         code_version=model.version,
@@ -40,18 +43,20 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         ],
         output_required=False,
     )
-    def built(context: dg.AssetExecutionContext, config: partitions.Parts, lakehouse: LakeResource) -> Iterator[Any]:
+    def built(
+        context: dg.AssetExecutionContext, config: date_partitions.RequestedPartitions, lakehouse: LakeResource
+    ) -> Iterator[Any]:
         lake = lakehouse.lake()
-        parts, again = partitions.asked_for(context, config)
+        partitions, force = date_partitions.requested(context, config)
         broken: RuleBrokenError | None = None
         last: Built | None = None
         with events.step(context):
-            if parts is None:
+            if partitions is None:
                 state = ModelState.read(lake, model)
-                parts = list(state.inputs) if again else state.pending
+                partitions = list(state.inputs) if force else state.pending
             try:
                 for done in build(
-                    lake, model, parts, again=again, progress=lambda n: progress.advance(model.table.key, n)
+                    lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)
                 ):
                     last = done
                     if model.date is not None:
@@ -71,19 +76,19 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
 
 def _log(context: dg.AssetExecutionContext, model: Model, built: Built, shown: dict[str, Any]) -> None:
     newest = max(built.rows)
-    for part, count in built.rows.items():
-        metadata = {"dagster/partition_row_count": count, **(shown if part == newest else {})}
-        context.log_event(dg.AssetMaterialization(["gold", model.name], partition=part, metadata=metadata))
+    for partition, count in built.rows.items():
+        metadata = {"dagster/partition_row_count": count, **(shown if partition == newest else {})}
+        context.log_event(dg.AssetMaterialization(["gold", model.name], partition=partition, metadata=metadata))
 
 
 def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
     files = delta_files.files(lake.store, model.table.path)
     found: dict[str, Any] = {
         "dagster/row_count": int(files["num_records"].sum()),
-        "preview": describe.preview(model.table, built.frame.tail(describe.PREVIEW_ROWS)),
+        "preview": shown_metadata.preview(model.table, built.frame.tail(shown_metadata.PREVIEW_ROWS)),
     }
     if model.plotted is not None:
         columns = {name: column.dtype for name, column in model.table.columns.items()}
         scan = delta.scan(lake.store, model.table.path, columns).select(pl.col(model.plotted))
-        found |= describe.plot_of(model, scan.collect())
+        found |= shown_metadata.plot_of(model, scan.collect())
     return found

@@ -162,7 +162,7 @@ class Redaction:
         if b"\0" not in data:
             clean = self.plain(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")
             latin = clean.decode("latin-1")
-            return clean if (again := self.plain(latin)) == latin else again.encode("latin-1", errors="replace")
+            return clean if (force := self.plain(latin)) == latin else force.encode("latin-1", errors="replace")
         # Without its zeros, a text of two bytes a character reads as one of one.
         readings = [data.decode(errors="replace"), data.decode("latin-1"), data.replace(b"\0", b"").decode("latin-1")]
         return data if all(self.plain(reading) == reading for reading in readings) else None

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import store_for
 from lakehouse_assets.settings import settings
+from lakehouse_assets.storage.stores import store_for
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]

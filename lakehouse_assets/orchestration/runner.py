@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import progress
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
-from lakehouse_assets.orchestration.work import REPLAY, Given, Work, landed_work, table_work
+from lakehouse_assets.orchestration.pending_runs import REPLAY, Given, Work, landed_work, table_work
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -33,7 +33,7 @@ def run_pending(
     instance: dg.DagsterInstance,
     announce: Callable[[str, int], None] = lambda *_: None,
     advance: Callable[[str, int], None] = lambda *_: None,
-    again: Mapping[str, list[str]] | None = None,
+    force: Mapping[str, list[str]] | None = None,
 ) -> Report:
     """Run until nothing that can be done is left.
 
@@ -41,36 +41,38 @@ def run_pending(
         job: The job that holds every asset; see `defs.automation`.
         announce: Called with a table and the number of its objects or partitions before they are worked on.
         advance: Called with a table and the number of those that are done.
-        again: Partitions by table path that are computed first, whether or not they are pending.
+        force: Partitions by table path that are computed first, whether or not they are pending.
     """
     report = Report()
-    given_up: dict[tuple[str, str], int] = {}
+    exhausted: dict[tuple[str, str], int] = {}
     with progress.listening(advance):
-        if again:
-            config = {table: {"parts": parts, "again": True} for table, parts in again.items()}
-            tables = {table: dict.fromkeys(parts, 0) for table, parts in again.items()}
-            for table, named in again.items():
+        if force:
+            config = {table: {"partitions": partitions, "force": True} for table, partitions in force.items()}
+            tables = {table: dict.fromkeys(partitions, 0) for table, partitions in force.items()}
+            for table, named in force.items():
                 announce(table, len(named))
             _execute(job, instance, Work(REPLAY, tables, config), report)
-        while works := list(_next_wave(lake, given_up)):
+        while works := list(_next_wave(lake, exhausted)):
             for work in works:
-                for table, parts in work.tables.items():
-                    announce(table, len(parts))
+                for table, partitions in work.tables.items():
+                    announce(table, len(partitions))
                 _execute(job, instance, work, report)
                 # Whatever of this work is still pending at the same inputs could not be done now.
-                given_up |= {
-                    (table, part): value for table, parts in work.tables.items() for part, value in parts.items()
+                exhausted |= {
+                    (table, partition): value
+                    for table, partitions in work.tables.items()
+                    for partition, value in partitions.items()
                 }
     return report
 
 
-def _next_wave(lake: Lake, given_up: Given) -> Iterator[Work]:
-    landed = landed_work(lake, given_up)
+def _next_wave(lake: Lake, exhausted: Given) -> Iterator[Work]:
+    landed = landed_work(lake, exhausted)
     if landed is not None:
         yield landed
         return
     # One wave at a time: what it publishes decides what the next one has to do.
-    yield from table_work(lake, given_up)[:1]
+    yield from table_work(lake, exhausted)[:1]
 
 
 def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, report: Report) -> None:

@@ -3,8 +3,8 @@
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.lake.delta_types import spark_type
 from lakehouse_assets.query.tables import described
+from lakehouse_assets.storage.delta_types import spark_type
 
 
 def as_markdown(registry: Registry) -> str:

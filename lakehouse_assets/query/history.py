@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.lake.decisions import TABLE as DECISIONS
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.decisions.kinds import TABLE as DECISIONS
 from lakehouse_assets.query.tables import OPS
+from lakehouse_assets.storage.stores import StorageError
 
 _ENTRY = re.compile(r"\d{20}\.json")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -23,7 +23,7 @@ class Version:
     """One commit to a table.
 
     Attributes:
-        parts: The partitions that it wrote or emptied, sorted.
+        partitions: The partitions that it wrote or emptied, sorted.
         rows: Rows that it wrote; None for a commit that wrote no data, or only moved it.
         bytes: Bytes that it wrote.
     """
@@ -31,16 +31,16 @@ class Version:
     number: int
     at: dt.datetime
     operation: str
-    parts: list[str]
+    partitions: list[str]
     rows: int | None
     bytes: int
 
     @property
-    def partitions(self) -> str:
+    def summary(self) -> str:
         """The partitions in few words."""
-        if len(self.parts) <= 1:
-            return "".join(self.parts)
-        return f"{len(self.parts):,}: {self.parts[0]} .. {self.parts[-1]}"
+        if len(self.partitions) <= 1:
+            return "".join(self.partitions)
+        return f"{len(self.partitions):,}: {self.partitions[0]} .. {self.partitions[-1]}"
 
 
 def versions(lake: Lake, name: str, limit: int) -> list[Version]:
@@ -76,16 +76,16 @@ def _version(lake: Lake, path: str) -> Version:
     added = [body for kind, body in actions if kind == "add"]
     files = [body.get("partitionValues", {}) for kind, body in actions if kind in {"add", "remove"}]
     marks = [body["appId"] for kind, body in actions if kind == "txn"]
-    parts = {_part(values) for values in files if values}
+    partitions = {_part(values) for values in files if values}
     # A date that a commit left or made empty has no file; its fingerprint names it.
-    parts |= {mark for mark in marks if mark in {UNDATED, WHOLE} or _DATE.fullmatch(mark)}
+    partitions |= {mark for mark in marks if mark in {UNDATED, WHOLE} or _DATE.fullmatch(mark)}
     changed = any(body.get("dataChange") for kind, body in actions if kind in {"add", "remove"})
     rows = sum(json.loads(body["stats"])["numRecords"] for body in added if body.get("stats"))
     return Version(
         number=int(path.rpartition("/")[2].removesuffix(".json")),
         at=dt.datetime.fromtimestamp(info.get("timestamp", 0) / 1000, dt.UTC),
         operation=info.get("operation", ""),
-        parts=sorted(parts),
+        partitions=sorted(partitions),
         rows=rows if changed else None,
         bytes=sum(body["size"] for body in added),
     )

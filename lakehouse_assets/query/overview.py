@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
-from lakehouse_assets.ingest.landing import key_of, pending
-from lakehouse_assets.lake import delta, delta_files
-from lakehouse_assets.lake.decisions import TABLE as DECISIONS
-from lakehouse_assets.lake.decisions import Decisions
-from lakehouse_assets.lake.erasures import unfinished
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.accounting import scan_accounting
-from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.pins import decision_folder
+from lakehouse_assets.decisions.kinds import TABLE as DECISIONS
+from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.erasure.evidence import unfinished
+from lakehouse_assets.pipeline.accounting import scan_accounting
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.pipeline.pins import decision_folder
 from lakehouse_assets.query.tables import OPS
+from lakehouse_assets.sources.landing import key_of, pending
+from lakehouse_assets.storage import delta, delta_files
 
 
 @dataclass(frozen=True)
@@ -140,20 +140,24 @@ def status(lake: Lake) -> Status:
             waiting[feed.silver.full_name] = state.pending
         begun = unfinished(lake.store, feed.name, state.decisions)
         erasing += [f"{feed.name}: a {d.column}, asked for by {d.who} at {d.at[:16]}; ask again" for d in begun]
-        pinned += [f"{feed.silver.full_name} {part}: to version {pin.version}" for part, pin in state.pins.items()]
-        held += [f"{feed.silver.full_name} {part}: {_why_held(lake, feed, part)}" for part in state.held]
+        pinned += [
+            f"{feed.silver.full_name} {partition}: to version {pin.version}" for partition, pin in state.pins.items()
+        ]
+        held += [f"{feed.silver.full_name} {partition}: {_why_held(lake, feed, partition)}" for partition in state.held]
         refused = ledger.refused.select("source_key", "state", "reason")
         rejected += [f"{feed.name}: {key}: {state}: {reason}" for key, state, reason in refused.iter_rows()]
     for model in lake.registry.models.values():
         built = ModelState.read(lake, model)
         if built.pending:
             waiting[model.table.full_name] = built.pending
-        pinned += [f"{model.table.full_name} {part}: to version {pin.version}" for part, pin in built.pins.items()]
+        pinned += [
+            f"{model.table.full_name} {partition}: to version {pin.version}" for partition, pin in built.pins.items()
+        ]
     return Status(landed, waiting, held, rejected, sorted(pinned), erasing)
 
 
-def _why_held(lake: Lake, feed: Feed, part: str) -> str:
-    rows = scan_accounting(lake.store).filter((pl.col("feed") == feed.name) & (pl.col("part") == part))
+def _why_held(lake: Lake, feed: Feed, partition: str) -> str:
+    rows = scan_accounting(lake.store).filter((pl.col("feed") == feed.name) & (pl.col("part") == partition))
     valid, quarantined = rows.select(pl.sum("valid"), pl.sum("quarantined")).collect().row(0)
     score = valid / (valid + quarantined) if valid + quarantined else 1.0
     return (
@@ -166,8 +170,8 @@ def decided_in(lake: Lake, run_ids: list[str]) -> tuple[list[str], list[str]]:
     """Return the dates that some runs held, and the source objects that they rejected, each with the reason."""
     held, rejected = [], []
     accounts = scan_accounting(lake.store).filter(pl.col("run_id").is_in(run_ids) & (pl.col("verdict") == "held"))
-    for name, part in accounts.select("feed", "part").unique().sort("feed", "part").collect().iter_rows():
-        held.append(f"silver.{name} {part}: {_why_held(lake, lake.registry.feeds[name], part)}")
+    for name, partition in accounts.select("feed", "part").unique().sort("feed", "part").collect().iter_rows():
+        held.append(f"silver.{name} {partition}: {_why_held(lake, lake.registry.feeds[name], partition)}")
     for feed in lake.registry.feeds.values():
         rows = lake.ledger_of(feed).rows.filter(pl.col("run_id").is_in(run_ids) & (pl.col("state") != "accepted"))
         refused = rows.select("source_key", "state", "reason").unique(maintain_order=True)

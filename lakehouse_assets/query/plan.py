@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
-from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.delta_types import SchemaMismatchError
-from lakehouse_assets.lake.evolution import differences_of
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.pending import FeedState, ModelState, rows_by_part
+from lakehouse_assets.pipeline.pending import FeedState, ModelState, rows_by_partition
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.delta_types import SchemaMismatchError
+from lakehouse_assets.storage.schema_evolution import differences_of
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,14 @@ class Step:
     """What would become of one table.
 
     Attributes:
-        parts: Partitions that would be computed, sorted.
+        partitions: Partitions that would be computed, sorted.
         rows: Rows that would be read for them, where known.
         schema: Columns that would be added or widened, by name.
         refusal: Why the stored table cannot follow its declaration; then nothing of it would be written.
     """
 
     table: str
-    parts: list[str]
+    partitions: list[str]
     rows: int | None
     schema: Mapping[str, str]
     refusal: str | None = None
@@ -39,35 +39,35 @@ def plan(lake: Lake) -> list[Step]:
         rest = [_schema_step(lake, table, []) for table in (feed.quarantine, feed.by_rule)]
         steps += [step for step in rest if step.schema or step.refusal]
     steps += [_model_step(lake, model, waiting) for model in lake.registry.models.values()]
-    return [step for step in steps if step.parts or step.schema or step.refusal]
+    return [step for step in steps if step.partitions or step.schema or step.refusal]
 
 
 def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
     ledger = lake.ledger_of(feed)
-    parts = FeedState.read(lake, feed, ledger).pending
-    waiting[feed.silver.full_name] = [part for part in parts if part != UNDATED]
+    partitions = FeedState.read(lake, feed, ledger).pending
+    waiting[feed.silver.full_name] = [partition for partition in partitions if partition != UNDATED]
     waiting |= dict.fromkeys((feed.quarantine.full_name, feed.by_rule.full_name), waiting[feed.silver.full_name])
-    rows = rows_by_part(ledger.live)
-    return _schema_step(lake, feed.silver, parts, sum(rows.get(part, 0) for part in parts))
+    rows = rows_by_partition(ledger.live)
+    return _schema_step(lake, feed.silver, partitions, sum(rows.get(partition, 0) for partition in partitions))
 
 
 def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]]) -> Step:
     own = set(ModelState.read(lake, model).pending)
-    upstream = {part for name in model.upstream for part in waiting.get(name, [])}
+    upstream = {partition for name in model.upstream for partition in waiting.get(name, [])}
     if model.layout is Partitioning.SNAPSHOT:
-        parts = [WHOLE] if own or upstream else []
+        partitions = [WHOLE] if own or upstream else []
     else:
-        parts = sorted(own | (upstream - {WHOLE}))
-    waiting[model.table.full_name] = parts
-    return _schema_step(lake, model.table, parts)
+        partitions = sorted(own | (upstream - {WHOLE}))
+    waiting[model.table.full_name] = partitions
+    return _schema_step(lake, model.table, partitions)
 
 
-def _schema_step(lake: Lake, table: Table, parts: list[str], rows: int | None = None) -> Step:
+def _schema_step(lake: Lake, table: Table, partitions: list[str], rows: int | None = None) -> Step:
     if not delta.exists(lake.store, table.path):
-        return Step(table.full_name, parts, rows, {})
+        return Step(table.full_name, partitions, rows, {})
     columns = {name: column.dtype for name, column in table.columns.items()}
     try:
         changes = differences_of(lake.store, table.path, columns, table.partitioning)
     except SchemaMismatchError as error:
-        return Step(table.full_name, parts, rows, {}, str(error))
-    return Step(table.full_name, parts, rows, changes)
+        return Step(table.full_name, partitions, rows, {}, str(error))
+    return Step(table.full_name, partitions, rows, changes)

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.ingest.bronze import read_bronze
-from lakehouse_assets.lake import delta, delta_files
-from lakehouse_assets.lake.decisions import TABLE as DECISIONS
-from lakehouse_assets.lake.decisions import Decisions
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import TABLE as LEDGER
-from lakehouse_assets.lake.ledger import Ledger
-from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
-from lakehouse_assets.publish.pins import decision_folder, open_at
+from lakehouse_assets.decisions.kinds import TABLE as DECISIONS
+from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.ledger.ledger import TABLE as LEDGER
+from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.bronze import read_bronze
+from lakehouse_assets.pipeline.pins import decision_folder, open_at
+from lakehouse_assets.storage import delta, delta_files
 
 OPS = (LEDGER, ACCOUNTING, DECISIONS)
 

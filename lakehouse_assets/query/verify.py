@@ -9,24 +9,25 @@ from functools import partial
 
 import polars as pl
 
+from lakehouse_assets.catalog import duckdb_views
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.ingest.bronze import bronze_path, scan_files
-from lakehouse_assets.ingest.people import theirs, unfollowed
-from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.decisions import Decisions
-from lakehouse_assets.lake.erasures import Erasures
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import TABLE as LEDGER
-from lakehouse_assets.lake.storage import StorageError
-from lakehouse_assets.maintain import leftovers
-from lakehouse_assets.publish import accounting, catalog, gold, silver
-from lakehouse_assets.publish.candidate import Candidate
-from lakehouse_assets.publish.outcome import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
-from lakehouse_assets.publish.pending import FeedState, ModelState, batches, rows_by_part
-from lakehouse_assets.publish.pins import Pin, decision_folder, restored
-from lakehouse_assets.query import stored
-from lakehouse_assets.query.stored import Finding, guarded
+from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.matching import theirs, unfollowed
+from lakehouse_assets.ledger.ledger import TABLE as LEDGER
+from lakehouse_assets.maintenance import leftovers
+from lakehouse_assets.pipeline import accounting, gold, silver
+from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
+from lakehouse_assets.pipeline.candidate import Candidate
+from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.pending import FeedState, ModelState, batches, rows_by_partition
+from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
+from lakehouse_assets.query import table_checks
+from lakehouse_assets.query.table_checks import Finding, guarded
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.stores import StorageError
 
 _ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "duplicates", "discarded", "erased",
             "published", "held", "verdict", "score"]  # fmt: skip
@@ -34,18 +35,18 @@ _ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined
 
 def verify(lake: Lake) -> Iterator[Finding]:
     """Yield every disagreement: what everything rests on first, then feed by feed, then gold, then the catalog."""
-    basis = [*guarded(LEDGER.full_name, partial(stored.files, lake, LEDGER)), *_decisions(lake)]
+    basis = [*guarded(LEDGER.full_name, partial(table_checks.files, lake, LEDGER)), *_decisions(lake)]
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()
     declared = [table for feed in feeds for table in (feed.silver, feed.quarantine, feed.by_rule)]
     for table in (accounting.TABLE, *declared, *(model.table for model in models)):
-        yield from guarded(table.full_name, partial(stored.files, lake, table))
+        yield from guarded(table.full_name, partial(table_checks.files, lake, table))
     if basis:  # what is live cannot be told, so nothing that follows from it can
         return
     for feed in feeds:
         yield from guarded(feed.bronze.full_name, partial(_bronze, lake, feed))
         yield from guarded(feed.silver.full_name, partial(_silver, lake, feed))
-    yield from guarded(accounting.TABLE.full_name, partial(_strange_accounts, lake))
+    yield from guarded(accounting.TABLE.full_name, partial(_unknown_accounts, lake))
     for model in models:
         yield from guarded(model.table.full_name, partial(_model, lake, model))
     yield from guarded("catalog", partial(_catalog, lake))
@@ -70,11 +71,11 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
         if leftovers.content_of(item) in erasures.before:
             what = f"{item.path} is of an erased person, left by a writer that came late; ask again to forget"
             yield Finding(feed.bronze.full_name, "", what)
-    for part, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
-        path = bronze_path(feed, part, file)
+    for partition, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
+        path = bronze_path(feed, partition, file)
         if lake.store.stat(path) is None:
             what = f"{path} is missing; the ledger has {rows:,} live records of {key}"
-            yield Finding(feed.bronze.full_name, part, what)
+            yield Finding(feed.bronze.full_name, partition, what)
             continue
         try:
             scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
@@ -83,35 +84,39 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
                 scan.select(pl.len(), content.n_unique(), content.first().alias("h")).collect().row(0)
             )
         except delta.UNREADABLE as error:
-            yield Finding(feed.bronze.full_name, part, f"{path} cannot be read: {stored.first_line(error)}")
+            yield Finding(feed.bronze.full_name, partition, f"{path} cannot be read: {table_checks.first_line(error)}")
             continue
         if count != rows:
-            yield Finding(feed.bronze.full_name, part, f"{path} has {count:,} records, the ledger {rows:,}")
+            yield Finding(feed.bronze.full_name, partition, f"{path} has {count:,} records, the ledger {rows:,}")
         if count and (hashes != 1 or first != source_hash):
-            yield Finding(feed.bronze.full_name, part, f"{path} holds records of another source object")
+            yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object")
         elif erasures and theirs(feed, erasures, scan_files(lake, feed, [path]).collect()).any():
-            yield Finding(feed.bronze.full_name, part, f"{path} holds records of an erased person; ask again to forget")
+            yield Finding(
+                feed.bronze.full_name, partition, f"{path} holds records of an erased person; ask again to forget"
+            )
 
 
 def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
     """Compute every decided candidate again, and compare it with what is published, quarantined and accounted for."""
     ledger = lake.ledger_of(feed)
     state = FeedState.read(lake, feed, ledger)
-    decided = [part for part in state.inputs if part not in state.pins and not state.is_pending(part)]
-    for parts in batches(decided, rows_by_part(ledger.live), lake.settings.publish_batch_rows):
-        found = silver.evaluate(lake, feed, parts)
+    decided = [
+        partition for partition in state.inputs if partition not in state.pins and not state.is_pending(partition)
+    ]
+    for partitions in batches(decided, rows_by_partition(ledger.live), lake.settings.publish_batch_rows):
+        found = silver.evaluate(lake, feed, partitions)
         lost = [outcome for outcome in found.outcomes if outcome.verdict == UNACCOUNTED]
         for outcome in lost:
-            yield Finding(feed.silver.full_name, outcome.part, str(outcome.problem))
+            yield Finding(feed.silver.full_name, outcome.partition, str(outcome.problem))
         sound = [outcome for outcome in found.outcomes if outcome not in lost]
-        yield from stored.rows(lake, feed.silver, _written(sound, state), found.candidate.valid)
-        yield from stored.rows(lake, feed.quarantine, [o.part for o in sound], _kept(found.candidate, state))
-        yield from stored.rows(lake, feed.by_rule, [o.part for o in sound], found.by_rule())
-        yield from _accounts(lake, feed, [o.part for o in sound], found.accounts())
+        yield from table_checks.rows(lake, feed.silver, _written(sound, state), found.candidate.valid)
+        yield from table_checks.rows(lake, feed.quarantine, [o.partition for o in sound], _kept(found.candidate, state))
+        yield from table_checks.rows(lake, feed.by_rule, [o.partition for o in sound], found.by_rule())
+        yield from _accounts(lake, feed, [o.partition for o in sound], found.accounts())
     yield from _pinned(lake, feed.silver, {p: pin for p, pin in state.pins.items() if not state.is_pending(p)})
-    yield from stored.strangers(lake, feed.silver, set(state.inputs) - {UNDATED})
+    yield from table_checks.unknown_partitions(lake, feed.silver, set(state.inputs) - {UNDATED})
     for table in (feed.quarantine, feed.by_rule):
-        yield from stored.strangers(lake, table, set(state.inputs))
+        yield from table_checks.unknown_partitions(lake, table, set(state.inputs))
 
 
 def _kept(candidate: Candidate, state: FeedState) -> pl.DataFrame:
@@ -119,66 +124,72 @@ def _kept(candidate: Candidate, state: FeedState) -> pl.DataFrame:
 
     Until maintenance has been there, for which it may have been killed, they are all to be there still.
     """
-    gone = [part for part in state.inputs if state.has_expired(part)]
+    gone = [partition for partition in state.inputs if state.has_expired(partition)]
     return candidate.quarantined.filter(~pl.col("_part").is_in(gone))
 
 
 def _written(outcomes: list[Outcome], state: FeedState) -> list[str]:
     """Return the partitions whose silver is this candidate; a held date keeps the version before."""
-    outside = [o.part for o in outcomes if o.verdict == OUTSIDE and o.part in state.silver]
-    return [o.part for o in outcomes if o.verdict == PUBLISHED] + outside
+    outside = [o.partition for o in outcomes if o.verdict == OUTSIDE and o.partition in state.silver]
+    return [o.partition for o in outcomes if o.verdict == PUBLISHED] + outside
 
 
-def _accounts(lake: Lake, feed: Feed, parts: list[str], expected: pl.DataFrame) -> Iterator[Finding]:
+def _accounts(lake: Lake, feed: Feed, partitions: list[str], expected: pl.DataFrame) -> Iterator[Finding]:
     of_feed = accounting.scan_accounting(lake.store).filter(pl.col("feed") == feed.name)
-    there = of_feed.filter(pl.col("part").is_in(parts)).select(_ACCOUNT).collect()
+    there = of_feed.filter(pl.col("part").is_in(partitions)).select(_ACCOUNT).collect()
     wanted = expected.select(pl.col(name).cast(there.schema[name]) for name in _ACCOUNT)
-    for part in parts:
-        is_it = pl.col("part") == part
+    for partition in partitions:
+        is_it = pl.col("part") == partition
         has, should = (set(rows.filter(is_it).iter_rows()) for rows in (there, wanted))
         if has != should or there.filter(is_it).height != len(has):
             keys = sorted({row[1] for row in has ^ should}) or ["a source object that is there twice"]
             what = f"what became of the records of {', '.join(keys[:3])} is not what follows from what is live"
-            yield Finding(accounting.TABLE.full_name, f"{feed.name} {part}", what)
+            yield Finding(accounting.TABLE.full_name, f"{feed.name} {partition}", what)
 
 
-def _strange_accounts(lake: Lake) -> Iterator[Finding]:
-    known = {(feed.name, part) for feed in lake.registry.feeds.values() for part in FeedState.of(lake, feed).inputs}
+def _unknown_accounts(lake: Lake) -> Iterator[Finding]:
+    known = {
+        (feed.name, partition) for feed in lake.registry.feeds.values() for partition in FeedState.of(lake, feed).inputs
+    }
     rows = accounting.scan_accounting(lake.store).select("feed", "part").unique().collect()
-    for feed, part in rows.iter_rows():
-        if (feed, part) not in known:
-            yield Finding(accounting.TABLE.full_name, f"{feed} {part}", "nothing ever landed for it")
+    for feed, partition in rows.iter_rows():
+        if (feed, partition) not in known:
+            yield Finding(accounting.TABLE.full_name, f"{feed} {partition}", "nothing ever landed for it")
 
 
 def _pinned(lake: Lake, table: Table, pins: dict[str, Pin]) -> Iterator[Finding]:
     """Compare pinned partitions with the version that they are pinned to, as long as that can be read."""
     for version in sorted({pin.version for pin in pins.values()}):
-        of_version = {part: pin for part, pin in pins.items() if pin.version == version}
+        of_version = {partition: pin for partition, pin in pins.items() if pin.version == version}
         try:
             then = restored(lake, table, of_version)
         except StorageError:  # once restored, a partition no longer needs the files of the old version
             continue
-        yield from stored.rows(lake, table, list(of_version), then.with_columns(stored.part_of(table.partitioning)))
+        yield from table_checks.rows(
+            lake, table, list(of_version), then.with_columns(table_checks.partition_of(table.partitioning))
+        )
 
 
 def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     """Build every partition that is not pending again, and compare it with what is stored."""
     state = ModelState.read(lake, model)
-    current = [part for part in state.inputs if not state.is_pending(part)]
-    built = [part for part in current if part not in state.pins]
-    for parts in batches(built, gold.upstream_rows(lake, model), lake.settings.publish_batch_rows):
-        expected = gold.compute(lake, model, parts).with_columns(stored.part_of(model.layout))
-        yield from stored.rows(lake, model.table, parts, expected)
-    yield from _pinned(lake, model.table, {part: pin for part, pin in state.pins.items() if part in current})
-    yield from stored.strangers(lake, model.table, set(state.inputs))
+    current = [partition for partition in state.inputs if not state.is_pending(partition)]
+    built = [partition for partition in current if partition not in state.pins]
+    for partitions in batches(built, gold.upstream_rows(lake, model), lake.settings.publish_batch_rows):
+        expected = gold.compute(lake, model, partitions).with_columns(table_checks.partition_of(model.layout))
+        yield from table_checks.rows(lake, model.table, partitions, expected)
+    yield from _pinned(
+        lake, model.table, {partition: pin for partition, pin in state.pins.items() if partition in current}
+    )
+    yield from table_checks.unknown_partitions(lake, model.table, set(state.inputs))
 
 
 def _catalog(lake: Lake) -> Iterator[Finding]:
     """Compare the catalog with the note of the run that wrote it; read every view if it shows the tables of now."""
-    if problem := catalog.damage(lake):
+    if problem := duckdb_views.damage(lake):
         yield Finding("catalog", "", f"{problem}; `lakehouse run` writes it anew")
         return
-    state = catalog.CatalogState.read(lake)
+    state = duckdb_views.CatalogState.read(lake)
     if state.built == state.inputs and state.inputs:
-        for view, problem in catalog.unreadable_views(lake):
+        for view, problem in duckdb_views.unreadable_views(lake):
             yield Finding("catalog", view, f"it cannot be read: {problem}")

@@ -10,12 +10,12 @@ from decimal import Decimal
 
 import polars as pl
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.ingest.landing import pending
-from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.accounting import scan_accounting
-from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets.pipeline.accounting import scan_accounting
+from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.sources.landing import pending
+from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.bad_input.corpus import DAY, BadInput
 from lakehouse_assets_tests.bad_input.table import Row as TableRow
 from lakehouse_assets_tests.retail import Record, day, ingest, land, publish, sales, sales_csv
@@ -135,7 +135,7 @@ def disagreements(row: TableRow, made: BadInput, data: bytes, found: Outcome) ->
         f"{quarantined} records are in quarantine, not {made.quarantined}": quarantined == made.quarantined,
         f"{duplicates} records are duplicates, not {made.duplicates}": duplicates == made.duplicates,
         f"{landed} records have landed, not {made.landed}": landed == made.landed,
-        "a source object does not add up": all(all_ == sum(parts) for all_, *parts in found.accounts),
+        "a source object does not add up": all(all_ == sum(partitions) for all_, *partitions in found.accounts),
         "the original bytes are not in landing": found.original == data,
         "the good file's records are not what is published": found.good == expected(GOOD),
         f"still pending: {found.still_pending}": not found.still_pending,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.bad_input import table
 from lakehouse_assets_tests.bad_input.corpus import DAY
 from lakehouse_assets_tests.bad_input.inputs import CORPUS
@@ -75,8 +75,8 @@ def test_what_is_rejected_is_told_with_its_reason_and_the_exit_code_is_1(lake: L
             assert key in flat, name
             assert all(word in flat for word in table.rows()[name].words), name
     assert _published(lake, cli) == _GOOD_ROWS
-    again = cli(lake, "run")
-    assert (again.returncode, "Nothing is pending" in again.stdout) == (0, True)
+    force = cli(lake, "run")
+    assert (force.returncode, "Nothing is pending" in force.stdout) == (0, True)
 
 
 def test_what_is_in_quarantine_is_normal_and_the_exit_code_is_0(lake: Lake, cli: Cli, tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_the_whole_corpus_in_one_landing_loses_nothing_of_the_good_file(lake: La
     rejected = {key for name, key in keys.items() if table.rows()[name].ends_as == "rejected"}
     told = cli(lake, "query", "select distinct object_key from ops.ledger where state = 'rejected'", "--format", "json")
     assert {row["object_key"] for row in json.loads(told.stdout)} == rejected
-    again = cli(lake, "run")
-    assert (again.returncode, "Nothing is pending" in again.stdout) == (0, True)
+    force = cli(lake, "run")
+    assert (force.returncode, "Nothing is pending" in force.stdout) == (0, True)
 
 
 def test_landing_what_cannot_be_a_key_is_one_clear_line(lake: Lake, tmp_path: Path) -> None:

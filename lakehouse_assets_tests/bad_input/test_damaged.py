@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.accounting import scan_accounting
+from lakehouse_assets.context import Lake
+from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets_tests.bad_input import confined
 from lakehouse_assets_tests.bad_input.corpus import DAY, records
 from lakehouse_assets_tests.bad_input.outcome import GOOD, GOOD_KEY, expected, read, rows_of

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.ingest.landing import land as land_file
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import StorageError
+from lakehouse_assets.context import Lake
+from lakehouse_assets.sources.landing import land as land_file
+from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.bad_input import table
 from lakehouse_assets_tests.bad_input.corpus import records
 from lakehouse_assets_tests.bad_input.outcome import GOOD, GOOD_KEY, expected, process, read

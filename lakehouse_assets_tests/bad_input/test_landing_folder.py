@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.ingest.batches import ingest as ingest_objects
-from lakehouse_assets.ingest.landing import pending
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
+from lakehouse_assets.pipeline.ingest import ingest as ingest_objects
+from lakehouse_assets.sources.landing import pending
 from lakehouse_assets_tests.bad_input import confined
 from lakehouse_assets_tests.bad_input.corpus import records
 from lakehouse_assets_tests.bad_input.outcome import GOOD, GOOD_KEY, expected, process, read

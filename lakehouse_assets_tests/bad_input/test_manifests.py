@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.bad_input.corpus import records
 from lakehouse_assets_tests.bad_input.outcome import GOOD, GOOD_KEY, expected, is_for_a_person, process, read
 from lakehouse_assets_tests.retail import ingest, land, publish, sales, sales_csv

@@ -97,13 +97,13 @@ def deflated_zeros(size: int) -> bytes:
 def bzip2_zeros(size: int) -> bytes:
     """Return bzip2 of that many zeros."""
     packer = bz2.BZ2Compressor(1)
-    return b"".join([*(packer.compress(part) for part in _zeros(size)), packer.flush()])
+    return b"".join([*(packer.compress(partition) for partition in _zeros(size)), packer.flush()])
 
 
 def lzma_zeros(size: int) -> bytes:
     """Return that many zeros as a zip's LZMA member."""
     packer = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "preset": 0}])
-    packed = b"".join([*(packer.compress(part) for part in _zeros(size)), packer.flush()])
+    packed = b"".join([*(packer.compress(partition) for partition in _zeros(size)), packer.flush()])
     # Version, size of the properties, then preset 0: lc=3 lp=0 pb=2 and a dictionary of 256 kB.
     return struct.pack("<BBHBI", 9, 4, 5, 0x5D, 2**18) + packed
 
@@ -115,5 +115,5 @@ def gzip_zeros_of_ten_gb() -> bytes:
 
 
 def _zeros(size: int) -> Iterable[bytes]:
-    part = bytes(2**20)
-    return (part for _ in range(size // len(part)))
+    partition = bytes(2**20)
+    return (partition for _ in range(size // len(partition)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.cli.conftest import Lakehouse
 from lakehouse_assets_tests.conftest import Cli

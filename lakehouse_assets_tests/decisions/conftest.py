@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from lakehouse_assets.cli.main import main
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.settings import settings
 
 

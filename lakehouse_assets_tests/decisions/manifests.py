@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.decisions.person import ask
 from lakehouse_assets_tests.retail import land

@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.lake import decisions, delta
-from lakehouse_assets.lake.decisions import Decision
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish import pins
-from lakehouse_assets.publish.deciding import revoke
-from lakehouse_assets.publish.outcome import Outcome
-from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.query import answers
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions.kinds import Decision
+from lakehouse_assets.operations.decision_commands import revoke
+from lakehouse_assets.pipeline import pins
+from lakehouse_assets.pipeline.gate import Outcome
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.retail import DAY, build, day, ingest, land, line, publish, sales, sales_csv
 
 NEXT, THIRD = "2011-03-02", "2011-03-03"
@@ -150,16 +151,16 @@ def accounts(lake: Lake) -> dict[str, Account]:
         assert of.landed == of.valid + of.quarantined + of.duplicates + of.discarded
         assert of.valid == of.published + of.held
     found: dict[str, Account] = {}
-    for part, _, values in rows:
-        found[part] = Account(*map(sum, zip(found.get(part, Account(*[0] * 7)), values, strict=True)))
+    for partition, _, values in rows:
+        found[partition] = Account(*map(sum, zip(found.get(partition, Account(*[0] * 7)), values, strict=True)))
     [(bronze, quarantine)] = ask(
         lake, "SELECT (FROM (SELECT count(*) FROM bronze.sales)), count(*) FROM quarantine.sales"
     )
     assert sum(of.landed for of in found.values()) == bronze
     assert sum(of.quarantined for of in found.values()) == quarantine
     silver = dict(ask(lake, "SELECT dt::VARCHAR, count(*) FROM silver.sales GROUP BY 1"))
-    by_part = {part: of.published for part, of in found.items() if of.published}
-    assert {part: silver.get(part, 0) for part in by_part} == by_part
+    by_partition = {partition: of.published for partition, of in found.items() if of.published}
+    assert {partition: silver.get(partition, 0) for partition in by_partition} == by_partition
     return found
 
 

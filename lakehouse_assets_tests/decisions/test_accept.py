@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import accept
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.operations.decision_commands import accept
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.decisions.manifests import live, promise, reasons
 from lakehouse_assets_tests.decisions.person import NEXT, ask, quantities, settle, sound, take, take_back, with_feed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.conftest import Lakehouse, Said
 from lakehouse_assets_tests.decisions.manifests import live, promise
@@ -338,15 +338,15 @@ def test_a_dry_run_records_nothing_and_foretells_exactly_what_the_run_does(
 
     assert foretold.out.endswith("Dry run: nothing was recorded.\n")
     assert (states(lake), settle(lake), shown(lake)) == (decided, {}, before)
-    told = {part: tuple(rest) for part, *rest in cells(Said(0, foretold.out.rsplit("Dry run", 1)[0], ""))}
+    told = {partition: tuple(rest) for partition, *rest in cells(Said(0, foretold.out.rsplit("Dry run", 1)[0], ""))}
     now = dict(ask(lake, "SELECT coalesce(dt::VARCHAR, 'undated'), count(*) FROM quarantine.sales GROUP BY 1"))
 
     assert lakehouse(*arguments, *why).code == 0
     outcomes = settle(lake)
 
     assert told == {
-        part: (str(now.get(part, 0)), str(o.quarantined), str(o.valid), f"{o.score:.4f}", o.verdict)
-        for part, o in outcomes.items()
+        partition: (str(now.get(partition, 0)), str(o.quarantined), str(o.valid), f"{o.score:.4f}", o.verdict)
+        for partition, o in outcomes.items()
     }
 
 

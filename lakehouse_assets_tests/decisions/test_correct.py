@@ -2,9 +2,9 @@
 
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import correct, discard, waive
+from lakehouse_assets.operations.decision_commands import correct, discard, waive
 from lakehouse_assets_tests.decisions.person import (
     GOOD,
     NEXT,
@@ -287,7 +287,7 @@ def test_corrections_survive_a_replay_and_unrelated_late_files(lake: Lake) -> No
     landed(lake, [("day.csv", bad_day(bad_line()))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
     settle(lake)
-    publish(lake, again=True)
+    publish(lake, force=True)
     assert quantities(lake)[-1] == 600
     landed(lake, [("late.csv", sales_csv([line(InvoiceNo="540002", Quantity="700")])), ("x.csv", sales_csv(1, NEXT))])
     assert quantities(lake)[-2:] == [600, 700]

@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.defs.decisions import decision
-from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.decisions.manifests import live, promise
@@ -101,7 +101,7 @@ def test_every_verb_can_be_run(lake: Lake, instance: dg.DagsterInstance) -> None
     rules = ["invoice_no_regex"]
     told(decide(lake, instance, verb="waive", source_key="day.csv", line=ODD, rules=rules, dry_run=False))
     discarded = told(decide(lake, instance, verb="discard", source_key="day.csv", line=BAD, dry_run=False))
-    told(decide(lake, instance, verb="release", part=NEXT, dry_run=False))
+    told(decide(lake, instance, verb="release", partition=NEXT, dry_run=False))
     told(decide(lake, instance, verb="accept", source_key="held.csv", dry_run=False))
     settle(lake)
     assert set(quarantined(lake)) == {("next.csv", 9)}

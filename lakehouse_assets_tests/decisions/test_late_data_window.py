@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.decisions.manifests import live, promise, reasons
 from lakehouse_assets_tests.decisions.person import quantities, settle, sound, with_feed
 from lakehouse_assets_tests.retail import day, land, line, sales, sales_csv, zipped

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.manifests import live, promise, reasons, sha256
@@ -258,8 +258,8 @@ GOOD_BEFORE = sales_csv(2)
 def outcome(lake: Lake) -> object:
     """Return what readers see, with the ledger's view of the objects."""
     ledger = lake.ledger_of(sales(lake))
-    seen = {key: (s.state, s.object_hash) for key, s in ledger.seen.items()}
-    return shown(lake), seen, reasons(lake)
+    known_versions = {key: (s.state, s.object_hash) for key, s in ledger.known_versions.items()}
+    return shown(lake), known_versions, reasons(lake)
 
 
 def play(lake: Lake, events: list[tuple[str, bytes]], runs_after: set[int]) -> object:

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lakehouse_assets.lake.decisions import Decision
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import correct, discard, waive
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions.kinds import Decision
+from lakehouse_assets.operations.decision_commands import correct, discard, waive
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.person import (
     NEXT,
@@ -125,6 +125,6 @@ def test_decisions_that_were_all_taken_back_leave_no_trace_whatever_their_order(
     for decision in order.sample(taken, len(taken)):
         take_back(lake, decision)
         settle(lake)
-    publish(lake, again=True)
+    publish(lake, force=True)
     assert shown(lake) == before
     sound(lake)

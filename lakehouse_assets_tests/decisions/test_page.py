@@ -47,7 +47,7 @@ def blank_free(line: str) -> str:
 
 
 def printed(line: str) -> re.Pattern[str]:
-    return re.compile(" ?.* ?".join(re.escape(blank_free(part)) for part in line.split(DIFFERS)))
+    return re.compile(" ?.* ?".join(re.escape(blank_free(partition)) for partition in line.split(DIFFERS)))
 
 
 def missing(shown: list[str], output: str) -> str | None:

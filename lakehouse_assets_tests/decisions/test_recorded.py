@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.lake.decisions import Decision, DecisionError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import accept, correct, discard, release, waive
+from lakehouse_assets.decisions.kinds import Decision, DecisionError
+from lakehouse_assets.operations.decision_commands import accept, correct, discard, release, waive
 from lakehouse_assets.query.overview import sizes
 from lakehouse_assets.query.tables import described
 from lakehouse_assets_tests.decisions.manifests import promise

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import correct, release
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.operations.decision_commands import correct, release
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.decisions.person import (
     NEXT,
@@ -31,7 +31,7 @@ def test_a_released_date_is_published_whatever_its_score(lake: Lake) -> None:
     assert (held(lake), quantities(lake)) == ([DAY], [])
     take(lake, release, DAY)
     outcomes = settle(lake, gold=True)
-    assert {part: o.verdict for part, o in outcomes.items()} == {DAY: "published"}
+    assert {partition: o.verdict for partition, o in outcomes.items()} == {DAY: "published"}
     assert (held(lake), quantities(lake)) == ([], list(range(1, 9)))
     assert sales_of(lake) == "91.8000"
     assert len(quarantined(lake)) == 2
@@ -78,7 +78,7 @@ def test_files_of_other_dates_leave_a_release_alone(lake: Lake) -> None:
     take(lake, release, DAY)
     landed(lake, [("next.csv", sales_csv(2, NEXT))])
     landed(lake, [("next2.csv", sales_csv([line(InvoiceDate=f"{NEXT} 10:00:00")]))])
-    publish(lake, again=True)
+    publish(lake, force=True)
     assert quantities(lake) == list(range(1, 9))
     sound(lake)
 
@@ -97,13 +97,13 @@ def test_a_released_date_can_be_corrected_out_of_its_score(lake: Lake) -> None:
     sound(lake)
 
 
-@pytest.mark.parametrize("part", [NEXT, "2011-13-01", "undated", "", "yesterday"])
-def test_what_is_not_held_cannot_be_released(lake: Lake, part: str) -> None:
+@pytest.mark.parametrize("partition", [NEXT, "2011-13-01", "undated", "", "yesterday"])
+def test_what_is_not_held_cannot_be_released(lake: Lake, partition: str) -> None:
     landed(lake, [("day.csv", HELD), ("next.csv", sales_csv(2, NEXT))])
     with pytest.raises(
-        DecisionError, match=rf"^{part} of sales is not held \(held are: {DAY}\)\. Nothing was decided\.$"
+        DecisionError, match=rf"^{partition} of sales is not held \(held are: {DAY}\)\. Nothing was decided\.$"
     ):
-        release(lake, sales(lake), part, "it is fine")
+        release(lake, sales(lake), partition, "it is fine")
     assert ask(lake, "SELECT * FROM ops.decisions") == []
 
 

@@ -7,13 +7,13 @@ import dataframely as dy
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import source
+from lakehouse_assets.decisions.kinds import DecisionError
 from lakehouse_assets.defs.silver.sales import Sales
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import StorageError
-from lakehouse_assets.publish.deciding import correct
+from lakehouse_assets.operations.decision_commands import correct
 from lakehouse_assets.query.overview import status
+from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.decisions.person import (
     NEXT,
     THIRD,
@@ -78,7 +78,7 @@ def test_the_next_runs_leave_the_restored_dates_as_they_are(lake: Lake, first: i
     settle(lake)
     restored = version(lake, "silver.sales")
     assert settle(lake) == {}
-    publish(lake, again=True)
+    publish(lake, force=True)
     assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2])
     landed(lake, [("late.csv", sales_csv([line(InvoiceDate=f"{THIRD} 10:00:00", Quantity="99")]))])
     assert all_quantities(lake) == ([1, 2], [1, 2], [1, 2, 99])
@@ -209,8 +209,8 @@ def test_a_gold_table_is_restored_pinned_and_given_back(lake: Lake, name: str) -
     assert set(decision.pins) == ({"whole"} if name == "gold.product_performance" else {DAY})
     settle(lake, gold=True)
     assert shown(lake, name) == before
-    [(part, _)] = decision.pins.items()
-    assert status(lake).pinned == [f"{name} {part}: to version {good}"]
+    [(partition, _)] = decision.pins.items()
+    assert status(lake).pinned == [f"{name} {partition}: to version {good}"]
     assert findings(lake) == []
 
     landed(lake, [("late.csv", sales_csv([line(Quantity="99")])), ("late2.csv", sales_csv(3, THIRD))])
@@ -224,7 +224,7 @@ def test_a_gold_table_is_restored_pinned_and_given_back(lake: Lake, name: str) -
         land(lake, key, sales_csv(1, "2011-04-01"))
     settle(lake, gold=True)
     found = shown(lake, name)[name]
-    assert [row for row in live[name] if row in found] == ([] if part == "whole" else live[name])
+    assert [row for row in live[name] if row in found] == ([] if partition == "whole" else live[name])
     assert findings(lake) == []
 
 

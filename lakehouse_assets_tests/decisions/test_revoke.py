@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lakehouse_assets.lake.decisions import Decision, DecisionError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import correct, discard, revoke, waive
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions.kinds import Decision, DecisionError
+from lakehouse_assets.operations.decision_commands import correct, discard, revoke, waive
 from lakehouse_assets_tests.decisions.person import (
     GOOD,
     NEXT,

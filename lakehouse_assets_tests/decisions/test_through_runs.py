@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import correct
+from lakehouse_assets.context import Lake
+from lakehouse_assets.operations.decision_commands import correct
 from lakehouse_assets_tests.conftest import Cli, lake_at
 from lakehouse_assets_tests.decisions.person import (
     NEXT,
@@ -68,7 +68,7 @@ def test_a_replay_computes_the_chosen_dates_again_and_changes_nothing_that_is_ri
 
 def ask_parts(lake: Lake) -> list[str]:
     """Return the partitions that runs of Dagster evaluated, those of tests apart."""
-    return [part for (part,) in ask(lake, "SELECT DISTINCT part FROM ops.accounting WHERE run_id <> 'test'")]
+    return [partition for (partition,) in ask(lake, "SELECT DISTINCT part FROM ops.accounting WHERE run_id <> 'test'")]
 
 
 def test_a_restored_gold_table_stays_through_real_runs(lake: Lake, cli: Cli, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lakehouse_assets.lake.decisions import DecisionError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import correct, discard, waive
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.operations.decision_commands import correct, discard, waive
 from lakehouse_assets_tests.decisions.person import (
     GOOD,
     ask,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import Cli, lake_at
 
 

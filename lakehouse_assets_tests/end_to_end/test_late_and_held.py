@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.conftest import Cli
-from lakehouse_assets_tests.orchestration.event_log import GATE, Seen, instance_of, run_ids, seen_since
+from lakehouse_assets_tests.orchestration.event_log import GATE, KnownVersion, instance_of, run_ids, seen_since
 from lakehouse_assets_tests.retail import day, line, sales_csv
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,7 @@ def published(lake: Lake, where: str = "true") -> list[dict[str, Any]]:
     return ask(lake, sql)
 
 
-def only(events: Seen, date: str) -> None:
+def only(events: KnownVersion, date: str) -> None:
     """Assert that one date, and no other, of every table by date was materialized, once."""
     for table in ("bronze/sales", "silver/sales", *GOLD_BY_DATE):
         assert events.materialized.get(table) == [date], table

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import SHARED, Cli
 
 pytestmark = pytest.mark.slow
@@ -192,8 +192,8 @@ def test_a_second_run_does_nothing_and_says_so(real_lake: Lake, cli: Cli) -> Non
 
     before = written(), runs()
 
-    again = cli(real_lake, "run")
+    force = cli(real_lake, "run")
 
-    assert again.returncode == 0
-    assert "Nothing is pending" in again.stdout
+    assert force.returncode == 0
+    assert "Nothing is pending" in force.stdout
     assert (written(), runs()) == before

@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.end_to_end.test_same_results import assert_same, tables
-from lakehouse_assets_tests.forget.traces import decoded, objects_of
+from lakehouse_assets_tests.erasure.traces import decoded, objects_of
 from lakehouse_assets_tests.retail import land
 
 pytestmark = pytest.mark.slow
@@ -61,9 +61,9 @@ def test_a_real_customer_is_forgotten_and_exactly_their_share_goes(
     after = tables(lake)
     for path in real_days:
         land(lake, path.name, path.read_bytes())
-    again = cli(lake, "run")
+    force = cli(lake, "run")
 
-    assert again.returncode == 0, again.stdout + again.stderr
+    assert force.returncode == 0, force.stdout + force.stderr
     assert_same(lake, after)
     assert traces(lake) == []
     assert cli(lake, "verify").returncode == 0

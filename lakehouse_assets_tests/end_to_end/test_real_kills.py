@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import Cli, lake_at
@@ -91,8 +91,8 @@ def test_a_lake_on_s3_gives_the_same_tables(
 
     assert ran.returncode == 0, ran.stderr
     assert_same(s3_lake, tables(real_lake))
-    again = cli(s3_lake, "run")
-    assert (again.returncode, "Nothing is pending" in again.stdout) == (0, True)
+    force = cli(s3_lake, "run")
+    assert (force.returncode, "Nothing is pending" in force.stdout) == (0, True)
 
 
 def land_mixed(lake: Lake, days: list[Path], cli: Cli, folder: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Ledger
+from lakehouse_assets.context import Lake
+from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.query.overview import Status, status
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario

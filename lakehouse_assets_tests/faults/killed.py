@@ -18,8 +18,8 @@ from deltalake import DeltaTable
 from deltalake.table import TableOptimizer
 
 from lakehouse_assets.cli.main import main
-from lakehouse_assets.lake.storage import LocalStore
 from lakehouse_assets.settings import settings
+from lakehouse_assets.storage.stores import LocalStore
 
 
 class Boundary:

@@ -92,19 +92,19 @@ class FaultyProxy:
         self._upstream = port
         self._plan: Plan = no_faults
         self._numbers, self._writes = itertools.count(1), itertools.count(1)
-        self.seen: list[Request] = []
+        self.known_versions: list[Request] = []
         self.victim: int | None = None
         self.port = 0
 
     def follow(self, plan: Plan) -> None:
         """Begin to count anew, under a plan."""
-        self._numbers, self._writes, self.seen, self.victim = itertools.count(1), itertools.count(1), [], None
+        self._numbers, self._writes, self.known_versions, self.victim = itertools.count(1), itertools.count(1), [], None
         self._plan = plan
 
     @property
     def writes(self) -> list[str]:
         """The requests that write, as text."""
-        return [f"{request.method} {request.key}" for request in self.seen if request.write]
+        return [f"{request.method} {request.key}" for request in self.known_versions if request.write]
 
     def __enter__(self) -> Self:
         ready = threading.Event()
@@ -200,7 +200,7 @@ class FaultyProxy:
         key = urllib.parse.unquote(urllib.parse.urlsplit(target).path).lstrip("/").partition("/")[2]
         write = next(self._writes) if method in _WRITES else 0
         request = Request(next(self._numbers), write, method, key)
-        self.seen.append(request)
+        self.known_versions.append(request)
         return self._plan(request)
 
     def _kill(self) -> None:

@@ -9,8 +9,8 @@ import duckdb
 import polars as pl
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.catalog import PATH as CATALOG
+from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
+from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import Status, status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
@@ -55,20 +55,20 @@ def torn(now: Tables, before: Tables, after: Tables, *, snapshots: bool = True) 
     for name in now:
         if name.startswith("ops.") or (name in _SNAPSHOTS and not snapshots):
             continue
-        seen, old, new = (_by_part(tables[name]) for tables in (now, before, after))
+        known_versions, old, new = (_by_partition(tables[name]) for tables in (now, before, after))
         told += [
-            f"{name} {part}: {len(seen.get(part, []))} rows, neither as before nor as after"
-            for part in sorted(seen.keys() | old.keys() | new.keys())
-            if seen.get(part) not in (old.get(part), new.get(part))
+            f"{name} {partition}: {len(known_versions.get(partition, []))} rows, neither as before nor as after"
+            for partition in sorted(known_versions.keys() | old.keys() | new.keys())
+            if known_versions.get(partition) not in (old.get(partition), new.get(partition))
         ]
     return told
 
 
-def _by_part(rows: list[tuple[str, str]]) -> dict[str, list[str]]:
-    parts: dict[str, list[str]] = {}
-    for part, row in rows:
-        parts.setdefault(part, []).append(row)
-    return parts
+def _by_partition(rows: list[tuple[str, str]]) -> dict[str, list[str]]:
+    partitions: dict[str, list[str]] = {}
+    for partition, row in rows:
+        partitions.setdefault(partition, []).append(row)
+    return partitions
 
 
 def clear_failure(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -97,7 +97,7 @@ def unsettled(lake: Lake, home: Path | None = None) -> list[str]:
     if isinstance(found, str):
         return [found]
     told = [f"pending in landing: {found.landed}"] if found.landed else []
-    told += [f"pending: {table} {parts}" for table, parts in found.pending.items()]
+    told += [f"pending: {table} {partitions}" for table, partitions in found.pending.items()]
     told += [f"verify: {finding}" for finding in verify(lake)]
     if home is not None:
         with dg.DagsterInstance.from_config(str(home)) as instance:

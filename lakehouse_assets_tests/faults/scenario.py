@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import day, gzipped, land, line, sales_csv, zipped
 

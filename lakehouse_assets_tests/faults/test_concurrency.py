@@ -13,14 +13,14 @@ import dagster as dg
 import duckdb
 import pytest
 
-from lakehouse_assets.lake import delta
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import Ledger
-from lakehouse_assets.lake.storage import LocalStore
-from lakehouse_assets.publish import catalog
-from lakehouse_assets.publish.gold import build as build_model
-from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.silver import publish as publish_parts
+from lakehouse_assets.catalog import duckdb_views
+from lakehouse_assets.context import Lake
+from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.pipeline.gold import build as build_model
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.pipeline.silver import publish as publish_parts
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.stores import LocalStore
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
@@ -168,11 +168,11 @@ def test_a_slow_publisher_with_stale_inputs_loses_and_computes_again(
         retail.run(lake)
 
     feed = retail.sales(lake)
-    parts = FeedState.read(lake, feed, lake.ledger_of(feed)).pending
+    partitions = FeedState.read(lake, feed, lake.ledger_of(feed)).pending
     slept = interrupted(
         monkeypatch, delta, "replace", lambda _, table, *__: table.table_uri.rstrip("/").endswith(sleeps_before), others
     )
-    list(publish_parts(lake, feed, parts, "slow"))
+    list(publish_parts(lake, feed, partitions, "slow"))
     assert slept, "the slow writer got there"
     after_the_slow_one = tables_of(lake, without=_ORDER)
     retail.build(lake)
@@ -281,15 +281,15 @@ def test_two_rebuilds_of_the_catalog_at_once_never_leave_an_old_one_that_passes_
 
     retail.land(lake, "day-01.csv", sales_csv(some(1)))
     retail.run(lake)
-    old, old_may_write, old_waits = pausing(catalog.PATH)
-    new, new_may_say_so, new_waits = pausing("catalog.json")
+    old, old_may_write, old_waits = pausing(duckdb_views.PATH)
+    new, new_may_say_so, new_waits = pausing("duckdb_views.json")
     with ThreadPoolExecutor(2) as pool:
         try:
-            slow = pool.submit(catalog.rebuild, old)
+            slow = pool.submit(duckdb_views.rebuild, old)
             assert old_waits.wait(60)
             retail.land(lake, "day-02.csv", sales_csv(some(2)))
             retail.run(lake)
-            quick = pool.submit(catalog.rebuild, new)
+            quick = pool.submit(duckdb_views.rebuild, new)
             assert new_waits.wait(60)
             old_may_write.set()
             slow.result()
@@ -298,8 +298,8 @@ def test_two_rebuilds_of_the_catalog_at_once_never_leave_an_old_one_that_passes_
             new_may_say_so.set()
         quick.result()
 
-    state = catalog.CatalogState.read(lake)
+    state = duckdb_views.CatalogState.read(lake)
     if state.inputs != state.built:
-        catalog.rebuild(lake)  # what the next run does
-    with duckdb.connect(f"{lake.store.root}/{catalog.PATH}", read_only=True) as connection:
+        duckdb_views.rebuild(lake)  # what the next run does
+    with duckdb.connect(f"{lake.store.root}/{duckdb_views.PATH}", read_only=True) as connection:
         assert connection.sql("SELECT count(*) FROM silver.sales").fetchall() == [(48,)]

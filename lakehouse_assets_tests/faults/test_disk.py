@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared

@@ -31,7 +31,7 @@ def test_the_disturbed_run_has_everything(prepared: Prepared) -> None:
     assert states == {"published", "held", "outside"}, states
     ledger = "".join(row for _, row in prepared.after["ops.ledger"])
     assert all(f"'{state}'" in ledger for state in ("accepted", "alias", "superseded", "rejected"))
-    silver = [{part for part, _ in tables["silver.sales"]} for tables in (prepared.before, prepared.after)]
+    silver = [{partition for partition, _ in tables["silver.sales"]} for tables in (prepared.before, prepared.after)]
     assert sorted(silver[0] - silver[1]) == ["2011-03-07", "2011-03-12"], "resends retire dates"
     assert sorted(silver[1] - silver[0]) == ["2011-03-09", "2011-03-10", "2011-03-13"]
     assert prepared.status.is_idle
@@ -46,9 +46,9 @@ def try_point(prepared: Prepared, folder: Path, point: int) -> list[str]:
     killed = run_killed(lake, point, folder / f"{point}.points") == -9
     told = [] if killed else ["the point was never reached"]
     told += torn(tables_of(lake), prepared.before, prepared.after)
-    again = scenario.lakehouse("run", env=scenario.environment(lake))
-    if again.returncode not in {0, 1} or "Traceback" in again.stderr or "failed:" in again.stdout:
-        told.append(f"the next run failed: {again.stdout[-500:]} {again.stderr[-500:]}")
+    force = scenario.lakehouse("run", env=scenario.environment(lake))
+    if force.returncode not in {0, 1} or "Traceback" in force.stderr or "failed:" in force.stdout:
+        told.append(f"the next run failed: {force.stdout[-500:]} {force.stderr[-500:]}")
     told += differences(tables_of(lake), prepared.after) + unsettled(lake, lake.settings.dagster_home)
     if (shown := status_of(lake)) != prepared.status:
         told.append(f"the status is {shown} instead of {prepared.status}")

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.gold import build as build_model
-from lakehouse_assets.publish.pending import FeedState, ModelState
-from lakehouse_assets.publish.silver import publish as publish_parts
+from lakehouse_assets.pipeline.gold import build as build_model
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.pipeline.silver import publish as publish_parts
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
@@ -126,7 +126,7 @@ class Played:
                 self._stop_after_a_batch()
             case "run" | "again":
                 retail.ingest(self.lake)
-                retail.publish(self.lake, again=action == "again")
+                retail.publish(self.lake, force=action == "again")
                 retail.build(self.lake)
             case "repeat":
                 retail.land(self.lake, key, data)
@@ -141,9 +141,9 @@ class Played:
         feed = retail.sales(self.lake)
         state = FeedState.read(self.lake, feed, self.lake.ledger_of(feed))
         silver = rows_by_date(tables_of(self.lake)["silver.sales"])
-        for part, value in state.inputs.items():
-            if state.silver.get(part) == value:
-                self.published[part] = silver.get(part, [])
+        for partition, value in state.inputs.items():
+            if state.silver.get(partition) == value:
+                self.published[partition] = silver.get(partition, [])
 
 
 def play(story: Story, root: str) -> Played:
@@ -184,7 +184,9 @@ def expected_ledger(live: Mapping[str, Content]) -> list[tuple[str, str, str, in
     for key, content in sorted(live.items(), reverse=True):
         found[sha256(csv_of(content)).hexdigest()] = (key, content)
     return sorted(
-        (part, digest, key, rows) for digest, (key, content) in found.items() for part, rows in rows_of(content).items()
+        (partition, digest, key, rows)
+        for digest, (key, content) in found.items()
+        for partition, rows in rows_of(content).items()
     )
 
 
@@ -244,7 +246,7 @@ def wrong(story: Story, played: Played, expected: Lake) -> list[str]:
 def not_gold_of(lake: Lake, tables: Tables) -> list[str]:
     """Return what of gold is not what its SQL makes of all of silver, built anew."""
     for model in lake.registry.models.values():
-        list(build_model(lake, model, list(ModelState.read(lake, model).inputs), again=True))
+        list(build_model(lake, model, list(ModelState.read(lake, model).inputs), force=True))
     return differences(tables_of(lake), tables)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
@@ -149,19 +149,19 @@ def commit(request: Request) -> bool:
 
 def every(count: int, fault: Fault, where: Callable[[Request], bool] = lambda _: True, burst: int = 1) -> Plan:
     """Return a plan that does something to a burst of requests out of so many that match."""
-    seen = itertools.count()
-    return lambda request: fault if where(request) and next(seen) % count < burst else None
+    known_versions = itertools.count()
+    return lambda request: fault if where(request) and next(known_versions) % count < burst else None
 
 
 def first_of_each_table(fault: Fault, where: Callable[[Request], bool]) -> Plan:
     """Return a plan that does something to the first request of each table that matches."""
-    seen: set[str] = set()
+    known_versions: set[str] = set()
 
     def plan(request: Request) -> Fault:
         table = request.key.split("/_delta_log")[0]
-        if not where(request) or table in seen:
+        if not where(request) or table in known_versions:
             return None
-        seen.add(table)
+        known_versions.add(table)
         return fault
 
     return plan

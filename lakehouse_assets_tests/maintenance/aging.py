@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse_assets.lake import delta, delta_files
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.query.tables import frames
+from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets_tests.retail import land, run, sales_csv
 
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03"]
@@ -29,7 +29,7 @@ def history(lake: Lake, rounds: int = 3, days: list[str] | None = None) -> None:
         run(lake)
 
 
-def crowd(lake: Lake, path: str, pieces: int = 6) -> None:
+def group(lake: Lake, path: str, pieces: int = 6) -> None:
     """Cut every partition of a table into pieces, each a file of its own; the rows and fingerprints stay."""
     table = DeltaTable(lake.store.uri(path), storage_options=lake.store.options)
     rows, columns = pl.scan_delta(table, storage_options=lake.store.options).collect(), table.metadata()

@@ -3,8 +3,8 @@
 import datetime as dt
 from typing import Any
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.maintain.maintenance import Action, Policy, maintain
+from lakehouse_assets.context import Lake
+from lakehouse_assets.maintenance.maintain import Action, Policy, maintain
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.decisions.person import ask, bad_day, bad_line, findings
 from lakehouse_assets_tests.retail import land, line, run, sales, sales_csv
@@ -38,7 +38,7 @@ def kept(lake: Lake) -> dict[str, int]:
 def counted(lake: Lake) -> dict[str, tuple[int, float]]:
     """Return the quarantined records and the score of each partition, as accounted for."""
     rows = ask(lake, "SELECT part, sum(quarantined)::BIGINT, any_value(score) FROM ops.accounting GROUP BY 1")
-    return {part: (count, score) for part, count, score in rows}
+    return {partition: (count, score) for partition, count, score in rows}
 
 
 def by_rule(lake: Lake) -> dict[str, int]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.defs.maintenance import maintenance, weekly_maintenance
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.maintain.maintenance import Policy, maintain
+from lakehouse_assets.maintenance.maintain import Policy, maintain
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify

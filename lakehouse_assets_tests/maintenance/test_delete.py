@@ -2,8 +2,8 @@
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import StorageError, Store
+from lakehouse_assets.context import Lake
+from lakehouse_assets.storage.stores import StorageError, Store
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])

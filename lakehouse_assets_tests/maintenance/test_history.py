@@ -5,11 +5,11 @@ import datetime as dt
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import StorageError
-from lakehouse_assets.maintain.maintenance import Policy, maintain
+from lakehouse_assets.maintenance.maintain import Policy, maintain
 from lakehouse_assets.query.history import versions
+from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.maintenance.aging import age
 from lakehouse_assets_tests.retail import land, run, sales_csv
 
@@ -33,7 +33,7 @@ def written(lake: Lake) -> Lake:
 def test_versions_come_newest_first_with_their_partitions_rows_and_bytes(written: Lake) -> None:
     found = versions(written, "silver.sales", 20)
     sizes = [size for _, size in sorted(_sizes(written, "silver/sales").items())]
-    assert [(v.number, v.operation, v.partitions, v.rows) for v in found] == [
+    assert [(v.number, v.operation, v.summary, v.rows) for v in found] == [
         (3, "WRITE", DAYS[1], 0),
         (2, "WRITE", DAYS[1], 7),
         (1, "WRITE", f"3: {DAYS[0]} .. {DAYS[2]}", 15),
@@ -69,7 +69,7 @@ def _sizes(lake: Lake, path: str) -> dict[int, int]:
     ],
 )
 def test_every_layout_names_its_partitions(written: Lake, table: str, newest: str) -> None:
-    assert versions(written, table, 1)[0].partitions == newest
+    assert versions(written, table, 1)[0].summary == newest
 
 
 def test_the_limit_takes_the_newest(written: Lake) -> None:
@@ -103,7 +103,7 @@ def test_on_s3_the_history_is_the_same(s3_lake: Lake) -> None:
     land(s3_lake, "a.csv", sales_csv(5, DAYS[0]))
     run(s3_lake)
     found = versions(s3_lake, "silver.sales", 20)
-    assert [(v.number, v.operation, v.partitions, v.rows) for v in found] == [
+    assert [(v.number, v.operation, v.summary, v.rows) for v in found] == [
         (1, "WRITE", DAYS[0], 5),
         (0, "CREATE TABLE", "", None),
     ]

@@ -5,8 +5,8 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.ledger import TABLE, Entry, Ledger, ObjectVersion
+from lakehouse_assets.context import Lake
+from lakehouse_assets.ledger.ledger import TABLE, Entry, Ledger, ObjectVersion
 
 
 def _version(key: str) -> ObjectVersion:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import LocalStore
-from lakehouse_assets.maintain.leftovers import bronze_orphans, remove_bronze
-from lakehouse_assets.maintain.maintenance import Policy, maintain
+from lakehouse_assets.context import Lake
+from lakehouse_assets.maintenance.leftovers import bronze_orphans, remove_bronze
+from lakehouse_assets.maintenance.maintain import Policy, maintain
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets.storage.stores import LocalStore
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.maintenance.aging import age, bytes_of, put
 from lakehouse_assets_tests.retail import DAY, ingest, land, publish, run, sales, sales_csv, zipped
@@ -156,7 +156,7 @@ def test_temporary_files_are_told_of_after_a_day_and_removed_after_a_week(lake: 
 def test_what_a_killed_writer_leaves_behind_is_known_for_what_it_is(lake: Lake) -> None:
     """A real writer, killed while it writes: its file is temporary, and nothing of it is ever listed as an object."""
     program = (
-        "import sys\nfrom lakehouse_assets.lake.storage import LocalStore\n"
+        "import sys\nfrom lakehouse_assets.storage.stores import LocalStore\n"
         "store = LocalStore(sys.argv[1])\nprint('ready', flush=True)\n"
         "while True: store.replace('landing/sales/big.csv', b'x' * 2**28)"
     )

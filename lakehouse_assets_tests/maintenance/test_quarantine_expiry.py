@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.lake import decisions
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.maintain.maintenance import Policy, maintain
-from lakehouse_assets.publish.deciding import correct, discard, release
-from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.operations.decision_commands import correct, discard, release
+from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.decisions.person import (
@@ -111,7 +111,7 @@ def test_a_late_file_for_an_expired_date_is_published_and_counted_without_rows(t
 
 def test_a_replay_does_not_bring_them_back(three: Lake) -> None:
     look_after(three, THIRD)
-    publish(three, again=True)
+    publish(three, force=True)
     assert kept(three) == {THIRD: 1, "undated": 1}
     assert_settled(three)
 

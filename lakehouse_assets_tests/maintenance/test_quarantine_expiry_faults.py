@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.lake import decisions, delta
-from lakehouse_assets.lake.decisions import Decision
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.maintain import expiry
-from lakehouse_assets.publish import silver
-from lakehouse_assets.publish.pending import FeedState
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions.kinds import Decision
+from lakehouse_assets.maintenance import expiry
+from lakehouse_assets.pipeline import silver
+from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.person import (
     findings,
@@ -180,7 +181,7 @@ def _run(lake: Lake, _: random.Random) -> None:
 
 
 def _replay(lake: Lake, _: random.Random) -> None:
-    publish(lake, again=True)
+    publish(lake, force=True)
 
 
 _STEPS: tuple[Callable[[Lake, random.Random], None], ...] = (_land, _land, _run, _run, _expire, _revoke, _replay)
@@ -211,7 +212,7 @@ def test_in_whatever_order_it_is_what_follows_from_files_and_decisions(tmp_path:
 
 
 def test_a_decision_of_before_there_were_expiries_is_read(lake: Lake) -> None:
-    decision = decisions.new("sales", decisions.RELEASE, "a reason", "ann", part=FIRST, fingerprint=1)
+    decision = decisions.new("sales", decisions.RELEASE, "a reason", "ann", partition=FIRST, fingerprint=1)
     decisions.record(lake.store, decision)
     path = f"decisions/sales/{decision.id}.json"
     lake.store.replace(path, lake.store.read(path).replace(b' "before": null,\n', b""))

@@ -11,14 +11,14 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.lake import delta, delta_files
-from lakehouse_assets.lake.decisions import Decisions, record
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.maintain.maintenance import Action, Policy, PolicyError, maintain
-from lakehouse_assets.publish.catalog import rebuild
-from lakehouse_assets.publish.pins import pin
+from lakehouse_assets.catalog.duckdb_views import rebuild
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions.kinds import Decisions, record
+from lakehouse_assets.maintenance.maintain import Action, Policy, PolicyError, maintain
+from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets_tests.maintenance import aging
 from lakehouse_assets_tests.maintenance.aging import DAYS, data_files, live_files, put
 from lakehouse_assets_tests.retail import build, land, publish, run, sales, sales_csv
@@ -49,7 +49,7 @@ def test_all_of_it_leaves_every_answer_and_fingerprint_equal(kind: str, request:
     aging.history(lake, rounds=5)
     before, marks = aging.content(lake), aging.fingerprints(lake)
     for path in CROWDED:
-        aging.crowd(lake, path)
+        aging.group(lake, path)
     aging.assert_same(before, aging.content(lake))
     assert all(len(live_files(lake, path)) > 3 * 4 for path in CROWDED)
     actions = done(lake, NOW)
@@ -65,7 +65,7 @@ def test_all_of_it_leaves_every_answer_and_fingerprint_equal(kind: str, request:
 
 def test_a_new_file_after_it_changes_its_date_and_nothing_else(lake: Lake) -> None:
     aging.history(lake)
-    aging.crowd(lake, "silver/sales")
+    aging.group(lake, "silver/sales")
     done(lake, NOW)
     done(lake, NOW)
     land(lake, "late.csv", sales_csv(30, DAYS[0]))
@@ -76,7 +76,7 @@ def test_a_new_file_after_it_changes_its_date_and_nothing_else(lake: Lake) -> No
 def test_today_and_dates_with_few_files_are_not_compacted(lake: Lake) -> None:
     today = str(lake.today(sales(lake)))
     aging.history(lake, days=[DAYS[0], DAYS[1], today])
-    aging.crowd(lake, "silver/sales")
+    aging.group(lake, "silver/sales")
     land(lake, "again.csv", sales_csv(30, DAYS[1]))
     run(lake)
     others = {path for path in live_files(lake, "silver/sales") if DAYS[0] not in path}
@@ -88,7 +88,7 @@ def test_today_and_dates_with_few_files_are_not_compacted(lake: Lake) -> None:
 
 def test_large_files_do_not_make_a_date_crowded(lake: Lake) -> None:
     aging.history(lake)
-    aging.crowd(lake, "silver/sales")
+    aging.group(lake, "silver/sales")
     size = max(delta_files.file_sizes(lake.store, "silver/sales").values())
     assert "compact" not in told(done(lake, Policy(small_bytes=1)), "silver.sales")
     assert told(done(lake, Policy(small_bytes=size + 1)), "silver.sales")["compact"] == 18
@@ -97,7 +97,7 @@ def test_large_files_do_not_make_a_date_crowded(lake: Lake) -> None:
 def test_a_dry_run_changes_no_byte_and_tells_what_a_real_run_does(lake: Lake) -> None:
     aging.history(lake)
     for path in CROWDED:
-        aging.crowd(lake, path)
+        aging.group(lake, path)
     rebuild(lake)
     DeltaTable(lake.store.uri("gold/daily_sales")).create_checkpoint()
     aging.age(lake, 40)
@@ -186,7 +186,7 @@ def test_two_at_once_double_no_row(lake: Lake) -> None:
     aging.history(lake)
     before, marks = aging.content(lake), aging.fingerprints(lake)
     for attempt in range(3):
-        aging.crowd(lake, "silver/sales")
+        aging.group(lake, "silver/sales")
         start = threading.Barrier(3)
 
         def work(start: threading.Barrier = start) -> list[Action]:
@@ -232,7 +232,7 @@ def test_what_is_published_meanwhile_is_neither_lost_nor_doubled(lake: Lake) -> 
 @pytest.mark.slow
 def test_the_catalog_answers_after_what_it_named_was_vacuumed(lake: Lake) -> None:
     aging.history(lake)
-    aging.crowd(lake, "silver/sales")
+    aging.group(lake, "silver/sales")
     rebuild(lake)
     assert told(done(lake, NOW), "silver.sales")["vacuum"] >= 18
     with duckdb.connect(lake.store.uri("catalog.duckdb"), read_only=True) as catalog:

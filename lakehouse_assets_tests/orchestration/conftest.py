@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.orchestration.daemon import Daemon

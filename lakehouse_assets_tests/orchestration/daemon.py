@@ -5,10 +5,10 @@ from dagster._core.definitions.run_request import RunRequest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.execution.execution_result import ExecutionResult
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.orchestration.pending_runs import REFRESH
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.orchestration.work import REFRESH
 
 RUN_KEY = "dagster/run_key"
 _ROUNDS = 40

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster._core.events import DagsterEventType
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 
 GATE = dg.AssetCheckKey(dg.AssetKey(["silver", "sales"]), "gate")
 
 
 @dataclass
-class Seen:
+class KnownVersion:
     """Materialized partitions by table (None: no partition), and evaluations of blocking checks by partition."""
 
     materialized: dict[str, list[str | None]] = field(default_factory=dict)
@@ -33,9 +33,9 @@ def run_ids(lake: Lake) -> list[str]:
         return [record.dagster_run.run_id for record in instance.get_run_records(ascending=True)]
 
 
-def seen(instance: dg.DagsterInstance, runs: Iterable[str]) -> Seen:
+def known_versions(instance: dg.DagsterInstance, runs: Iterable[str]) -> KnownVersion:
     """Return what some runs materialized and how silver's gate judged each date, in order."""
-    found = Seen()
+    found = KnownVersion()
     for run_id in runs:
         for entry in instance.all_logs(run_id):
             event = entry.dagster_event
@@ -50,9 +50,9 @@ def seen(instance: dg.DagsterInstance, runs: Iterable[str]) -> Seen:
     return found
 
 
-def seen_since(lake: Lake, before: Iterable[str]) -> Seen:
+def seen_since(lake: Lake, before: Iterable[str]) -> KnownVersion:
     """Return what the runs that are not among the earlier ones did."""
     known = set(before)
     with instance_of(lake) as instance:
         runs = [record.dagster_run.run_id for record in instance.get_run_records(ascending=True)]
-        return seen(instance, [run_id for run_id in runs if run_id not in known])
+        return known_versions(instance, [run_id for run_id in runs if run_id not in known])

@@ -3,7 +3,7 @@
 import pytest
 
 from lakehouse_assets.defs.automation import ATTEMPTS
-from lakehouse_assets.publish import gold, silver
+from lakehouse_assets.pipeline import gold, silver
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.watched import (
@@ -122,14 +122,14 @@ def test_a_date_that_is_published_again_while_gold_runs_is_built_after_it(daemon
     assert rows(daemon.lake) == {retail.DAY: 5}
 
 
-@pytest.mark.parametrize("again", ["good", "held"])
-def test_a_version_that_comes_back_again_and_again_is_decided_each_time(daemon: Daemon, again: str) -> None:
-    other = [*day(count=3), line(Quantity="1.5")] if again == "held" else day(count=4)
+@pytest.mark.parametrize("force", ["good", "held"])
+def test_a_version_that_comes_back_again_and_again_is_decided_each_time(daemon: Daemon, force: str) -> None:
+    other = [*day(count=3), line(Quantity="1.5")] if force == "held" else day(count=4)
     for at in range(2 * ATTEMPTS + 2):
         retail.land(daemon.lake, "1.csv", sales_csv(other if at % 2 else day(count=3)))
         daemon.settle("landing_sensor")
         for request in daemon.requests("tables_sensor"):
             daemon.launch(request)
         [(landed, verdict)] = ask(daemon.lake, "SELECT landed, verdict FROM ops.accounting")
-        expected = (4, "held" if again == "held" else "published") if at % 2 else (3, "published")
+        expected = (4, "held" if force == "held" else "published") if at % 2 else (3, "published")
         assert (landed, verdict) == expected, f"version {at + 1}"

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.orchestration.dev_server import DevServer, lakehouse
 from lakehouse_assets_tests.orchestration.event_log import instance_of

@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.orchestration.dev_server import DevServer, wait_for
-from lakehouse_assets_tests.orchestration.event_log import instance_of, seen
+from lakehouse_assets_tests.orchestration.event_log import instance_of, known_versions
 from lakehouse_assets_tests.retail import day, line, sales_csv
 
 pytestmark = pytest.mark.slow
@@ -141,7 +141,7 @@ def test_materialize_in_the_ui_is_one_run_with_events_per_date(
 
     assert [run.status for run in by_hand] == [dg.DagsterRunStatus.SUCCESS]
     with instance_of(served) as instance:
-        events = seen(instance, [run.run_id for run in by_hand])
+        events = known_versions(instance, [run.run_id for run in by_hand])
     expected = list(DAYS) if dates == "everything" else list(DAYS[1:])
     assert events.materialized == {"silver/sales": expected}
     assert events.gates == {date: [True] for date in expected}

@@ -14,11 +14,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.defs.automation import ATTEMPTS
-from lakehouse_assets.lake.lake import Lake
 from lakehouse_assets.orchestration import instance
-from lakehouse_assets.orchestration.work import WAVE_TAG
-from lakehouse_assets.publish import silver
+from lakehouse_assets.orchestration.pending_runs import WAVE_TAG
+from lakehouse_assets.pipeline import silver
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.watched import (
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 _HANGS_WHILE_PUBLISHING = """
 import pathlib, sys, time
-from lakehouse_assets.publish import silver
+from lakehouse_assets.pipeline import silver
 marker = sys.argv.pop()
 def hang(*_):
     pathlib.Path(marker).touch()
@@ -57,7 +57,7 @@ def hang(*_):
     time.sleep(600)
 events.step = hang
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.lake.lake import current
+from lakehouse_assets.context import current
 asked = json.loads(sys.argv[2])
 with dg.DagsterInstance.from_config(str(current().settings.dagster_home)) as instance:
     defs.resolve_job_def("refresh").execute_in_process(

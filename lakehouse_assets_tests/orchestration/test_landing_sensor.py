@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.defs.automation import ATTEMPTS
-from lakehouse_assets.lake import local_store
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.lake.storage import Stored
+from lakehouse_assets.storage import local as local_store
+from lakehouse_assets.storage.stores import Stored
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.watched import DATES, ask, rows, sweep

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.query import answers
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.orchestration.daemon import Daemon
-from lakehouse_assets_tests.orchestration.event_log import Seen, seen
+from lakehouse_assets_tests.orchestration.event_log import KnownVersion, known_versions
 
 DATES = ("2010-12-24", "2011-03-01", "2011-05-17")
 GOLD_BY_DATE = ("gold/daily_metrics", "gold/daily_product_sales", "gold/daily_sales")
@@ -28,13 +28,13 @@ def rows(lake: Lake) -> dict[str, int]:
     return found
 
 
-def events_of(daemon: Daemon, results: list[Any]) -> Seen:
-    return seen(daemon.instance, [result.run_id for result in results])
+def events_of(daemon: Daemon, results: list[Any]) -> KnownVersion:
+    return known_versions(daemon.instance, [result.run_id for result in results])
 
 
 def asked_parts(request: Any) -> dict[str, list[str]]:
     """Return the partitions that a run request names, by asset."""
-    return {op: config["config"]["parts"] for op, config in request.run_config["ops"].items()}
+    return {op: config["config"]["partitions"] for op, config in request.run_config["ops"].items()}
 
 
 def sweep(daemon: Daemon, date: str) -> list[Any]:

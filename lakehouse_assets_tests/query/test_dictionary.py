@@ -8,8 +8,8 @@ from lakehouse_assets.query.dictionary import as_markdown
 
 
 def _sections() -> dict[str, str]:
-    parts = re.split(r"^## (.+)$", as_markdown(registry()), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    partitions = re.split(r"^## (.+)$", as_markdown(registry()), flags=re.MULTILINE)
+    return dict(zip(partitions[1::2], partitions[2::2], strict=True))
 
 
 def test_every_table_has_its_section_with_description_owner_and_partitioning() -> None:

@@ -4,14 +4,14 @@ import duckdb
 import polars as pl
 from deltalake import write_deltalake
 
-from lakehouse_assets.lake import delta_files
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.accounting import TABLE as ACCOUNTING
-from lakehouse_assets.publish.catalog import PATH, rebuild
-from lakehouse_assets.query import answers
+from lakehouse_assets.catalog.duckdb_views import PATH, rebuild
+from lakehouse_assets.context import Lake
+from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import sizes, status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets.storage import delta_files
 from lakehouse_assets_tests.retail import day, land, run, sales_csv
 
 ERASED = "SELECT sum(erased)::INT, count(*) FILTER (erased IS NULL) FROM ops.accounting"

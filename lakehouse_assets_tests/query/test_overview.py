@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import sizes, status
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, run, sales_csv, zipped
 

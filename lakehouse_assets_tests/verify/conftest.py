@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake import decisions, delta
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish import catalog
-from lakehouse_assets.publish.deciding import accept, correct, discard, release, waive
-from lakehouse_assets.publish.pins import pin
+from lakehouse_assets.catalog import duckdb_views
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.operations.decision_commands import accept, correct, discard, release, waive
+from lakehouse_assets.pipeline.pins import pin
+from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.conftest import lakehouse as lakehouse  # noqa: PLC0414 - a fixture, passed on
 from lakehouse_assets_tests.decisions.manifests import promise
@@ -67,7 +68,7 @@ def good_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     restore_only(lake, "silver.sales", PINNED, before)
     restore_only(lake, "gold.daily_metrics", PINNED, first_gold)
     settle(lake, gold=True)
-    catalog.rebuild(lake)
+    duckdb_views.rebuild(lake)
     return lake
 
 
@@ -83,5 +84,5 @@ def lake(good_lake: Lake, tmp_path: Path) -> Lake:
     """A copy of the good lake, with a catalog of its own."""
     shutil.copytree(good_lake.settings.root, tmp_path / "lake")
     lake = lake_at(str(tmp_path / "lake"))
-    catalog.rebuild(lake)
+    duckdb_views.rebuild(lake)
     return lake

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.retail import DAY
 
 NEXT, HELD, PINNED, RELEASED, MOVED = "2011-03-02", "2011-03-03", "2011-03-04", "2011-03-05", "2011-03-06"
@@ -35,18 +35,18 @@ def path_of(lake: Lake, pattern: str) -> Path:
     return found[-1]
 
 
-def live_bronze(lake: Lake, key: str, part: str = DAY) -> Path:
+def live_bronze(lake: Lake, key: str, partition: str = DAY) -> Path:
     """Return the bronze file of a live source object."""
     live = lake.ledger_of(lake.registry.feed("sales")).live
-    [found] = live.filter((pl.col("source_key") == key) & (pl.col("part") == part))["source_hash"]
-    return Path(lake.settings.root) / f"bronze/sales/dt={part}/{found}.parquet"
+    [found] = live.filter((pl.col("source_key") == key) & (pl.col("part") == partition))["source_hash"]
+    return Path(lake.settings.root) / f"bronze/sales/dt={partition}/{found}.parquet"
 
 
-def data_file(lake: Lake, table: str, part: str) -> Path:
+def data_file(lake: Lake, table: str, partition: str) -> Path:
     """Return a data file of the present version of a Delta table."""
     root = Path(lake.settings.root) / table
-    uris = [uri for uri in DeltaTable(str(root)).file_uris() if part in uri]
-    assert uris, (table, part)
+    uris = [uri for uri in DeltaTable(str(root)).file_uris() if partition in uri]
+    assert uris, (table, partition)
     return Path(uris[0])
 
 

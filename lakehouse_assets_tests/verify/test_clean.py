@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
-from lakehouse_assets.publish.deciding import discard
+from lakehouse_assets.context import Lake
+from lakehouse_assets.operations.decision_commands import discard
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.conftest import Lakehouse

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse_assets.lake.lake import Lake
+from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.decisions.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import findings, settle
 from lakehouse_assets_tests.retail import DAY, publish
@@ -58,6 +58,6 @@ def test_computing_the_date_again_heals_a_table(lake: Lake) -> None:
     update("silver/sales", f"dt = '{NEXT}' and quantity = 2", quantity="20")(lake)
     data_file(lake, "quarantine/sales", DAY).unlink()
     assert findings(lake)
-    publish(lake, again=True)
+    publish(lake, force=True)
     assert findings(lake) == []
     assert settle(lake) == {}

@@ -1,0 +1,1 @@
+"""The tables as other tools find them."""

@@ -1,0 +1,132 @@
+"""The local catalog: one DuckDB file of views over the tables' present files, for any tool that speaks DuckDB.
+
+It is replaced as a whole, so a reader sees one consistent set of versions. A lake on S3 has none: reading it would
+need an extension that is downloaded, and its tables are Delta, which AWS engines read where they lie.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.partitioning import WHOLE
+from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.pending import fingerprint
+from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.storage.delta_types import duckdb_type
+
+PATH = "catalog.duckdb"
+_STATE = "catalog.json"
+
+
+@dataclass(frozen=True)
+class CatalogState:
+    """The versions of all tables now, and those that the catalog shows, as fingerprints."""
+
+    inputs: dict[str, int]
+    built: dict[str, int]
+
+    @classmethod
+    def read(cls, lake: Lake) -> "CatalogState":
+        """Read the tables' versions and the catalog's; nothing is pending before any table exists, or on S3."""
+        versions = {} if lake.settings.is_s3 else _versions(lake)
+        built: dict[str, int] = {}
+        if lake.store.stat(_STATE) and damage(lake) is None:
+            built = json.loads(lake.store.read(_STATE))["built"]
+        return cls({WHOLE: fingerprint([versions, _signature(lake)])} if versions else {}, built)
+
+
+def rebuild(lake: Lake) -> list[str]:
+    """Write the catalog anew and return the names of its views."""
+    import duckdb  # noqa: PLC0415 - not at import of the code location
+
+    state = CatalogState.read(lake)
+    views = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / PATH
+        with duckdb.connect(str(file)) as connection:
+            for table in _tables(lake):
+                connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{table.layer}"')
+                connection.sql(f'CREATE VIEW "{table.layer}"."{table.name}" AS {_select(lake, table)}')
+                comment = table.description.replace("'", "''")
+                connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
+                views.append(table.full_name)
+        data = file.read_bytes()
+    lake.store.replace(PATH, data)
+    about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
+    lake.store.replace(_STATE, json.dumps(about).encode())
+    return views
+
+
+def damage(lake: Lake) -> str | None:
+    """Return how the catalog differs from the one that the last run wrote; None when it does not."""
+    if not lake.store.stat(_STATE):
+        return None
+    if not lake.store.stat(PATH):
+        return f"{PATH} is missing"
+    state = json.loads(lake.store.read(_STATE))
+    # Two writers may put file and state down crosswise: the state speaks of one file only.
+    if state.get("sha256") != hashlib.sha256(lake.store.read(PATH)).hexdigest():
+        return f"{PATH} is not the file that {_STATE} speaks of"
+    return None
+
+
+def unreadable_views(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Yield the views of a local catalog that cannot be read, each with the reason."""
+    import duckdb  # noqa: PLC0415
+
+    with duckdb.connect(lake.store.uri(PATH), read_only=True) as connection:
+        for table in _tables(lake):
+            try:
+                connection.sql(f'SELECT count(*) FROM "{table.layer}"."{table.name}"').fetchall()  # noqa: S608
+            except duckdb.Error as error:
+                yield table.full_name, str(error).splitlines()[0]
+
+
+def _tables(lake: Lake) -> list[Table]:
+    return [*(table for table in lake.registry.tables() if table.layer != "bronze"), ACCOUNTING]
+
+
+def _versions(lake: Lake) -> dict[str, str]:
+    found = {}
+    for table in _tables(lake):
+        last = ""
+        for entry in lake.store.list(f"{table.path}/_delta_log"):
+            last = entry.path if entry.path.endswith(".json") else last
+        if last:
+            found[table.path] = last
+    return found
+
+
+def _signature(lake: Lake) -> list[str]:
+    return [lake.store.root] + [
+        f"{t.full_name} {t.description} {sorted(t.columns)} {t.partitioning}" for t in _tables(lake)
+    ]
+
+
+def _select(lake: Lake, table: Table) -> str:
+    uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
+    columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
+    nothing = "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
+    if not uris:
+        return f"{nothing} WHERE false"
+    files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+    hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
+    if table is ACCOUNTING:
+        hive = {"feed": "VARCHAR", "part": "VARCHAR"}
+    types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())
+    options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
+    # A column that was added later is missing in older files; to look into every one of them takes a while.
+    options += "" if delta_files.are_alike(lake.store, table.path) else ", union_by_name = true"
+    chosen = ", ".join(_quoted(name) for name in columns)
+    rows = f"FROM read_parquet([{files}]{options})"
+    return f"SELECT {chosen} FROM ({nothing} WHERE false UNION ALL BY NAME {rows})"  # noqa: S608 - names of our own
+
+
+def _quoted(name: str) -> str:
+    """Return a column name for SQL: those of bronze and quarantine come from files, and may hold anything."""
+    return '"' + name.replace('"', '""') + '"'

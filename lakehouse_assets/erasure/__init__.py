@@ -1,0 +1,1 @@
+"""Erasing a person: who must not come back, whose a record is, and taking records out of every place."""

@@ -1,0 +1,100 @@
+"""The past of the lake without a person: earlier versions of tables, old contents, what dead writers left behind.
+
+After it a table has one version, the present one. The seven days that maintenance waits for readers do not count here.
+Not here: what is present.
+"""
+
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.erasure.decisions import downstream
+from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.matching import theirs
+from lakehouse_assets.erasure.tables import typed
+from lakehouse_assets.ledger.ledger import TABLE as LEDGER
+from lakehouse_assets.maintenance import leftovers
+from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found, versions
+from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.storage import delta
+
+
+def old_revisions(lake: Lake, feed: Feed) -> list[str]:
+    """Return the folders of the feed's silver tables of other revisions."""
+    own = re.compile(rf"(silver/{feed.name}(\.r\d+)?)/_delta_log/.*")
+    found = {match.group(1) for item in leftovers.objects(lake, "silver") if (match := own.fullmatch(item.path))}
+    return sorted(found - {feed.silver.path})
+
+
+def folders(lake: Lake, feed: Feed) -> list[str]:
+    """Return the folders of all tables in whose past the feed's records or their traces may stand."""
+    own = [feed.silver.path, feed.quarantine.path, feed.by_rule.path, LEDGER.path, ACCOUNTING.path]
+    return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
+
+
+def forget_past(lake: Lake, feed: Feed, erasures: Erasures, folder: str) -> list[Found]:
+    """Leave a table its present version only; return the files that are gone."""
+    there = leftovers.objects(lake, folder)
+    if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
+        return []
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
+    try:
+        return _forget(lake, feed, erasures, folder, there)
+    except DeltaError as error:
+        raise delta.unreadable(lake.store, folder, error) from error
+
+
+def _forget(lake: Lake, feed: Feed, erasures: Erasures, folder: str, there: list[Found]) -> list[Found]:
+    table = delta.opened(lake.store, folder)
+    table.create_checkpoint()
+    now = table.version()
+    names = {item.path.removeprefix(f"{folder}/"): item for item in there}
+    log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
+    active = leftovers.active_files(table)
+    known = leftovers.removed_files(table, folder, dt.timedelta()) | set(leftovers.removed_in(lake, log))
+    data = {name: item for name, item in names.items() if not name.startswith("_delta_log/") and name not in active}
+    # What no log entry knows may be a writer's that is under way: it goes if it is theirs, for such a writer is late.
+    dead = [item for n, item in data.items() if n in known or _is_theirs(lake, feed, erasures, folder, item)]
+    old = [item for pattern in (COMMIT, CHECKPOINT) for number, item in versions(log, pattern).items() if number < now]
+    for item in [*dead, *sorted(old, key=lambda one: one.path)]:
+        lake.store.delete(item.path)
+    return [*dead, *old]
+
+
+def _is_theirs(lake: Lake, feed: Feed, erasures: Erasures, folder: str, item: Found) -> bool:
+    """Return whether a data file holds an erased person's rows; one cut short is of a writer that died."""
+    layer = folder.split("/", 1)[0]
+    if layer not in {"bronze", "silver", "quarantine"} or not item.path.endswith(".parquet"):
+        return False
+    try:
+        rows = pl.read_parquet(io.BytesIO(lake.store.read(item.path)))
+    except delta.UNREADABLE:
+        return True
+    if layer == "silver":
+        return bool(typed(feed, erasures, rows).any())
+    missing = [name for name in feed.bronze.columns if name not in rows.columns]
+    rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    return bool(theirs(feed, erasures, rows).any())
+
+
+def forget_bronze(lake: Lake, feed: Feed, erasures: Erasures) -> list[Found]:
+    """Remove the bronze files of contents that gave way, and unknown ones with an erased person's records."""
+    gone = []
+    for item in leftovers.bronze_orphans(lake, feed):
+        if leftovers.content_of(item) in erasures.before or _is_theirs(lake, feed, erasures, feed.bronze.path, item):
+            lake.store.delete(item.path)
+            gone.append(item)
+    return gone
+
+
+def forget_temporary(lake: Lake) -> Iterator[Found]:
+    """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again."""
+    for item in list(leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC))):
+        if lake.store.delete(item.path):
+            yield item

@@ -1,0 +1,169 @@
+"""A landed object without the erased people: the same object, with blank lines where their records were.
+
+Not here: whose a record is, and where the new object goes.
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.erasure.evidence import Erased, Erasures
+from lakehouse_assets.erasure.matching import BLANK, anywhere, stands_in, theirs
+from lakehouse_assets.erasure.tombstones import without
+from lakehouse_assets.parsing.archives import Rejection, decompressed, unpack
+from lakehouse_assets.parsing.parse import parse, read
+
+_LINE_ENDS = re.compile(r"(\r\n|\n|\r)")
+
+Also = Mapping[str, frozenset[int]]
+"""Lines by content that are a person's for another reason than their landed value: it was corrected to be theirs."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A landed object after the search for erased people.
+
+    Attributes:
+        data: Its new bytes; None when nothing was found.
+        erased: What was taken out of its source objects.
+        records: How many records that were, in all.
+        unsearched: Source objects into which nobody can look, each with the reason.
+    """
+
+    data: bytes | None
+    erased: list[Erased] = field(default_factory=list)
+    records: int = 0
+    unsearched: list[str] = field(default_factory=list)
+
+
+def blanked(records: pl.DataFrame, lines: Iterable[int]) -> pl.DataFrame:
+    """Return bronze records of which some are tombstones: no value, no date, only their place."""
+    gone = pl.col("_line").is_in(sorted(lines))
+    kept = {"_line", "_source_key", "_source_hash", "_ingested_at"}
+    empty = [name for name in records.columns if name not in kept]
+    return records.with_columns(pl.when(~gone).then(pl.col(name)).alias(name) for name in empty).with_columns(
+        pl.when(gone).then(pl.lit(BLANK)).otherwise(pl.col("_problem")).alias("_problem")
+    )
+
+
+def search(feed: Feed, erasures: Erasures, key: str, data: bytes, limit: int, also: Also | None = None) -> Searched:
+    """Look for the erased people in a landed object, and return it without them.
+
+    Args:
+        limit: The most bytes that one source object may have when decompressed.
+        also: Lines that go whatever their landed value.
+    """
+    erased, records, unsearched = list[Erased](), 0, list[str]()
+    changed: dict[str, bytes] = {}
+    for source in unpack(key, data, limit):
+        if source.rejection:
+            unsearched.append(f"{source.key}: {source.rejection}")
+            continue
+        try:
+            result = _search_source(feed, erasures, source.data, limit, also or {})
+        except Rejection as error:
+            unsearched.append(f"{source.key}: {error}")
+            continue
+        if result is not None:
+            changed[source.key], taken, count = result
+            erased.append(taken)
+            records += count
+    new = None
+    if changed:
+        new = changed[key] if key in changed else _zip_again(data, key, changed)
+    return Searched(new, erased, records, unsearched)
+
+
+def _search_source(
+    feed: Feed, erasures: Erasures, data: bytes, limit: int, also: Also
+) -> tuple[bytes, Erased, int] | None:
+    """Return a source object without the erased people, what was taken out, and how many records; None for nothing."""
+    content = hashlib.sha256(data).hexdigest()
+    known = [header for origin in feed.sources.values() for header in origin.headers]
+    blank, before = erasures.blank_lines(content), erasures.of_before(content)
+    meant = set(also.get(content, ())) | {line for erased in before for line in erased.corrected}
+    refused = False
+    try:
+        records = parse(data, feed, limit)[0]
+        lines = set(records["_line"].filter(theirs(feed, erasures, records)))
+    except Rejection:
+        refused = True
+        try:
+            frame = read(data, known, limit).frame
+        except Rejection:
+            return _search_text(feed, erasures, data, content, limit)
+        if stands_in(feed, erasures, pl.Series(frame.columns)).any():  # a file without a header, perhaps
+            return _search_text(feed, erasures, data, content, limit)
+        found = anywhere(feed, erasures, frame) if frame.width else pl.Series([], dtype=pl.Boolean)
+        lines = {at + 1 for at in found.arg_true()}
+    gone = (lines | meant) - blank
+    if not gone:
+        return None
+    new = without(data, frozenset(gone), known, limit)
+    erased = Erased(
+        before=content,
+        after=hashlib.sha256(new).hexdigest(),
+        lines=tuple(sorted(gone | blank)),
+        corrected=tuple(sorted(meant - lines)),
+        refused=refused,
+    )
+    return new, erased, len(gone)
+
+
+def _search_text(
+    feed: Feed, erasures: Erasures, data: bytes, content: str, limit: int
+) -> tuple[bytes, Erased, int] | None:
+    """Take lines out of an object that cannot be read as records: as it stays refused, places do not matter."""
+    plain = decompressed(data, limit)
+    codec = "utf-16" if plain.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    try:
+        parts = _LINE_ENDS.split(plain.decode(codec, "surrogateescape"))
+    except UnicodeError:
+        parts = ["\0"]
+    if "\0" in "".join(parts):
+        msg = "it is no text, so nobody can look into it; remove it, or land it again, whole."
+        raise Rejection(msg)
+    lines = stands_in(feed, erasures, pl.Series(map(_readable, parts[::2]), dtype=pl.String)).arg_true()
+    if not lines.len():
+        return None
+    for at in lines:
+        parts[2 * at] = ""
+    new = "".join(parts).encode(codec, "surrogateescape")
+    if plain is not data:
+        new = gzip.compress(new, mtime=0)
+    return new, Erased(content, hashlib.sha256(new).hexdigest(), refused=True), lines.len()
+
+
+def _readable(text: str) -> str:
+    """Return text without the bytes that are no UTF-8, which no field of Polars can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _zip_again(data: bytes, key: str, changed: Mapping[str, bytes]) -> bytes:
+    """Return a zip with some members changed; the others are carried over as they lie there, read or not."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
+        ends = sorted([*(info.header_offset for info in old.infolist()), old.start_dir])
+        for info in old.infolist():
+            if (member := f"{key}!{info.filename}") in changed:
+                about = zipfile.ZipInfo(info.filename, info.date_time)
+                about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, info.external_attr
+                new.writestr(about, changed[member])
+                continue
+            # `zipfile` has no way to copy a member that it cannot decompress.
+            at, info = info.header_offset, copy(info)  # noqa: PLW2901 - the same member, at another place
+            info.header_offset = buffer.tell()
+            buffer.write(data[at : ends[ends.index(at) + 1]])
+            new.filelist.append(info)
+            new.NameToInfo[info.filename] = info
+            new.start_dir = buffer.tell()
+            new._didModify = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return buffer.getvalue()

@@ -1,0 +1,138 @@
+"""A source object without some of its records: each leaves a blank one in its place, so that all others keep theirs.
+
+The object stays in its form (CSV, JSON, Parquet, gzip around any of them). What comes back is read again and compared
+before anybody uses it. Not here: which records go.
+"""
+
+import gzip
+import io
+import json
+from typing import Any
+
+import polars as pl
+
+from lakehouse_assets.parsing.archives import Rejection, decompressed
+from lakehouse_assets.parsing.csv_text import header_of, line_feeds, records_of
+from lakehouse_assets.parsing.parse import is_json, is_parquet, read, utf8
+
+_JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+_BLANK = " \t\r\n"
+
+
+def without(data: bytes, lines: frozenset[int], known: list[str], limit: int) -> bytes:
+    """Return a source object in which some records are blank.
+
+    Args:
+        lines: The ordinals of the records, from 1.
+        known: Field names that are expected.
+        limit: The most bytes that it may have when decompressed.
+
+    Raises:
+        Rejection: It cannot be read, or would not read the same but for these records.
+    """
+    plain = decompressed(data, limit)
+    if is_parquet(plain):
+        new = _parquet(plain, lines)
+    else:
+        text = utf8(plain)
+        new = (_json(text, lines) if is_json(text) else _csv(text, known, lines)).encode()
+    if plain is not data:
+        new = gzip.compress(new, mtime=0)
+    _compare(data, new, lines, known, limit)
+    return new
+
+
+def _compare(old: bytes, new: bytes, lines: frozenset[int], known: list[str], limit: int) -> None:
+    """Raise `Rejection` unless a new object reads as the old one does, but for records that are blank now."""
+    before, after = (_said(read(data, known, limit).frame) for data in (old, new))
+    gone = pl.int_range(1, before.height + 1, eager=True).is_in(sorted(lines))
+    is_same = before.height == after.height
+    if is_same:
+        # A name that only blank records had may be gone.
+        missing = [name for name in before.columns if name not in after.columns]
+        rest, blank = before.filter(~gone), after.filter(gone)
+        is_same = (
+            rest.drop(missing).equals(after.filter(~gone).select(rest.drop(missing).columns))
+            and all(rest[name].null_count() == rest.height for name in missing)
+            and all(blank[name].null_count() == blank.height for name in blank.columns)
+        )
+    if not is_same:
+        msg = "records cannot be taken out of it one by one; remove it, or land it again without them."
+        raise Rejection(msg)
+
+
+def _said(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return values without those that are blank: which of these is empty depends on the records around it."""
+    return frame.select(pl.when(pl.all().str.strip_chars() != "").then(pl.all()))
+
+
+def _csv(text: bytes, known: list[str], lines: frozenset[int]) -> str:
+    text = line_feeds(text)
+    header, separator = header_of(text, known)
+    blank = separator * (len(header) - 1) or '""'
+    pieces, number = [], 0
+    for record, raw, error in records_of(text, separator):
+        is_record = number > 0 and (error is not None or bool(record))
+        number += 1 if number == 0 or is_record else 0
+        if is_record and number - 1 in lines:
+            pieces.append(blank + raw[len(raw.rstrip("\r\n")) :])
+        else:
+            pieces.append(raw)
+    return "".join(pieces)
+
+
+def _json(text: bytes, lines: frozenset[int]) -> str:
+    stripped = text.strip().decode()
+    if stripped.startswith("["):
+        return _array(stripped, lines)
+    rows = stripped.split("\n")
+    records = [at for at, row in enumerate(rows) if row.strip()]
+    if len(records) > 1 and _parsed(rows[records[0]]) is None and (whole := _parsed(stripped)) is not None:
+        return _no_values(whole)  # one object over several lines
+    for number, at in enumerate(records, start=1):
+        if number in lines:
+            rows[at] = _no_values(_parsed(rows[at]))
+    return "\n".join(rows)
+
+
+def _array(text: str, lines: frozenset[int]) -> str:
+    pieces, at, number = ["["], 1, 0
+    while True:
+        start = len(text) - len(text[at:].lstrip(_BLANK)) if text[at] in _BLANK else at
+        if text[start] == "]":
+            return "".join([*pieces, text[at:]])
+        if text[start] == ",":
+            pieces.append(text[at : start + 1])
+            at = start + 1
+            continue
+        value, end = _JSON.raw_decode(text, start)
+        number += 1
+        pieces += [text[at:start], _no_values(value) if number in lines else text[start:end]]
+        at = end
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return _JSON.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_values(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a record with the same names and no values: an object of none may be one of missing columns."""
+    return json.dumps(dict.fromkeys(value) if isinstance(value, dict) else {})
+
+
+def _parquet(data: bytes, lines: frozenset[int]) -> bytes:
+    import pyarrow as pa  # noqa: PLC0415 - it takes a while
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = pq.read_table(pa.BufferReader(data))
+    rows = pa.array([None if row + 1 in lines else row for row in range(table.num_rows)], pa.int64())
+    # A dictionary would be written whole, with the values that no row has any more.
+    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in table.columns]
+    fields = [pa.field(name, column.type) for name, column in zip(table.schema.names, plain, strict=True)]
+    blank = pa.Table.from_arrays([column.take(rows) for column in plain], schema=pa.schema(fields))
+    buffer = io.BytesIO()
+    pq.write_table(blank, buffer)
+    return buffer.getvalue()

@@ -1,1 +1,0 @@
-"""Forgetting a person: out of landing and bronze, then out of all that follows from them, then out of the past."""

@@ -1,1 +1,0 @@
-"""From landed objects to bronze records."""

@@ -1,1 +1,0 @@
-"""Where the lake is stored: objects, Delta tables, the ledger, DuckDB sessions."""

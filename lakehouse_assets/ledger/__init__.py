@@ -1,0 +1,1 @@
+"""What was seen of landing, per feed, and what is live. Not here: reading what landed."""

@@ -1,0 +1,1 @@
+"""Looking after the tables: compaction, retention, orphans."""

@@ -1,0 +1,87 @@
+"""Compaction: closed dates that lie in many small files, written anew as one.
+
+A rewrite is a commit like a publishing one, under the fingerprints that its dates have: whoever is stale loses and
+computes again. Not with `optimize.compact` of delta-rs 1.6: of two at once, or of one and an overwrite of the whole
+table, both commit, and the rows are doubled. Snapshots are left alone, because every run writes them whole, and so is
+the ledger, which compacts itself.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.pending import batches
+from lakehouse_assets.storage import delta, delta_files
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class SmallFileGroup:
+    """Some closed dates of a table (of one feed, in the accounting) with too many small files, and what they hold."""
+
+    feed: str
+    partitions: list[str]
+    files: int
+    bytes: int
+
+
+def small_file_groups(lake: Lake, table: Table, more_than: int, small_bytes: int) -> Iterator[SmallFileGroup]:
+    """Yield the dates before today that have more than so many small files, a commit's worth of rows at a time."""
+    if (table.partitioning is Partitioning.SNAPSHOT and table is not ACCOUNTING) or not delta.exists(
+        lake.store, table.path
+    ):
+        return
+    files = delta_files.files(lake.store, table.path)
+    if not files.height:
+        return
+    partition = pl.col("part") if table is ACCOUNTING else table.partitioning.date.cast(pl.String)
+    feed = pl.col("feed") if table is ACCOUNTING else pl.lit("")
+    today = min((lake.today(feed) for feed in lake.registry.feeds.values()), default=dt.datetime.now(dt.UTC).date())
+    small = (pl.col("size_bytes") < small_bytes).sum()
+    dates = (
+        files.with_columns(feed.alias("feed"), partition.alias("part"))
+        .filter(pl.col("part").str.to_date(strict=False) < today)
+        .group_by("feed", "part")
+        .agg(small.alias("small"), pl.len().alias("files"), pl.col("size_bytes").sum(), pl.col("num_records").sum())
+        .filter(pl.col("small") > more_than)
+        .sort("feed", "part")
+    )
+    for (name,), those in dates.partition_by("feed", as_dict=True, maintain_order=True).items():
+        rows = dict(those.select("part", "num_records").iter_rows())
+        for batch in batches(sorted(rows), rows, lake.settings.publish_batch_rows):
+            sums = those.filter(pl.col("part").is_in(batch)).select(pl.sum("files", "size_bytes")).row(0)
+            yield SmallFileGroup(str(name), batch, *map(int, sums))
+
+
+def rewrite(lake: Lake, table: Table, group: SmallFileGroup) -> bool:
+    """Write some dates anew, as they are; return whether it was done. Runs that keep writing them come first."""
+    if table is ACCOUNTING:
+        names = ", ".join(f"'{partition}'" for partition in group.partitions)
+        predicate: str | None = f"feed = '{group.feed}' and part in ({names})"
+        chosen = (pl.col("feed") == group.feed) & pl.col("part").is_in(group.partitions)
+    else:
+        predicate, chosen = (
+            table.partitioning.sql_predicate(group.partitions),
+            table.partitioning.filter(group.partitions),
+        )
+    for _ in range(_ATTEMPTS):
+        stored = delta.opened(lake.store, table.path)
+        marks = {
+            partition: value
+            for partition in group.partitions
+            if (value := stored.transaction_version(partition)) is not None
+        }
+        rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
+        try:
+            delta.replace(lake.store, stored, rows, predicate, marks)
+        except delta.Conflict:
+            continue
+        return True
+    return False

@@ -1,0 +1,241 @@
+"""What lies in the lake and nobody needs any more: where it comes from, and how old it is.
+
+Dead files are those that a table let go of; orphans are those that no table or ledger ever knew, because a writer died
+before its commit. An orphan is never taken for one before it is a week old: a run may be writing it. Nothing is removed
+here, except bronze orphans, of which a run might make use at the same time.
+"""
+
+import datetime as dt
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.ledger.ledger import REJECTED
+from lakehouse_assets.pipeline.bronze import bronze_path
+from lakehouse_assets.sources.landing import pending
+from lakehouse_assets.storage import delta
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+WEEK, DAY, LOG_KEPT = dt.timedelta(days=7), dt.timedelta(days=1), dt.timedelta(days=30)
+COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json"), re.compile(r"(\d{20})\.checkpoint.*\.parquet")
+_TEMPORARY = re.compile(r"\..*\.tmp|_commit_.*\.json\.tmp|.*#\d+")
+_BYTES_AT_ONCE = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Found:
+    """One object: its path below the lake root, its size in bytes, and when it was last written."""
+
+    path: str
+    size: int
+    modified: dt.datetime
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is left over of one Delta table.
+
+    Attributes:
+        dead: Data files that no version of the retention time needs.
+        log: Log entries that no version of the last 30 days needs.
+        recent: Log entries since the last checkpoint, which every reader reads one by one.
+        orphans: Data files that no log entry names, old enough to go; `young` are those that are not.
+    """
+
+    dead: list[Found]
+    log: list[Found]
+    recent: list[Found]
+    orphans: list[Found]
+    young: list[Found]
+
+
+def objects(lake: Lake, folder: str) -> list[Found]:
+    """Return every object below a folder, hidden ones included; the same for a local lake and one on S3."""
+    from deltalake.exceptions import TableNotFoundError  # noqa: PLC0415
+    from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415
+    from pyarrow.fs import FileSelector, FileType, PyFileSystem  # noqa: PLC0415
+
+    try:
+        handler = DeltaStorageHandler(lake.store.root, lake.store.options)
+    except TableNotFoundError:  # the root of a local lake in which nothing was ever done
+        return []
+    listed = PyFileSystem(handler).get_file_info(FileSelector(folder, allow_not_found=True, recursive=True))
+    files = (info for info in listed if info.type == FileType.File)
+    return [Found(info.path, info.size or 0, info.mtime or dt.datetime.now(dt.UTC)) for info in files]
+
+
+def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.timedelta, now: dt.datetime) -> Leftovers:
+    """Return what is left over of a Delta table.
+
+    Args:
+        folder: Where the table lies, below the lake root.
+        there: Its objects. They were listed before the table is opened here, so all that is committed is known.
+
+    Raises:
+        StorageError: The table's log cannot be read.
+    """
+    table = delta.opened(lake.store, folder)
+    active = active_files(table)
+    names = {item.path.removeprefix(f"{folder}/"): item for item in there}
+    log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
+    data = {n: i for n, i in names.items() if not n.startswith("_") and not _is_temporary(n) and n not in active}
+    removed, gone = removed_files(table, folder, dt.timedelta()), removed_files(table, folder, retention)
+    unknown = {name: item for name, item in data.items() if name not in removed}
+    # A checkpoint forgets what was removed more than a week before it; the log entries before it still tell.
+    told = removed_in(lake, log) if unknown else {}
+    dead = [i for n, i in data.items() if n in gone or (n in unknown and n in told and told[n] < now - retention)]
+    orphans = [item for name, item in unknown.items() if name not in told]
+    return Leftovers(
+        dead=[item for item in dead if item.modified < now - retention],
+        log=_old_entries(log, now - max(LOG_KEPT, retention)),
+        recent=_since_checkpoint(log),
+        orphans=[item for item in orphans if item.modified < now - max(WEEK, retention)],
+        young=[item for item in orphans if item.modified >= now - max(WEEK, retention)],
+    )
+
+
+def active_files(table: "DeltaTable") -> set[str]:
+    """Return the data files of a table's version, by their paths below it."""
+    return {unquote(path) for path in pl.DataFrame(table.get_add_actions(flatten=True))["path"].to_list()}
+
+
+def removed_files(table: "DeltaTable", folder: str, age: dt.timedelta) -> set[str]:
+    """Return the data files that were removed from a table at least so long ago, by their paths below it."""
+    hours = round(age / dt.timedelta(hours=1))
+    listed = table.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
+    return {unquote(path).rpartition(f"{folder}/")[2] for path in listed}
+
+
+def removed_in(lake: Lake, log: dict[str, Found]) -> dict[str, dt.datetime]:
+    """Return the data files that some log entry removes, and when."""
+    entries = [item.path for name, item in log.items() if COMMIT.fullmatch(name)]
+    found = {}
+    with ThreadPoolExecutor(lake.settings.threads) as pool:
+        for content in pool.map(lake.store.read, entries):
+            for line in content.splitlines():
+                if b'"remove"' in line and (action := json.loads(line).get("remove")):
+                    at = dt.datetime.fromtimestamp(action.get("deletionTimestamp", 0) / 1000, dt.UTC)
+                    found[unquote(action["path"])] = at
+    return found
+
+
+def versions(log: dict[str, Found], kind: re.Pattern[str]) -> dict[int, Found]:
+    """Return the log entries of one kind by version."""
+    return {int(match.group(1)): item for name, item in log.items() if (match := kind.fullmatch(name))}
+
+
+def _old_entries(log: dict[str, Found], cutoff: dt.datetime) -> list[Found]:
+    """Return the log entries of before the checkpoint on which the oldest version to keep rests."""
+    commits, checkpoints = versions(log, COMMIT), versions(log, CHECKPOINT)
+    kept = min(
+        (version for version, item in commits.items() if item.modified >= cutoff), default=max(commits, default=0)
+    )
+    base = max((version for version in checkpoints if version <= kept), default=0)
+    entries = [*commits.items(), *checkpoints.items()]
+    return [item for version, item in entries if version < base and item.modified < cutoff]
+
+
+def _since_checkpoint(log: dict[str, Found]) -> list[Found]:
+    last = max(versions(log, CHECKPOINT), default=-1)
+    return [item for version, item in versions(log, COMMIT).items() if version > last]
+
+
+def _is_temporary(path: str) -> bool:
+    return _TEMPORARY.fullmatch(path.rpartition("/")[2]) is not None
+
+
+def temporary(lake: Lake, before: dt.datetime) -> Iterator[Found]:
+    """Yield what writers left behind under names of their own before a moment. On S3 a write leaves none."""
+    if lake.settings.is_s3:
+        return
+    for folder, names, files in os.walk(lake.store.root):
+        names[:] = sorted(name for name in names if not (folder == lake.store.root and name.startswith(".")))
+        for file in sorted(filter(_is_temporary, files)):
+            path = os.path.join(folder, file)  # noqa: PTH118 - thousands of names
+            try:
+                stat = os.stat(path)  # noqa: PTH116
+            except FileNotFoundError:
+                continue
+            modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
+            if modified < before:
+                yield Found(os.path.relpath(path, lake.store.root), stat.st_size, modified)
+
+
+def bronze_orphans(lake: Lake, feed: Feed) -> list[Found]:
+    """Return the bronze objects of contents that no ledger row names, whatever their age."""
+    there = objects(lake, feed.bronze.path)
+    known = _known(lake, feed)  # after the listing: what was committed meanwhile is no orphan
+    return [item for item in there if item.path not in known and not _is_temporary(item.path)]
+
+
+def content_of(item: Found) -> str:
+    """Return the hash of the content whose bronze object it is."""
+    return item.path.rpartition("/")[2].removesuffix(".parquet").partition("-")[0]
+
+
+def remove_bronze(lake: Lake, feed: Feed, orphans: list[Found]) -> list[Found]:
+    """Remove bronze orphans, and return those that are gone.
+
+    Ingest does not write an object that is there already: it relies on it. So nothing is removed while landing holds
+    anything to ingest, and what an ingest that came in between may have relied on is put back.
+    """
+    gone: list[Found] = []
+    for chunk in _chunks(orphans):
+        if is_awaited(lake, feed):
+            break
+        contents = {item: lake.store.read(item.path) for item in chunk}
+        for item in chunk:
+            lake.store.delete(item.path)
+        awaited, known = is_awaited(lake, feed), _known(lake, feed)
+        for item, content in contents.items():
+            if awaited or item.path in known:
+                lake.store.create(item.path, content)
+            else:
+                gone.append(item)
+    return gone
+
+
+def is_awaited(lake: Lake, feed: Feed) -> bool:
+    """Return whether landing holds anything of a feed that is to be ingested."""
+    return next(pending(lake, feed, lake.ledger_of(feed)), None) is not None
+
+
+def _known(lake: Lake, feed: Feed) -> set[str]:
+    rows = lake.ledger_of(feed).rows.select("part", pl.coalesce("file", "source_hash")).drop_nulls().unique()
+    return {bronze_path(feed, partition, file) for partition, file in rows.iter_rows()}
+
+
+def _chunks(found: list[Found]) -> Iterator[list[Found]]:
+    chunk: list[Found] = []
+    for item in found:
+        if chunk and sum(other.size for other in chunk) + item.size > _BYTES_AT_ONCE:
+            yield chunk
+            chunk = []
+        chunk.append(item)
+    if chunk:
+        yield chunk
+
+
+def rejected_originals(lake: Lake, feed: Feed, before: dt.datetime) -> Iterator[tuple[Found, str]]:
+    """Yield the landed objects, with their tokens, of which everything was rejected before a moment and is so still."""
+    rows = lake.ledger_of(feed).rows
+    latest = rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+    refused = latest.group_by("object_key").agg(
+        (pl.col("state") == REJECTED).all().alias("all"), pl.col("object_token", "ingested_at").first()
+    )
+    chosen = refused.filter(pl.col("all") & (pl.col("ingested_at") < before)).sort("object_key")
+    for key, token, at in chosen.select("object_key", "object_token", "ingested_at").iter_rows():
+        stored = lake.store.stat(f"{feed.landing}/{key}")
+        if stored is not None and stored.token == token:
+            yield Found(stored.path, stored.size, at), token

@@ -1,0 +1,242 @@
+"""Looking after the tables: fewer and larger files, short logs, and nothing kept that nobody needs.
+
+Every query has the same answer before and after, every partition keeps its fingerprint, and runs may go on meanwhile.
+Bronze objects stay as they are: they are named by their content and read by name. What may expire, by policy, are the
+landed originals of rejected objects, which a later contract then cannot take any more, and the quarantined rows of old
+business dates: by a decision, because they follow from the live records and the next run would bring them back.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
+from lakehouse_assets.catalog.duckdb_views import CatalogState, damage, rebuild
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.ledger.ledger import TABLE as LEDGER
+from lakehouse_assets.maintenance import expiry, leftovers
+from lakehouse_assets.maintenance.compaction import rewrite, small_file_groups
+from lakehouse_assets.maintenance.leftovers import DAY, WEEK, Found
+from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.pins import decision_folder, pins_of
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.stores import StorageError
+
+COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "vacuum"
+REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
+EXPIRE_ROWS = "rows expire:"
+_DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
+
+
+class PolicyError(Exception):
+    """A policy that would break readers, and that nobody confirmed; nothing was done."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long things are kept, and what is worth doing.
+
+    Attributes:
+        retention: How long the files of earlier versions stay: for readers under way, restores and queries of the past.
+        below_seven_days: Confirms a retention of less than a week.
+        rejected: Age at which the landed originals of rejected objects go; None keeps them for good.
+        quarantine: Age of its business date at which a quarantined row goes; None keeps what no decision expires.
+        who: In whose name the expiry of quarantine is decided; by default, who is logged in.
+        small_files: A closed date is compacted when it has more files than this below `small_bytes`.
+    """
+
+    retention: dt.timedelta = WEEK
+    below_seven_days: bool = False
+    rejected: dt.timedelta | None = None
+    quarantine: dt.timedelta | None = None
+    who: str | None = None
+    small_files: int = 4
+    small_bytes: int = 32 * 2**20
+
+    def __post_init__(self) -> None:
+        if self.retention < WEEK and not self.below_seven_days:
+            msg = (
+                "a retention below 7 days (168 hours) breaks readers that are under way, and earlier versions. "
+                "Nothing was done; say --below-seven-days-really to have it all the same."
+            )
+            raise PolicyError(msg)
+
+
+@dataclass(frozen=True)
+class Action:
+    """What is done to a table: to how many files, of how many bytes together.
+
+    Attributes:
+        problem: It could not be done, and the action says why.
+    """
+
+    table: str
+    action: str
+    files: int = 0
+    bytes: int = 0
+    problem: bool = False
+
+
+def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[Action]:
+    """Look after every table, and yield what was done; in a dry run, what would be done.
+
+    It may be stopped anywhere: what is done is whole, and the next time does the rest.
+    """
+    now = dt.datetime.now(dt.UTC)
+    changed = False
+    for feed in lake.registry.feeds.values():
+        for action in _expire_quarantine(lake, feed, policy, dry_run=dry_run):
+            changed |= EXPIRE_ROWS in action.action
+            yield action
+    folders: dict[str, list[Found]] = {}
+    for item in (item for layer in _DELTA_LAYERS for item in leftovers.objects(lake, layer)):
+        folders.setdefault("/".join(item.path.split("/")[:2]), []).append(item)
+    for action in _compact(lake, policy, dry_run=dry_run):
+        changed = True
+        yield action
+    # Before any file goes: the catalog may name files that the tables let go of.
+    yield from _catalog(lake, changed=changed, dry_run=dry_run)
+    for folder, there in folders.items():
+        yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
+    for feed in lake.registry.feeds.values():
+        yield from _bronze(lake, feed, now, dry_run=dry_run)
+    old, young = _by_age(leftovers.temporary(lake, now - DAY), now)
+    yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
+    yield from _action("temporary files", KEEP, young)
+    if policy.rejected is not None:
+        yield from _expire_rejected(lake, now - policy.rejected, dry_run=dry_run)
+
+
+def _action(table: str, action: str, done: Iterable[Found]) -> Iterator[Action]:
+    sizes = [item.size for item in done]
+    if sizes:
+        yield Action(table, action, len(sizes), sum(sizes))
+
+
+def _by_age(found: Iterable[Found], now: dt.datetime) -> tuple[list[Found], list[Found]]:
+    old: list[Found] = []
+    young: list[Found] = []
+    for item in found:
+        (old if item.modified < now - WEEK else young).append(item)
+    return old, young
+
+
+def _remove(lake: Lake, found: list[Found]) -> list[Found]:
+    """Remove objects that nobody needs, and return them; it does not matter if a writer's own cleaning came first."""
+    with ThreadPoolExecutor(lake.settings.threads) as pool:
+        list(pool.map(lambda item: lake.store.delete(item.path), found))
+    return found
+
+
+def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
+    for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
+        files = size = 0
+        # A log that cannot be read is told of when the table is tidied.
+        with suppress(StorageError):
+            for group in small_file_groups(lake, table, policy.small_files, policy.small_bytes):
+                if dry_run or rewrite(lake, table, group):
+                    files, size = files + group.files, size + group.bytes
+        if files:
+            yield Action(table.full_name, COMPACT, files, size)
+
+
+def _catalog(lake: Lake, *, changed: bool, dry_run: bool) -> Iterator[Action]:
+    state = CatalogState.read(lake)
+    stored = lake.store.stat(CATALOG)
+    # Also where one like this was killed between the file and the state that speaks of it.
+    was_built = state.built or damage(lake)
+    if was_built and stored is not None and (changed or state.built != state.inputs):
+        try:
+            if not dry_run:
+                rebuild(lake)
+        except StorageError as error:
+            yield Action("catalog", f"left as it is: {error}", problem=True)
+        else:
+            yield Action("catalog", CATALOG_STALE, 1, stored.size)
+
+
+def _tidy(
+    lake: Lake, folder: str, there: list[Found], policy: Policy, now: dt.datetime, *, dry_run: bool
+) -> Iterator[Action]:
+    """Remove what is left over of one Delta table, and write a checkpoint of what is not."""
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
+    declared = {table.path: table for table in (*lake.registry.tables(), LEDGER, ACCOUNTING)}
+    table = declared.get(folder)
+    name = table.full_name if table else f"{folder} (not declared)"
+    if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
+        yield Action(name, "left alone: it has no Delta log", len(there), sum(item.size for item in there))
+        return
+    try:
+        left = leftovers.of_table(lake, folder, there, policy.retention, now)
+    except (DeltaError, StorageError, OSError, ValueError) as error:
+        yield Action(name, f"left alone: its Delta log cannot be read ({error}); see `lakehouse verify`", problem=True)
+        return
+    if table is not None and _has_waiting_pins(lake, table):
+        yield from _action(name, "vacuum, once pinned dates are restored", left.dead)
+    else:
+        yield from _action(name, VACUUM, left.dead if dry_run else _remove(lake, left.dead))
+        # Trimmed up to an older checkpoint, so that a reader never misses the one that it was just told of.
+        yield from _action(name, TRIM, left.log if dry_run else _remove(lake, left.log))
+    if left.recent and not dry_run:
+        delta.opened(lake.store, folder).create_checkpoint()
+    yield from _action(name, CHECKPOINT, left.recent)
+    yield from _action(name, REMOVE, left.orphans if dry_run else _remove(lake, left.orphans))
+    yield from _action(name, KEEP, left.young)
+
+
+def _has_waiting_pins(lake: Lake, table: Table) -> bool:
+    """Return whether some partition is pinned to an earlier version that no run has restored yet."""
+    if table.layer not in {"silver", "gold"}:
+        return False
+    pins = pins_of(Decisions.load(lake.store, decision_folder(table)), table)
+    published = delta.fingerprints(lake.store, table.path) if pins else {}
+    return any(published.get(partition, 0) != pin.fingerprint for partition, pin in pins.items())
+
+
+def _bronze(lake: Lake, feed: Feed, now: dt.datetime, *, dry_run: bool) -> Iterator[Action]:
+    old, young = _by_age(leftovers.bronze_orphans(lake, feed), now)
+    if old and leftovers.is_awaited(lake, feed):
+        yield from _action(feed.bronze.full_name, "orphans, kept until landing is ingested", old)
+    else:
+        gone = old if dry_run else leftovers.remove_bronze(lake, feed, old)
+        yield from _action(feed.bronze.full_name, REMOVE, gone)
+    yield from _action(feed.bronze.full_name, KEEP, young)
+
+
+def _expire_quarantine(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
+    """Remove the quarantined rows that are too old: first it is decided, so that no run brings them back."""
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
+    name = feed.quarantine.full_name
+    try:
+        old = expiry.old_rows(lake, feed, policy.quarantine)
+        if old is None:
+            return
+        gone = old.gone
+        if not dry_run and gone.height:
+            if policy.quarantine is not None:
+                expiry.decide(lake, feed, old, policy.quarantine, policy.who)
+            gone = expiry.remove(lake, feed, old)
+    except (DeltaError, StorageError, OSError, ValueError) as error:
+        yield Action(name, f"nothing expired: it cannot be read ({error}); see `lakehouse verify`", problem=True)
+        return
+    for rows, what in (
+        (gone, f"{EXPIRE_ROWS} of before {old.before}"),
+        (old.held, "rows, kept: their dates are held; release or mend them"),
+        (old.pending, "rows, kept until their dates are computed: run the lake"),
+    ):
+        if rows.height:
+            count, files, size = (int(rows[column].sum()) for column in ("rows", "files", "bytes"))
+            yield Action(name, f"{count:,} {what}", files, size)
+
+
+def _expire_rejected(lake: Lake, before: dt.datetime, *, dry_run: bool) -> Iterator[Action]:
+    for feed in lake.registry.feeds.values():
+        found = leftovers.rejected_originals(lake, feed, before)
+        gone = [item for item, token in found if dry_run or lake.store.delete(item.path, token)]
+        yield from _action(f"landing.{feed.name}", EXPIRE, gone)

@@ -1,0 +1,1 @@
+"""What a person asks the lake to do, the same for the command and for the Dagster UI."""

@@ -1,0 +1,120 @@
+"""Taking decisions: finding the record, date or object that one speaks of, and checking that it can be taken.
+
+Every function returns the decision without recording it, so that a caller can show first what it would change.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions.kinds import Decision, DecisionError, Decisions
+from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.matching import BLANK, theirs
+from lakehouse_assets.ledger.ledger import HELD
+from lakehouse_assets.pipeline.bronze import read_bronze
+from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
+from lakehouse_assets.pipeline.pending import FeedState
+
+
+def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
+    """Return one live bronze record, as landed: bronze columns and `_part`, one row. Raises `DecisionError`."""
+    live = lake.ledger_of(feed).live.filter(pl.col("source_key") == key)
+    if not live.height:
+        msg = f"{feed.name} has no live source object {key!r}; its keys are in ops.ledger. Nothing was decided."
+        raise DecisionError(msg)
+    found = read_bronze(lake, feed, live).filter(pl.col("_line") == line).collect()
+    if not found.height:
+        msg = f"{key!r} has no record {line}; `_line` in quarantine.{feed.name} says where one stands."
+        raise DecisionError(msg)
+    if found["_problem"][0] == BLANK:
+        msg = f"record {line} of {key!r} was erased with the person whose it was. Nothing was decided."
+        raise DecisionError(msg)
+    return found
+
+
+def effect_on(lake: Lake, feed: Feed, record: pl.DataFrame) -> Effect | None:
+    """Return what the decisions of now do to a record that `find_record` found; None when there are none."""
+    place = (record["_source_hash"][0], record["_line"][0])
+    return effects(feed, Decisions.load(lake.store, feed.name).on_records([place[0]])).get(place)
+
+
+def correct(
+    lake: Lake, feed: Feed, key: str, line: int, values: Mapping[str, str | None], why: str, who: str | None = None
+) -> Decision:
+    """Give a record other raw values, by header; None for no value. The record may move to another date by it."""
+    record = find_record(lake, feed, key, line)
+    headers = [name for name in feed.bronze.columns if not name.startswith("_") and name != "dt"]
+    if not values or (unknown := sorted(set(values) - set(headers))):
+        wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
+        msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
+        raise DecisionError(msg)
+    erasures = Erasures.load(lake.store, feed.name)
+    given = record.with_columns(pl.lit(text, pl.String).alias(header) for header, text in values.items())
+    if erasures and theirs(feed, erasures, given).any():
+        msg = "these values are of a person who was erased, and who must not come back. Nothing was decided."
+        raise DecisionError(msg)
+    before = effect_on(lake, feed, record)
+    partition_to = partition_of(feed, {**(before.values if before else {}), **values}) or record["_part"][0]
+    about = _about(record, key, line)
+    return decisions.new(
+        feed.name, decisions.CORRECT, why, who, values=dict(values), partition_to=partition_to, **about
+    )
+
+
+def waive(
+    lake: Lake, feed: Feed, key: str, line: int, rules: Sequence[str], why: str, who: str | None = None
+) -> Decision:
+    """Lift contract rules for a record. What cannot be read cannot be waived: correct it instead."""
+    record = find_record(lake, feed, key, line)
+    liftable = [rule.id for rule in rules_of(feed.contract) if not rule.id.endswith("_required")]
+    if not rules or (wrong := sorted(set(rules) - set(liftable))):
+        what = f"{wrong[0]!r} cannot be waived" if rules else "no rule is named"
+        msg = f"{what}; the rules of {feed.name} that can be are {', '.join(liftable)}. Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(feed.name, decisions.WAIVE, why, who, rules=tuple(rules), **_about(record, key, line))
+
+
+def discard(lake: Lake, feed: Feed, key: str, line: int, why: str, who: str | None = None) -> Decision:
+    """Take a record out: it counts as discarded, neither valid nor quarantined."""
+    return decisions.new(
+        feed.name, decisions.DISCARD, why, who, **_about(find_record(lake, feed, key, line), key, line)
+    )
+
+
+def release(lake: Lake, feed: Feed, partition: str, why: str, who: str | None = None) -> Decision:
+    """Publish a held date as it is now, whatever its score; other inputs meet the gate again."""
+    state = FeedState.read(lake, feed, lake.ledger_of(feed))
+    if partition not in state.held:
+        held = ", ".join(state.held) or "none"
+        msg = f"{partition} of {feed.name} is not held (held are: {held}). Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(
+        feed.name, decisions.RELEASE, why, who, partition=partition, fingerprint=state.inputs[partition]
+    )
+
+
+def accept(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -> Decision:
+    """Take a held object as it is, in spite of its manifest or its late dates; another version is held anew."""
+    known_versions = lake.ledger_of(feed).known_versions.get(key)
+    if known_versions is None or known_versions.state != HELD:
+        held = ", ".join(k for k, s in lake.ledger_of(feed).known_versions.items() if s.state == HELD) or "none"
+        msg = f"the object {key!r} of {feed.name} is not held (held are: {held}). Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(feed.name, decisions.ACCEPT, why, who, source_key=key, object_hash=known_versions.object_hash)
+
+
+def revoke(lake: Lake, about: str, decision_id: str, why: str, who: str | None = None) -> Decision:
+    """Take a decision about a feed or gold table back: what it changed is computed again without it."""
+    known = {decision.id for decision in Decisions.load(lake.store, about).active}
+    if decision_id not in known:
+        msg = f"{about} has no active decision {decision_id!r}; see ops.decisions. Nothing was decided."
+        raise DecisionError(msg)
+    return decisions.new(about, decisions.REVOKE, why, who, revokes=decision_id)
+
+
+def _about(record: pl.DataFrame, key: str, line: int) -> dict[str, str | int]:
+    return {"source_key": key, "source_hash": record["_source_hash"][0], "line": line, "partition": record["_part"][0]}

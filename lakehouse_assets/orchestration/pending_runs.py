@@ -1,0 +1,138 @@
+"""What is pending, as runs to launch: one run per wave, for exactly the partitions that are ready.
+
+A wave's work is ready when nothing that it reads is still pending. Used alike by the command line, the sensors and
+the daily sweep. Not here: launching.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from lakehouse_assets.catalog.duckdb_views import CatalogState
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Model
+from lakehouse_assets.contracts.partitioning import WHOLE, as_date
+from lakehouse_assets.contracts.registry import registry
+from lakehouse_assets.orchestration.date_partitions import first_and_last
+from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint
+from lakehouse_assets.sources.landing import key_of, pending
+
+REFRESH = "refresh"
+INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
+CATALOG = "catalog/duckdb"
+WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
+
+Given = Mapping[tuple[str, str], int]
+"""Table path and partition to the input fingerprint at which it was given up for now."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run of the job to launch: its tables, and the partitions of each with their input fingerprints."""
+
+    wave: str
+    tables: Mapping[str, Mapping[str, int]]
+    config: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """Identity of the work: the same as long as the same inputs are waiting."""
+        return f"{fingerprint({table: dict(partitions) for table, partitions in self.tables.items()}):x}"
+
+    @property
+    def selection(self) -> list[dg.AssetKey]:
+        """Keys of the assets to materialize."""
+        return [dg.AssetKey(table.split("/")) for table in self.tables]
+
+    @property
+    def run_config(self) -> dict[str, Any]:
+        """Run configuration with the partitions of each asset."""
+        return {"ops": {table.replace("/", "__"): {"config": dict(self.config[table])} for table in self.tables}}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Run tags by which later ticks find the run.
+
+        Dagster refuses to run a partitioned asset with a partitioned input and no partition at all, so the run bears
+        its newest date, or today for records without one; what it works on is in its configuration.
+        """
+        named = {
+            partition for partitions in self.tables.values() for partition in partitions if self.wave != INGEST
+        } - {WHOLE}
+        first, last = first_and_last(registry())
+        dates = [partition for partition in named if as_date(partition) and first <= partition <= last]
+        newest = {PARTITION_NAME_TAG: max(dates, default=last)} if named else {}
+        return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
+
+
+def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
+    """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
+    tables: dict[str, dict[str, int]] = {}
+    for feed in lake.registry.feeds.values():
+        found = {
+            key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, lake.ledger_of(feed))
+        }
+        found = {key: value for key, value in found.items() if (exhausted or {}).get((feed.landing, key)) != value}
+        if found:
+            tables[feed.landing] = found
+    return Work(INGEST, tables, {table: {} for table in tables}) if tables else None
+
+
+def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
+    """Return what silver and gold lack and can be given now, a run per wave."""
+    waiting: dict[str, dict[str, int]] = {}
+    works: list[Work] = []
+
+    def left(path: str, inputs: Mapping[str, int], partitions: list[str]) -> dict[str, int]:
+        return {
+            partition: inputs[partition]
+            for partition in partitions
+            if (exhausted or {}).get((path, partition)) != inputs[partition]
+        }
+
+    for feed in lake.registry.feeds.values():
+        state = FeedState.read(lake, feed, lake.ledger_of(feed))
+        undecided = left(feed.silver.key, state.inputs, state.pending)
+        waiting |= dict.fromkeys((feed.silver.key, feed.quarantine.key, feed.by_rule.key), undecided)
+    silver = {
+        feed.silver.key: partitions for feed in lake.registry.feeds.values() if (partitions := waiting[feed.silver.key])
+    }
+    works += _work(PUBLISH, silver)
+    for number, models in enumerate(lake.registry.levels()):
+        ready: dict[str, dict[str, int]] = {}
+        for model in models:
+            built = ModelState.read(lake, model)
+            waiting[model.table.key] = left(model.table.key, built.inputs, built.pending)
+            ready[model.table.key] = _ready(model, waiting)
+        works += _work(f"{BUILD}-{number}", {path: partitions for path, partitions in ready.items() if partitions})
+    catalog = CatalogState.read(lake)
+    stale = left(
+        CATALOG,
+        catalog.inputs,
+        [partition for partition, v in catalog.inputs.items() if catalog.built.get(partition) != v],
+    )
+    # Last and alone: whatever else is written makes it stale again.
+    return works or _work(CATALOG, {CATALOG: stale} if stale else {})
+
+
+def _ready(model: Model, waiting: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    upstream = [waiting.get(name.replace(".", "/"), {}) for name in model.upstream]
+    mine = waiting[model.table.key]
+    if model.date is None or any(WHOLE in partitions for partitions in upstream):
+        return {} if any(upstream) else dict(mine)
+    return {
+        partition: value
+        for partition, value in mine.items()
+        if not any(partition in partitions for partitions in upstream)
+    }
+
+
+def _work(wave: str, tables: Mapping[str, Mapping[str, int]]) -> list[Work]:
+    return (
+        [Work(wave, tables, {path: {"partitions": sorted(partitions)} for path, partitions in tables.items()})]
+        if tables
+        else []
+    )

@@ -1,0 +1,152 @@
+"""Delimited text as a frame of strings: fast when every record has its fields, record by record when not."""
+
+import csv
+import io
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from lakehouse_assets.parsing.archives import Rejection
+from lakehouse_assets.parsing.records import Raw
+
+_SEPARATORS = (",", ";", "\t", "|")
+_NEVER = "\x01"
+_BARE_RETURN = re.compile(r"\r(?!\n)")
+_STAND_IN = "\ue00d"  # of Unicode's private use area
+
+
+def read_csv(text: bytes, known: list[str]) -> Raw:
+    """Read delimited text with a header line; blank lines are no records.
+
+    Args:
+        text: UTF-8 without byte order mark; lines end in LF, CR LF or CR.
+        known: Header names that the contract knows: the separator is the one that finds most of them.
+    """
+    text = line_feeds(text)
+    header, separator = header_of(text, known)
+    if len(set(header)) == len(header) and len(header) > 1:
+        frame = _fast(text, header, separator)
+        if frame is not None:
+            return Raw(frame)
+    return _slow(text, header, separator)
+
+
+def line_feeds(text: bytes) -> bytes:
+    """Return text whose lines end in line feeds, and that begins with its header."""
+    if b"\n" not in text and b"\r" in text:
+        text = text.replace(b"\r", b"\n")
+    return text.lstrip(b"\r\n")
+
+
+def header_of(text: bytes, known: list[str]) -> tuple[list[str], str]:
+    """Return the header's names and the separator of text that `line_feeds` prepared."""
+    line = text[: text.find(b"\n")] if b"\n" in text else text
+    first = _BARE_RETURN.sub(_STAND_IN, line.rstrip(b"\r").decode())
+    names = set(known)
+
+    def fields(separator: str) -> list[str]:
+        return [name.replace(_STAND_IN, "\r").strip() for name in next(_rows([first], separator), [])]
+
+    # Without a known name, the separator that finds most fields: schema discovery knows none.
+    best = max(_SEPARATORS, key=lambda separator: (len(names & set(fields(separator))), len(fields(separator))))
+    return fields(best), best
+
+
+def _rows(lines: Iterable[str], separator: str, *, strict: bool = False) -> Iterator[list[str]]:
+    csv.field_size_limit(sys.maxsize)
+    return csv.reader(lines, delimiter=separator, strict=strict)
+
+
+def _fast(text: bytes, header: list[str], separator: str) -> pl.DataFrame | None:
+    """Return the frame if every record provably has as many fields as the header, else None."""
+    try:
+        frame = pl.read_csv(
+            text, has_header=False, skip_rows=1, new_columns=header, infer_schema=False, separator=separator
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.width != len(header):
+        return None
+    inside, is_quoted = 0, b'"' in text
+    if is_quoted:
+        frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))  # a quoted empty field is empty, too
+        counts = frame.select(pl.all().str.count_matches(separator, literal=True).sum()).row(0)
+        inside = sum(int(count or 0) for count in counts)
+    if text.count(separator.encode()) != (frame.height + 1) * (len(header) - 1) + inside:
+        return None
+    # The total is right, but a short record may make up for a long one. A short one lacks its last field.
+    if not frame[header[-1]].null_count():
+        return frame
+    return None if is_quoted or not _is_even(text, len(header) - 1, separator) else frame
+
+
+def _is_even(text: bytes, separators: int, separator: str) -> bool:
+    """Return whether every line that is not blank has so many separators."""
+    if _NEVER.encode() in text:
+        return False  # nobody knows: then record by record
+    lines = pl.read_csv(
+        text, has_header=False, separator=_NEVER, quote_char=None, new_columns=["line"], infer_schema=False
+    )["line"]
+    return bool((lines.str.count_matches(separator, literal=True) == separators).all())
+
+
+def _slow(text: bytes, header: list[str], separator: str) -> Raw:
+    if twice := [name for name, times in Counter(header).items() if times > 1]:
+        msg = f"the column {twice[0][:40]!r} stands there twice; give each column a name of its own and land it again."
+        raise Rejection(msg)
+    width, columns = len(header), [list[str | None]() for _ in header]
+    problems: list[str | None] = []
+    extras: list[str | None] = []
+    for number, (record, raw, error) in enumerate(records_of(text, separator)):
+        if error is not None and "unexpected end of data" in error:
+            msg = f"a quote that opens after record {max(number - 1, 0):,} is never closed; land it again, whole."
+            raise Rejection(msg)
+        if number == 0 or (error is None and not record):
+            continue
+        for at, column in enumerate(columns):
+            column.append((record[at] or None) if at < len(record) else None)
+        if error is not None:
+            problems.append(f"a quote stands where none may ({error})")
+            extras.append(raw.rstrip("\r\n"))
+        else:
+            problems.append(None if len(record) == width else f"{len(record)} fields, {width} expected")
+            extras.append(separator.join(record[width:]) if len(record) > width else None)
+    return Raw(
+        pl.DataFrame(dict(zip(header, columns, strict=True)), schema=dict.fromkeys(header, pl.String())),
+        pl.Series("problem", problems, pl.String),
+        pl.Series("extra", extras, pl.String),
+    )
+
+
+def records_of(text: bytes, separator: str) -> Iterator[tuple[list[str], str, str | None]]:
+    """Yield the fields of each record, its raw text, and why it cannot be read, if it cannot.
+
+    The first one is the header; one without fields and without a reason is a blank line.
+    """
+    # Lines end at line feeds here, so a bare carriage return is part of a value: Python's reader must not see it.
+    plain = _BARE_RETURN.sub(_STAND_IN, text.decode())
+    consumed: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(plain, newline="\n"):
+            consumed.append(line)
+            yield line
+
+    reader = _rows(lines(), separator, strict=True)
+    while True:
+        consumed.clear()
+        fields: list[str] = []
+        problem = None
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problem = str(error)
+        raw = "".join(consumed)
+        if _STAND_IN in raw:
+            fields, raw = [value.replace(_STAND_IN, "\r") for value in fields], raw.replace(_STAND_IN, "\r")
+        yield fields, raw, problem

@@ -1,0 +1,160 @@
+"""From a source object's bytes to bronze columns: every value text, under the contract's header names.
+
+Formats are told by content. What cannot be taken as a whole raises `Rejection`; what is wrong with one record goes
+into its `_problem`. Not here: what the values mean.
+"""
+
+import re
+from collections import Counter
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.drift import Drift, Policy
+from lakehouse_assets.parsing.archives import Rejection, decompressed
+from lakehouse_assets.parsing.csv_text import read_csv
+from lakehouse_assets.parsing.json_text import read_json
+from lakehouse_assets.parsing.records import Raw
+from lakehouse_assets.parsing.schema_drift import dropped, missing_policy, noticed, refusal
+
+_PARQUET = b"PAR1"
+_NULS = 4  # more than one byte in four
+_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
+
+def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
+    """Read one source object.
+
+    Args:
+        data: The source object's bytes, possibly gzip.
+        limit: The most bytes that it may have when decompressed.
+
+    Returns:
+        The bronze columns of the feed that come from the record (its values by header, `_extra`, `_problem`, `_line`),
+        and how the object's columns differ from the contract's.
+
+    Raises:
+        Rejection: The object cannot be taken; the message says why and what to do.
+    """
+    return _bronze(read(data, [header for origin in feed.sources.values() for header in origin.headers], limit), feed)
+
+
+def read(data: bytes, known: list[str], limit: int) -> Raw:
+    """Read a source object as it is.
+
+    Args:
+        known: Field names that are expected; they help to tell the separator of delimited text.
+    """
+    plain = decompressed(data, limit)
+    if not plain.removeprefix(b"\xef\xbb\xbf").strip():
+        msg = "the object is empty; land it again with its records, or ignore this if there were none."
+        raise Rejection(msg)
+    if is_parquet(plain):
+        from lakehouse_assets.parsing.parquet_text import read_parquet  # noqa: PLC0415 - it loads Arrow
+
+        return read_parquet(plain, limit)
+    text = utf8(plain)
+    if text.count(b"\0") > len(text) // _NULS:
+        msg = "every other byte is NUL, as in UTF-16; save it as UTF-8 and land it again."
+        raise Rejection(msg)
+    return read_json(text) if is_json(text) else read_csv(text, known)
+
+
+def is_parquet(data: bytes) -> bool:
+    """Return whether an object's bytes are Parquet."""
+    return data.startswith(_PARQUET)
+
+
+def is_json(text: bytes) -> bool:
+    """Return whether text is JSON rather than delimited."""
+    return text.lstrip()[:1] in {b"[", b"{"}
+
+
+def utf8(data: bytes) -> bytes:
+    """Return text as UTF-8 without byte order mark, from UTF-8 or Windows-1252.
+
+    Raises:
+        Rejection: The text is in neither, or in both.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        msg = "the text is UTF-16; save it as UTF-8 and land it again."
+        raise Rejection(msg)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        return data
+    for number, line in enumerate(data.splitlines(), start=1):
+        if line.isascii():
+            continue
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            if not _UTF8_SEQUENCE.search(line):
+                continue
+        msg = f"line {number} is UTF-8 but other lines are not; save all of it in one encoding and land it again."
+        raise Rejection(msg)
+    try:
+        return data.decode("cp1252").encode()
+    except UnicodeDecodeError as error:
+        msg = f"byte {error.start:,} is neither UTF-8 nor Windows-1252; save it as UTF-8 and land it again."
+        raise Rejection(msg) from None
+
+
+def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
+    """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
+    if not raw.frame.width and raw.problems is not None and not raw.problems.len():  # an empty JSON array
+        headers = [origin.headers[0] for origin in feed.sources.values()]
+        nothing_at_all = dict.fromkeys([*headers, "_extra", "_problem"], pl.String()) | {"_line": pl.Int64()}
+        return pl.DataFrame(schema=nothing_at_all), Drift()
+    names = {name: name.strip() for name in raw.frame.columns}
+    if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
+        msg = (
+            f"the column {repeated[0][:40]!r} stands there twice; give each column a name of its own and land it again."
+        )
+        raise Rejection(msg)
+    by_header = {header: name for name, header in names.items()}
+    found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
+    used = {by_header[header] for header in found.values() if header is not None}
+    unknown = [name for name in names if name not in used]
+    present = {name: by_header[header] for name, header in found.items() if header}
+    drift = noticed(raw.frame, feed, {names[name]: name for name in unknown}, present)
+    if reason := refusal(feed, drift, list(by_header)):
+        raise Rejection(reason)
+    columns = [
+        (pl.lit(None, pl.String) if header is None or dropped(feed, name, drift) else pl.col(by_header[header])).alias(
+            feed.sources[name].headers[0]
+        )
+        for name, header in found.items()
+    ]
+    nothing = pl.lit(None, pl.String)
+    extra = nothing if raw.extras is None else pl.lit(raw.extras)
+    problem = nothing if raw.problems is None else pl.lit(raw.problems)
+    if unknown:
+        filled = pl.any_horizontal(pl.col(unknown).is_not_null())
+        packed = pl.struct(pl.col(name).alias(names[name]) for name in unknown).struct.json_encode()
+        if feed.drift.new is not Policy.DISCARD_COLUMN:
+            extra = pl.when(filled).then(packed).otherwise(extra)
+        if feed.drift.new is Policy.QUARANTINE_ROWS:
+            problem = pl.when(filled).then(pl.lit("it has a value in a new column")).otherwise(problem)
+    if missed := [name for name in drift.missing if missing_policy(feed, name) is Policy.QUARANTINE_ROWS]:
+        problem = pl.lit(f"the column {feed.sources[missed[0]].headers[0]} is missing")
+    frame = raw.frame.select(
+        *columns,
+        extra.alias("_extra"),
+        problem.alias("_problem"),
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_line"),
+    )
+    headers = list(feed.bronze.columns)[: len(columns)]
+    nul = frame.select(nul_problem(headers)).to_series()
+    if nul.null_count() < nul.len():
+        frame = frame.with_columns(pl.coalesce(nul, "_problem").alias("_problem"))
+    return frame, drift
+
+
+def nul_problem(headers: list[str]) -> pl.Expr:
+    """Return what is wrong with a record one of whose values holds a NUL byte; null for the others."""
+    has_nul = pl.any_horizontal(pl.col(headers).str.contains("\0", literal=True))
+    return pl.when(has_nul).then(pl.lit("a value holds a NUL byte"))

@@ -1,0 +1,102 @@
+"""Noticing how an object's columns differ from the contract's, and what the owner's policies make of it."""
+
+import re
+from collections.abc import Mapping
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.drift import Drift, Policy
+from lakehouse_assets.parsing.casting import cast, normalised
+
+_SAMPLE = 100
+_SURE = 12
+_TIME = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])-([01][0-9]|2[0-8]) (0[2-9]|1[0-9]):[0-5][0-9]:[0-5][0-9]$")
+_SHOWN = 8
+_LONGEST = 40
+
+
+def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: Mapping[str, str]) -> Drift:
+    """Compare an object with the contract.
+
+    Args:
+        raw: The object as it is, all text.
+        unknown: Header to raw column, for those that the contract does not know.
+        present: Contract column to raw column, for those that are there.
+    """
+    drift = Drift(new={header: _sample(raw[column]) for header, column in unknown.items()})
+    for name, origin in feed.sources.items():
+        if name not in present:
+            if not feed.contract.columns()[name].nullable or origin.on_missing:
+                drift.missing[name] = None
+        elif _is_retyped(raw[present[name]], feed, name):
+            drift.retyped[name] = "(personal data)" if origin.personal else _sample(raw[present[name]])
+    return drift
+
+
+def _sample(values: pl.Series) -> str | None:
+    present = values.drop_nulls()
+    return str(present[0])[:_LONGEST] if present.len() else None
+
+
+def _is_retyped(values: pl.Series, feed: Feed, name: str) -> bool:
+    """Return whether no value of a column can be read; some first ones settle it for an object that is in order."""
+    dtype = feed.contract.columns()[name].dtype
+    if isinstance(dtype, pl.String) or (
+        values.len() and _plainly_readable(values[0], dtype, feed.sources[name].formats)
+    ):
+        return False
+    return all(_all_unreadable(values.head(size), feed, name) for size in (_SAMPLE, values.len()))
+
+
+def _plainly_readable(value: str | None, dtype: pl.DataType, formats: tuple[str, ...]) -> bool:
+    """Return whether a first value settles it, without the cost of casting a column."""
+    if value is None:
+        return False
+    if dtype.is_integer():
+        return value.isascii() and value.removeprefix("-").isdigit() and len(value) < _SURE
+    if isinstance(dtype, pl.Decimal):
+        return value.isascii() and value.removeprefix("-").replace(".", "0", 1).isdigit() and len(value) < _SURE
+    return isinstance(dtype, pl.Datetime) and not formats and _TIME.match(value) is not None
+
+
+def _all_unreadable(values: pl.Series, feed: Feed, name: str) -> bool:
+    origin = feed.sources[name]
+    text = values.to_frame(origin.headers[0]).select(normalised(origin)).to_series().drop_nulls()
+    if not text.len():
+        return False
+    return cast(text, feed.contract.columns()[name].dtype, origin, feed.time_zone).null_count() == text.len()
+
+
+def missing_policy(feed: Feed, name: str) -> Policy:
+    """Return what happens where a column is missing."""
+    return feed.sources[name].on_missing or feed.drift.missing
+
+
+def retyped_policy(feed: Feed, name: str) -> Policy:
+    """Return what happens where a column is retyped."""
+    return feed.sources[name].on_retyped or feed.drift.retyped
+
+
+def dropped(feed: Feed, name: str, drift: Drift) -> bool:
+    """Return whether the values of a retyped column are dropped."""
+    return name in drift.retyped and retyped_policy(feed, name) is Policy.DISCARD_COLUMN
+
+
+def refusal(feed: Feed, drift: Drift, headers: list[str]) -> str | None:
+    """Return why the policies reject the object, and what to do; None when they do not."""
+    missing = [name for name in drift.missing if missing_policy(feed, name) is Policy.FREEZE]
+    if missing:
+        named = ", ".join(feed.sources[name].headers[0] for name in missing)
+        shown = ", ".join(repr(header[:_LONGEST]) for header in headers[:_SHOWN]) or "none"
+        more = f" and {len(headers) - _SHOWN:,} more" if len(headers) > _SHOWN else ""
+        return (
+            f"the column {named} is missing; the columns found are {shown}{more}. "
+            "Land it with that column, or declare the name that it has as an alternative header."
+        )
+    if drift.new and feed.drift.new is Policy.FREEZE:
+        return f"{Drift(new=drift.new).words}; the contract is frozen. Land it without, or extend the contract."
+    retyped = {name: s for name, s in drift.retyped.items() if retyped_policy(feed, name) is Policy.FREEZE}
+    if retyped:
+        return f"{Drift(retyped=retyped).words}; the contract is frozen. Land it as declared, or change the contract."
+    return None

@@ -1,0 +1,1 @@
+"""From landing to gold: ingest, bronze, candidate, gate, silver with quarantine and accounting, models, pending."""

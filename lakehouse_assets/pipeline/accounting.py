@@ -1,0 +1,91 @@
+"""The accounting of every source object and partition: what landed, and what became of it.
+
+Here: the stored table and the comparison with the ledger. Not here: counting, which the candidate does.
+"""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Column, Table
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.schema_evolution import open_table
+from lakehouse_assets.storage.stores import Store
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+TABLE = Table(
+    layer="ops",
+    name="accounting",
+    columns={
+        "feed": Column(pl.String(), "Feed of the source object."),
+        "part": Column(pl.String(), "Partition: a business date, undated, or whole."),
+        "source_key": Column(pl.String(), "Key of the source object."),
+        "source_hash": Column(pl.String(), "SHA-256 of its bytes."),
+        "landed": Column(pl.Int64(), "Records that the ledger knows of it in this partition."),
+        "valid": Column(pl.Int64(), "Distinct records that keep the contract."),
+        "quarantined": Column(pl.Int64(), "Distinct records that break it."),
+        "duplicates": Column(pl.Int64(), "Records equal to one that is counted elsewhere."),
+        "discarded": Column(pl.Int64(), "Records that a person's decision takes out."),
+        "erased": Column(pl.Int64(), "Blank lines that an erased person left."),
+        "published": Column(pl.Int64(), "Valid records that are published."),
+        "held": Column(pl.Int64(), "Valid records that the gate holds back."),
+        "verdict": Column(pl.String(), "published, held, or outside (no business date, so no gate)."),
+        "score": Column(pl.Float64(), "Quality score of the partition: valid / (valid + quarantined)."),
+        "run_id": Column(pl.String(), "Dagster run that evaluated the candidate."),
+    },
+    partitioning=Partitioning.SNAPSHOT,
+    description=(
+        "Per source object and partition: landed = valid + quarantined + duplicates + discarded + erased, "
+        "valid = published + held."
+    ),
+    owner="team:data-platform",
+)
+_SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+
+
+def open_accounting(store: Store) -> "DeltaTable":
+    """Open the table, creating it when there is none."""
+    return open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning, extra_partitions=("feed", "part"))
+
+
+def scan_accounting(store: Store) -> pl.LazyFrame:
+    """Return the accounting of all feeds; empty before the first publishing."""
+    # Accounts that are older than the column say nothing in it.
+    return delta.scan(store, TABLE.path, _SCHEMA).with_columns(pl.col("erased").fill_null(0))
+
+
+def write(store: Store, table: "DeltaTable", feed: str, fingerprints: dict[str, int], rows: pl.DataFrame) -> None:
+    """Replace the accounting of some partitions of a feed. Raises `Conflict` like every publishing commit.
+
+    Args:
+        fingerprints: By feed and partition, `sales/2011-03-01`.
+    """
+    names = ", ".join(f"'{name.partition('/')[2]}'" for name in sorted(fingerprints))
+    frame = rows.with_columns(pl.lit(feed).alias("feed")).select(pl.col(n).cast(t) for n, t in _SCHEMA.items())
+    delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", fingerprints)
+
+
+def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """Return the partitions and sources whose ledger rows differ from what the candidate accounts for.
+
+    Args:
+        live: The expected rows per part and content, from the ledger and the decisions.
+        counted: `Candidate.accounting` of the same ones.
+
+    Returns:
+        Columns `part`, `source_key`, `landed`, `found`; empty when every record is accounted for.
+    """
+    found = counted.select(
+        pl.col("_part").alias("part"),
+        "source_hash",
+        pl.sum_horizontal("valid", "quarantined", "duplicates", "discarded", "erased").alias("found"),
+    )
+    both = live.join(found, on=["part", "source_hash"], how="full", coalesce=True).with_columns(
+        pl.col("rows", "found").fill_null(0)
+    )
+    return both.filter(pl.col("rows") != pl.col("found")).select(
+        "part", "source_key", pl.col("rows").alias("landed"), "found"
+    )

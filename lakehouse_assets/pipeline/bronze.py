@@ -1,0 +1,126 @@
+"""Bronze files: the records of one content and partition each, named by the content's hash and never overwritten.
+
+The ledger alone says which of them are live. Not here: reading landed objects.
+"""
+
+import io
+from collections.abc import Iterator
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.storage.delta import UNREADABLE
+
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+def bronze_path(feed: Feed, partition: str, file: str) -> str:
+    """Return where the records of one content and partition lie; the file is named by the content's hash."""
+    folder = f"bronze/{feed.name}"
+    if partition == WHOLE:
+        return f"{folder}/{file}.parquet"
+    return f"{folder}/dt={_HIVE_NULL if partition == UNDATED else partition}/{file}.parquet"
+
+
+def write_bronze(lake: Lake, feed: Feed, records: pl.DataFrame, file: str) -> dict[str, int]:
+    """Write the records of one content, a file per partition, and return the rows of each.
+
+    Args:
+        records: The bronze columns.
+        file: Name of the files, without their ending.
+
+    Raises:
+        StorageError: The storage refused; a file that was written is not live, and the next attempt finds it.
+    """
+    partitions = {}
+    for partition, rows in _by_partition(feed, records):
+        buffer = io.BytesIO()
+        rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
+        path = bronze_path(feed, partition, file)
+        if not lake.store.create(path, buffer.getvalue()) and not _holds(lake, path, rows):
+            # Left by an ingest that never committed, under another contract: no reader has ever seen it.
+            lake.store.replace(path, buffer.getvalue())
+        partitions[partition] = rows.height
+    return partitions
+
+
+def _holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
+    """Return whether a bronze file holds these records, whenever they were ingested."""
+    try:
+        stored = pl.read_parquet(io.BytesIO(lake.store.read(path)))
+    except pl.exceptions.PolarsError:
+        return False
+    same = [name for name in stored.columns if name not in {"_ingested_at", "_source_key"}]
+    return set(same) <= set(rows.columns) and stored.select(same).equals(rows.select(same))
+
+
+def _by_partition(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    if not records.height:
+        return
+    if feed.business_date is None:
+        yield WHOLE, records
+        return
+    for (date,), rows in records.partition_by("dt", as_dict=True, maintain_order=True).items():
+        yield UNDATED if date is None else str(date), rows
+
+
+def scan_files(lake: Lake, feed: Feed, paths: list[str]) -> pl.LazyFrame:
+    """Return the records of some bronze files as they are stored, with the address of each one's file as `_path`."""
+    return pl.scan_parquet(
+        [lake.store.uri(path) for path in paths],
+        schema={name: column.dtype for name, column in feed.bronze.columns.items() if name != "dt"},
+        missing_columns="insert",
+        extra_columns="ignore",
+        include_file_paths="_path",
+        glob=False,
+        hive_partitioning=False,
+        storage_options=lake.store.options or None,
+    )
+
+
+def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
+    """Return the live records of some partitions, ordered by partition, source key and line.
+
+    Args:
+        live: Rows of `FeedLedger.live`.
+
+    Returns:
+        Bronze columns with `_part` and `dt`. `_source_key` is the ledger's, not that of the first ingestion.
+    """
+    columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
+    if not live.height:
+        return pl.LazyFrame(schema={**columns, "_part": pl.String()})
+    ordered = live.sort("part", "source_key")
+    paths = [bronze_path(feed, partition, file) for partition, file in ordered.select("part", "file").iter_rows()]
+    of_path = ordered.select(
+        pl.Series("_path", [lake.store.uri(path) for path in paths]),
+        pl.col("part").alias("_part"),
+        pl.col("source_key").alias("_source_key"),
+    )
+    scan = scan_files(lake, feed, paths)
+    date = (
+        pl.when(pl.col("_part").is_in([UNDATED, WHOLE])).then(None).otherwise(pl.col("_part")).str.to_date(strict=False)
+    )
+    joined = scan.drop("_source_key").join(of_path.lazy(), on="_path", how="left", maintain_order="left")
+    return joined.with_columns(date.alias("dt") if feed.business_date else pl.lit(None, pl.Date).alias("dt")).select(
+        *columns, "_part", *([] if "dt" in columns else ["dt"])
+    )
+
+
+def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:
+    """Return the partitions one of whose bronze files is missing or damaged, with the reason.
+
+    Args:
+        live: Rows of `FeedLedger.live`.
+    """
+    lost = {}
+    for partition, file, key in live.select("part", "file", "source_key").iter_rows():
+        path = bronze_path(feed, partition, file)
+        try:
+            scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
+            scan.select(pl.col("_line").max()).collect()
+        except UNREADABLE as error:
+            lost[partition] = f"the bronze file {path} of {key} cannot be read ({str(error).splitlines()[0]})"
+    return lost

@@ -1,0 +1,184 @@
+"""A candidate: what some dates' tables would be, computed from their live bronze records and nothing else.
+
+The order is fixed: normalise, dedupe, cast, contract. Not here: which records are live, and whether the candidate
+is published.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.contracts.rules import SHAPE
+from lakehouse_assets.erasure.matching import BLANK
+from lakehouse_assets.parsing.casting import cast, excess_decimals, normalised
+
+_BY = ["_part", "_source_hash", "_source_key"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Valid and quarantined rows of some partitions, with their accounting.
+
+    Attributes:
+        valid: Silver columns, plus `_part`.
+        quarantined: Quarantine columns, plus `_part`.
+        accounting: Per `_part` and `_source_hash`: `_source_key`, and how many are `erased`, `discarded`, `duplicates`,
+            `quarantined` and `valid`.
+        broken: One row per `_part` and `rule` that some record breaks, with the number of `rows`.
+    """
+
+    valid: pl.DataFrame
+    quarantined: pl.DataFrame
+    accounting: pl.DataFrame
+    broken: pl.DataFrame
+
+
+def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozenset()) -> Candidate:
+    """Compute the candidate of the partitions present in some bronze records, with the decisions on them applied.
+
+    Args:
+        bronze: Bronze columns plus `_part` (partition name), `dt`, `_waived` and `_discarded`; a partition's ordered by
+            source key and line.
+        outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
+    """
+    is_erased = (bronze["_problem"] == BLANK).fill_null(value=False)
+    is_discarded = bronze["_discarded"] & ~is_erased
+    erased, discarded = (bronze.select(_BY).filter(out) for out in (is_erased, is_discarded))
+    if erased.height or discarded.height:
+        bronze = bronze.filter(~is_erased & ~is_discarded)
+    typed, unreadable = _read(feed, bronze)
+    # Records that could not be read are equal only if their raw text is.
+    raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
+    kept = _distinct(typed.select(*feed.sources, "_problem", "_part", raw), unreadable)
+    repeated = bronze.select(_BY).filter(~kept)
+    typed, records = typed.filter(kept), bronze.filter(kept)
+    unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
+    for name, expression in feed.derivations.items():  # one after the other: each may use those before it
+        typed = typed.with_columns(expression.cast(feed.contract.columns()[name].dtype).alias(name))
+    flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
+    bad = flags.select(pl.any_horizontal(pl.all())).to_series()
+    silver = [name for name in feed.silver.columns if name not in feed.layout.columns]
+    valid = typed.filter(~bad)
+    if feed.business_date:
+        valid = valid.with_columns(feed.layout.of_date("dt"))
+    quarantined = records.filter(bad).with_columns(_rule_lists(flags.filter(bad)).alias("rules"))
+    return Candidate(
+        valid=valid.select(*silver, *feed.layout.columns, "_part"),
+        quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
+        accounting=_accounting(erased, discarded, repeated, records, bad),
+        broken=_counts(flags, records["_part"]),
+    )
+
+
+def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """Return the typed records, and beside them the text of the values that could not be read exactly."""
+    texts = bronze.select(normalised(origin).alias(name) for name, origin in feed.sources.items())
+    values, unreadable = [], {}
+    for name, origin in feed.sources.items():
+        dtype, text = feed.contract.columns()[name].dtype, texts[name]
+        value = cast(text, dtype, origin, feed.time_zone)
+        values.append(value.alias(name))
+        if not isinstance(dtype, pl.String):
+            wrong = value.is_null() & text.is_not_null()
+            if isinstance(dtype, pl.Decimal):
+                wrong |= texts.select(excess_decimals(pl.col(name), dtype.scale)).to_series()
+            if wrong.any():
+                unreadable[name] = pl.select(pl.when(wrong).then(text)).to_series()
+    rest = ["_source_key", "_source_hash", "_line", "_problem", "_part", "dt"]
+    return bronze.select(rest).with_columns(values), unreadable
+
+
+def _distinct(values: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.Series:
+    """Return which records stay: the first of each group that is equal in every contract column.
+
+    Records with a hash of their own are distinct for certain; only the others are compared value by value.
+    """
+    whole = values.with_columns(text.alias(f"_text_{name}") for name, text in unreadable.items())
+    suspects = whole.hash_rows().is_duplicated().arg_true()
+    first = whole.with_row_index("_at").select(pl.col("_at").gather(suspects), pl.all().exclude("_at").gather(suspects))
+    force = first.filter(~pl.struct(pl.exclude("_at")).is_first_distinct())["_at"]
+    kept = pl.repeat(value=True, n=values.height, eager=True)
+    return kept.scatter(force, False) if force.len() else kept  # noqa: FBT003
+
+
+def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], outside: frozenset[str]) -> pl.DataFrame:
+    """Return a boolean column per rule, true where a record breaks it."""
+    frame = typed
+    reading: dict[str, pl.Expr] = {SHAPE: pl.col("_problem").is_not_null()}
+    for name, text in unreadable.items():
+        dtype = feed.contract.columns()[name].dtype
+        scale = dtype.scale if isinstance(dtype, pl.Decimal) else None
+        excess = (
+            pl.lit(value=False)
+            if scale is None
+            else excess_decimals(pl.col("_unread"), scale) & pl.col(name).is_not_null()
+        )
+        frame = frame.with_columns(text.alias("_unread")).with_columns(
+            excess.alias(f"_excess_{name}"), pl.col("_unread").is_not_null().alias(f"_wrong_{name}")
+        )
+        reading[f"{name}_readable"] = pl.col(f"_wrong_{name}") & ~pl.col(f"_excess_{name}")
+        reading[f"{name}_scale"] = pl.col(f"_wrong_{name}") & pl.col(f"_excess_{name}")
+    if feed.business_date and outside:
+        reading[feed.range_rule] = pl.col("_part").is_in(sorted(outside - {UNDATED}))
+    own, computed = {}, {}
+    for rule in feed.rules.values():
+        kept = rule.expression.fill_null(value=True)
+        if rule.id == "primary_key" or rule.id.endswith("_unique"):
+            kept = kept.over("_part")  # unique within its partition, whatever else is computed in the same batch
+        if rule.column in feed.derivations:
+            computed[rule.id] = ~kept
+        elif rule.id == f"{rule.column}_required" and f"_wrong_{rule.column}" in frame.columns:
+            own[rule.id] = ~rule.expression & ~pl.col(f"_wrong_{rule.column}")
+        elif rule.id not in reading:
+            own[rule.id] = ~kept
+    known = frame.select(
+        **{name: reading.get(name, own.get(name, pl.lit(value=False))) for name in feed.rules if name not in computed}
+    )
+    # A value computed from one that cannot be read says nothing of its own.
+    sound = ~known.select(pl.any_horizontal(pl.all())).to_series()
+    return known.with_columns(frame.select(**{name: expression & sound for name, expression in computed.items()}))
+
+
+def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:
+    """Return the flags without those that a decision lifts for its record."""
+    if waived.null_count() == waived.len():
+        return flags
+    lists = waived.to_frame("_waived")
+    return flags.hstack(lists).select(
+        (pl.col(name) & ~pl.col("_waived").list.contains(name).fill_null(value=False)).alias(name)
+        for name in flags.columns
+    )
+
+
+def _rule_lists(flags: pl.DataFrame) -> pl.Series:
+    """Return the rules that each record breaks. Records are many and combinations few: each list is made once."""
+    kinds = flags.unique()
+    lists = [[name for name, broken in zip(kinds.columns, row, strict=True) if broken] for row in kinds.iter_rows()]
+    kinds = kinds.with_columns(pl.Series("_rules", lists, dtype=pl.List(pl.String)))
+    return flags.join(kinds, on=flags.columns, how="left", maintain_order="left")["_rules"]
+
+
+def _accounting(
+    erased: pl.DataFrame, discarded: pl.DataFrame, repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series
+) -> pl.DataFrame:
+    """Count what became of each source's records: five counts, none derived from the others."""
+    fates = pl.concat(
+        [
+            erased.with_columns(pl.lit("erased").alias("fate")),
+            discarded.with_columns(pl.lit("discarded").alias("fate")),
+            repeated.with_columns(pl.lit("duplicates").alias("fate")),
+            records.select(_BY).filter(bad).with_columns(pl.lit("quarantined").alias("fate")),
+            records.select(_BY).filter(~bad).with_columns(pl.lit("valid").alias("fate")),
+        ]
+    )
+    fate_of = ("erased", "discarded", "duplicates", "quarantined", "valid")
+    counts = [(pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in fate_of]
+    return fates.group_by(_BY).agg(counts).sort(_BY)
+
+
+def _counts(flags: pl.DataFrame, partitions: pl.Series) -> pl.DataFrame:
+    by_partition = flags.with_columns(partitions.alias("_part")).group_by("_part").agg(pl.all().sum().cast(pl.Int64))
+    long = by_partition.unpivot(index="_part", variable_name="rule", value_name="rows")
+    return long.filter(pl.col("rows") > 0).sort("_part", "rule")

@@ -1,0 +1,160 @@
+"""What becomes of a candidate: the verdict of gate and accounting on each of its partitions, and the account of it.
+
+Pure: nothing is read or written here.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.pipeline import accounting
+from lakehouse_assets.pipeline.candidate import Candidate
+from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
+
+PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "unaccounted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one partition's candidate. Counts are records; `broken` counts records by rule.
+
+    Attributes:
+        expired: The rows of its quarantined records are not kept.
+    """
+
+    partition: str
+    verdict: str
+    landed: int
+    valid: int
+    quarantined: int
+    duplicates: int
+    sources: int
+    score: float
+    threshold: float
+    broken: dict[str, int]
+    problem: str | None = None
+    expired: bool = False
+
+    @property
+    def kept(self) -> int:
+        """Quarantined records whose rows are kept."""
+        return 0 if self.expired else self.quarantined
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate and the accounting let it through."""
+        return self.verdict in {PUBLISHED, OUTSIDE}
+
+    @property
+    def message(self) -> str:
+        """The verdict in words: culprit, consequence, fix."""
+        if self.verdict == UNACCOUNTED:
+            return f"{self.partition}: {self.problem}. Nothing was written; the last good version stands."
+        if self.verdict == HELD_BACK:
+            return (
+                f"{self.partition}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
+                f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The "
+                "published version stands; land corrected records, or correct the contract, and run again."
+            )
+        return f"{self.partition}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the candidates of some partitions are, and what becomes of them.
+
+    Attributes:
+        live: How many records each content should have in each partition: `part`, `source_hash`, `source_key`, `rows`.
+    """
+
+    candidate: Candidate
+    live: pl.DataFrame
+    outcomes: list[Outcome]
+
+    def kept(self) -> pl.DataFrame:
+        """Return the quarantined rows that are kept: the quarantine columns, and `_part`."""
+        expired = [outcome.partition for outcome in self.outcomes if outcome.expired]
+        return self.candidate.quarantined.filter(~pl.col("_part").is_in(expired))
+
+    def by_rule(self) -> pl.DataFrame:
+        """Return how many records break each rule: the columns of that table, and `_part`."""
+        date = pl.when(~pl.col("_part").is_in([UNDATED, WHOLE])).then(pl.col("_part")).str.to_date(strict=False)
+        return self.candidate.broken.select("_part", "rule", pl.col("rows").alias("records"), date.alias("dt"))
+
+    def accounts(self) -> pl.DataFrame:
+        """Return the accounting of every partition that is accounted for, without the run that evaluated it."""
+        decided = [outcome for outcome in self.outcomes if outcome.verdict != UNACCOUNTED]
+        verdicts = pl.DataFrame(
+            [(outcome.partition, outcome.verdict, outcome.score) for outcome in decided],
+            schema={"part": pl.String, "verdict": pl.String, "score": pl.Float64},
+            orient="row",
+        )
+        names = {"_part": "part", "_source_hash": "source_hash"}
+        counts = self.candidate.accounting.rename(names).drop("_source_key")
+        rows = self.live.rename({"rows": "landed"}).join(counts, on=["part", "source_hash"]).join(verdicts, on="part")
+        is_held = pl.col("verdict") == HELD_BACK
+        return rows.with_columns(
+            pl.when(is_held).then(0).otherwise(pl.col("valid")).alias("published"),
+            pl.when(is_held).then(pl.col("valid")).otherwise(0).alias("held"),
+        )
+
+
+def outcomes_of(
+    feed: Feed,
+    live: pl.DataFrame,
+    partitions: list[str],
+    candidate: Candidate,
+    state: FeedState,
+    lost: dict[str, str],
+) -> list[Outcome]:
+    """Return what becomes of the candidate of each of some partitions.
+
+    Args:
+        live: How many records there should be: `part`, `source_hash`, `source_key`, `rows`.
+        lost: The partitions whose records cannot be read, with the reason.
+    """
+    counted = candidate.accounting.rename({"_source_hash": "source_hash"})
+    missing = {
+        partition: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze"
+        for partition, key, landed, found in accounting.unaccounted(live, counted).iter_rows()
+    } | lost
+    sums = {
+        partition: counts
+        for partition, *counts in counted.group_by("_part")
+        .agg(pl.sum("valid"), pl.sum("quarantined"), pl.sum("duplicates"), pl.len())
+        .iter_rows()
+    }
+    broken: dict[str, dict[str, int]] = {partition: {} for partition in partitions}
+    for partition, rule, rows in candidate.broken.iter_rows():
+        broken[partition][rule] = rows
+    landed = rows_by_partition(live)
+    outcomes = []
+    for partition in partitions:
+        valid, quarantined, duplicates, sources = sums.get(partition, (0, 0, 0, 0))
+        score = valid / (valid + quarantined) if valid + quarantined else 1.0
+        if partition in missing:
+            verdict = UNACCOUNTED
+        elif partition == UNDATED or partition in state.outside:
+            verdict = OUTSIDE
+        else:
+            verdict = PUBLISHED if score >= feed.gate or state.is_released(partition) else HELD_BACK
+        outcomes.append(
+            Outcome(
+                partition,
+                verdict,
+                landed.get(partition, 0),
+                valid,
+                quarantined,
+                duplicates,
+                sources,
+                score,
+                feed.gate,
+                broken[partition],
+                missing.get(partition),
+                # Somebody still has to decide about the records of a held date.
+                state.is_expired(partition) and verdict != HELD_BACK,
+            )
+        )
+    return outcomes

@@ -1,0 +1,191 @@
+"""Building gold: a model's SQL over published tables, checked against its schema, a batch of dates a commit.
+
+Here: what to read, that the result is what was declared, the commit. Not here: the SQL, and what is pending.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Model, Table
+from lakehouse_assets.contracts.partitioning import Partitioning, as_date
+from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.engines.duckdb_session import session
+from lakehouse_assets.pipeline.pending import ModelState, batches
+from lakehouse_assets.pipeline.pins import restored
+from lakehouse_assets.pipeline.silver import open_declared
+from lakehouse_assets.storage import delta, delta_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ModelError(Exception):
+    """A model's SQL does not return what its schema declares; nothing was written."""
+
+
+class RuleBrokenError(ModelError):
+    """Some rows of the result break a rule of the schema; nothing was written."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built: rows by partition, and the rows themselves for previews."""
+
+    rows: dict[str, int]
+    frame: pl.DataFrame
+
+
+def build(
+    lake: Lake,
+    model: Model,
+    partitions: list[str],
+    *,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Built]:
+    """Build some partitions of a model, yielding after each commit.
+
+    Args:
+        force: Build also the partitions whose inputs have not changed (asked for by a person).
+        progress: Called with the number of partitions of each batch.
+
+    Raises:
+        ModelError: The SQL fails or returns something else than declared; the message names the model and the fix.
+    """
+    for batch in batches(sorted(partitions), upstream_rows(lake, model), lake.settings.publish_batch_rows):
+        built = delta.until_committed(partial(_build_batch, lake, model, batch, force=force))
+        progress(len(batch))
+        if built is not None:
+            yield built
+
+
+def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool) -> Built | None:
+    table = open_declared(lake, model.table)
+    # Fingerprints first, data second: data newer than its fingerprint is merely built again, never missed.
+    state = ModelState.read(lake, model)
+    pinned = {
+        partition: state.pins[partition]
+        for partition in partitions
+        if partition in state.pins and state.is_pending(partition)
+    }
+    free = [p for p in partitions if p in state.inputs and p not in state.pins and (force or state.is_pending(p))]
+    partitions = [*pinned, *free]
+    if not partitions:
+        return None
+    frames = [compute(lake, model, free)] if free else []
+    frames += [restored(lake, model.table, pinned)] if pinned else []
+    frame = pl.concat(frames)
+    fingerprints = {partition: state.inputs[partition] for partition in free} | {
+        partition: p.fingerprint for partition, p in pinned.items()
+    }
+    delta.replace(lake.store, table, frame, model.layout.sql_predicate(partitions), fingerprints)
+    rows = dict.fromkeys(partitions, 0)
+    if model.date is None:
+        rows[partitions[0]] = frame.height
+    else:
+        counts = frame.group_by(pl.col(model.date).cast(pl.String)).len()
+        rows |= {str(partition): int(count) for partition, count in counts.iter_rows()}
+    return Built(rows, frame)
+
+
+def compute(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
+    """Return what some partitions would be built as now. Writes nothing. Raises `ModelError`."""
+    return _conform(model, _query(lake, model, partitions), partitions)
+
+
+def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
+    """Return upstream rows by partition, from file statistics: what bounds the memory of a batch."""
+    rows: dict[str, int] = {}
+    if model.layout is Partitioning.SNAPSHOT:
+        return rows
+    for table in _upstream_tables(lake, model):
+        if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
+            continue
+        files = delta_files.files(lake.store, table.path)
+        dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")
+        for partition, count in dated.drop_nulls().group_by("part").agg(pl.sum("num_records")).iter_rows():
+            rows[partition] = rows.get(partition, 0) + int(count)
+    return rows
+
+
+def _upstream_tables(lake: Lake, model: Model) -> list[Table]:
+    return [lake.registry.table(name) for name in model.upstream]
+
+
+def _query(lake: Lake, model: Model, partitions: list[str]) -> "pa.Table":
+    import duckdb  # noqa: PLC0415 - not at import of a declaration
+
+    tables = {}
+    for table in _upstream_tables(lake, model):
+        columns = {name: column.dtype for name, column in table.columns.items()}
+        frame = delta.scan(lake.store, table.path, columns)
+        if model.layout is not Partitioning.SNAPSHOT and table.partitioning is not Partitioning.SNAPSHOT:
+            frame = frame.filter(table.partitioning.filter(partitions))
+        tables[table.full_name] = frame
+    connection = session(tables)
+    try:
+        return cast("pa.Table", connection.sql(model.query).to_arrow_table())
+    except duckdb.Error as error:
+        msg = f"{model.sql.name}: {error}. Nothing was written; the last good version stands. Correct the SQL."
+        raise ModelError(msg) from error
+    finally:
+        connection.close()
+
+
+def _conform(model: Model, result: "pa.Table", partitions: list[str]) -> pl.DataFrame:
+    """Return the result with exactly the declared columns and types, or raise `ModelError`."""
+    frame = cast("pl.DataFrame", pl.from_arrow(result))
+    declared = {name: column.dtype for name, column in model.schema.columns().items()}
+    if odd := sorted(set(frame.columns) ^ set(declared)):
+        where = "the SQL returns" if odd[0] in frame.columns else f"{model.schema.__name__} declares"
+        raise _mismatch(model, f"only {where} the column {odd[0]!r}")
+    try:
+        frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
+    except pl.exceptions.InvalidOperationError as error:
+        raise _mismatch(model, f"a value does not fit its column ({str(error).splitlines()[0]})") from error
+    for rule in rules_of(model.schema):
+        broken = frame.select((~rule.expression.fill_null(value=True)).sum()).item()
+        if broken:
+            what = f"{broken:,} of {frame.height:,} rows break the rule {rule.id!r} ({rule.text})"
+            raise RuleBrokenError(rule.id, str(_mismatch(model, what)))
+    if model.date is not None:
+        asked = pl.col(model.date).is_in([as_date(partition) for partition in partitions]).fill_null(value=False)
+        strange = frame.filter(~asked)
+        if strange.height:
+            raise _mismatch(model, f"it returns rows for {strange[model.date][0]}, a date that was not asked for")
+        present = [name for name in model.layout.columns if name not in frame.columns]
+        derived = [e for e in model.layout.of_date(model.date) if e.meta.output_name() in present]
+        frame = frame.with_columns(derived)
+    return frame.select(*model.table.columns)
+
+
+def _convert(model: Model, name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """Return a cast that can lose nothing, or raise: a float never becomes money, a decimal never loses digits."""
+    column = pl.col(name)
+    if found == wanted:
+        return column
+    whole = found.is_integer() or (isinstance(found, pl.Decimal) and found.scale == 0)
+    safe = (
+        (whole and (wanted.is_integer() or isinstance(wanted, pl.Decimal)))
+        or (isinstance(found, pl.Decimal) and isinstance(wanted, pl.Decimal) and wanted.scale >= found.scale)
+        or (found == pl.Float32 and wanted == pl.Float64)
+        or (isinstance(found, pl.Datetime) and isinstance(wanted, pl.Datetime) and found.time_zone == wanted.time_zone)
+        or found == pl.Null
+    )
+    if not safe:
+        raise _mismatch(model, f"the column {name!r} comes as {found} but is declared as {wanted}; cast it in the SQL")
+    return column.cast(wanted, strict=True)
+
+
+def _mismatch(model: Model, what: str) -> ModelError:
+    msg = f"{model.sql.name}: {what}. Nothing was written; the last good version of gold.{model.name} stands."
+    return ModelError(msg)

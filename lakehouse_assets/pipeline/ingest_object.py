@@ -1,0 +1,175 @@
+"""Reading one landed object: its source objects parsed and written to bronze, and what the ledger is to record of it.
+
+Not here: which objects are read, and the commit that makes them live.
+"""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.landed_objects import clean, verdict
+from lakehouse_assets.erasure.search import blanked
+from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
+from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
+from lakehouse_assets.parsing.casting import business_dates
+from lakehouse_assets.parsing.parse import parse
+from lakehouse_assets.pipeline.bronze import write_bronze
+from lakehouse_assets.sources import manifest
+from lakehouse_assets.sources.landing import key_of
+from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger knows of contents: rows by partition, how dates were read first, and what was taken in time."""
+
+    rows: dict[str, dict[str, int]]
+    first_date_parsing_version: dict[str, str]
+    taken: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, ledger: FeedLedger, feed: Feed, erasures: Erasures) -> "Known":
+        """Return what one feed's ledger knows, without the contents from which people were erased."""
+        rows = {
+            content: rows
+            for content, rows in ledger.contents(feed.date_parsing_version).items()
+            if content not in erasures.before
+        }
+        return cls(rows, ledger.files(), ledger.taken)
+
+    def but_read_again(self) -> "Known":
+        """Return the same without the rows, for an object that has to be read whatever is known of it."""
+        return replace(self, rows={})
+
+    def file(self, feed: Feed, source_hash: str) -> str:
+        """Return the name of a content's bronze files: another one once its dates are read in another way."""
+        if self.first_date_parsing_version.get(source_hash, feed.date_parsing_version) == feed.date_parsing_version:
+            return source_hash
+        return f"{source_hash}-{feed.date_parsing_version}"
+
+
+def read_object(
+    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
+) -> ObjectVersion | StorageError:
+    """Read one landed object into bronze. What the storage refuses of it is returned: others must not wait for it."""
+    try:
+        return _read(lake, feed, known, decisions, erasures, stored)
+    except StorageError as error:
+        return error
+
+
+def _read(
+    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
+) -> ObjectVersion:
+    key = key_of(feed, stored)
+    if stored.size > lake.settings.max_source_bytes:
+        limit = lake.settings.max_source_bytes
+        reason = f"it has more than {limit:,} bytes (LAKEHOUSE_MAX_SOURCE_BYTES); land it in smaller objects."
+        return ObjectVersion(
+            feed.name,
+            key,
+            stored.token,
+            stored.size,
+            feed.version,
+            (Entry(key, None, {}, reason),),
+            date_parsing_version=feed.date_parsing_version,
+        )
+    try:
+        data = lake.store.read(stored.path, stored.token)
+        if erasures:
+            stored, data, found = clean(lake, feed, erasures, stored, data)
+            erasures = Erasures.load(lake.store, feed.name, decisions) if found.records else erasures
+    except StorageError as error:
+        # Gone or replaced between listing and reading: the next listing tells what became of it.
+        if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
+            raise
+        return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
+    promised = manifest.load(lake, there) if (there := manifest.find(lake, stored.path)) else None
+    totals = manifest.Totals()
+    entries = []
+    for source in unpack(key, data, lake.settings.max_source_bytes):
+        # Control totals need the records: what is already known is read again for them.
+        entry, records = _read_source(lake, feed, source, known.but_read_again() if promised else known, erasures)
+        entries.append(entry)
+        if promised:
+            member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
+            totals.add(member, source.hash, records, list(promised.sums))
+    digest = hashlib.sha256(data).hexdigest()
+    held = manifest.mismatch(promised, totals) if promised else None
+    if promised and digest in erasures.after:
+        held = verdict(lake, feed, erasures, stored, data, promised)
+    if held is None and (key, digest) not in known.taken:
+        held = _too_late(lake, feed, entries)
+    overruled = None
+    if held and decisions.accepts(key, digest):
+        held, overruled = None, f"accepted in spite of: {held}"
+    return ObjectVersion(
+        feed.name,
+        key,
+        stored.token,
+        stored.size,
+        feed.version,
+        tuple(entries),
+        object_hash=digest,
+        manifest_token=promised.token if promised else None,
+        held=held,
+        overruled=overruled,
+        date_parsing_version=feed.date_parsing_version,
+    )
+
+
+def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
+    """Return why records older than the feed's window hold their object; None when none are, or there is no window."""
+    if feed.late_data_window is None:
+        return None
+    first = lake.today(feed) - dt.timedelta(days=feed.late_data_window)
+    dates = sorted(
+        date for entry in entries for partition in entry.partitions if (date := as_date(partition)) and date < first
+    )
+    if not dates:
+        return None
+    return (
+        f"it has records of {dates[0]}, older than the {feed.late_data_window} days in which late data is taken; "
+        "accept it with `lakehouse accept`, or land it without them."
+    )
+
+
+def _read_source(
+    lake: Lake, feed: Feed, source: SourceObject, known: Known, erasures: Erasures
+) -> tuple[Entry, pl.DataFrame | None]:
+    source_hash = source.hash
+    if source_hash is None:
+        return Entry(source.key, None, {}, source.rejection), None
+    file = known.file(feed, source_hash)
+    if source_hash in known.rows:
+        return Entry(source.key, source_hash, known.rows[source_hash], file=file), None
+    if any(erased.refused for erased in erasures.of_after(source_hash)):
+        reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
+        return Entry(source.key, source_hash, {}, reason), None
+    try:
+        records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
+    except Rejection as rejection:
+        return Entry(source.key, source_hash, {}, str(rejection)), None
+    except BaseException as error:  # a panic of a reader is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
+            raise
+        # One object must never stop its feed: whatever a reader could not foresee is a reason to reject it.
+        reason = f"it cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]}); land it again."
+        return Entry(source.key, source_hash, {}, str(Rejection(reason))), None
+    if lines := erasures.blank_lines(source_hash):
+        records = blanked(records, lines)
+    records = records.with_columns(
+        business_dates(records, feed),
+        pl.lit(source.key).alias("_source_key"),
+        pl.lit(source_hash).alias("_source_hash"),
+        pl.lit(dt.datetime.now(dt.UTC), pl.Datetime("us", "UTC")).alias("_ingested_at"),
+    )
+    partitions = write_bronze(lake, feed, records, file)
+    return Entry(source.key, source_hash, partitions, drift=drift.words or None, file=file), records

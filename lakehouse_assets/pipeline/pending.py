@@ -1,0 +1,206 @@
+"""Fingerprints of inputs, and what is pending: where they differ from the fingerprints that are published.
+
+Everything follows from the lake root alone; no memory of events takes part. Not here: doing the pending work.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
+from lakehouse_assets.decisions.kinds import Decision, Decisions
+from lakehouse_assets.ledger.ledger import FeedLedger
+from lakehouse_assets.pipeline.corrections import Effect, Place, effects, touched
+from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
+from lakehouse_assets.storage import delta
+
+HELD = "held:"
+_WITHOUT_ROWS = "expired"
+
+
+def fingerprint(inputs: object) -> int:
+    """Return the fingerprint of some inputs: 60 bits, so that it fits a Delta transaction version."""
+    return int(hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:15], 16)
+
+
+def without_rows(value: int) -> int:
+    """Return the fingerprint in quarantine of a partition whose rows have expired, from the one that they had."""
+    return fingerprint([value, _WITHOUT_ROWS])
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """A feed's partitions: the fingerprints of their inputs now, and those that are published or held."""
+
+    feed: Feed
+    inputs: dict[str, int]
+    outside: frozenset[str]
+    silver: dict[str, int]
+    quarantine: dict[str, int]
+    by_rule: dict[str, int]
+    decisions: Decisions
+    effects: dict[Place, Effect]
+    pins: dict[str, Pin]
+
+    @classmethod
+    def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, hypothetical: tuple[Decision, ...] = ()) -> "FeedState":
+        """Compute the input fingerprints from a ledger and read the published ones.
+
+        Args:
+            supposed: Decisions that are not taken: what if they were?
+        """
+        silver = delta.fingerprints(lake.store, feed.silver.path)
+        quarantine, by_rule = (delta.fingerprints(lake.store, t.path) for t in (feed.quarantine, feed.by_rule))
+        decisions = Decisions(Decisions.load(lake.store, feed.name).taken + hypothetical)
+        found = effects(feed, decisions.on_records(ledger.live["source_hash"])) if decisions.taken else {}
+        # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
+        moved = {decision.partition_to for decision in decisions.taken if decision.partition_to}
+        partitions = sorted({*ledger.partitions, *moved, *(effect.partition_to for effect in found.values())})
+        outside = frozenset(partition for partition in partitions if lake.is_outside(feed, partition))
+        inputs = input_fingerprints(feed, ledger, partitions, outside, found)
+        pins = pins_of(decisions, feed.silver)
+        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins)
+
+    @classmethod
+    def of(cls, lake: Lake, feed: Feed) -> "FeedState":
+        """Read the state of a feed as it stands."""
+        return cls.read(lake, feed, lake.ledger_of(feed))
+
+    def is_released(self, partition: str) -> bool:
+        """Return whether a person decided to publish the partition's present candidate whatever its score."""
+        return self.inputs[partition] in self.decisions.releases(partition)
+
+    def is_held(self, partition: str) -> bool:
+        """Return whether the gate holds the partition's present candidate, whose quarantined rows are then there."""
+        held = self.quarantine.get(HELD + partition) == self.inputs[partition] != self.silver.get(partition)
+        has_rows = self.quarantine.get(partition) == self.inputs[partition]
+        return held and has_rows and not self.is_released(partition) and partition not in self.pins
+
+    @cached_property
+    def expired_before(self) -> dt.date | None:
+        """The business date before which quarantined rows are not kept; None to keep all of them."""
+        return self.decisions.expired_before
+
+    def is_expired(self, partition: str) -> bool:
+        """Return whether the partition's quarantined rows are not kept, unless the gate holds it."""
+        date = as_date(partition)
+        return date is not None and self.expired_before is not None and date < self.expired_before
+
+    def has_expired(self, partition: str) -> bool:
+        """Return whether the present candidate's quarantined rows were left out, or removed, as decided."""
+        return self.is_expired(partition) and self.quarantine.get(partition) == without_rows(self.inputs[partition])
+
+    def is_pending(self, partition: str) -> bool:
+        """Return whether the partition's present candidate has not been decided."""
+        now = self.inputs[partition]
+        if partition in self.pins:
+            return self.silver.get(partition, 0) != self.pins[partition].fingerprint
+        # A date that has expired may have its rows still: removing them is for maintenance, and changes nothing else.
+        if self.by_rule.get(partition) != now or not (
+            self.quarantine.get(partition) == now or self.has_expired(partition)
+        ):
+            return True
+        if partition == UNDATED or (partition in self.outside and partition not in self.silver):
+            return False
+        return self.silver.get(partition) != now and not self.is_held(partition)
+
+    @cached_property
+    def pending(self) -> list[str]:
+        """Partitions whose candidate has to be computed, sorted."""
+        return [partition for partition in self.inputs if self.is_pending(partition)]
+
+    @cached_property
+    def held(self) -> list[str]:
+        """Partitions that the gate holds, sorted."""
+        return [partition for partition in self.inputs if self.is_held(partition)]
+
+
+def input_fingerprints(
+    feed: Feed, ledger: FeedLedger, partitions: list[str], outside: frozenset[str], found: dict[Place, Effect]
+) -> dict[str, int]:
+    """Return the fingerprint of each partition: live contents with their keys, contract, decisions on its records.
+
+    Args:
+        partitions: Every partition that any landed version or decision ever touched, sorted.
+        outside: Those of them whose date is no business date.
+        found: The effects of the decisions on live contents.
+    """
+    decided = touched(found)
+    live: dict[str, list[list[str]]] = {partition: [] for partition in partitions}
+    rows = ledger.live.select("part", "source_hash", "source_key").sort("part", "source_hash")
+    for partition, source_hash, source_key in rows.iter_rows():
+        live[partition].append([source_hash, source_key])
+    return {
+        partition: fingerprint([feed.version, partition in outside, sources, decided.get(partition, [])])
+        for partition, sources in live.items()
+    }
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A model's partitions: the fingerprints of what it reads now, and those that it was built from."""
+
+    model: Model
+    inputs: dict[str, int]
+    built: dict[str, int]
+    pins: dict[str, Pin]
+
+    @classmethod
+    def read(cls, lake: Lake, model: Model) -> "ModelState":
+        """Read the fingerprints of the model's table and of the tables that it reads."""
+        upstream = {name: _published(lake, name) for name in model.upstream}
+        built = delta.fingerprints(lake.store, model.table.path)
+        pins = pins_of(Decisions.load(lake.store, decision_folder(model.table)), model.table)
+        if not any(upstream.values()):
+            return cls(model, {}, built, pins)
+        if model.layout is Partitioning.SNAPSHOT:
+            return cls(model, {WHOLE: fingerprint([model.version, upstream])}, built, pins)
+        dates = sorted(
+            {partition for partitions in upstream.values() for partition in partitions if as_date(partition)}
+        )
+        inputs = {
+            date: fingerprint(
+                [model.version, {n: partitions.get(date, partitions.get(WHOLE)) for n, partitions in upstream.items()}]
+            )
+            for date in dates
+        }
+        return cls(model, inputs, built, pins)
+
+    def is_pending(self, partition: str) -> bool:
+        """Return whether the partition was built from other inputs than those of now, or than its pin says."""
+        wanted = self.pins[partition].fingerprint if partition in self.pins else self.inputs[partition]
+        return self.built.get(partition, 0) != wanted
+
+    @cached_property
+    def pending(self) -> list[str]:
+        """Partitions that have to be built, sorted."""
+        return [partition for partition in self.inputs if self.is_pending(partition)]
+
+
+def _published(lake: Lake, full_name: str) -> dict[str, int]:
+    found = delta.fingerprints(lake.store, lake.registry.table(full_name).path)
+    return {partition: value for partition, value in found.items() if not partition.startswith(HELD)}
+
+
+def rows_by_partition(live: pl.DataFrame) -> dict[str, int]:
+    """Return live bronze rows by partition."""
+    return dict(live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
+
+
+def batches(partitions: list[str], rows: dict[str, int], limit: int) -> list[list[str]]:
+    """Cut partitions into consecutive batches of at most `limit` rows; a larger partition stands alone."""
+    cut: list[list[str]] = []
+    size = 0
+    for partition in partitions:
+        if not cut or size + rows.get(partition, 0) > limit:
+            cut.append([])
+            size = 0
+        cut[-1].append(partition)
+        size += rows.get(partition, 0)
+    return cut

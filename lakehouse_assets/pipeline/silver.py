@@ -1,0 +1,171 @@
+"""Publishing a feed: candidates through the gate into accounting, quarantine and silver, a batch of dates a commit.
+
+The silver commit is the commit point; for a date that is held or outside, the one of quarantine is. All tables are
+opened before the inputs are read and written through those handles, so a writer whose inputs are stale conflicts
+and computes again. Not here: what a candidate is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.decisions.kinds import Decision, Decisions
+from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
+from lakehouse_assets.pipeline import accounting
+from lakehouse_assets.pipeline.bronze import unreadable
+from lakehouse_assets.pipeline.candidate import compute
+from lakehouse_assets.pipeline.corrections import records
+from lakehouse_assets.pipeline.gate import (
+    HELD_BACK,
+    OUTSIDE,
+    PUBLISHED,
+    UNACCOUNTED,
+    Evaluation,
+    Outcome,
+    outcomes_of,
+)
+from lakehouse_assets.pipeline.pending import HELD, FeedState, batches, fingerprint, rows_by_partition, without_rows
+from lakehouse_assets.pipeline.pins import pins_of, restored
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.schema_evolution import open_table
+from lakehouse_assets.storage.stores import StorageError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+
+def publish(
+    lake: Lake,
+    feed: Feed,
+    partitions: list[str],
+    run_id: str,
+    *,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[list[Outcome]]:
+    """Decide and publish the candidates of some partitions, yielding after each batch of commits.
+
+    Args:
+        force: Compute also the partitions whose decision stands (a replay asked for by a person).
+        progress: Called with the number of partitions of each batch.
+    """
+    rows = rows_by_partition(Ledger.load(lake.store).of_feed(feed.name).live)
+    pins = pins_of(Decisions.load(lake.store, feed.name), feed.silver)
+    # Pinned dates last: a version that is gone must not stop the others.
+    free, pinned = (sorted(p for p in partitions if (p in pins) is wanted) for wanted in (False, True))
+    limit = lake.settings.publish_batch_rows
+    for batch in [*batches(free, rows, limit), *batches(pinned, rows, limit)]:
+        outcomes = delta.until_committed(partial(_publish_batch, lake, feed, batch, run_id, force=force))
+        progress(len(batch))
+        if outcomes:
+            yield outcomes
+
+
+def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *, force: bool) -> list[Outcome]:
+    silver, quarantine = open_declared(lake, feed.silver), open_declared(lake, feed.quarantine)
+    by_rule = open_declared(lake, feed.by_rule)
+    accounts = accounting.open_accounting(lake.store)
+    ledger = Ledger.load(lake.store).of_feed(feed.name)
+    state = FeedState.read(lake, feed, ledger)
+    pinned = {
+        partition: state.pins[partition]
+        for partition in partitions
+        if partition in state.pins and state.is_pending(partition)
+    }
+    if pinned:
+        predicate = feed.silver.partitioning.sql_predicate(pinned)
+        fingerprints = {partition: pin.fingerprint for partition, pin in pinned.items()}
+        delta.replace(lake.store, silver, restored(lake, feed.silver, pinned), predicate, fingerprints)
+        silver = open_declared(lake, feed.silver)
+    partitions = [p for p in partitions if p in state.inputs and p not in state.pins and (force or state.is_pending(p))]
+    if not partitions:
+        return []
+    found = _evaluate(lake, ledger, state, partitions)
+    decided = {outcome.partition: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
+    held = {HELD + partition: state.inputs[partition] for partition, o in decided.items() if o.verdict == HELD_BACK}
+    # A table that bears these fingerprints already was written by an attempt that ended after it.
+    # A released date has the inputs that it was held with: the verdict tells the two accounts apart.
+    accounted = {
+        f"{feed.name}/{partition}": fingerprint([state.inputs[partition], o.verdict])
+        for partition, o in decided.items()
+    }
+    known = delta.fingerprints(lake.store, accounting.TABLE.path)
+    if decided and (force or any(known.get(name) != value for name, value in accounted.items())):
+        rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
+        accounting.write(lake.store, accounts, feed.name, accounted, rows)
+    inputs = {partition: state.inputs[partition] for partition in decided}
+    if _differ(state.by_rule, inputs, force=force):
+        _replace(lake, feed.by_rule, by_rule, found.by_rule(), inputs)
+    bears = {
+        partition: without_rows(value) if decided[partition].expired else value for partition, value in inputs.items()
+    }
+    if _differ(state.quarantine, bears | held, force=force):
+        _replace(lake, feed.quarantine, quarantine, found.kept(), bears, held)
+    commits = {
+        partition: value for partition, value in inputs.items()
+        if partition != UNDATED and (
+            decided[partition].verdict == PUBLISHED
+            or (decided[partition].verdict == OUTSIDE and partition in state.silver)
+        )
+    }  # fmt: skip
+    if _differ(state.silver, commits, force=force):
+        _replace(lake, feed.silver, silver, found.candidate.valid, commits)
+    return found.outcomes
+
+
+def _differ(stored: Mapping[str, int], wanted: Mapping[str, int], *, force: bool) -> bool:
+    return any(force or stored.get(name) != value for name, value in wanted.items())
+
+
+def evaluate(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[Decision, ...] = ()) -> Evaluation:
+    """Compute what the candidates of some partitions would be, and what would become of them. Writes nothing.
+
+    Args:
+        hypothetical: Decisions that are not taken: what if they were?
+    """
+    ledger = lake.ledger_of(feed)
+    state = FeedState.read(lake, feed, ledger, hypothetical)
+    return _evaluate(lake, ledger, state, [partition for partition in partitions if partition in state.inputs])
+
+
+def _evaluate(lake: Lake, ledger: FeedLedger, state: FeedState, partitions: list[str]) -> Evaluation:
+    bronze, live, lost = _records(lake, ledger, state, partitions)
+    candidate = compute(state.feed, bronze, state.outside)
+    return Evaluation(candidate, live, outcomes_of(state.feed, live, partitions, candidate, state, lost))
+
+
+def _records(
+    lake: Lake, ledger: FeedLedger, state: FeedState, partitions: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str]]:
+    """Return the records of some partitions, how many there should be, and which partitions cannot be read, and why."""
+    try:
+        return *records(lake, state.feed, ledger.live, partitions, state.effects), {}
+    except delta.UNREADABLE as error:
+        lost = unreadable(lake, state.feed, ledger.live.filter(pl.col("part").is_in(partitions)))
+        if not lost:
+            raise StorageError(" ".join(str(error).split())) from error
+    rest = [partition for partition in partitions if partition not in lost]
+    return *records(lake, state.feed, ledger.live, rest, state.effects), lost
+
+
+def open_declared(lake: Lake, table: Table) -> "DeltaTable":
+    """Open a declared table, creating it when there is none."""
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    return open_table(lake.store, table.path, columns, table.partitioning)
+
+
+def _replace(
+    lake: Lake,
+    declared: Table,
+    table: "DeltaTable",
+    rows: pl.DataFrame,
+    partitions: dict[str, int],
+    marks: dict[str, int] | None = None,
+) -> None:
+    frame = rows.filter(pl.col("_part").is_in(sorted(partitions))).select(*declared.columns)
+    delta.replace(lake.store, table, frame, declared.partitioning.sql_predicate(partitions), partitions | (marks or {}))

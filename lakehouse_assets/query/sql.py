@@ -1,0 +1,120 @@
+"""Running a person's SQL and writing its answer as a table, JSON or CSV. Not here: which tables there are."""
+
+import csv
+import datetime as dt
+import decimal
+import io
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.engines.duckdb_session import session
+from lakehouse_assets.query.tables import frames
+
+
+class QueryError(Exception):
+    """The SQL could not be run; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Column names and rows of a query, as Python values."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+def run(lake: Lake, sql: str, at: dt.datetime | None = None) -> Answer:
+    """Run DuckDB SQL over the tables of the lake, as they stand or as they stood. Raises `QueryError`."""
+    import duckdb  # noqa: PLC0415 - not at import of the command line
+
+    if not sql.strip():
+        msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
+        raise QueryError(msg)
+    connection = session(frames(lake, at, sql))
+    try:
+        result = connection.sql(sql)
+        return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())
+    except duckdb.Error as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise QueryError(" ".join(lines[:2])) from error
+    finally:
+        connection.close()
+
+
+def as_json(answer: Answer) -> str:
+    """Return one array of objects; decimals are exact JSON numbers, times ISO 8601, NaN and infinity null."""
+    rows = [
+        "{" + ", ".join(f"{json.dumps(n)}: {_json(v)}" for n, v in zip(answer.columns, row, strict=True)) + "}"
+        for row in answer.rows
+    ]
+    return "[" + ",\n ".join(rows) + "]"
+
+
+def as_csv(answer: Answer) -> str:
+    """Return CSV with a header line; null is empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(answer.columns)
+    writer.writerows([["" if value is None else _plain(value) for value in row] for row in answer.rows])
+    return buffer.getvalue().rstrip("\n")
+
+
+def as_table(answer: Answer) -> str:
+    """Return a text table, as wide as its content."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    for at, name in enumerate(answer.columns):
+        numbers = all(isinstance(row[at], int | float | decimal.Decimal | None) for row in answer.rows)
+        table.add_column(Text(name), justify="right" if numbers else "left", no_wrap=True)
+    for row in answer.rows:
+        table.add_row(*(Text("" if value is None else _plain(value)) for value in row))
+    console = Console(file=io.StringIO(), width=100_000, color_system=None)
+    console.print(table)
+    output = console.file
+    assert isinstance(output, io.StringIO)  # noqa: S101 - for the type checker
+    return "\n".join(line.rstrip() for line in output.getvalue().strip("\n").splitlines())
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 - any SQL value
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case decimal.Decimal():
+            return format(value, "f")
+        case dt.datetime():
+            return value.isoformat(sep=" ")
+        case dt.date() | dt.time() | int() | float():
+            return str(value)
+        case _:
+            return _json(value)
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - any SQL value
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case decimal.Decimal():
+            return format(value, "f") if value.is_finite() else "null"
+        case float():
+            return json.dumps(value) if math.isfinite(value) else "null"
+        case int():
+            return str(value)
+        case dt.datetime() | dt.date() | dt.time():
+            return json.dumps(value.isoformat())
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(str(k))}: {_json(v)}" for k, v in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(_json(item) for item in value) + "]"
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,133 @@
+"""What is stored of one table: its log, its data files, its rows, each compared with what it should be.
+
+Here: the comparisons that `verify` makes table by table. Not here: what the rows of a table follow from.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.pipeline.gold import ModelError
+from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.storage.stores import StorageError
+
+_COMMIT = re.compile(r"(\d{20})\.json")
+_DAMAGED = (*delta.UNREADABLE, DeltaError, StorageError, ModelError, ValueError)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One disagreement: which table and partition, and what is wrong with it."""
+
+    table: str
+    partition: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.table}{f' {self.partition}' if self.partition else ''}: {self.what}"
+
+
+def guarded(table: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield a check's findings; what it cannot read on its way ends it, and is a finding itself."""
+    try:
+        yield from check()
+    except _DAMAGED as error:
+        yield Finding(table, "", f"it cannot be checked: {first_line(error)}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, on one line."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def files(lake: Lake, table: Table) -> Iterator[Finding]:
+    """Read a table's Delta log, and compare the data files that it names with those that are there."""
+    if not delta.exists(lake.store, table.path):
+        return
+    damaged = list(_log(lake, table))
+    yield from damaged
+    if damaged:
+        return
+    named = delta_files.file_sizes(lake.store, table.path)
+    there = {stored.path.removeprefix(f"{table.path}/"): stored.size for stored in lake.store.list(table.path)}
+    for path, size in named.items():
+        if path not in there:
+            yield Finding(table.full_name, "", f"{path} is missing; the Delta log names it")
+        elif there[path] != size:
+            yield Finding(table.full_name, "", f"{path} has {there[path]:,} bytes, the Delta log says {size:,}")
+
+
+def _log(lake: Lake, table: Table) -> Iterator[Finding]:
+    """Read every commit that the log still holds. Old ones go from the beginning only, so there are no gaps."""
+    before = None
+    for entry in lake.store.list(f"{table.path}/_delta_log"):
+        if not (name := _COMMIT.fullmatch(entry.path.rpartition("/")[2])):
+            continue
+        number = int(name[1])
+        if before is not None and number != before + 1:
+            yield Finding(table.full_name, "", f"its Delta log goes from version {before} to {number}")
+        before = number
+        try:
+            for line in lake.store.read(entry.path).splitlines():
+                json.loads(line)
+        except ValueError:
+            yield Finding(table.full_name, "", f"version {number} of its Delta log cannot be read")
+
+
+def rows(lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame) -> Iterator[Finding]:
+    """Compare stored rows with expected ones, partition by partition, whatever their order.
+
+    Args:
+        expected: The table's columns, and `_part`.
+    """
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    layout = table.partitioning
+    try:
+        stored = (
+            delta.scan(lake.store, table.path, columns).filter(layout.filter(partitions)).select(*columns).collect()
+        )
+    except delta.UNREADABLE as error:
+        yield Finding(table.full_name, "", f"it cannot be read: {first_line(error)}")
+        return
+    there = _fingerprints(stored.with_columns(partition_of(layout)))
+    wanted = _fingerprints(expected.select(*(pl.col(name).cast(dtype) for name, dtype in columns.items()), "_part"))
+    for partition in partitions:
+        has, should = there.get(partition, (0, 0)), wanted.get(partition, (0, 0))
+        if has[0] != should[0]:
+            yield Finding(
+                table.full_name, partition, f"{has[0]:,} rows are stored, {should[0]:,} follow from what is live"
+            )
+        elif has != should:
+            yield Finding(table.full_name, partition, "its rows are not those that follow from what is live")
+
+
+def partition_of(layout: Partitioning) -> pl.Expr:
+    """Return the name of a row's partition, from its partition columns, as `_part`."""
+    name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String).fill_null(UNDATED)
+    return name.alias("_part")
+
+
+def _fingerprints(found: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return rows and an order-free hash by partition."""
+    hashes = found.drop("_part").hash_rows(seed=7)
+    summed = found.select("_part").with_columns(hashes.alias("h")).group_by("_part")
+    totals = summed.agg(pl.len(), (pl.col("h") % (1 << 40)).sum(), pl.col("h").bitwise_xor().alias("x"))
+    return {partition: (int(count), hash((total, mixed))) for partition, count, total, mixed in totals.iter_rows()}
+
+
+def unknown_partitions(lake: Lake, table: Table, known: set[str]) -> Iterator[Finding]:
+    """Find partitions of which the ledger has never heard."""
+    if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
+        return
+    found = delta_files.files(lake.store, table.path)
+    date = table.partitioning.date.cast(pl.String).fill_null(UNDATED)
+    for (partition,) in found.filter(pl.col("num_records") > 0).select(date).unique().iter_rows():
+        if partition not in known:
+            yield Finding(table.full_name, partition, "it has rows of a date that nothing ever landed for")

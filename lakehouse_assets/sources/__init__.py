@@ -1,0 +1,1 @@
+"""Where a feed's objects come from: landed files and their manifests."""

@@ -1,0 +1,143 @@
+"""Landing: putting files there, and finding what the ledger has not seen. Not here: reading what they say."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.ledger.ledger import ACCEPTED, HELD, REJECTED, FeedLedger
+from lakehouse_assets.sources import manifest
+from lakehouse_assets.storage.stores import StorageError, Stored
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The outcome of landing one file: its key, and whether it was `new`, a `resend` or `known` already."""
+
+    key: str
+    outcome: str
+
+
+def files_of(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield key and file for a file (its name) or for every file of a folder (its path relative to the folder).
+
+    Raises:
+        FileNotFoundError: There is no such file or folder; the message says so in one line.
+    """
+    if path.is_dir():
+        below = ((p, p.relative_to(path).parts) for p in path.rglob("*") if p.is_file())
+        found = sorted(p for p, parts in below if not any(part.startswith(".") for part in parts))
+        if not found:
+            msg = f"{path}: the folder holds no file. Nothing was landed."
+            raise FileNotFoundError(msg)
+        yield from ((file.relative_to(path).as_posix(), file) for file in found)
+    elif path.is_file():
+        yield path.name, path
+    else:
+        msg = f"{path}: no such file or folder. Nothing of it was landed."
+        raise FileNotFoundError(msg)
+
+
+def land(lake: Lake, feed: Feed, key: str, file: Path) -> Landed:
+    """Put one file into a feed's landing under a key, atomically.
+
+    Raises:
+        StorageError: The key is not one, or the storage refused; landing is as it was.
+    """
+    if not key or "\0" in key or key.endswith("/") or not _is_text(key):
+        msg = f"{key!r}: a key names a file, in Unicode text without NUL. Nothing was landed; rename it."
+        raise StorageError(msg)
+    if key.startswith(("/", ".")) or ".." in key.split("/") or any(part.startswith(".") for part in key.split("/")):
+        msg = f"{key!r}: a key stays in its feed's folder and no part of it is hidden. Nothing was landed; rename it."
+        raise StorageError(msg)
+    path = f"{feed.landing}/{key}"
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        msg = f"{file}: {error.strerror}. Nothing was landed; check the file."
+        raise StorageError(msg) from error
+    before = lake.store.stat(path)
+    if before and before.size == len(data) and _digest(lake.store.read(path)) == _digest(data):
+        return Landed(key, "known")
+    lake.store.replace(path, data)
+    return Landed(key, "resend" if before else "new")
+
+
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def pending(
+    lake: Lake, feed: Feed, ledger: FeedLedger, after: str = "", through: str | None = None
+) -> Iterator[Stored]:
+    """Yield the landed objects that the ledger lacks: of the keys after one, through another, in their order."""
+    found = lake.store.list(feed.landing, f"{feed.landing}/{after}" if after else "")
+    if through is not None:
+        last = f"{feed.landing}/{through}"
+        found = itertools.takewhile(lambda stored: stored.path <= last, found)
+    return pending_among(lake, feed, ledger, found)
+
+
+def pending_among(lake: Lake, feed: Feed, ledger: FeedLedger, found: Iterable[Stored]) -> Iterator[Stored]:
+    """Yield which of some landed objects the ledger lacks, and those that a manifest among them speaks of anew."""
+    decisions = Decisions.load(lake.store, feed.name)
+    known = [f"{feed.landing}/{key}" for key in ledger.known_versions]
+    yielded = set()
+    for stored in found:
+        if not manifest.is_manifest(stored.path):
+            candidates = [stored] if _differs(feed, ledger, decisions, stored) else []
+        else:
+            candidates = []
+            for path in manifest.described_by(stored.path, known):
+                counts, there = manifest.find(lake, path), lake.store.stat(path)
+                if counts and there and counts.token != ledger.known_versions[_key(feed, path)].manifest_token:
+                    candidates.append(there)
+        for candidate in candidates:
+            if candidate.path not in yielded:
+                yielded.add(candidate.path)
+                yield candidate
+
+
+def is_still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, stored: Stored) -> bool:
+    """Return whether an object that was pending still is, its manifest looked at."""
+    if _differs(feed, ledger, Decisions.load(lake.store, feed.name), stored):
+        return True
+    there = manifest.find(lake, stored.path)
+    return there is not None and there.token != ledger.known_versions[key_of(feed, stored)].manifest_token
+
+
+def _differs(feed: Feed, ledger: FeedLedger, decisions: Decisions, stored: Stored) -> bool:
+    """Return whether the ledger lacks this version, or refused it for a reason that no longer holds."""
+    key = key_of(feed, stored)
+    known_versions = ledger.known_versions.get(key)
+    if known_versions is None or known_versions.token != stored.token:
+        return True
+    if known_versions.state == ACCEPTED and (known_versions.date_parsing_version or "") != feed.date_parsing_version:
+        return True
+    accepts = decisions.accepts(key, known_versions.object_hash)
+    if known_versions.state == HELD:
+        return accepts or known_versions.contract != feed.version
+    if known_versions.overruled and not accepts:
+        return True
+    return known_versions.state == REJECTED and known_versions.contract != feed.version
+
+
+def key_of(feed: Feed, stored: Stored) -> str:
+    """Return a landed object's key: its path below the feed's landing folder."""
+    return _key(feed, stored.path)
+
+
+def _key(feed: Feed, path: str) -> str:
+    return path.removeprefix(f"{feed.landing}/")

@@ -1,0 +1,240 @@
+"""Delta tables of the lake: replaced by partition, each date under its fingerprint, read as frames.
+
+A partition's fingerprint is a Delta application transaction: app id = partition name, version = fingerprint. It is
+written by the same atomic commit as the data and survives checkpoints, so what is published never has to be
+remembered elsewhere. Not here: what a fingerprint is made of.
+"""
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import unquote
+
+import polars as pl
+
+from lakehouse_assets.storage.stores import StorageError, Store, Stored
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+T = TypeVar("T")
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What a reader raises for a file that is missing or damaged."""
+_ATTEMPTS = 40
+_COLOUR, _FRAME = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\s*(\d+: |at )")
+
+
+class Conflict(Exception):  # noqa: N818 - an outcome that the caller answers by computing again
+    """Another writer committed first. Nothing of this commit was written."""
+
+
+def until_committed(attempt: Callable[[], T]) -> T:
+    """Make attempts until one is not beaten to its commit, and return its result.
+
+    Each attempt has to open its tables and read its inputs anew. Nearly always somebody else made progress meanwhile.
+    A commit whose answer was lost also looks like a conflict, with oneself: the next attempt finds it done.
+
+    Raises:
+        StorageError: Too many attempts were beaten.
+    """
+    for number in range(_ATTEMPTS):
+        try:
+            return attempt()
+        except Conflict:
+            time.sleep(random.uniform(0, min(0.02 * 2**number, 1.0)))  # noqa: S311 - only to stop moving in step
+    msg = f"{_ATTEMPTS} commits in a row were beaten by other writers. What was committed stands; run again."
+    raise StorageError(msg)
+
+
+def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
+    """Open a table at its latest version, or another one.
+
+    Raises:
+        TableNotFoundError: There is none.
+        StorageError: It is there, and cannot be read.
+    """
+    from deltalake import DeltaTable  # noqa: PLC0415 - not at import of a declaration
+    from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
+
+    try:
+        return DeltaTable(store.uri(path), version=version, storage_options=store.options)
+    except TableNotFoundError:
+        raise
+    except (DeltaError, OSError) as error:
+        raise unreadable(store, path, error) from error
+
+
+def unreadable(store: Store, path: str, error: BaseException) -> StorageError:
+    """Return what to say of a table whose log or files cannot be read."""
+    lines = [line for line in _COLOUR.sub("", str(error)).splitlines() if not _FRAME.match(line)]
+    why = " ".join(" ".join(lines).split())
+    return StorageError(
+        f"{store.uri(path)}: the table cannot be read ({why}). "
+        "Nothing was written to it; check permissions and the endpoint, restore what is damaged, and run again."
+    )
+
+
+def exists(store: Store, path: str) -> bool:
+    """Return whether a Delta table has been created at a path."""
+    return next(store.list(f"{path}/_delta_log"), None) is not None
+
+
+def replace(
+    store: Store,
+    table: "DeltaTable",
+    data: Any,  # noqa: ANN401 - anything with an Arrow stream
+    predicate: str | None,
+    fingerprints: Mapping[str, int],
+) -> None:
+    """Replace some partitions of an open table in one commit, under their fingerprints.
+
+    Args:
+        table: Opened before the inputs of `data` were read: that is what makes a stale writer lose.
+        data: A Polars frame or Arrow table with the table's columns.
+        predicate: The partitions, as SQL over partition columns; None replaces an unpartitioned table.
+        fingerprints: Partition name to fingerprint.
+
+    Raises:
+        Conflict: Another writer committed to one of these partitions since `table` was opened.
+        ValueError: No predicate for a partitioned table, which would wipe it.
+    """
+    from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
+
+    if predicate is None and table.metadata().partition_columns:
+        msg = f"{table.table_uri}: an overwrite of a partitioned table without a predicate would wipe it."
+        raise ValueError(msg)
+    transactions = [Transaction(app_id=partition, version=value) for partition, value in fingerprints.items()]
+    try:
+        write_deltalake(
+            table,
+            data,
+            mode="overwrite",
+            predicate=predicate,
+            storage_options=store.options,
+            commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=100),
+        )
+    except CommitFailedError as error:
+        raise Conflict(str(error)) from error
+    except DeltaError as error:
+        # The version that it was opened at is gone: an erasure leaves a table its present one only.
+        if "Invalid table version" in str(error):
+            raise Conflict(str(error)) from error
+        raise
+
+
+def write_serially(
+    store: Store,
+    table: "DeltaTable",
+    data: pl.DataFrame,
+    stream: str,
+    mode: Literal["append", "overwrite"] = "append",
+) -> None:
+    """Append rows to an unpartitioned table, or put them in place of all, unless its stream went on meanwhile.
+
+    Raises:
+        Conflict: Somebody did; reload, and decide again what is left to append.
+    """
+    from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
+
+    mark = Transaction(app_id=stream, version=table.version() + 1)
+    try:
+        write_deltalake(
+            table,
+            data,
+            mode=mode,
+            storage_options=store.options,
+            commit_properties=CommitProperties(app_transactions=[mark], max_commit_retries=100),
+        )
+    except CommitFailedError as error:
+        raise Conflict(str(error)) from error
+    except DeltaError as error:
+        # The version that it was opened at is gone: an erasure leaves a table its present one only.
+        if "Invalid table version" in str(error):
+            raise Conflict(str(error)) from error
+        raise
+
+
+def fingerprints(store: Store, path: str) -> dict[str, int]:
+    """Return the fingerprint of every partition ever published at a path; empty when there is no table.
+
+    Reads the last checkpoint's transactions and the commits after it: `DeltaTable.transaction_version` answers for
+    one application at a time, in time that grows with the number of partitions squared.
+    """
+    log = f"{path}/_delta_log"
+    found: dict[str, int] = {}
+    start = -1
+    if last := store.stat(f"{log}/_last_checkpoint"):
+        start = _checkpoint_version(store, last)
+        if checkpoint := store.stat(f"{log}/{start:020}.checkpoint.parquet"):
+            found |= _read_once(store, checkpoint)
+        else:  # replaced and removed between the two looks
+            return fingerprints(store, path)
+    for entry in store.list(log, after=f"{log}/{start:020}.json"):
+        name = entry.path.rsplit("/", 1)[-1]
+        if not (name.endswith(".json") and name[:-5].isdigit()):
+            continue
+        found |= _read_once(store, entry)
+    return found
+
+
+def _checkpoint_version(store: Store, last: Stored) -> int:
+    return int(json.loads(store.read(last.path))["version"])
+
+
+_TRANSACTIONS: dict[tuple[str, str, str], dict[str, int]] = {}
+_REMEMBERED = 20_000
+
+
+def _read_once(store: Store, entry: Stored) -> dict[str, int]:
+    """Return the transactions of one log entry. Entries never change, so a process reads each of them once."""
+    place = (store.root, entry.path, entry.token)
+    if place not in _TRANSACTIONS:
+        if len(_TRANSACTIONS) > _REMEMBERED:
+            _TRANSACTIONS.clear()
+        _TRANSACTIONS[place] = _transactions(store, entry.path)
+    return _TRANSACTIONS[place]
+
+
+def _transactions(store: Store, path: str) -> dict[str, int]:
+    if path.endswith(".parquet"):
+        scan = pl.scan_parquet(store.uri(path), storage_options=store.options or None, glob=False)
+        rows = scan.select(pl.col("txn").struct.field("appId", "version"))
+        return dict(rows.drop_nulls().collect().iter_rows())
+    lines = (json.loads(line).get("txn") for line in store.read(path).splitlines() if b'"txn"' in line)
+    return {txn["appId"]: txn["version"] for txn in lines if txn}
+
+
+def scan(
+    store: Store, path: str, columns: Mapping[str, pl.DataType], table: "DeltaTable | None" = None
+) -> pl.LazyFrame:
+    """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns.
+
+    A declared column that the stored version does not have yet is null.
+    """
+    if table is None and not exists(store, path):
+        return pl.LazyFrame(schema=dict(columns))
+    table = table if table is not None else opened(store, path)
+    if "%" not in table.table_uri:
+        there = {field.name for field in table.schema().fields}
+        later = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in there]
+        return pl.scan_delta(table, storage_options=store.options or None).with_columns(later)
+    # A local folder with spaces or accents: Polars looks for the percent-encoded address that delta-rs makes of it.
+    hive = table.metadata().partition_columns
+    stored = {name: dtype for name, dtype in columns.items() if name not in hive}
+    paths = [f"{store.uri(path)}/{unquote(name)}" for name in pl.DataFrame(table.get_add_actions())["path"]]
+    if not paths:
+        return pl.LazyFrame(schema=dict(columns))
+    rows = pl.scan_parquet(
+        paths,
+        glob=False,
+        schema=stored,
+        missing_columns="insert",
+        hive_partitioning=bool(hive),
+        hive_schema={name: columns[name] for name in hive} if hive else None,
+    )
+    return rows.select(*columns)

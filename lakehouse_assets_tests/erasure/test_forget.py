@@ -1,0 +1,228 @@
+"""`lakehouse forget`: afterwards the person is nowhere, for good, and everything else is as it was."""
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.defs.decisions import decision
+from lakehouse_assets.orchestration.instance import opened
+from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.query import sql as answers
+from lakehouse_assets.query.overview import status
+from lakehouse_assets.query.tables import frames
+from lakehouse_assets.query.verify import verify
+from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.erasure.everywhere import AMONG, PERSON, both, build, first_landing, march, second_landing
+from lakehouse_assets_tests.erasure.reading import IS_THEIRS, NAMED, not_forgotten, rows
+from lakehouse_assets_tests.erasure.traces import objects_of, traces
+from lakehouse_assets_tests.faults.reading import differences, tables_of
+from lakehouse_assets_tests.faults.scenario import copy_of, environment, lakehouse
+from lakehouse_assets_tests.retail import land, sales_csv, zipped
+
+pytestmark = pytest.mark.slow
+
+
+def test_after_it_the_person_is_nowhere_and_all_else_is_as_it_was(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+
+    done = cli(lake, *NAMED)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert PERSON not in done.stdout + done.stderr
+    assert not_forgotten(lake, village) == []
+
+
+def test_a_dry_run_counts_and_changes_nothing(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    before = {path: hashlib.sha256(data).digest() for path, data in objects_of(lake)}
+
+    done = cli(lake, *NAMED, "--dry-run")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Dry run: nothing was erased." in done.stdout
+    assert {path: hashlib.sha256(data).digest() for path, data in objects_of(lake)} == before
+    counted = [line.split() for line in done.stdout.splitlines()]
+    assert ["bronze", "records", "59"] in counted
+    silver = frames(village)["silver.sales"].filter(IS_THEIRS["silver.sales"]).collect().height
+    assert ["silver.sales", "records", str(silver)] in counted
+
+
+def test_the_originals_landed_again_change_nothing(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+    before = tables_of(lake)
+
+    force = {**first_landing(), **second_landing()}
+    for key, data in force.items():
+        land(lake, key, data)
+    done = cli(lake, "run")
+
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not_forgotten(lake, village) == []
+    after = tables_of(lake)
+    same = [name for name in before if not name.startswith(("ops.", "bronze."))]
+    assert differences({name: after[name] for name in same}, {name: before[name] for name in same}) == []
+
+
+def test_it_may_be_asked_twice(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+
+    force = cli(lake, "forget", "sales", f"customer_id= {PERSON} ")
+
+    assert force.returncode == 0, force.stdout + force.stderr
+    assert "Nothing of them is there." in force.stdout
+    assert not_forgotten(lake, village) == []
+    assert answers.run(lake, "SELECT count(*) FROM ops.decisions WHERE kind = 'erase'").rows == [(1,)]
+
+
+def test_others_decisions_hold_and_theirs_say_nothing_any_more(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+
+    decided = "SELECT kind, state, line, \"values\", why FROM ops.decisions WHERE kind <> 'erase' ORDER BY id"
+    assert answers.run(lake, decided).rows == [
+        ("release", "active", None, None, "the month is closed"),
+        ("accept", "active", None, None, "the manifest is wrong"),
+        ("pin", "active", None, None, "customer (erased) asked"),
+        ("correct", "active", 28, '{"Quantity": "7"}', "the till prints .5"),
+        ("correct", "active", None, None, "misread"),
+        ("correct", "active", None, None, "a gift of (erased)."),
+        ("discard", "active", None, None, "a test"),
+        ("discard", "active", 3, None, "a test"),
+    ]
+    with_seven = "SELECT count(*) FROM silver.sales WHERE _source_key = 'corrected.csv' AND _line = 28 AND quantity = 7"
+    assert answers.run(lake, with_seven).rows == [(1,)]
+
+
+def test_dagsters_storage_forgets_them_too_and_keeps_its_runs(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    with opened(lake.settings) as instance:
+        values = {"CustomerID": f"{PERSON}.0"}
+        about = {"verb": "correct", "feed": "sales", "source_key": "plain.csv", "line": 1, "values": values}
+        config = {"ops": {"decide": {"config": {**about, "why": f"as {PERSON} says", "who": "ann"}}}}
+        resources = {"lakehouse": LakeResource(root=lake.settings.root)}
+        done = decision.execute_in_process(run_config=config, resources=resources, instance=instance)
+        runs = [run.run_id for run in instance.get_runs()]
+        events = {run_id: len(instance.all_logs(run_id)) for run_id in runs}
+    assert [path for path in traces(lake, PERSON) if path.startswith(".dagster/")]
+
+    assert cli(lake, *NAMED).returncode == 0
+
+    assert traces(lake, PERSON) == []
+    with opened(lake.settings) as instance:
+        assert {run_id: len(instance.all_logs(run_id)) for run_id in runs} == events
+        run = instance.get_run_by_id(done.run_id)
+        assert run is not None
+        assert "as (erased) says" in str(run.run_config)
+
+
+def test_on_s3_it_is_the_same(village: Lake, s3_lake: Lake, tmp_path: Path) -> None:
+    home = tmp_path / "dagster"
+    build(s3_lake, home)
+    assert traces(s3_lake, PERSON)
+
+    done = lakehouse(*NAMED, env=environment(s3_lake, home))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not_forgotten(s3_lake, village) == []
+
+
+def test_what_nobody_can_look_into_is_told_and_the_rest_is_done(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    land(lake, "cut.zip", zipped({"a.csv": sales_csv(both(1))})[:-30])
+
+    done = cli(lake, *NAMED)
+
+    assert done.returncode == 1
+    assert "not searched: cut.zip: the zip cannot be opened" in done.stdout
+    assert status(lake).erasing
+    lake.store.delete("landing/sales/cut.zip")
+    assert cli(lake, *NAMED).returncode == 0
+    assert traces(lake, PERSON) == []
+    assert not status(lake).erasing
+
+
+def test_an_erasure_taken_back_lets_the_originals_in_again(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+    [(erasure,)] = answers.run(lake, "SELECT id FROM ops.decisions WHERE kind = 'erase'").rows
+    mine = pl.col("_source_key") == "plain.csv"
+    without = rows(lake, "silver.sales", ~mine)
+
+    cli(lake, "revoke", "sales", erasure, "--why", "it was somebody else")
+    land(lake, "plain.csv", first_landing()["plain.csv"])
+    assert cli(lake, "run").returncode == 0
+
+    assert rows(lake, "silver.sales", ~mine) == rows(village, "silver.sales", ~mine)
+    assert len(without) == len(rows(lake, "silver.sales", ~mine)) - 2
+    assert list(verify(lake)) == []
+
+
+def test_nobody_decides_on_an_erased_record_or_brings_the_person_back(village: Lake, tmp_path: Path, cli: Cli) -> None:
+    lake = copy_of(village, tmp_path)
+    assert cli(lake, *NAMED).returncode == 0
+
+    erased = cli(lake, "quarantine", "discard", "sales", "plain.csv", str(AMONG + 1), "--why", "a test")
+    back = cli(lake, "quarantine", "correct", "sales", "plain.csv", "1", "--set", f"CustomerID={PERSON}", "--why", "x")
+
+    assert (erased.returncode, back.returncode) == (1, 1)
+    assert "was erased with the person" in erased.stderr
+    assert "are of a person who was erased" in back.stderr
+
+
+@pytest.mark.parametrize(
+    ("person", "told"),
+    [
+        ("customer_id", "is not of the form KEY=VALUE"),
+        ("unit_price=3", "is no column of sales that tells a person; those are"),
+        ("nothing=3", "is no column of sales that tells a person; those are"),
+        ("customer_id= ", "customer_id has no value"),
+    ],
+)
+def test_whom_nobody_can_tell_is_one_line(lake: Lake, cli: Cli, person: str, told: str) -> None:
+    done = cli(lake, "forget", "sales", person)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(objects_of(lake)) == []
+
+
+def test_in_an_empty_lake_it_is_a_standing_order(lake: Lake, cli: Cli) -> None:
+    assert cli(lake, *NAMED).returncode == 0
+    land(lake, "plain.csv", first_landing()["plain.csv"])
+    assert cli(lake, "run").returncode == 0
+    assert traces(lake, PERSON) == []
+    assert answers.run(lake, "SELECT landed, valid, erased FROM ops.accounting ORDER BY part").rows == [
+        (24, 24, 0),
+        (2, 0, 2),
+    ]
+
+
+def test_verify_tells_of_a_person_who_is_back(lake: Lake, cli: Cli) -> None:
+    land(lake, "plain.csv", first_landing()["plain.csv"])
+    assert cli(lake, *NAMED).returncode == 0
+    [file] = Path(lake.settings.root).glob(f"bronze/sales/dt={march(1)}/*.parquet")
+    back = pl.lit(f"{PERSON}.0").alias("CustomerID")
+    pl.read_parquet(file, hive_partitioning=False).with_columns(back).write_parquet(file)
+
+    told = [finding.what for finding in verify(lake)]
+
+    assert any("holds records of an erased person" in what for what in told)
+
+
+def test_what_a_late_writer_left_is_told_and_goes_when_asked_again(lake: Lake, cli: Cli) -> None:
+    original = first_landing()["plain.csv"]
+    land(lake, "plain.csv", original)
+    assert cli(lake, *NAMED).returncode == 0
+    late = f"bronze/sales/dt={march(1)}/{hashlib.sha256(original).hexdigest()}.parquet"
+    lake.store.create(late, PERSON.encode())
+
+    assert [finding.what.partition(" is of an erased person")[0] for finding in verify(lake)] == [late]
+    assert cli(lake, *NAMED).returncode == 0
+
+    assert list(verify(lake)) == []
+    assert traces(lake, PERSON) == []

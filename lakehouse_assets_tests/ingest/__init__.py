@@ -1,1 +1,0 @@
-"""Tests of landing, unpacking, parsing and bronze."""

@@ -1,1 +1,0 @@
-"""Tests of storage, Delta tables and the ledger."""

@@ -1,0 +1,333 @@
+"""What is live follows from each key's latest version, and from nothing else."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.ledger.ledger import Entry, FeedLedger, Ledger, ObjectVersion
+from lakehouse_assets.storage.delta import Conflict
+from lakehouse_assets.storage.stores import Store, store_for
+
+Members = dict[str, str | None]
+"""Source key to content, None for a rejected one. A content is a word of letters: each letter a row of that day."""
+
+
+def _entry(key: str, content: str | None) -> Entry:
+    if content is None:
+        return Entry(key, None, {}, "it cannot be read")
+    return Entry(key, f"hash-{content}", _parts(content))
+
+
+def _parts(content: str) -> dict[str, int]:
+    return {f"2011-03-{ord(letter) - ord('a') + 1:02}": content.count(letter) for letter in sorted(set(content))}
+
+
+def _version(key: str, content: str | Members | None, feed: str = "sales", contract: str = "c1") -> ObjectVersion:
+    members = content if isinstance(content, dict) else {key: content}
+    entries = tuple(_entry(source, inside) for source, inside in members.items())
+    return ObjectVersion(feed, key, f"token-{content}", 10, contract, entries)
+
+
+def _recorded(store: Store, *batches: Sequence[ObjectVersion]) -> FeedLedger:
+    for number, batch in enumerate(batches):
+        Ledger.load(store).append(batch, f"run-{number}")
+    return Ledger.load(store).of_feed("sales")
+
+
+def _live(ledger: FeedLedger) -> set[tuple[str, str, str, int]]:
+    """What is live as (part, content, source key, rows)."""
+    return set(
+        ledger.live.select("part", pl.col("source_hash").str.strip_prefix("hash-"), "source_key", "rows").iter_rows()
+    )
+
+
+def _states(ledger: FeedLedger) -> list[tuple[int, str, str]]:
+    return sorted(set(ledger.shown.select("version", "source_key", "state").iter_rows()))
+
+
+@pytest.fixture
+def store(lake: Lake) -> Store:
+    return lake.store
+
+
+def test_an_accepted_object_is_live_on_each_of_its_dates(store: Store) -> None:
+    ledger = _recorded(store, [_version("k", "aab")])
+    assert _live(ledger) == {("2011-03-01", "aab", "k", 2), ("2011-03-02", "aab", "k", 1)}
+    assert ledger.partitions == ["2011-03-01", "2011-03-02"]
+    assert _states(ledger) == [(1, "k", "accepted")]
+
+
+@pytest.mark.parametrize("batched", [True, False], ids=["in one commit", "in three"])
+def test_v1_v2_v1_ends_at_v1(store: Store, *, batched: bool) -> None:
+    versions = [_version("k", "a"), _version("k", "b"), _version("k", "a")]
+    ledger = _recorded(store, versions) if batched else _recorded(store, *([version] for version in versions))
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+    assert ledger.partitions == ["2011-03-01", "2011-03-02"]
+    assert _states(ledger) == [(1, "k", "superseded"), (2, "k", "superseded"), (3, "k", "accepted")]
+
+
+def test_the_same_content_under_two_keys_is_live_once_under_the_smaller(store: Store) -> None:
+    ledger = _recorded(store, [_version("z", "a")], [_version("k", "a")])
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+    assert _states(ledger) == [(1, "z", "alias"), (2, "k", "accepted")]
+
+
+def test_when_one_of_two_keys_with_the_same_content_is_replaced_the_other_keeps_it_live(store: Store) -> None:
+    before = [[_version("k", "a")], [_version("z", "a")]]
+    ledger = _recorded(store, *before, [_version("k", "b")])
+    assert _live(ledger) == {("2011-03-01", "a", "z", 1), ("2011-03-02", "b", "k", 1)}
+    assert _states(ledger) == [(1, "k", "superseded"), (2, "z", "accepted"), (3, "k", "accepted")]
+
+
+def test_a_member_that_a_zips_new_version_lacks_is_gone(store: Store) -> None:
+    ledger = _recorded(store, [_version("z", {"z!x": "a", "z!y": "b"})], [_version("z", {"z!x": "a"})])
+    assert _live(ledger) == {("2011-03-01", "a", "z!x", 1)}
+    assert _states(ledger) == [(1, "z!x", "superseded"), (1, "z!y", "superseded"), (2, "z!x", "accepted")]
+
+
+def test_a_key_that_turns_from_a_zip_into_a_plain_object_has_no_members_left(store: Store) -> None:
+    ledger = _recorded(store, [_version("k", {"k!x": "a", "k!y": "b"})], [_version("k", "c")])
+    assert _live(ledger) == {("2011-03-03", "c", "k", 1)}
+
+
+def test_a_rejected_new_version_keeps_the_last_good_one(store: Store) -> None:
+    ledger = _recorded(store, [_version("k", "a")], [_version("k", None)])
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+    assert _states(ledger) == [(1, "k", "accepted"), (2, "k", "rejected")]
+    assert ledger.refused.select("object_key", "state", "reason").rows() == [("k", "rejected", "it cannot be read")]
+
+
+def test_a_rejected_member_keeps_its_last_good_version_while_the_others_move_on(store: Store) -> None:
+    ledger = _recorded(
+        store,
+        [_version("z", {"z!x": "a", "z!y": "b"})],
+        [_version("z", {"z!x": None, "z!y": "c"})],
+        [_version("z", {"z!x": None, "z!y": "d"})],
+    )
+    assert _live(ledger) == {("2011-03-01", "a", "z!x", 1), ("2011-03-04", "d", "z!y", 1)}
+
+
+def test_a_zip_whose_new_version_cannot_be_opened_keeps_all_its_members(store: Store) -> None:
+    ledger = _recorded(store, [_version("z", {"z!x": "a", "z!y": "b"})], [_version("z", None)])
+    assert _live(ledger) == {("2011-03-01", "a", "z!x", 1), ("2011-03-02", "b", "z!y", 1)}
+
+
+def test_a_member_that_was_taken_out_does_not_come_back_because_it_is_rejected_later(store: Store) -> None:
+    ledger = _recorded(
+        store,
+        [_version("z", {"z!x": "a", "z!y": "b"})],
+        [_version("z", {"z!x": "a"})],
+        [_version("z", {"z!x": "a", "z!y": None})],
+    )
+    assert _live(ledger) == {("2011-03-01", "a", "z!x", 1)}
+
+
+def test_an_object_named_like_a_member_of_a_zip_hides_neither(store: Store) -> None:
+    ledger = _recorded(store, [_version("z", {"z!x": "a"})], [_version("z!x", "b")])
+    assert {content for _, content, _, _ in _live(ledger)} == {"a", "b"}
+
+
+def test_an_empty_new_version_takes_the_old_rows_away(store: Store) -> None:
+    ledger = _recorded(store, [_version("k", "a")], [_version("k", "")])
+    assert _live(ledger) == set()
+    assert ledger.partitions == ["2011-03-01"]
+    assert _states(ledger) == [(1, "k", "superseded"), (2, "k", "accepted")]
+
+
+def test_a_rejection_ends_with_the_next_version(store: Store) -> None:
+    ledger = _recorded(store, [_version("k", None)], [_version("k", "a")])
+    assert ledger.refused.height == 0
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+    assert _states(ledger) == [(1, "k", "rejected"), (2, "k", "accepted")]
+
+
+def test_feeds_do_not_see_each_other(store: Store) -> None:
+    Ledger.load(store).append([_version("k", "a"), _version("k", "b", feed="products")], "run")
+    ledger = Ledger.load(store)
+    assert _live(ledger.of_feed("sales")) == {("2011-03-01", "a", "k", 1)}
+    assert _live(ledger.of_feed("products")) == {("2011-03-02", "b", "k", 1)}
+    assert ledger.of_feed("products").known_versions.keys() == {"k"}
+
+
+def test_seen_tells_the_latest_token_whether_it_was_rejected_and_under_which_contract(store: Store) -> None:
+    ledger = _recorded(
+        store,
+        [_version("k", "a"), _version("z", {"z!x": "a", "z!y": None})],
+        [_version("k", "b", contract="c2")],
+    )
+    assert {
+        key: (known_versions.token, known_versions.state, known_versions.contract)
+        for key, known_versions in ledger.known_versions.items()
+    } == {
+        "k": ("token-b", "accepted", "c2"),
+        "z": (f"token-{ {'z!x': 'a', 'z!y': None} }", "rejected", "c1"),
+    }
+
+
+def test_a_held_new_version_keeps_the_last_good_one_until_the_next(store: Store) -> None:
+    held = replace(_version("k", "b"), object_hash="b", held="the totals differ")
+    ledger = _recorded(store, [replace(_version("k", "a"), object_hash="a")], [held])
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+    assert _states(ledger) == [(1, "k", "accepted"), (2, "k", "held")]
+    assert ledger.refused.select("object_key", "state", "reason").rows() == [("k", "held", "the totals differ")]
+    Ledger.load(store).append([replace(_version("k", "c"), object_hash="c")], "next")
+    assert _live(Ledger.load(store).of_feed("sales")) == {("2011-03-03", "c", "k", 1)}
+
+
+def test_an_object_that_turns_out_to_be_held_was_never_good(store: Store) -> None:
+    good, held = _version("k", "a"), replace(_version("k", "b"), object_hash="b")
+    ledger = _recorded(store, [good], [held], [replace(held, held="its manifest came late")])
+    assert _live(ledger) == {("2011-03-01", "a", "k", 1)}
+
+
+def test_contents_know_every_content_ever_accepted(store: Store) -> None:
+    ledger = _recorded(store, [_version("k", "aab"), _version("m", "")], [_version("k", "c")], [_version("k", None)])
+    assert ledger.contents() == {
+        "hash-aab": {"2011-03-01": 2, "2011-03-02": 1},
+        "hash-": {},
+        "hash-c": {"2011-03-03": 1},
+    }
+
+
+def test_the_ledger_records_when_by_which_run_and_in_which_order(store: Store) -> None:
+    before = dt.datetime.now(dt.UTC)
+    ledger = _recorded(store, [_version("k", "a"), _version("m", "b")], [_version("a", "c")])
+    rows = ledger.rows.sort("version")
+    assert rows["object_key"].to_list() == ["k", "m", "a"]
+    assert rows["version"].to_list() == [1, 2, 3]
+    assert rows["run_id"].to_list() == ["run-0", "run-0", "run-1"]
+    assert all(before <= moment <= dt.datetime.now(dt.UTC) for moment in rows["ingested_at"].to_list())
+
+
+def test_a_ledger_read_before_another_append_cannot_append(store: Store) -> None:
+    Ledger.load(store)
+    stale, other = Ledger.load(store), Ledger.load(store)
+    other.append([_version("k", "a")], "other")
+    with pytest.raises(Conflict):
+        stale.append([_version("m", "b")], "stale")
+    assert _live(Ledger.load(store).of_feed("sales")) == {("2011-03-01", "a", "k", 1)}
+
+
+def test_an_append_is_all_or_nothing(store: Store) -> None:
+    Ledger.load(store)
+    stale = Ledger.load(store)
+    _recorded(store, [_version("k", "a")])
+    with pytest.raises(Conflict):
+        stale.append([_version("m", "b"), _version("n", "c")], "stale")
+    assert Ledger.load(store).rows["object_key"].to_list() == ["k"]
+
+
+def test_many_small_appends_do_not_pile_up_as_files(store: Store) -> None:
+    for number in range(45):
+        Ledger.load(store).append([_version(f"k{number:02}", "a")], "run")
+    assert Ledger.load(store).rows.height == 45
+    live_files = pl.scan_delta(store.uri("ops/ledger")).select(pl.len()).collect().item()
+    assert live_files == 45
+    from deltalake import DeltaTable
+
+    assert len(DeltaTable(store.uri("ops/ledger")).file_uris()) <= 41
+
+
+class Model:
+    """The live set by the book: versions are applied one by one, and a rejection changes nothing of its key."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, tuple[int, str]]] = {}
+
+    def apply(self, number: int, version: ObjectVersion) -> None:
+        if all(entry.reason for entry in version.entries):
+            return
+        before = self.objects.get(version.object_key, {})
+        after = {}
+        for entry in version.entries:
+            if entry.source_hash is not None:
+                after[entry.source_key] = (number, entry.source_hash.removeprefix("hash-"))
+            elif entry.source_key in before:
+                after[entry.source_key] = before[entry.source_key]
+        self.objects[version.object_key] = after
+
+    @property
+    def standing(self) -> dict[str, tuple[int, str]]:
+        return {key: found for members in self.objects.values() for key, found in members.items()}
+
+    def live(self) -> set[tuple[str, str, str, int]]:
+        keys: dict[str, str] = {}
+        for key, (_, content) in sorted(self.standing.items(), reverse=True):
+            keys[content] = key
+        return {
+            (partition, content, key, rows)
+            for content, key in keys.items()
+            for partition, rows in _parts(content).items()
+        }
+
+    def state(self, number: int, entry: Entry) -> str:
+        if entry.reason:
+            return "rejected"
+        if self.standing.get(entry.source_key, (0, ""))[0] != number:
+            return "superseded"
+        twins = [key for key, (_, content) in self.standing.items() if entry.source_hash == f"hash-{content}"]
+        return "accepted" if entry.source_key == min(twins) else "alias"
+
+
+CONTENTS = st.one_of(st.none(), st.text("abc", max_size=2).map(lambda text: "".join(sorted(text))))
+VERSIONS = st.one_of(
+    st.builds(_version, st.sampled_from(["k", "m", "z"]), CONTENTS),
+    st.builds(
+        lambda members: _version("z", {f"z!{name}": content for name, content in members.items()}),
+        st.dictionaries(st.sampled_from("xy"), CONTENTS, min_size=1),
+    ),
+)
+
+
+@given(versions=st.lists(VERSIONS, max_size=10), cuts=st.sets(st.integers(1, 9), max_size=2))
+@settings(max_examples=60, deadline=None)
+def test_any_history_in_any_batches_gives_the_live_set_of_its_latest_versions(
+    versions: list[ObjectVersion], cuts: set[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(versions)), len(versions)]
+    batches = [versions[start:end] for start, end in pairwise(bounds) if start < end]
+    ledger = _recorded(store_for(str(tmp_path_factory.mktemp("ledger"))), *batches)
+    model = Model()
+    for number, version in enumerate(versions, start=1):
+        model.apply(number, version)
+    assert _live(ledger) == model.live()
+    assert _states(ledger) == sorted(
+        {
+            (number, entry.source_key, model.state(number, entry))
+            for number, version in enumerate(versions, start=1)
+            for entry in version.entries
+        }
+    )
+
+
+@given(versions=st.lists(VERSIONS, max_size=8), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_different_keys_does_not_matter(
+    versions: list[ObjectVersion], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    keys = data.draw(st.permutations([version.object_key for version in versions]))
+    queues = {key: iter([v for v in versions if v.object_key == key]) for key in keys}
+    shuffled = [next(queues[key]) for key in keys]
+    found = [
+        _recorded(store_for(str(tmp_path_factory.mktemp("ledger"))), *([order] if order else []))
+        for order in (versions, shuffled)
+    ]
+    assert found[0].live.equals(found[1].live)
+
+
+def test_nothing_recorded_means_nothing_live(lake: Lake, tmp_path: Path) -> None:
+    ledger = FeedLedger(Ledger.nothing())
+    assert ledger.live.height == ledger.refused.height == ledger.shown.height == 0
+    assert ledger.partitions == []
+    assert ledger.contents() == {}
+    assert ledger.known_versions == {}
+    assert lake.ledger_of(lake.registry.feed("sales")).live.height == 0
+    assert not (tmp_path / "lake").exists()  # looking creates nothing

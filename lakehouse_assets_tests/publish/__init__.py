@@ -1,1 +1,0 @@
-"""Tests of casting, candidates, the gate and gold."""

@@ -1,0 +1,213 @@
+"""Answers are exact, and written so that a program can read them back."""
+
+import csv
+import datetime as dt
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query.sql import Answer, QueryError, as_csv, as_json, as_table
+from lakehouse_assets.query.sql import run as ask
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.retail import day, land, line, sales_csv
+
+
+def _json(answer: Answer) -> Any:
+    return json.loads(as_json(answer), parse_float=Decimal)
+
+
+def _fill(lake: Lake) -> Lake:
+    returns = [line(InvoiceNo="C999999", Quantity=str(-at), Country="France") for at in range(1, 21)]
+    land(lake, "x.csv", sales_csv([*day(), *returns]))
+    land(lake, "y.csv", sales_csv([line(Quantity="x"), line(InvoiceDate="?")]))
+    retail.run(lake)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake, to be read only, with three sales, twenty returns, one bad record and one without a date."""
+    return _fill(lake_at(str(tmp_path_factory.mktemp("filled"))))
+
+
+def test_decimals_are_exact_json_numbers(filled: Lake) -> None:
+    answer = ask(
+        filled, "SELECT sales, sales::DECIMAL(38, 20) AS long FROM gold.daily_sales ORDER BY sales DESC LIMIT 1"
+    )
+    assert as_json(answer) == '[{"sales": 15.3000, "long": 15.30000000000000000000}]'
+    huge = ask(filled, "SELECT 12345678901234567890123456789012345.678::DECIMAL(38,3) AS d, 0.001::DECIMAL(38,3) AS e")
+    assert as_json(huge) == '[{"d": 12345678901234567890123456789012345.678, "e": 0.001}]'
+
+
+def test_json_is_one_array_of_objects_in_the_order_of_the_columns(filled: Lake) -> None:
+    rows = _json(ask(filled, "SELECT quantity AS z, country AS a FROM silver.sales ORDER BY ALL DESC"))
+    assert [list(row) for row in rows] == [["z", "a"]] * len(rows)
+    assert rows[0] == {"z": 3, "a": "United Kingdom"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("NULL", None), ("true", True), ("42", 42), ("170141183460469231731687303715884105727::HUGEINT", 2**127 - 1),
+        ("1.5::DOUBLE", Decimal("1.5")), ("'nan'::DOUBLE", None), ("'-inf'::FLOAT", None),
+        ("DATE '2011-03-01'", "2011-03-01"), ("TIMESTAMP '2011-03-01 08:26:00.5'", "2011-03-01T08:26:00.500000"),
+        ("TIMESTAMPTZ '2011-07-01 08:26:00+01'", "2011-07-01T07:26:00+00:00"), ("TIME '08:26'", "08:26:00"),
+        ("'a\"\\é\n😀'", 'a"\\é\n😀'), ("[1, NULL]", [1, None]),
+        ("{'a': 1.50, 'b': [true]}", {"a": Decimal("1.50"), "b": [True]}),
+        ("MAP {'k': 'v'}", {"k": "v"}), ("[DATE '2011-03-01']", ["2011-03-01"]),
+        ("{'m': MAP {DATE '2011-03-01': 'nan'::DOUBLE}}", {"m": {"2011-03-01": None}}),
+        ("gen_random_uuid()::VARCHAR = ''", False),
+    ],
+)  # fmt: skip
+def test_any_value_has_a_json_form(lake: Lake, sql: str, expected: object) -> None:
+    assert _json(ask(lake, f"SELECT {sql} AS v")) == [{"v": expected}]
+
+
+def test_no_rows_are_an_empty_array_and_a_header_alone(lake: Lake) -> None:
+    answer = ask(lake, "SELECT 1 AS a, 2 AS b WHERE false")
+    assert as_json(answer) == "[]"
+    assert as_csv(answer) == "a,b"
+    assert as_table(answer).split() == ["a", "b", *as_table(answer).split()[2:]]
+
+
+def test_csv_reads_back_with_null_as_empty(lake: Lake) -> None:
+    sql = """SELECT 'a,"b"' AS x, NULL AS n, 1.50::DECIMAL(9,2) AS d, 'l1\nl2' AS t, true AS b, DATE '2011-03-01' AS dt,
+             TIMESTAMPTZ '2011-03-01 08:26+00' AS at, [1, 2] AS l"""
+    [header, row] = csv.reader(io.StringIO(as_csv(ask(lake, sql))))
+    assert header == ["x", "n", "d", "t", "b", "dt", "at", "l"]
+    assert row == ['a,"b"', "", "1.50", "l1\nl2", "true", "2011-03-01", "2011-03-01 08:26:00+00:00", "[1, 2]"]
+
+
+def test_a_table_shows_whole_values_numbers_to_the_right(lake: Lake) -> None:
+    long = "x" * 500
+    sql = f"SELECT 'a' AS name, 1.50::DECIMAL(9,2) AS amount UNION ALL SELECT '{long}', 123456 ORDER BY amount"
+    lines = [text for text in as_table(ask(lake, sql)).splitlines() if text]
+    assert lines[0].split() == ["name", "amount"]
+    assert lines[2].split() == ["a", "1.50"]
+    assert lines[3].split() == [long, "123456.00"]
+    assert lines[2].endswith("     1.50")
+
+
+def test_text_that_looks_like_markup_is_shown_as_it_is(lake: Lake) -> None:
+    answer = ask(lake, "SELECT '[bold]x[/bold]' AS \"[red]h\"")
+    assert "[bold]x[/bold]" in as_table(answer)
+    assert "[red]h" in as_table(answer)
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(), st.decimals(allow_nan=False, allow_infinity=False),
+    st.dates(), st.floats(allow_nan=False, allow_infinity=False),
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_json_of_anything_reads_back(rows: list[tuple[Any, Any]]) -> None:
+    found = json.loads(as_json(Answer(["a", 'b"'], rows)), parse_float=Decimal)
+
+    def same(value: Any, read: Any) -> bool:
+        if isinstance(value, dt.date):
+            return bool(read == value.isoformat())
+        return bool(read == (Decimal(repr(value)) if isinstance(value, float) else value))
+
+    assert all(
+        same(v, row[name]) for row, values in zip(found, rows, strict=True) for name, v in zip(row, values, strict=True)
+    )
+
+
+def test_the_session_is_in_utc(lake: Lake) -> None:
+    land(lake, "z.csv", sales_csv([line(InvoiceDate="2011-07-01 00:30:00")]))
+    retail.run(lake)
+    sql = (
+        "SELECT invoiced_at::VARCHAR AS at, dt, invoiced_at::DATE AS day FROM silver.sales WHERE dt = DATE '2011-07-01'"
+    )
+    assert _json(ask(lake, sql)) == [{"at": "2011-06-30 23:30:00+00", "dt": "2011-07-01", "day": "2011-06-30"}]
+
+
+def _tables(lake: Lake) -> list[str]:
+    return [table.full_name for table in lake.registry.tables()]
+
+
+def test_every_declared_table_is_empty_before_anything_is_written(lake: Lake) -> None:
+    for name in [*_tables(lake), "ops.ledger", "ops.accounting"]:
+        answer = ask(lake, f"FROM {name}")
+        assert (answer.rows, len(answer.columns) > 0) == ([], True), name
+
+
+def _columns(lake: Lake) -> dict[str, dict[str, str]]:
+    return {
+        name: {row[0]: row[1] for row in ask(lake, f"DESCRIBE FROM {name}").rows}
+        for name in [*_tables(lake), "ops.ledger", "ops.accounting"]
+    }
+
+
+def test_a_written_table_has_the_columns_and_types_of_the_empty_one(lake: Lake) -> None:
+    before = _columns(lake)
+    land(lake, "x.csv", sales_csv([*day(), line(Quantity="x"), line(InvoiceDate="?")]))
+    retail.run(lake)
+    assert _columns(lake) == before
+
+
+def test_dt_is_a_date_everywhere(filled: Lake) -> None:
+    types = {name: columns["dt"] for name, columns in _columns(filled).items() if "dt" in columns}
+    assert set(types.values()) == {"DATE"}
+    assert {"bronze.sales", "silver.sales", "quarantine.sales", "gold.daily_sales", "ops.ledger"} < types.keys()
+    assert ask(filled, "SELECT count(*) FROM ops.ledger WHERE dt = DATE '2011-03-01'").rows == [(2,)]
+
+
+def test_all_layers_join_in_one_query(filled: Lake) -> None:
+    sql = """SELECT (SELECT count(*) FROM bronze.sales), (SELECT count(*) FROM silver.sales),
+        (SELECT count(*) FROM quarantine.sales), (SELECT sum(landed) FROM ops.accounting),
+        (SELECT count(*) FROM gold.daily_sales WHERE dt = '2011-03-01'), (SELECT count(*) FROM ops.ledger)"""
+    assert ask(filled, sql).rows == [(25, 23, 2, 25, 2, 3)]
+
+
+def test_bronze_shows_live_records_only(lake: Lake) -> None:
+    for count in (3, 2):
+        land(lake, "x.csv", sales_csv(day(count=count)))
+        retail.ingest(lake)
+    assert ask(lake, "SELECT _source_key, count(*) FROM bronze.sales GROUP BY 1").rows == [("x.csv", 2)]
+
+
+BAD_SQL = {
+    "no sql": ("SELEC 1", "Parser Error"),
+    "an unknown table": ("SELECT * FROM gold.sales", "Catalog Error"),
+    "an unknown column": ("SELECT quantty FROM silver.sales", "Binder Error"),
+    "a failing cast": ("SELECT 'x'::INTEGER", "Conversion Error"),
+}
+
+
+@pytest.mark.parametrize(("sql", "kind"), BAD_SQL.values(), ids=BAD_SQL.keys())
+def test_bad_sql_is_one_line(lake: Lake, sql: str, kind: str) -> None:
+    with pytest.raises(QueryError, match=kind) as error:
+        ask(lake, sql)
+    assert "\n" not in str(error.value)
+
+
+def test_a_statement_without_an_answer_has_none(lake: Lake) -> None:
+    answer = ask(lake, "CREATE SCHEMA mine")
+    assert as_json(answer) == "[]"
+
+
+def test_nothing_that_a_query_says_changes_the_lake(filled: Lake) -> None:
+    for sql in ("DELETE FROM silver.sales", "DROP VIEW silver.sales", "UPDATE gold.daily_sales SET sales = 0"):
+        try:
+            ask(filled, sql)
+        except QueryError:
+            continue
+    assert ask(filled, "SELECT count(*) FROM silver.sales").rows == [(23,)]
+    assert ask(filled, "SELECT count(*) FROM gold.daily_sales WHERE sales > 0").rows == [(1,)]
+
+
+def test_a_quoted_or_mixed_case_name_is_the_same_table(filled: Lake) -> None:
+    assert (
+        ask(filled, 'SELECT count(*) FROM "silver"."sales"').rows
+        == ask(filled, "SELECT COUNT(*) FROM Silver.Sales").rows
+    )
