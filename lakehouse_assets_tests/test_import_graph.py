@@ -1,0 +1,138 @@
+"""The rooms of the package in their order: each imports only from the rooms above it, and from no other below."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import lakehouse_assets
+
+_PACKAGE = "lakehouse_assets"
+_FOLDER = Path(lakehouse_assets.__file__).parent
+ROOMS = (
+    "settings",
+    "contracts",
+    "storage",
+    "ledger",
+    "decisions",
+    "context",
+    "sources",
+    "parsing",
+    "erasure",
+    "engines",
+    "pipeline",
+    "catalog",
+    "maintenance",
+    "query",
+    "operations",
+    "orchestration",
+    "defs",
+    "definitions",
+    "cli",
+)
+# What still breaks the rule: the module that imports or names, and what. This list only ever gets shorter.
+KNOWN_VIOLATIONS = {
+    ("contracts.registry", "defs.gold"),
+    ("contracts.registry", "defs.silver"),
+    ("erasure.bronze", "pipeline.bronze"),
+    ("erasure.bronze", "pipeline.corrections"),
+    ("erasure.decisions", "pipeline.pending"),
+    ("erasure.decisions", "pipeline.pins"),
+    ("erasure.history", "maintenance.leftovers"),
+    ("erasure.history", "pipeline.accounting"),
+    ("erasure.tables", "pipeline.pending"),
+    ("erasure.tables", "pipeline.pins"),
+}
+# Imports that close a circle between modules of one room. As above.
+KNOWN_CIRCLES = {
+    ("cli.decide", "cli.main"),
+    ("cli.forget", "cli.main"),
+    ("cli.restore", "cli.main"),
+}
+
+
+def _modules() -> dict[str, ast.Module]:
+    """Return the syntax tree of every module of the package by its name, without the package's own."""
+    trees = {}
+    for path in sorted(_FOLDER.rglob("*.py")):
+        parts = path.relative_to(_FOLDER).with_suffix("").parts
+        if name := ".".join(part for part in parts if part != "__init__"):
+            trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return trees
+
+
+MODULES = _modules()
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """Yield each module of the package that a module imports, wherever in it the import stands."""
+    prefix = f"{_PACKAGE}."
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names):
+                yield from (name.name.removeprefix(prefix) for name in names if name.name.startswith(prefix))
+            case ast.ImportFrom(module, names, 0) if f"{module}.".startswith(prefix):
+                base = f"{module}.".removeprefix(prefix)
+                for name in names:
+                    yield base + name.name if base + name.name in MODULES else base.rstrip(".")
+            case ast.ImportFrom(level=level):
+                assert level == 0, "relative imports hide where a module stands: name the package in full"
+
+
+def _named_definitions(tree: ast.Module) -> Iterator[str]:
+    """Yield each module of `defs` that a string names, as an import by its name does."""
+    prefix = f"{_PACKAGE}.defs"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(prefix):
+            yield node.value.removeprefix(f"{_PACKAGE}.")
+
+
+def _room(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+def _violations() -> Iterator[tuple[str, str]]:
+    """Yield what a module takes from a room that is not above its own."""
+    for module, tree in MODULES.items():
+        for taken in {*_imported(tree), *_named_definitions(tree)}:
+            if ROOMS.index(_room(taken)) > ROOMS.index(_room(module)):
+                yield module, taken
+
+
+def test_every_module_is_in_a_known_room() -> None:
+    assert {_room(module) for module in MODULES} <= set(ROOMS)
+
+
+def test_a_room_imports_only_from_the_rooms_above_it() -> None:
+    found = set(_violations())
+    assert sorted(found - KNOWN_VIOLATIONS) == [], "move what is shared to the room above, or pass it as an argument"
+    assert sorted(KNOWN_VIOLATIONS - found) == [], "these no longer exist: remove them from the list"
+
+
+def test_modules_import_in_no_circle() -> None:
+    imports = {(module, taken) for module, tree in MODULES.items() for taken in _imported(tree)}
+    assert sorted(KNOWN_CIRCLES - imports) == [], "these no longer exist: remove them from the list"
+    graph: dict[str, set[str]] = {}
+    for module, taken in imports - KNOWN_CIRCLES - KNOWN_VIOLATIONS:
+        graph.setdefault(module, set()).add(taken)
+    TopologicalSorter(graph).prepare()
+
+
+def test_every_way_to_import_is_seen() -> None:
+    source = """
+import lakehouse_assets.cli.main
+from lakehouse_assets import context
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.delta import scan
+def later():
+    from lakehouse_assets.query.sql import run
+import os
+"""
+    assert sorted(_imported(ast.parse(source))) == [
+        "cli.main",
+        "context",
+        "query.sql",
+        "storage.delta",
+        "storage.delta",
+    ]
+    assert list(_named_definitions(ast.parse("import_module('lakehouse_assets.defs.silver')"))) == ["defs.silver"]
