@@ -148,7 +148,7 @@ def status() -> None:
 
 @app.command()
 def plan() -> None:
-    """Show what the declarations of now would rebuild, evolve or refuse; nothing is written."""
+    """Show what the present declarations would rebuild, evolve or refuse. Nothing is written."""
     from lakehouse_assets.cli import render  # noqa: PLC0415
     from lakehouse_assets.query.plan import plan as steps  # noqa: PLC0415
 

@@ -37,7 +37,7 @@ class Table:
 
     @property
     def key(self) -> str:
-        """The table's name with a slash: its asset key, and how runs speak of it."""
+        """The table's name with a slash: its asset key, and its name in run configurations."""
         return f"{self.layer}/{self.name}"
 
     @property

@@ -111,7 +111,7 @@ class Ledger:
         """Record object versions, all or none, in the given order.
 
         Raises:
-            Conflict: Somebody appended since this ledger was loaded; nothing was recorded.
+            Conflict: Another writer appended since this ledger was loaded. Nothing was recorded.
         """
         first = int(self.rows["version"].max() or 0) + 1  # type: ignore[arg-type]
         now = dt.datetime.now(dt.UTC)
@@ -152,6 +152,6 @@ class Ledger:
         """Put other rows in the place of all. Only an erasure changes what was recorded.
 
         Raises:
-            Conflict: Somebody appended since this ledger was loaded; nothing was recorded.
+            Conflict: Another writer appended since this ledger was loaded. Nothing was recorded.
         """
         delta.write_serially(self._store, self._table, rows.select(*SCHEMA), _STREAM, mode="overwrite")

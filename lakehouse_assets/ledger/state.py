@@ -14,7 +14,7 @@ HELD = "held"
 COLUMNS: Mapping[str, Column] = {
     "feed": Column(pl.String(), "Feed that the object was landed for."),
     "object_key": Column(pl.String(), "Key of the landed object below its feed's landing folder."),
-    "object_token": Column(pl.String(), "What told this version of the object from another one."),
+    "object_token": Column(pl.String(), "Token of this version of the object: S3 ETag, or inode, times and size."),
     "object_hash": Column(pl.String(), "SHA-256 of the landed object's bytes."),
     "manifest_token": Column(pl.String(), "Version of the manifest that came with the object, if one did."),
     "version": Column(pl.Int64(), "Order in which landing's versions were recorded, over all objects."),

@@ -1,4 +1,4 @@
-"""Expiry of old quarantine: the decision that rows of before some business date are not kept, and their removal.
+"""Expiry of old quarantine: the decision not to keep rows before a business date, and their removal.
 
 The decision is what counts: publishing honours it for whatever lands, is corrected or replayed later, and the next
 maintenance honours it for what this one, killed, did not remove. Counts by rule, accounting and scores stay, and so
@@ -62,7 +62,7 @@ def old_rows(lake: Lake, feed: Feed, age: dt.timedelta | None) -> Old | None:
 
 
 def decide(lake: Lake, feed: Feed, old: Old, age: dt.timedelta, who: str | None) -> None:
-    """Record that rows of before a date are not kept, unless a decision says so of all that there is."""
+    """Record that rows before a date are not kept, unless existing decisions already cover all of them."""
     if not old.decided:
         why = f"policy: quarantined rows of more than {age.days:,} days ago are not kept"
         taken = decisions.new(feed.name, decisions.EXPIRE, why, who, before=old.before.isoformat())
@@ -86,7 +86,7 @@ def _remove_batch(lake: Lake, feed: Feed, partitions: list[str]) -> list[str]:
     expired = [partition for partition in expired if not state.is_held(partition) and not state.is_pending(partition)]
     if expired:
         nothing = pl.DataFrame(schema={name: column.dtype for name, column in feed.quarantine.columns.items()})
-        # Of a pinned date this may be another candidate than that of now: it stays what it was, without rows.
+        # A pinned date may hold an older candidate: its fingerprint is derived from the stored one, not the present one.
         marks = {partition: without_rows(state.quarantine[partition]) for partition in expired}
         delta.replace(lake.store, table, nothing, feed.quarantine.partitioning.sql_predicate(expired), marks)
     return expired

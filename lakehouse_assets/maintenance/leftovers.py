@@ -1,8 +1,8 @@
-"""What lies in the lake and nobody needs any more: where it comes from, and how old it is.
+"""Files of the lake that are no longer needed, with their age.
 
-Dead files are those that a table let go of; orphans are those that no table or ledger ever knew, because a writer died
-before its commit. An orphan is never taken for one before it is a week old: a run may be writing it. Nothing is removed
-here, except bronze orphans, of which a run might make use at the same time.
+A dead file was removed from its table by a commit. An orphan was never part of a table or the ledger: its writer died
+before the commit. A file counts as an orphan only after a week, because a run may still be writing it. This module
+removes nothing but bronze orphans, which needs care because a run may reuse them.
 """
 
 import datetime as dt
@@ -93,9 +93,9 @@ def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.time
     removed, gone = removed_files(table, folder, dt.timedelta()), removed_files(table, folder, retention)
     unknown = {name: item for name, item in data.items() if name not in removed}
     # A checkpoint forgets what was removed more than a week before it; the log entries before it still tell.
-    told = removed_in(lake, log) if unknown else {}
-    dead = [i for n, i in data.items() if n in gone or (n in unknown and n in told and told[n] < now - retention)]
-    orphans = [item for name, item in unknown.items() if name not in told]
+    removed_at = removed_in(lake, log) if unknown else {}
+    dead = [i for n, i in data.items() if n in gone or (n in unknown and n in removed_at and removed_at[n] < now - retention)]
+    orphans = [item for name, item in unknown.items() if name not in removed_at]
     return Leftovers(
         dead=[item for item in dead if item.modified < now - retention],
         log=_old_entries(log, now - max(LOG_KEPT, retention)),
@@ -136,7 +136,7 @@ def versions(log: dict[str, Found], kind: re.Pattern[str]) -> dict[int, Found]:
 
 
 def _old_entries(log: dict[str, Found], cutoff: dt.datetime) -> list[Found]:
-    """Return the log entries of before the checkpoint on which the oldest version to keep rests."""
+    """Return the log entries before the checkpoint that the oldest version to keep is read from."""
     commits, checkpoints = versions(log, COMMIT), versions(log, CHECKPOINT)
     kept = min(
         (version for version, item in commits.items() if item.modified >= cutoff), default=max(commits, default=0)

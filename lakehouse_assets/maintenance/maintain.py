@@ -1,9 +1,9 @@
-"""Looking after the tables: fewer and larger files, short logs, and nothing kept that nobody needs.
+"""Maintenance of the tables: compaction, checkpoints, log retention, vacuum, removal of orphans.
 
-Every query has the same answer before and after, every partition keeps its fingerprint, and runs may go on meanwhile.
-Bronze objects stay as they are: they are named by their content and read by name. What may expire, by policy, are the
-landed originals of rejected objects, which a later contract then cannot take any more, and the quarantined rows of old
-business dates: by a decision, because they follow from the live records and the next run would bring them back.
+It changes no query result and no fingerprint, and runs may work at the same time. Bronze files are not compacted: they
+are named by their content. Two things can expire by policy: landed originals of rejected objects (a later contract can
+then no longer take them), and quarantined rows of old business dates (by a recorded decision; otherwise the next run
+would write them again). Not here: finding what can be removed, see `leftovers`.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
 
 
 class PolicyError(Exception):
-    """A policy that would break readers, and that nobody confirmed; nothing was done."""
+    """The policy would break readers and was not confirmed. Nothing was done."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Action:
 
 
 def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[Action]:
-    """Look after every table, and yield what was done; in a dry run, what would be done.
+    """Maintain every table. Yield what was done, or what would be done in a dry run.
 
-    It may be stopped anywhere: what is done is whole, and the next time does the rest.
+    Safe to kill at any point: the next call does the rest.
     """
     now = dt.datetime.now(dt.UTC)
     changed = False
@@ -126,7 +126,7 @@ def _by_age(found: Iterable[Found], now: dt.datetime) -> tuple[list[Found], list
 
 
 def _remove(lake: Lake, found: list[Found]) -> list[Found]:
-    """Remove objects that nobody needs, and return them; it does not matter if a writer's own cleaning came first."""
+    """Remove objects and return them. An object that is already gone is no error."""
     with ThreadPoolExecutor(lake.settings.threads) as pool:
         list(pool.map(lambda item: lake.store.delete(item.path), found))
     return found
@@ -135,7 +135,7 @@ def _remove(lake: Lake, found: list[Found]) -> list[Found]:
 def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
     for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
         files = size = 0
-        # A log that cannot be read is told of when the table is tidied.
+        # A log that cannot be read is reported by `_tidy`.
         with suppress(StorageError):
             for group in small_file_groups(lake, table, policy.small_files, policy.small_bytes):
                 if dry_run or rewrite(lake, table, group):
@@ -147,7 +147,7 @@ def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
 def _catalog(lake: Lake, *, changed: bool, dry_run: bool) -> Iterator[Action]:
     state = CatalogState.read(lake)
     stored = lake.store.stat(CATALOG)
-    # Also where one like this was killed between the file and the state that speaks of it.
+    # True as well if an earlier rebuild was killed between writing the file and its state.
     was_built = state.built or damage(lake)
     if was_built and stored is not None and (changed or state.built != state.inputs):
         try:
@@ -180,7 +180,7 @@ def _tidy(
         yield from _action(name, "vacuum, once pinned dates are restored", left.dead)
     else:
         yield from _action(name, VACUUM, left.dead if dry_run else _remove(lake, left.dead))
-        # Trimmed up to an older checkpoint, so that a reader never misses the one that it was just told of.
+        # Only entries before an older checkpoint go: a reader may have just been pointed to the newest one.
         yield from _action(name, TRIM, left.log if dry_run else _remove(lake, left.log))
     if left.recent and not dry_run:
         delta.opened(lake.store, folder).create_checkpoint()

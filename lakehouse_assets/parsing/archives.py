@@ -120,7 +120,7 @@ def _gzip_gain(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> i
         with archive.open(info) as packed, gzip.GzipFile(fileobj=packed) as stream:
             while size <= limit and (chunk := stream.read(_CHUNK_BYTES)):
                 size += len(chunk)
-    except _DAMAGED:  # which is told when the member is read; so far it was unpacked
+    except _DAMAGED:  # reported when the member itself is read
         pass
     return max(size - info.file_size, 0)
 

@@ -86,7 +86,7 @@ def _fast(text: bytes, header: list[str], separator: str) -> pl.DataFrame | None
 def _is_even(text: bytes, separators: int, separator: str) -> bool:
     """Return whether every line that is not blank has so many separators."""
     if _NEVER.encode() in text:
-        return False  # nobody knows: then record by record
+        return False  # cannot be checked this way: read record by record
     lines = pl.read_csv(
         text, has_header=False, separator=_NEVER, quote_char=None, new_columns=["line"], infer_schema=False
     )["line"]
@@ -95,7 +95,7 @@ def _is_even(text: bytes, separators: int, separator: str) -> bool:
 
 def _slow(text: bytes, header: list[str], separator: str) -> Raw:
     if twice := [name for name, times in Counter(header).items() if times > 1]:
-        msg = f"the column {twice[0][:40]!r} stands there twice; give each column a name of its own and land it again."
+        msg = f"the column {twice[0][:40]!r} is there twice; give each column a name of its own and land it again."
         raise Rejection(msg)
     width, columns = len(header), [list[str | None]() for _ in header]
     problems: list[str | None] = []

@@ -1,4 +1,4 @@
-"""Schema discovery: from a file nobody has declared to a draft contract module. A draft: a person finishes it."""
+"""Schema discovery: from an undeclared file to the draft of a contract module, which a person then completes."""
 
 import keyword
 import re

@@ -1,6 +1,6 @@
 """From a source object's bytes to bronze columns: every value text, under the contract's header names.
 
-Formats are told by content. What cannot be taken as a whole raises `Rejection`; what is wrong with one record goes
+The content decides the format. An object that cannot be read raises `Rejection`; what is wrong with one record goes
 into its `_problem`. Not here: what the values mean.
 """
 
@@ -112,7 +112,7 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     names = {name: name.strip() for name in raw.frame.columns}
     if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
         msg = (
-            f"the column {repeated[0][:40]!r} stands there twice; give each column a name of its own and land it again."
+            f"the column {repeated[0][:40]!r} is there twice; give each column a name of its own and land it again."
         )
         raise Rejection(msg)
     by_header = {header: name for name, header in names.items()}

@@ -1,4 +1,4 @@
-"""The versions of a Delta table as its log tells them: when, by which operation, of which partitions, how much."""
+"""The versions of a Delta table from its log: time, operation, partitions, rows, bytes."""
 
 import datetime as dt
 import json

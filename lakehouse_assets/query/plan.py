@@ -1,4 +1,4 @@
-"""`lakehouse plan`: what the declarations of now would rebuild, before anything is written."""
+"""`lakehouse plan`: what the present declarations would rebuild, before anything is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

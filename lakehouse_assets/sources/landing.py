@@ -91,7 +91,7 @@ def pending(
 
 
 def pending_among(lake: Lake, feed: Feed, ledger: FeedLedger, found: Iterable[Stored]) -> Iterator[Stored]:
-    """Yield which of some landed objects the ledger lacks, and those that a manifest among them speaks of anew."""
+    """Yield the landed objects that the ledger lacks, and the objects of manifests that are new or changed."""
     decisions = Decisions.load(lake.store, feed.name)
     known = [f"{feed.landing}/{key}" for key in ledger.known_versions]
     yielded = set()

@@ -63,7 +63,7 @@ def is_manifest(path: str) -> bool:
 
 
 def described_by(path: str, objects: Sequence[str]) -> list[str]:
-    """Return which of some object paths a manifest's path speaks of."""
+    """Return the object paths that a manifest describes."""
     base = path.removesuffix(SUFFIX)
     return [found for found in objects if base in {found, _stem(found)}]
 
@@ -93,8 +93,8 @@ def load(lake: Lake, stored: Stored) -> Manifest:
             members={str(k): str(v).lower() for k, v in content.get("members", {}).items()},
         )
     except (ValueError, TypeError, AttributeError, decimal.InvalidOperation, RecursionError) as error:
-        told = str(error)[:100] if isinstance(error, _UnusableError) else "it is no object of rows, sums and members"
-        return Manifest(stored.token, digest, problem=f"its manifest cannot be read ({told})")
+        why = str(error)[:100] if isinstance(error, _UnusableError) else "it is no object of rows, sums and members"
+        return Manifest(stored.token, digest, problem=f"its manifest cannot be read ({why})")
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - JSON

@@ -34,7 +34,7 @@ class Conflict(Exception):  # noqa: N818 - an outcome that the caller answers by
 def until_committed(attempt: Callable[[], T]) -> T:
     """Make attempts until one is not beaten to its commit, and return its result.
 
-    Each attempt has to open its tables and read its inputs anew. Nearly always somebody else made progress meanwhile.
+    Each attempt has to open its tables and read its inputs anew.
     A commit whose answer was lost also looks like a conflict, with oneself: the next attempt finds it done.
 
     Raises:

@@ -66,6 +66,6 @@ def _unique(found: "list[_Row]") -> "dict[str, _Row]":
     by_name = {row.name: row for row in found}
     if len(by_name) != len(found):
         names = [row.name for row in found]
-        message = f"{PAGE.name}: {next(name for name in names if names.count(name) > 1)!r} stands there twice"
+        message = f"{PAGE.name}: {next(name for name in names if names.count(name) > 1)!r} is there twice"
         raise ValueError(message)
     return by_name

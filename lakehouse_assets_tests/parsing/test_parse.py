@@ -135,9 +135,9 @@ REJECTED = {
     "an unknown separator": (sales_csv(day(), separator="^"), "is missing; the columns found are 'InvoiceNo^Stock"),
     "a column twice": (
         PLAIN.replace(b"Country", b"Quantity", 1),
-        "the column 'Quantity' stands there twice; give each column a name of its own and land it again.",
+        "the column 'Quantity' is there twice; give each column a name of its own and land it again.",
     ),
-    "a column twice but for spaces": (PLAIN.replace(b"Country", b" Quantity", 1), "'Quantity' stands there twice"),
+    "a column twice but for spaces": (PLAIN.replace(b"Country", b" Quantity", 1), "'Quantity' is there twice"),
     "a quote never closed": (
         sales_csv(day()) + b'536365,85123A,"WHITE HANGING\nHEART,6,2011-03-01 08:26:00,2.55,17850,France\n',
         "a quote that opens after record 3 is never closed; land it again, whole.",
