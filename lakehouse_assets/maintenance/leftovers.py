@@ -94,7 +94,11 @@ def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.time
     unknown = {name: item for name, item in data.items() if name not in removed}
     # A checkpoint forgets what was removed more than a week before it; the log entries before it still tell.
     removed_at = removed_in(lake, log) if unknown else {}
-    dead = [i for n, i in data.items() if n in gone or (n in unknown and n in removed_at and removed_at[n] < now - retention)]
+    dead = [
+        i
+        for n, i in data.items()
+        if n in gone or (n in unknown and n in removed_at and removed_at[n] < now - retention)
+    ]
     orphans = [item for name, item in unknown.items() if name not in removed_at]
     return Leftovers(
         dead=[item for item in dead if item.modified < now - retention],

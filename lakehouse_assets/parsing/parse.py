@@ -111,9 +111,7 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
         return pl.DataFrame(schema=nothing_at_all), Drift()
     names = {name: name.strip() for name in raw.frame.columns}
     if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
-        msg = (
-            f"the column {repeated[0][:40]!r} is there twice; give each column a name of its own and land it again."
-        )
+        msg = f"the column {repeated[0][:40]!r} is there twice; give each column a name of its own and land it again."
         raise Rejection(msg)
     by_header = {header: name for name, header in names.items()}
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
