@@ -86,7 +86,7 @@ def _remove_batch(lake: Lake, feed: Feed, partitions: list[str]) -> list[str]:
     expired = [partition for partition in expired if not state.is_held(partition) and not state.is_pending(partition)]
     if expired:
         nothing = pl.DataFrame(schema={name: column.dtype for name, column in feed.quarantine.columns.items()})
-        # A pinned date may hold an older candidate: its fingerprint is derived from the stored one, not the present one.
+        # A pinned date may hold an older candidate, so its fingerprint is derived from the stored one.
         marks = {partition: without_rows(state.quarantine[partition]) for partition in expired}
         delta.replace(lake.store, table, nothing, feed.quarantine.partitioning.sql_predicate(expired), marks)
     return expired
