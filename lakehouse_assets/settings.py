@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 _S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
-_NO_FOLDER = re.compile(r"[%#?*=^\\|<>{}`\[\]]")
+_NO_FOLDER = re.compile(r"[?*=^\\|\[\]]|%[0-9A-Fa-f]{2}")
 
 
 class SettingsError(Exception):
@@ -51,8 +51,9 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         folder = str(Path(value).expanduser().absolute())
         if odd := _NO_FOLDER.search(folder):
-            # delta-rs takes a table's folder for an address, and Polars a file's for a pattern, or for partitions.
-            msg = f"the folder {folder} has the character {odd.group()!r}, which Delta readers cannot take"
+            # delta-rs cannot take ^ | \ [ ] and decodes a %20, Polars and DuckDB take ? and * for a pattern of names,
+            # and Polars takes = for a partition column.
+            msg = f"the folder {folder} has {odd.group()!r} in its name, which Delta readers cannot take; rename it"
             raise ValueError(msg)
         return folder
 

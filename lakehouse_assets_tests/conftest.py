@@ -35,8 +35,8 @@ def lake_at(root: str, **settings: object) -> Lake:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A fresh lake in a local folder."""
-    return lake_at(str(tmp_path / "lake"))
+    """A fresh lake in a local folder whose name has a space and an umlaut."""
+    return lake_at(str(tmp_path / "lake ü"))
 
 
 @pytest.fixture(scope="session")

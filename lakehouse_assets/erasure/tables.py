@@ -83,7 +83,7 @@ def _rewrite(lake: Lake, feed: Feed, erasures: Erasures, table: Table, partition
     stored = delta.opened(lake.store, table.path)
     marks = delta.fingerprints(lake.store, table.path)
     chosen = table.partitioning.filter(partitions)
-    rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
+    rows = delta.rows(lake.store, stored).filter(chosen).collect()
     if table is feed.silver:
         gone = typed(feed, erasures, rows)
         new = {
@@ -111,13 +111,12 @@ def take_out_of_old(lake: Lake, feed: Feed, erasures: Erasures, path: str) -> in
     columns = sorted(followed(feed, erasures).keys() & names)
     if not columns:
         return 0
-    options = lake.store.options or None
-    rows = pl.scan_delta(stored, storage_options=options).select(*columns, *partitions).collect()
+    rows = delta.rows(lake.store, stored).select(*columns, *partitions).collect()
     hits = rows.filter(typed(feed, erasures, rows))
     for place in hits.select(partitions).unique().iter_rows(named=True) if partitions else [{}] if hits.height else []:
         stored = delta.opened(lake.store, path)
         chosen = [pl.col(name).eq_missing(pl.lit(value)) for name, value in place.items()]
-        whole = pl.scan_delta(stored, storage_options=options).filter(*chosen).collect()
+        whole = delta.rows(lake.store, stored).filter(*chosen).collect()
         predicate = " and ".join(f"{name} is null" if v is None else f"{name} = '{v}'" for name, v in place.items())
         delta.replace(lake.store, stored, whole.filter(~typed(feed, erasures, whole)), predicate or None, {})
     return hits.height

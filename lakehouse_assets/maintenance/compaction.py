@@ -78,7 +78,7 @@ def rewrite(lake: Lake, table: Table, group: SmallFileGroup) -> bool:
             for partition in group.partitions
             if (value := stored.transaction_version(partition)) is not None
         }
-        rows = pl.scan_delta(stored, storage_options=lake.store.options or None).filter(chosen).collect()
+        rows = delta.rows(lake.store, stored).filter(chosen).collect()
         try:
             delta.replace(lake.store, stored, rows, predicate, marks)
         except delta.Conflict:

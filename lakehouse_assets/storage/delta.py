@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from urllib.parse import unquote
 
 import polars as pl
 
@@ -56,11 +55,12 @@ def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
         TableNotFoundError: There is none.
         StorageError: It is there, and cannot be read.
     """
-    from deltalake import DeltaTable  # noqa: PLC0415 - not at import of a declaration
     from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
 
+    from lakehouse_assets.storage.delta_table import OpenTable  # noqa: PLC0415 - not at import of a declaration
+
     try:
-        return DeltaTable(store.uri(path), version=version, storage_options=store.options)
+        return OpenTable(store.uri(path), version=version, storage_options=store.options)
     except TableNotFoundError:
         raise
     except (DeltaError, OSError) as error:
@@ -203,8 +203,8 @@ def _read_once(store: Store, entry: Stored) -> dict[str, int]:
 def _transactions(store: Store, path: str) -> dict[str, int]:
     if path.endswith(".parquet"):
         scan = pl.scan_parquet(store.uri(path), storage_options=store.options or None, glob=False)
-        rows = scan.select(pl.col("txn").struct.field("appId", "version"))
-        return dict(rows.drop_nulls().collect().iter_rows())
+        found = scan.select(pl.col("txn").struct.field("appId", "version"))
+        return dict(found.drop_nulls().collect().iter_rows())
     lines = (json.loads(line).get("txn") for line in store.read(path).splitlines() if b'"txn"' in line)
     return {txn["appId"]: txn["version"] for txn in lines if txn}
 
@@ -219,22 +219,11 @@ def scan(
     if table is None and not exists(store, path):
         return pl.LazyFrame(schema=dict(columns))
     table = table if table is not None else opened(store, path)
-    if "%" not in table.table_uri:
-        there = {field.name for field in table.schema().fields}
-        later = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in there]
-        return pl.scan_delta(table, storage_options=store.options or None).with_columns(later)
-    # A local folder with spaces or accents: Polars looks for the percent-encoded address that delta-rs makes of it.
-    hive = table.metadata().partition_columns
-    stored = {name: dtype for name, dtype in columns.items() if name not in hive}
-    paths = [f"{store.uri(path)}/{unquote(name)}" for name in pl.DataFrame(table.get_add_actions())["path"]]
-    if not paths:
-        return pl.LazyFrame(schema=dict(columns))
-    rows = pl.scan_parquet(
-        paths,
-        glob=False,
-        schema=stored,
-        missing_columns="insert",
-        hive_partitioning=bool(hive),
-        hive_schema={name: columns[name] for name in hive} if hive else None,
-    )
-    return rows.select(*columns)
+    there = {field.name for field in table.schema().fields}
+    later = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in there]
+    return rows(store, table).with_columns(later)
+
+
+def rows(store: Store, table: "DeltaTable") -> pl.LazyFrame:
+    """Return the rows of an open table lazily, with the columns that it has."""
+    return pl.scan_delta(table, storage_options=store.options or None)

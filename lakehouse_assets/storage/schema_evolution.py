@@ -7,12 +7,13 @@ gone or a type that is narrower, is refused before anything is written.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.storage.delta import opened
+from lakehouse_assets.storage.delta import opened, rows
 from lakehouse_assets.storage.delta_types import SchemaMismatchError, field
 from lakehouse_assets.storage.stores import Store
 
@@ -55,16 +56,15 @@ def open_table(
     try:
         table = opened(store, path)
     except TableNotFoundError:
-        try:
-            return DeltaTable.create(
+        with suppress(DeltaError):  # another process created it between the two calls
+            DeltaTable.create(
                 store.uri(path),
                 schema=Schema.from_json(_schema(declared)),
                 partition_by=partitions,
                 configuration={"delta.checkpointInterval": str(_CHECKPOINT_EVERY)},
                 storage_options=store.options,
             )
-        except DeltaError:  # another process created it between the two calls
-            table = opened(store, path)
+        table = opened(store, path)
     changes = _differences(table, path, declared, partitions)
     if changes:
         _evolve(table, store, columns, changes)
@@ -151,8 +151,7 @@ def _as_declared(table: "DeltaTable", store: Store, columns: Mapping[str, pl.Dat
     import pyarrow as pa  # noqa: PLC0415
 
     # Read by Polars: a Delta reader cannot run inside the Delta writer that pulls these batches.
-    rows = pl.scan_delta(table, storage_options=store.options or None)
-    wanted = rows.select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+    wanted = rows(store, table).select(pl.col(name).cast(dtype) for name, dtype in columns.items())
     empty = pl.DataFrame(schema=dict(columns)).to_arrow()
 
     def batches() -> Iterator[pa.RecordBatch]:

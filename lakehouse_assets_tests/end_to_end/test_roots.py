@@ -11,10 +11,12 @@ from lakehouse_assets_tests.conftest import Cli, lake_at
 from lakehouse_assets_tests.retail import land, sales_csv
 
 pytestmark = pytest.mark.slow
-REFUSED = "%#?*=^\\|<>{}`[]"
+REFUSED = [*"?*=^\\|[]", "%20"]
 
 
-@pytest.mark.parametrize("name", ["with space é", "it's (1), ok!", "a&b;c:d", 'say "lake"', "~x@y+z$"])
+@pytest.mark.parametrize(
+    "name", ["with space é", "it's (1), ok!", "a&b;c:d", 'say "lake"', "~x@y+z$", "100% #1 <a> {b} `c`"]
+)
 def test_a_lake_works_in_a_folder_of_any_name(name: str, tmp_path: Path, cli: Cli) -> None:
     lake = lake_at(str(tmp_path / name))
     land(lake, "day one.csv", sales_csv(3))
@@ -26,10 +28,10 @@ def test_a_lake_works_in_a_folder_of_any_name(name: str, tmp_path: Path, cli: Cl
         assert catalog.sql("SELECT sum(lines) FROM gold.daily_sales").fetchall() == [(3,)]
 
 
-@pytest.mark.parametrize("character", REFUSED)
-def test_a_name_that_readers_cannot_take_is_refused(character: str, tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=re.escape(f"has the character {character!r}")):
-        lake_at(str(tmp_path / f"a{character}b"))
+@pytest.mark.parametrize("part", REFUSED)
+def test_a_name_that_readers_cannot_take_is_refused(part: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=re.escape(f"has {part!r} in its name")):
+        lake_at(str(tmp_path / f"a{part}b"))
 
 
 def test_a_root_that_is_a_file_is_told_in_one_line(tmp_path: Path, cli: Cli) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, Ledger, ObjectVersion
+from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.delta import Conflict
 from lakehouse_assets.storage.stores import Store, store_for
 
@@ -229,11 +230,9 @@ def test_many_small_appends_do_not_pile_up_as_files(store: Store) -> None:
     for number in range(45):
         Ledger.load(store).append([_version(f"k{number:02}", "a")], "run")
     assert Ledger.load(store).rows.height == 45
-    live_files = pl.scan_delta(store.uri("ops/ledger")).select(pl.len()).collect().item()
-    assert live_files == 45
-    from deltalake import DeltaTable
-
-    assert len(DeltaTable(store.uri("ops/ledger")).file_uris()) <= 41
+    table = delta.opened(store, "ops/ledger")
+    assert delta.rows(store, table).select(pl.len()).collect().item() == 45
+    assert len(table.file_uris()) <= 41
 
 
 class Model:
@@ -323,11 +322,11 @@ def test_the_order_of_different_keys_does_not_matter(
     assert found[0].live.equals(found[1].live)
 
 
-def test_nothing_recorded_means_nothing_live(lake: Lake, tmp_path: Path) -> None:
+def test_nothing_recorded_means_nothing_live(lake: Lake) -> None:
     ledger = FeedLedger(Ledger.nothing())
     assert ledger.live.height == ledger.refused.height == ledger.shown.height == 0
     assert ledger.partitions == []
     assert ledger.contents() == {}
     assert ledger.known_versions == {}
     assert lake.ledger_of(lake.registry.feed("sales")).live.height == 0
-    assert not (tmp_path / "lake").exists()  # looking creates nothing
+    assert not Path(lake.settings.root).exists()  # looking creates nothing

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.tables import frames
@@ -31,8 +31,8 @@ def history(lake: Lake, rounds: int = 3, days: list[str] | None = None) -> None:
 
 def group(lake: Lake, path: str, pieces: int = 6) -> None:
     """Cut every partition of a table into pieces, each a file of its own; the rows and fingerprints stay."""
-    table = DeltaTable(lake.store.uri(path), storage_options=lake.store.options)
-    rows, columns = pl.scan_delta(table, storage_options=lake.store.options).collect(), table.metadata()
+    table = delta.opened(lake.store, path)
+    rows, columns = delta.rows(lake.store, table).collect(), table.metadata()
     numbered = rows.with_columns((pl.int_range(pl.len()) % pieces).over(columns.partition_columns).alias("_piece"))
     table.delete()
     for piece in numbered.partition_by("_piece", include_key=False):

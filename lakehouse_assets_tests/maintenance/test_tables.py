@@ -139,9 +139,9 @@ def test_vacuum_goes_by_when_a_file_was_let_go_of_not_by_its_age(lake: Lake) -> 
     aging.age(lake, 30)
     land(lake, "late.csv", sales_csv(30, DAYS[0]))
     run(lake)
-    old = DeltaTable(lake.store.uri("silver/sales"), version=1)
+    old = delta.opened(lake.store, "silver/sales", 1)
     assert "vacuum" not in told(done(lake), "silver.sales")
-    assert pl.scan_delta(old).select(pl.len()).collect().item() == 60
+    assert delta.rows(lake.store, old).select(pl.len()).collect().item() == 60
 
 
 def test_what_a_checkpoint_forgot_is_vacuumed_by_what_older_log_entries_tell(lake: Lake) -> None:

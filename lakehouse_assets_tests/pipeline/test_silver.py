@@ -249,7 +249,7 @@ def test_bronze_that_differs_from_the_ledger_blocks_its_date_and_no_other(lake: 
     _put(lake, "x.csv", [*day(DAY), *day(NEXT)])
     land(lake, "y.csv", sales_csv([*day(DAY, 3, Country="France"), *day(NEXT, 3, Country="France")]))
     ingest(lake)
-    live = lake.ledger_of(sales(lake)).live.filter(source_key="y.csv", partition=DAY)
+    live = lake.ledger_of(sales(lake)).live.filter(source_key="y.csv", part=DAY)
     rows = pl.read_parquet(lake.store.uri(bronze_path(sales(lake), DAY, live["source_hash"][0])))
     before = _damage(lake, "y.csv", DAY, pl.concat([rows, rows]).head(kept))
     outcomes = publish(lake)

@@ -28,10 +28,8 @@ def store(lake: Lake) -> Store:
 
 
 def _state(store: Store) -> tuple[int, list[dict[str, Any]]]:
-    from deltalake import DeltaTable
-
-    table = DeltaTable(store.uri("t"))
-    return table.version(), pl.DataFrame(pl.scan_delta(table).collect()).sort("n").rows(named=True)
+    table = delta.opened(store, "t")
+    return table.version(), delta.rows(store, table).collect().sort("n").rows(named=True)
 
 
 def test_opening_an_unchanged_table_writes_nothing(store: Store) -> None:
