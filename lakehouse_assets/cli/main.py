@@ -112,11 +112,14 @@ def query(
     at: Annotated[
         str | None, typer.Option(help="A moment in the past, ISO 8601; UTC unless it says otherwise.")
     ] = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Let the SQL also read and write files, attach databases, change settings.")
+    ] = False,
 ) -> None:
-    """Run SQL over all tables; standard output holds only the result."""
+    """Run SQL over all tables, read-only; standard output holds only the result."""
     from lakehouse_assets.query import sql as answers  # noqa: PLC0415
 
-    answer = answers.run(current(), sql, restore.moment(at) if at is not None else None)
+    answer = answers.run(current(), sql, restore.moment(at) if at is not None else None, unsafe=unsafe)
     write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
     typer.echo(write(answer))
 

@@ -1,6 +1,9 @@
 """DuckDB sessions over frames of the lake. Here: how a session is set up; not here: which tables it holds."""
 
+import tempfile
+import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -8,15 +11,29 @@ import polars as pl
 if TYPE_CHECKING:
     import duckdb
 
+_LOCK = "SET enable_external_access = false; SET lock_configuration = true"
 
-def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame]) -> "duckdb.DuckDBPyConnection":
+
+def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame], *, unsafe: bool = False) -> "duckdb.DuckDBPyConnection":
     """Return a DuckDB connection in which some frames are tables under their SQL names.
 
-    The time zone is UTC, and nothing is ever downloaded. Filters and column choices reach lazy frames.
+    Its SQL sees these tables only: no file, no other database, no extension, no variable of this program. The time
+    zone is UTC. Filters and column choices reach lazy frames. What exceeds the memory goes to the system's folder for
+    temporary files.
+
+    Args:
+        unsafe: Let its SQL also read and write files, attach databases and change settings.
     """
     import duckdb  # noqa: PLC0415 - not at import of a declaration
 
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    connection = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "temp_directory": str(Path(tempfile.gettempdir()) / f"lakehouse-{uuid.uuid4().hex}"),
+        }
+    )
     connection.sql("SET TimeZone = 'UTC'")
     for schema in sorted({name.split(".", 1)[0] for name in tables}):
         connection.sql(f'CREATE SCHEMA "{schema}"')
@@ -24,4 +41,6 @@ def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame]) -> "duckdb.DuckDB
         schema, table = name.split(".", 1)
         connection.register(f"{schema}__{table}", frame)
         connection.sql(f'CREATE VIEW "{schema}"."{table}" AS FROM "{schema}__{table}"')
+    if not unsafe:
+        connection.sql(_LOCK)
     return connection

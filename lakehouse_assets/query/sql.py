@@ -31,20 +31,26 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
-def run(lake: Lake, sql: str, at: dt.datetime | None = None) -> Answer:
-    """Run DuckDB SQL over the tables of the lake, as they stand or as they stood. Raises `QueryError`."""
+def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = False) -> Answer:
+    """Run DuckDB SQL over the tables of the lake, as they stand or as they stood. Raises `QueryError`.
+
+    Args:
+        unsafe: Let the SQL reach files and other databases, too; without it, it reads the lake's tables and no more.
+    """
     import duckdb  # noqa: PLC0415 - not at import of the command line
 
     if not sql.strip():
         msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
         raise QueryError(msg)
-    connection = session(frames(lake, at, sql))
+    connection = session(frames(lake, at, sql), unsafe=unsafe)
     try:
         result = connection.sql(sql)
         return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())
     except duckdb.Error as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise QueryError(" ".join(lines[:2])) from error
+        forbidden = isinstance(error, duckdb.PermissionException) or "configuration has been locked" in lines[0]
+        hint = ["A query reads the lake's tables only; `--unsafe` lifts this."] if forbidden else lines[1:2]
+        raise QueryError(" ".join([lines[0], *hint])) from error
     finally:
         connection.close()
 

@@ -202,3 +202,13 @@ def test_a_reader_that_closes_the_pipe_is_no_traceback(lake: Lake) -> None:
     )
     assert done.stdout == "range\n"
     assert done.stderr == ""
+
+
+def test_a_query_writes_no_file_unless_it_is_said_to_be_unsafe(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    sql = f"COPY (SELECT 1 AS a) TO '{tmp_path}/out.csv'"
+    refused = lakehouse("query", sql)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "A query reads the lake's tables only; `--unsafe` lifts this." in refused.err
+    assert not (tmp_path / "out.csv").exists()
+    assert lakehouse("query", sql, "--unsafe").code == 0
+    assert (tmp_path / "out.csv").read_text() == "a\n1\n"
