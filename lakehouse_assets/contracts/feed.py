@@ -8,6 +8,7 @@ from functools import cached_property
 import polars as pl
 
 from lakehouse_assets.contracts.drift import DriftPolicy
+from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 from lakehouse_assets.contracts.source import (
@@ -112,9 +113,10 @@ class Feed:
         }
         derivations = {name: meaning(expression) for name, expression in self.derivations.items()}
         rules = rule_texts(self.contract)
-        return version(
-            [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
-        )
+        parts = [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
+        # What looks at other rows was once evaluated over whatever was published together: it is computed again.
+        expressions = [*self.derivations.values(), *(rule.expression for rule in rules_of(self.contract))]
+        return version(parts if all(map(is_row_wise, expressions)) else [*parts, "each partition alone"])
 
     @cached_property
     def date_parsing_version(self) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.contracts.rules import SHAPE
+from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.erasure.matching import BLANK
 from lakehouse_assets.parsing.casting import cast, excess_decimals, normalised
 
@@ -56,7 +57,8 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
     for name, expression in feed.derivations.items():  # one after the other: each may use those before it
-        typed = typed.with_columns(expression.cast(feed.contract.columns()[name].dtype).alias(name))
+        value = expression.cast(feed.contract.columns()[name].dtype)
+        typed = typed.hstack(evaluated(typed, {name: value}, "_part"))
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
     silver = [name for name in feed.silver.columns if name not in feed.layout.columns]
@@ -74,7 +76,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
 
 def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
     """Return the typed records, and beside them the text of the values that could not be read exactly."""
-    texts = bronze.select(normalised(origin).alias(name) for name, origin in feed.sources.items())
+    texts = evaluated(bronze, {name: normalised(origin) for name, origin in feed.sources.items()}, "_part")
     values, unreadable = [], {}
     for name, origin in feed.sources.items():
         dtype, text = feed.contract.columns()[name].dtype, texts[name]
@@ -105,40 +107,23 @@ def _distinct(values: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.Seri
 
 def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], outside: frozenset[str]) -> pl.DataFrame:
     """Return a boolean column per rule, true where a record breaks it."""
-    frame = typed
-    reading: dict[str, pl.Expr] = {SHAPE: pl.col("_problem").is_not_null()}
+    reading = {SHAPE: typed["_problem"].is_not_null()}
+    declared = {rule.id: rule for rule in rules_of(feed.contract)}
+    kept = evaluated(typed, {name: rule.expression.fill_null(value=True) for name, rule in declared.items()}, "_part")
+    own = {name: ~kept[name] for name in declared}
     for name, text in unreadable.items():
-        dtype = feed.contract.columns()[name].dtype
-        scale = dtype.scale if isinstance(dtype, pl.Decimal) else None
-        excess = (
-            pl.lit(value=False)
-            if scale is None
-            else excess_decimals(pl.col("_unread"), scale) & pl.col(name).is_not_null()
-        )
-        frame = frame.with_columns(text.alias("_unread")).with_columns(
-            excess.alias(f"_excess_{name}"), pl.col("_unread").is_not_null().alias(f"_wrong_{name}")
-        )
-        reading[f"{name}_readable"] = pl.col(f"_wrong_{name}") & ~pl.col(f"_excess_{name}")
-        reading[f"{name}_scale"] = pl.col(f"_wrong_{name}") & pl.col(f"_excess_{name}")
+        wrong, is_null = text.is_not_null(), typed[name].is_null()  # only excess decimals leave a value
+        reading |= {f"{name}_readable": wrong & is_null, f"{name}_scale": wrong & ~is_null}
+        if (required := f"{name}_required") in own:
+            own[required] &= ~wrong
     if feed.business_date and outside:
-        reading[feed.range_rule] = pl.col("_part").is_in(sorted(outside - {UNDATED}))
-    own, computed = {}, {}
-    for rule in feed.rules.values():
-        kept = rule.expression.fill_null(value=True)
-        if rule.id == "primary_key" or rule.id.endswith("_unique"):
-            kept = kept.over("_part")  # unique within its partition, whatever else is computed in the same batch
-        if rule.column in feed.derivations:
-            computed[rule.id] = ~kept
-        elif rule.id == f"{rule.column}_required" and f"_wrong_{rule.column}" in frame.columns:
-            own[rule.id] = ~rule.expression & ~pl.col(f"_wrong_{rule.column}")
-        elif rule.id not in reading:
-            own[rule.id] = ~kept
-    known = frame.select(
-        **{name: reading.get(name, own.get(name, pl.lit(value=False))) for name in feed.rules if name not in computed}
-    )
+        reading[feed.range_rule] = typed["_part"].is_in(sorted(outside - {UNDATED}))
+    nowhere = pl.repeat(value=False, n=typed.height, eager=True)
+    broken = {name: reading.get(name, own.get(name, nowhere)) for name in feed.rules}
+    computed = [name for name, rule in declared.items() if rule.column in feed.derivations]
     # A value computed from one that cannot be read says nothing of its own.
-    sound = ~known.select(pl.any_horizontal(pl.all())).to_series()
-    return known.with_columns(frame.select(**{name: expression & sound for name, expression in computed.items()}))
+    sound = ~pl.DataFrame(broken).select(pl.any_horizontal(pl.exclude(computed))).to_series()
+    return pl.DataFrame(broken | {name: broken[name] & sound for name in computed})
 
 
 def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:

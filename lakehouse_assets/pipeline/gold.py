@@ -12,6 +12,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model, Table
+from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
@@ -152,9 +153,10 @@ def _conform(model: Model, result: "pa.Table", partitions: list[str]) -> pl.Data
         frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
     except pl.exceptions.InvalidOperationError as error:
         raise _mismatch(model, f"a value does not fit its column ({str(error).splitlines()[0]})") from error
-    for rule in rules_of(model.schema):
-        broken = frame.select((~rule.expression.fill_null(value=True)).sum()).item()
-        if broken:
+    rules = {rule.id: rule for rule in rules_of(model.schema)}
+    kept = evaluated(frame, {name: rule.expression.fill_null(value=True) for name, rule in rules.items()}, model.date)
+    for rule in rules.values():
+        if broken := (~kept[rule.id]).sum():
             what = f"{broken:,} of {frame.height:,} rows break the rule {rule.id!r} ({rule.text})"
             raise RuleBrokenError(rule.id, str(_mismatch(model, what)))
     if model.date is not None:

@@ -256,6 +256,28 @@ def test_a_broken_rule_is_told_by_its_id(published: Lake) -> None:
     assert error.value.rule == "units_max"
 
 
+class OneQuantity(dy.Schema):
+    dt = dy.Date(nullable=False)
+    units = dy.Int64(nullable=False)
+
+    @dy.rule()
+    def once(cls) -> pl.Expr:  # noqa: N805
+        return pl.len().over("units") == 1
+
+    @dy.rule()
+    def starts_with_one(cls) -> pl.Expr:  # noqa: N805
+        return pl.col("units").sort().first() == 1
+
+
+@pytest.mark.parametrize("rows", [1, 1_000], ids=["a date at a time", "all dates at once"])
+def test_a_rule_about_other_rows_sees_those_of_its_date(tmp_path: Path, rows: int) -> None:
+    lake = lake_at(str(tmp_path / "lake"), publish_batch_rows=rows)
+    land(lake, "x.csv", sales_csv([*day(DAY), *day(NEXT)]))
+    run(lake)
+    lake, model = _model(lake, "SELECT dt, quantity AS units FROM silver.sales", OneQuantity)
+    assert _build(lake, model) == {DAY: 3, NEXT: 3}
+
+
 def test_types_that_lose_nothing_are_taken(published: Lake) -> None:
     sql = "SELECT dt, sum(quantity)::HUGEINT AS units, 7::DECIMAL(9,2) AS sales FROM silver.sales GROUP BY dt"
     lake, model = _model(published, sql)

@@ -1,0 +1,49 @@
+"""What looks at other rows is told from what does not, and is evaluated partition by partition."""
+
+import polars as pl
+import pytest
+
+from lakehouse_assets.contracts.evaluation import evaluated, is_row_wise
+
+a, b = pl.col("a"), pl.col("b")
+ROW_WISE = [
+    a > 1, a.is_null() | (b == 2), a.fill_null(0), a.is_in([1, 2]), a.is_between(1, 2), pl.lit(value=True),
+    pl.col("s").str.contains("^x") & ~pl.col("s").str.ends_with("y"), a.cast(pl.Int8, strict=False).is_not_null(),
+    pl.when(a > 1).then(b).otherwise(pl.lit(None)), pl.coalesce("a", "b"), pl.any_horizontal("a", "b"),
+    pl.col("d").dt.year() > 2000, pl.concat_str("s", "s"), pl.struct("a", "b").struct.field("a"),
+    a.clip(0, 1).alias("x"),
+    pl.col("s").str.split(",").list.get(0) == "x", a * b, (a / 2).round(2).abs() ** 2,
+]  # fmt: skip
+OTHERS = [
+    a.sum() > 0, pl.len() > 1, pl.len().over("a") <= 1, a.is_unique(), pl.struct("a", "b").is_unique(), a.shift(1) > 0,
+    a.cum_sum() > 0, a.diff() > 0, a.rank() > 1, a.is_first_distinct(), a.fill_null(strategy="forward"),
+    a > a.first(), a.is_in(b.implode()), a == pl.Series([1, 2]), pl.when(a > 1).then(b.max()).otherwise(b),
+    a.rolling_mean(2) > 0, a.sort(), a.reverse(), a.filter(b > 0).sum() > 0, pl.col("s").str.join() == "x",
+    a.null_count() == 0, ~a.is_duplicated(), a.cast(pl.Float64).interpolate().is_null(), pl.int_range(3) > a.max(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", ROW_WISE, ids=str)
+def test_row_wise(expression: pl.Expr) -> None:
+    assert is_row_wise(expression)
+
+
+@pytest.mark.parametrize("expression", OTHERS, ids=str)
+def test_not_row_wise(expression: pl.Expr) -> None:
+    assert not is_row_wise(expression)
+
+
+def test_each_partition_is_evaluated_alone_and_the_order_of_the_rows_stays() -> None:
+    rows = pl.DataFrame({"p": ["x", "y", "x", None, "y"], "a": [1, 2, 3, 4, 2]})
+    wanted = {"total": a.sum(), "twice": a * 2, "one": a.is_unique(), "first": a.first().over("a")}
+    assert evaluated(rows, wanted, "p").to_dict(as_series=False) == {
+        "total": [4, 4, 4, 4, 4], "twice": [2, 4, 6, 8, 4], "one": [True, False, True, True, False],
+        "first": [1, 2, 3, 4, 2],
+    }  # fmt: skip
+    assert evaluated(rows, wanted, None)["total"].to_list() == [12] * 5
+
+
+def test_no_rows_give_no_values() -> None:
+    rows = pl.DataFrame(schema={"p": pl.String, "a": pl.Int64})
+    for partition in ("p", None):
+        assert evaluated(rows, {"total": a.sum(), "known": pl.lit(value=True)}, partition).shape == (0, 2)
