@@ -5,7 +5,8 @@ objects, and what is made of the live records.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,8 +15,8 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.ledger.state import ACCEPTED, COLUMNS, HELD, REJECTED, SCHEMA, FeedLedger
-from lakehouse_assets.storage import delta
+from lakehouse_assets.ledger.state import ACCEPTED, COLUMNS, HELD, REJECTED, SCHEMA, WORKING, FeedLedger
+from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets.storage.stores import Store
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["ACCEPTED", "HELD", "REJECTED", "TABLE", "Entry", "FeedLedger", "Ledger", "ObjectVersion"]
 
 _COMPACT_ABOVE = 40
+_ROWS_PER_FILE = 10_000
 _STREAM = "ledger"
+_REMEMBERED: dict[tuple[str, str], tuple[frozenset[str], FeedLedger]] = {}
+_LOCK = threading.Lock()
 
 TABLE = Table(
     layer="ops",
@@ -79,79 +83,153 @@ class ObjectVersion:
 
 
 class Ledger:
-    """The ledger as of one version of its table. `append` makes no sense of it twice: load again after it."""
+    """The ledger as of one version of its table. Stale after an append: load it again."""
 
-    def __init__(self, store: Store, table: "DeltaTable", rows: pl.DataFrame) -> None:
-        self._store, self._table, self.rows = store, table, rows
+    def __init__(self, store: Store, table: "DeltaTable", at: dt.datetime | None = None) -> None:
+        self._store, self._table, self._at = store, table, at
 
     @classmethod
     def load(cls, store: Store) -> "Ledger":
-        """Read the whole ledger: a row per source object version and date."""
-        table = open_table(store, TABLE.path, SCHEMA, TABLE.partitioning)
-        try:
-            rows = delta.scan(store, TABLE.path, SCHEMA, table).collect() if table.version() else cls.nothing()
-        except delta.UNREADABLE as error:
-            raise delta.unreadable(store, TABLE.path, error) from error
-        return cls(store, table, rows)
+        """Open the ledger. Entries are read by feed, when they are asked for."""
+        return cls(store, open_table(store, TABLE.path, SCHEMA, TABLE.partitioning, ("feed",), earlier_partitions=()))
 
     def as_of(self, at: dt.datetime) -> "Ledger":
         """Return the ledger as it was at a moment, for reading."""
-        return Ledger(self._store, self._table, self.rows.filter(pl.col("ingested_at") <= at))
+        return Ledger(self._store, self._table, at)
 
     @staticmethod
     def nothing() -> pl.DataFrame:
         """Return the rows of a ledger in which nothing was ever recorded."""
         return pl.DataFrame(schema=SCHEMA)
 
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Every entry of every feed."""
+        if not self._table.get_add_actions().num_rows:
+            return self.nothing()
+        return self._read(lambda: delta.scan(self._store, TABLE.path, SCHEMA, self._table).collect().select(*SCHEMA))
+
     def of_feed(self, feed: str) -> "FeedLedger":
-        """Return the part of one feed."""
-        return FeedLedger(self.rows.filter(pl.col("feed") == feed))
+        """Return the part of one feed. A process reads each data file once: they never change."""
+        files = self._files(feed)
+        rows = self._scan(feed, files)
+        if self._at is not None:
+            return FeedLedger(rows.filter(pl.col("ingested_at") <= self._at).collect())
+        place = (self._store.root, feed)
+        with _LOCK:
+            known, ledger = _REMEMBERED.get(place, (frozenset(), None))
+            if ledger is None or not known <= files:
+                ledger = FeedLedger(self._read(_working(rows).collect), rows)
+            elif known != files:
+                ledger = ledger.extended(self._read(_working(self._scan(feed, files - known)).collect), rows)
+            _REMEMBERED[place] = files, ledger
+        return ledger
+
+    def _read(self, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        try:
+            return read()
+        except delta.UNREADABLE as error:
+            raise delta.unreadable(self._store, TABLE.path, error) from error
+
+    def _files(self, feed: str) -> frozenset[str]:
+        found = pl.DataFrame(self._table.get_add_actions(flatten=True))
+        if self._is_by_feed and found.height:
+            found = found.filter(pl.col("partition.feed") == feed)
+        return frozenset(found["path"]) if found.height else frozenset()
+
+    def _scan(self, feed: str, files: frozenset[str]) -> pl.LazyFrame:
+        stored = [name for name in SCHEMA if name != "feed"] if self._is_by_feed else list(SCHEMA)
+        rows = delta_files.scan_files(self._store, TABLE.path, sorted(files), {name: SCHEMA[name] for name in stored})
+        if self._is_by_feed:
+            return rows.select(pl.lit(feed).alias("feed"), *stored)
+        return rows.filter(pl.col("feed") == feed)
+
+    @property
+    def _is_by_feed(self) -> bool:
+        return bool(self._table.metadata().partition_columns)
+
+    def _stream(self, feed: str) -> str:
+        # A ledger that is not yet partitioned has one stream: nobody may append while its partitioning changes.
+        return f"{_STREAM}/{feed}" if self._is_by_feed else _STREAM
 
     def append(self, versions: Iterable[ObjectVersion], run_id: str) -> None:
         """Record object versions, all or none, in the given order.
 
         Raises:
-            Conflict: Another writer appended since this ledger was loaded. Nothing was recorded.
+            Conflict: Somebody appended for one of their feeds since this ledger was loaded; nothing was recorded.
         """
-        first = int(self.rows["version"].max() or 0) + 1  # type: ignore[arg-type]
-        now = dt.datetime.now(dt.UTC)
+        by_feed: dict[str, list[ObjectVersion]] = {}
+        for version in versions:
+            by_feed.setdefault(version.feed, []).append(version)
+        before = {feed: self.of_feed(feed).entries for feed in by_feed}
         rows = [
-            {
-                "feed": version.feed,
-                "object_key": version.object_key,
-                "object_token": version.token,
-                "object_hash": version.object_hash,
-                "manifest_token": version.manifest_token,
-                "version": first + offset,
-                "source_key": entry.source_key,
-                "source_hash": entry.source_hash,
-                "state": REJECTED if entry.reason else HELD if version.held else ACCEPTED,
-                "reason": entry.reason or version.held or version.overruled,
-                "drift": entry.drift,
-                "part": partition,
-                "rows": rows,
-                "bytes": version.size,
-                "contract": version.contract,
-                "dating": version.date_parsing_version,
-                "file": entry.file or entry.source_hash,
-                "ingested_at": now,
-                "run_id": run_id,
-            }
-            for offset, version in enumerate(versions)
-            for entry in version.entries
-            for partition, rows in (entry.partitions.items() or [(None, 0)])
+            row
+            for feed, those in by_feed.items()
+            for row in _rows(those, int(before[feed]["version"].max() or 0) + 1, run_id)  # type: ignore[arg-type]
         ]
-        delta.write_serially(self._store, self._table, pl.DataFrame(rows, schema=SCHEMA), _STREAM)
-        if len(self._table.file_uris()) > _COMPACT_ABOVE:
-            # Not `optimize.compact`: two of them at once both commit, and double the rows.
-            whole = delta.scan(self._store, TABLE.path, SCHEMA, self._table).collect()
+        streams = [self._stream(feed) for feed in by_feed]
+        delta.write_serially(self._store, self._table, pl.DataFrame(rows, schema=SCHEMA), streams)
+        for feed, entries in before.items():
+            self._compact(feed, entries.height)
+
+    def _compact(self, feed: str, entries: int) -> None:
+        """Write a feed's entries anew as one file, once there are too many files.
+
+        The more entries, the more files: so an append pays for at most `_ROWS_PER_FILE` rows, whatever the history.
+        """
+        if not self._is_by_feed:
+            # Made by an earlier version, as one partition.
             with suppress(delta.Conflict):
-                delta.write_serially(self._store, self._table, whole, _STREAM, mode="overwrite")
+                delta.write_serially(
+                    self._store, self._table, self.rows, [_STREAM], mode="overwrite", partition_by=["feed"]
+                )
+        elif len(files := self._files(feed)) > _COMPACT_ABOVE + entries // _ROWS_PER_FILE:
+            # Not `optimize.compact`: two of them at once both commit, and double the rows.
+            rows = self._read(self._scan(feed, files).collect)
+            with suppress(delta.Conflict):
+                delta.write_serially(
+                    self._store, self._table, rows, [self._stream(feed)], mode="overwrite", predicate=f"feed = '{feed}'"
+                )
 
     def rewrite(self, rows: pl.DataFrame) -> None:
         """Put other rows in the place of all. Only an erasure changes what was recorded.
 
         Raises:
-            Conflict: Another writer appended since this ledger was loaded. Nothing was recorded.
+            Conflict: Somebody appended since this ledger was loaded; nothing was recorded.
         """
-        delta.write_serially(self._store, self._table, rows.select(*SCHEMA), _STREAM, mode="overwrite")
+        streams = sorted({_STREAM, *(self._stream(feed) for feed in self.rows["feed"].unique())})
+        delta.write_serially(self._store, self._table, rows.select(*SCHEMA), streams, mode="overwrite")
+
+
+def _working(rows: pl.LazyFrame) -> pl.LazyFrame:
+    # Nearly every file has the name of its content: once is enough in memory.
+    file = pl.when(pl.col("file") != pl.col("source_hash")).then("file").alias("file")
+    return rows.select(WORKING).with_columns(file)
+
+
+def _rows(versions: Iterable[ObjectVersion], first: int, run_id: str) -> Iterator[dict[str, object]]:
+    now = dt.datetime.now(dt.UTC)
+    for number, version in enumerate(versions, first):
+        for entry in version.entries:
+            for partition, rows in entry.partitions.items() or [(None, 0)]:
+                yield {
+                    "feed": version.feed,
+                    "object_key": version.object_key,
+                    "object_token": version.token,
+                    "object_hash": version.object_hash,
+                    "manifest_token": version.manifest_token,
+                    "version": number,
+                    "source_key": entry.source_key,
+                    "source_hash": entry.source_hash,
+                    "state": REJECTED if entry.reason else HELD if version.held else ACCEPTED,
+                    "reason": entry.reason or version.held or version.overruled,
+                    "drift": entry.drift,
+                    "part": partition,
+                    "rows": rows,
+                    "bytes": version.size,
+                    "contract": version.contract,
+                    "dating": version.date_parsing_version,
+                    "file": entry.file or entry.source_hash,
+                    "ingested_at": now,
+                    "run_id": run_id,
+                }

@@ -1,8 +1,9 @@
 """What follows from the ledger's entries: what is live, what was seen, what is refused. Pure; reads nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import polars as pl
 
@@ -17,7 +18,7 @@ COLUMNS: Mapping[str, Column] = {
     "object_token": Column(pl.String(), "Token of this version of the object: S3 ETag, or inode, times and size."),
     "object_hash": Column(pl.String(), "SHA-256 of the landed object's bytes."),
     "manifest_token": Column(pl.String(), "Version of the manifest that came with the object, if one did."),
-    "version": Column(pl.Int64(), "Order in which landing's versions were recorded, over all objects."),
+    "version": Column(pl.Int64(), "Order in which the feed's object versions were recorded."),
     "source_key": Column(pl.String(), "Key of the source object: the object's, or `<zip>!<member>`."),
     "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes; null when they cannot be had."),
     "state": Column(pl.String(), "accepted, alias, superseded, rejected, or held until a person accepts it."),
@@ -33,6 +34,9 @@ COLUMNS: Mapping[str, Column] = {
     "run_id": Column(pl.String(), "Dagster run that recorded it."),
 }
 SCHEMA = {name: column.dtype for name, column in COLUMNS.items()}
+WORKING = tuple(name for name in COLUMNS if name not in {"feed", "drift", "bytes", "run_id"})
+"""The columns from which everything but a display follows."""
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -52,42 +56,68 @@ class KnownVersion:
 
 
 class FeedLedger:
-    """One feed's entries, and what follows from them."""
+    """One feed's entries, and what follows from them.
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        self.rows = rows
+    Attributes:
+        entries: The columns `WORKING` of every entry.
+        fingerprints: By contract version: what the pipeline keeps here of each partition while it stays as it is.
+    """
 
-    @cached_property
-    def known_versions(self) -> dict[str, KnownVersion]:
-        """The latest recorded version of each object key."""
-        worst = pl.when((pl.col("state") == HELD).any()).then(pl.lit(HELD)).when((pl.col("state") == REJECTED).any())
-        latest = self._latest.group_by("object_key").agg(
-            pl.col("object_token").first(),
-            worst.then(pl.lit(REJECTED)).otherwise(pl.lit(ACCEPTED)).alias("state"),
-            pl.col("contract", "object_hash", "manifest_token").first(),
-            ((pl.col("state") == ACCEPTED) & pl.col("reason").is_not_null()).any().alias("overruled"),
-            pl.col("dating").first(),
-        )
-        return {key: KnownVersion(*values) for key, *values in latest.iter_rows()}
+    def __init__(self, entries: pl.DataFrame, rows: pl.LazyFrame | None = None) -> None:
+        self.entries, self._rows = entries, entries.lazy() if rows is None else rows
+        self.fingerprints: dict[str, dict[str, int]] = {}
 
     @property
-    def _latest(self) -> pl.DataFrame:
-        return self.rows.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+    def rows(self) -> pl.DataFrame:
+        """Every column of every entry, read anew each time."""
+        return self._rows.collect()
 
-    @cached_property
-    def _accepted(self) -> pl.DataFrame:
-        """Entries of the source object versions that stand."""
-        # What is held now was not good before either, had its manifest come first: the order must not matter.
-        void = self._latest.filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
-        rows = self.rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
-        accepted = rows.filter(pl.col("state") == ACCEPTED)
-        mixed = rows.filter(pl.col("state") == REJECTED)["object_key"].unique()
-        plain = accepted.filter(~pl.col("object_key").is_in(mixed.implode()))
-        whole = plain.filter(pl.col("version") == pl.col("version").max().over("object_key"))
-        if not mixed.len():
+    def extended(self, later: pl.DataFrame, rows: pl.LazyFrame) -> "FeedLedger":
+        """Return the ledger with later entries. Only what they touch is computed anew.
+
+        Args:
+            later: The columns `WORKING` of the entries that came since.
+            rows: Every column of every entry.
+        """
+        whole = FeedLedger(pl.concat([self.entries, later]), rows)
+        if "live" not in self.__dict__:
             return whole
+        touched = whole.entries.filter(_is_in("object_key", later["object_key"]))["source_hash"].drop_nulls()
+        sharing = whole.entries.filter(_is_in("source_hash", touched))["object_key"]
+        again = FeedLedger(whole.entries.filter(_is_in("object_key", sharing))).live
+        is_touched = _is_in("source_hash", touched)
+        after = again.filter(is_touched)
+        whole.__dict__["live"] = pl.concat([self.live.filter(~is_touched), after]).sort("part", "source_key")
+        changed = {*self.live.filter(is_touched)["part"], *after["part"]}
+        whole.fingerprints = {
+            contract: {partition: value for partition, value in known.items() if partition not in changed}
+            for contract, known in self.fingerprints.items()
+        }
+        return whole
+
+    @property
+    def known_versions(self) -> dict[str, KnownVersion]:
+        """The latest recorded version of each object key."""
+        return _known_versions(self.entries)
+
+    def known_among(self, keys: Iterable[str]) -> dict[str, KnownVersion]:
+        """Return the latest recorded version of each of some object keys that was ever recorded."""
+        return _known_versions(self.entries.filter(_is_in("object_key", pl.Series(list(keys), dtype=pl.String))))
+
+    def _accepted(self) -> pl.DataFrame:
+        """Return the entries of the source object versions that stand."""
+        rows = self.entries
+        if (rows["state"] == HELD).any():
+            # What is held now was not good before either, had its manifest come first: the order must not matter.
+            void = _latest(rows).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
+            rows = rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
+        accepted = rows.filter(pl.col("state") == ACCEPTED)
+        mixed = rows.filter(pl.col("state") == REJECTED)["object_key"]
+        if not mixed.len():
+            return _latest(accepted)
+        whole = _latest(accepted.filter(~_is_in("object_key", mixed)))
         keys = ["object_key", "source_key", "version"]
-        standing = _standing(rows.filter(pl.col("object_key").is_in(mixed.implode())).select(*keys, "state").unique())
+        standing = _standing(rows.filter(_is_in("object_key", mixed)).select(*keys, "state").unique())
         kept = pl.DataFrame(standing, schema={name: SCHEMA[name] for name in keys}, orient="row")
         return pl.concat([whole, accepted.join(kept, on=keys, how="semi")])
 
@@ -98,8 +128,11 @@ class FeedLedger:
         Columns `part`, `source_hash`, `source_key` (the smallest of the keys with that content), `rows`, `file`;
         ordered by partition and key.
         """
+        accepted = self._accepted()
+        if accepted["dating"].fill_null("").n_unique() > 1:
+            accepted = accepted.filter(_is_dated_last())
         return (
-            self._accepted.filter(pl.col("part").is_not_null() & _is_dated_last())
+            accepted.filter(pl.col("part").is_not_null())
             .group_by("part", "source_hash")
             .agg(
                 pl.col("source_key").min(),
@@ -109,45 +142,56 @@ class FeedLedger:
             .sort("part", "source_key")
         )
 
-    def files(self) -> dict[str, str]:
-        """Return by which way of reading dates each content was first split: its bronze files have the plain name."""
-        first = self.rows.filter(pl.col("source_hash").is_not_null()).sort("version").group_by("source_hash")
-        return dict(first.agg(pl.col("dating").fill_null("").first()).iter_rows())
+    @cached_property
+    def _by_content(self) -> tuple[pl.Series, pl.Series]:
+        """The rows of `entries` in the order of a short hash of their contents: the hashes, and the row numbers."""
+        hashes = self.entries.select(pl.col("source_hash").hash().alias("hash")).with_row_index("row").sort("hash")
+        return hashes["hash"], hashes["row"]
 
-    @property
-    def taken(self) -> frozenset[tuple[str, str]]:
-        """Key and hash of every landed object that was ever accepted as it came, without a person's decision."""
-        accepted = self.rows.filter((pl.col("state") == ACCEPTED) & pl.col("reason").is_null())
-        return frozenset(accepted.select("object_key", "object_hash").drop_nulls().unique().iter_rows())
+    def _of_content(self, source_hash: str) -> pl.DataFrame:
+        hashes, rows = self._by_content
+        wanted = pl.Series([source_hash]).hash()[0]
+        first, last = (hashes.search_sorted(wanted, side=side) for side in _SIDES)
+        return self.entries[rows.slice(first, last - first)].filter(pl.col("source_hash") == source_hash)
+
+    def rows_of_content(self, source_hash: str, date_parsing_version: str = "") -> dict[str, int] | None:
+        """Return a content's rows by partition; None if it was never accepted with its dates read in that way."""
+        is_so = (pl.col("dating") == date_parsing_version) | pl.col("dating").is_null()
+        accepted = self._of_content(source_hash).filter((pl.col("state") == ACCEPTED) & is_so)
+        if not accepted.height:
+            return None
+        return dict(accepted.select("part", "rows").drop_nulls("part").iter_rows())
+
+    def first_date_parsing_version(self, source_hash: str) -> str | None:
+        """Return by which way of reading dates a content was first split: its bronze files have the plain name."""
+        found = self._of_content(source_hash).sort("version")["dating"].fill_null("")
+        return found[0] if found.len() else None
+
+    def was_taken(self, object_key: str, object_hash: str) -> bool:
+        """Return whether a landed object was ever accepted as it came, without a person's decision."""
+        is_it = (pl.col("object_key") == object_key) & (pl.col("object_hash") == object_hash)
+        is_taken = (pl.col("state") == ACCEPTED) & pl.col("reason").is_null()
+        return self.entries.filter(is_it & is_taken).height > 0
 
     @property
     def partitions(self) -> list[str]:
         """Every partition that any version ever touched, sorted."""
-        return sorted(self.rows["part"].drop_nulls().unique().to_list())
-
-    def contents(self, date_parsing_version: str = "") -> dict[str, dict[str, int]]:
-        """Return rows by partition of every content ever accepted, by hash, if its dates were read so."""
-        known: dict[str, dict[str, int]] = {}
-        is_so = (pl.col("dating") == date_parsing_version) | pl.col("dating").is_null()
-        accepted = self.rows.filter((pl.col("state") == ACCEPTED) & pl.col("source_hash").is_not_null() & is_so)
-        for source_hash, partition, rows in accepted.select("source_hash", "part", "rows").iter_rows():
-            partitions = known.setdefault(source_hash, {})
-            if partition is not None:
-                partitions[partition] = rows
-        return known
+        return sorted(self.entries["part"].drop_nulls().unique().to_list())
 
     @cached_property
     def refused(self) -> pl.DataFrame:
         """Source objects whose latest version is rejected or held: their keys, `state`, `reason`, `ingested_at`."""
         columns = ["object_key", "source_key", "state", "reason", "ingested_at"]
-        return self._latest.filter(pl.col("state") != ACCEPTED).select(columns).unique().sort("source_key")
+        refused = _latest(self.entries).filter(pl.col("state") != ACCEPTED)
+        return refused.select(columns).unique().sort("source_key")
 
-    @cached_property
+    @property
     def shown(self) -> pl.DataFrame:
         """The entries with their state as of now: accepted, alias, superseded or rejected."""
         keys = ["object_key", "source_key", "version"]
-        stands = self._accepted.select(keys).unique().with_columns(pl.lit(value=True).alias("_stands"))
-        canonical = self._accepted.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
+        accepted = self._accepted()
+        stands = accepted.select(keys).unique().with_columns(pl.lit(value=True).alias("_stands"))
+        canonical = accepted.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
         joined = self.rows.join(stands, on=keys, how="left").join(
             canonical, on="source_hash", how="left", nulls_equal=True
         )
@@ -161,6 +205,33 @@ class FeedLedger:
             .otherwise(pl.lit(ACCEPTED))
         )
         return joined.with_columns(state.alias("state")).select(*SCHEMA)
+
+
+def _is_in(column: str, values: pl.Series) -> pl.Expr:
+    return pl.col(column).is_in(values.unique().implode())
+
+
+def _latest(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the entries of each object key's latest version among some entries."""
+    if entries["object_key"].n_unique() == entries["version"].n_unique():
+        return entries
+    return entries.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+
+
+def _known_versions(entries: pl.DataFrame) -> dict[str, KnownVersion]:
+    worst = pl.when((pl.col("state") == HELD).any()).then(pl.lit(HELD)).when((pl.col("state") == REJECTED).any())
+    latest = (
+        _latest(entries)
+        .group_by("object_key")
+        .agg(
+            pl.col("object_token").first(),
+            worst.then(pl.lit(REJECTED)).otherwise(pl.lit(ACCEPTED)).alias("state"),
+            pl.col("contract", "object_hash", "manifest_token").first(),
+            ((pl.col("state") == ACCEPTED) & pl.col("reason").is_not_null()).any().alias("overruled"),
+            pl.col("dating").first(),
+        )
+    )
+    return {key: KnownVersion(*values) for key, *values in latest.iter_rows()}
 
 
 def _is_dated_last() -> pl.Expr:

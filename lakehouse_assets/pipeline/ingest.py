@@ -100,7 +100,7 @@ def _ingest_batch(
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
         decisions = Decisions.load(lake.store, feed.name)
         erasures = Erasures.load(lake.store, feed.name, decisions)
-        take = partial(read_object, lake, feed, Known.of(of_feed, feed, erasures), decisions, erasures)
+        take = partial(read_object, lake, feed, Known(of_feed, feed, erasures), decisions, erasures)
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             for stored, outcome in zip(missing, pool.map(take, missing), strict=True):
                 if isinstance(outcome, StorageError):

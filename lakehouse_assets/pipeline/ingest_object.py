@@ -28,31 +28,28 @@ from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, S
 
 @dataclass(frozen=True)
 class Known:
-    """What the ledger knows of contents: rows by partition, how dates were read first, and what was taken in time."""
+    """What the ledger knows of contents, but those from which people were erased.
 
-    rows: dict[str, dict[str, int]]
-    first_date_parsing_version: dict[str, str]
-    taken: frozenset[tuple[str, str]]
+    `is_read_again` is for an object that has to be read whatever is known of it.
+    """
 
-    @classmethod
-    def of(cls, ledger: FeedLedger, feed: Feed, erasures: Erasures) -> "Known":
-        """Return what one feed's ledger knows, without the contents from which people were erased."""
-        rows = {
-            content: rows
-            for content, rows in ledger.contents(feed.date_parsing_version).items()
-            if content not in erasures.before
-        }
-        return cls(rows, ledger.files(), ledger.taken)
+    ledger: FeedLedger
+    feed: Feed
+    erasures: Erasures
+    is_read_again: bool = False
 
-    def but_read_again(self) -> "Known":
-        """Return the same without the rows, for an object that has to be read whatever is known of it."""
-        return replace(self, rows={})
+    def rows(self, source_hash: str) -> dict[str, int] | None:
+        """Return a content's rows by partition; None for one that has to be read."""
+        if self.is_read_again or source_hash in self.erasures.before:
+            return None
+        return self.ledger.rows_of_content(source_hash, self.feed.date_parsing_version)
 
-    def file(self, feed: Feed, source_hash: str) -> str:
+    def file(self, source_hash: str) -> str:
         """Return the name of a content's bronze files: another one once its dates are read in another way."""
-        if self.first_date_parsing_version.get(source_hash, feed.date_parsing_version) == feed.date_parsing_version:
+        first = self.ledger.first_date_parsing_version(source_hash)
+        if first is None or first == self.feed.date_parsing_version:
             return source_hash
-        return f"{source_hash}-{feed.date_parsing_version}"
+        return f"{source_hash}-{self.feed.date_parsing_version}"
 
 
 def read_object(
@@ -96,7 +93,7 @@ def _read(
     entries = []
     for source in unpack(key, data, lake.settings.max_source_bytes):
         # Control totals need the records: what is already known is read again for them.
-        entry, records = _read_source(lake, feed, source, known.but_read_again() if promised else known, erasures)
+        entry, records = _read_source(lake, feed, source, replace(known, is_read_again=bool(promised)), erasures)
         entries.append(entry)
         if promised:
             member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
@@ -105,8 +102,8 @@ def _read(
     held = manifest.mismatch(promised, totals) if promised else None
     if promised and digest in erasures.after:
         held = verdict(lake, feed, erasures, stored, data, promised)
-    if held is None and (key, digest) not in known.taken:
-        held = _too_late(lake, feed, entries)
+    if held is None and (late := _too_late(lake, feed, entries)) and not known.ledger.was_taken(key, digest):
+        held = late
     overruled = None
     if held and decisions.accepts(key, digest):
         held, overruled = None, f"accepted in spite of: {held}"
@@ -147,9 +144,9 @@ def _read_source(
     source_hash = source.hash
     if source_hash is None:
         return Entry(source.key, None, {}, source.rejection), None
-    file = known.file(feed, source_hash)
-    if source_hash in known.rows:
-        return Entry(source.key, source_hash, known.rows[source_hash], file=file), None
+    file = known.file(source_hash)
+    if (rows := known.rows(source_hash)) is not None:
+        return Entry(source.key, source_hash, rows, file=file), None
     if any(erased.refused for erased in erasures.of_after(source_hash)):
         reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
         return Entry(source.key, source_hash, {}, reason), None

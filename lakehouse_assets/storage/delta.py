@@ -9,7 +9,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import polars as pl
@@ -130,25 +130,35 @@ def write_serially(
     store: Store,
     table: "DeltaTable",
     data: pl.DataFrame,
-    stream: str,
+    streams: Sequence[str],
     mode: Literal["append", "overwrite"] = "append",
+    predicate: str | None = None,
+    partition_by: list[str] | None = None,
 ) -> None:
-    """Append rows to an unpartitioned table, or put them in place of all, unless its stream went on meanwhile.
+    """Append rows to a table, or put them in place of others, unless one of its streams went on meanwhile.
+
+    Args:
+        streams: Names of the sequences of commits that this commit belongs to.
+        predicate: What an overwrite replaces, as SQL over partition columns; None for everything.
+        partition_by: New partition columns of a table that is overwritten as a whole.
 
     Raises:
-        Conflict: Somebody did; reload, and decide again what is left to append.
+        Conflict: Some stream went on; reload, and decide again what is left to append.
     """
     from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
     from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
-    mark = Transaction(app_id=stream, version=table.version() + 1)
+    marks = [Transaction(app_id=stream, version=table.version() + 1) for stream in streams]
     try:
         write_deltalake(
             table,
             data,
-            mode=mode,
+            mode=mode,  # type: ignore[arg-type]
+            predicate=predicate,
+            partition_by=partition_by,
+            schema_mode="overwrite" if partition_by else None,
             storage_options=store.options,
-            commit_properties=CommitProperties(app_transactions=[mark], max_commit_retries=100),
+            commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=100),
         )
     except CommitFailedError as error:
         raise Conflict(str(error)) from error

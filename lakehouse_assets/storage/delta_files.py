@@ -1,6 +1,7 @@
 """The data files of a Delta table, as its log tells of them: rows, bytes, partitions. Not here: their rows."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -21,6 +22,26 @@ def files(store: Store, path: str) -> pl.DataFrame:
     ]
     modified = pl.from_epoch("modification_time", "ms").dt.replace_time_zone("UTC")
     return frame.select("num_records", "size_bytes", modified, *partitions)
+
+
+def scan_files(store: Store, path: str, names: list[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """Return the rows of some data files of a table lazily; a column that a file lacks is null.
+
+    Args:
+        names: Paths of the files below the table, as the log has them.
+        columns: Name and type of the columns wanted, without partition columns.
+    """
+    if not names:
+        return pl.LazyFrame(schema=dict(columns))
+    return pl.scan_parquet(
+        [f"{store.uri(path)}/{unquote(name)}" for name in names],
+        schema=dict(columns),
+        missing_columns="insert",
+        extra_columns="ignore",
+        glob=False,
+        hive_partitioning=False,
+        storage_options=store.options or None,
+    )
 
 
 def file_uris(store: Store, path: str) -> list[str]:

@@ -37,12 +37,14 @@ def open_table(
     columns: Mapping[str, pl.DataType],
     layout: Partitioning,
     extra_partitions: tuple[str, ...] = (),
+    earlier_partitions: tuple[str, ...] | None = None,
 ) -> "DeltaTable":
     """Open a table at its latest version, with the declared columns.
 
     Args:
         columns: Name and type of every column, in order.
         extra_partitions: Partition columns besides the layout's, for tables whose parts are not dates.
+        earlier_partitions: Partition columns of tables made by earlier versions, which are opened as they are.
 
     Raises:
         SchemaMismatchError: The stored table cannot become the declared one without losing something.
@@ -65,6 +67,8 @@ def open_table(
                 storage_options=store.options,
             )
         table = opened(store, path)
+    if earlier_partitions is not None and table.metadata().partition_columns == list(earlier_partitions):
+        partitions = list(earlier_partitions)
     changes = _differences(table, path, declared, partitions)
     if changes:
         _evolve(table, store, columns, changes)

@@ -1,19 +1,22 @@
 """What is live follows from each key's latest version, and from nothing else."""
 
 import datetime as dt
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.ledger.ledger import Entry, FeedLedger, Ledger, ObjectVersion
-from lakehouse_assets.storage import delta
+from lakehouse_assets.ledger.ledger import TABLE, Entry, FeedLedger, Ledger, ObjectVersion
+from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.delta import Conflict
 from lakehouse_assets.storage.stores import Store, store_for
 
@@ -39,7 +42,9 @@ def _version(key: str, content: str | Members | None, feed: str = "sales", contr
 
 def _recorded(store: Store, *batches: Sequence[ObjectVersion]) -> FeedLedger:
     for number, batch in enumerate(batches):
-        Ledger.load(store).append(batch, f"run-{number}")
+        ledger = Ledger.load(store)
+        ledger.of_feed("sales").live  # noqa: B018 - so that what follows is computed from it, and not anew
+        ledger.append(batch, f"run-{number}")
     return Ledger.load(store).of_feed("sales")
 
 
@@ -191,11 +196,13 @@ def test_an_object_that_turns_out_to_be_held_was_never_good(store: Store) -> Non
 
 def test_contents_know_every_content_ever_accepted(store: Store) -> None:
     ledger = _recorded(store, [_version("k", "aab"), _version("m", "")], [_version("k", "c")], [_version("k", None)])
-    assert ledger.contents() == {
-        "hash-aab": {"2011-03-01": 2, "2011-03-02": 1},
-        "hash-": {},
-        "hash-c": {"2011-03-03": 1},
-    }
+    contents = ("hash-aab", "hash-", "hash-c", "hash-b")
+    assert [ledger.rows_of_content(content) for content in contents] == [
+        {"2011-03-01": 2, "2011-03-02": 1},
+        {},
+        {"2011-03-03": 1},
+        None,
+    ]
 
 
 def test_the_ledger_records_when_by_which_run_and_in_which_order(store: Store) -> None:
@@ -322,11 +329,89 @@ def test_the_order_of_different_keys_does_not_matter(
     assert found[0].live.equals(found[1].live)
 
 
+HELD_VERSIONS = st.builds(
+    lambda version, content, held: replace(version, object_hash=content, held=held),
+    VERSIONS,
+    st.sampled_from("ab"),
+    st.sampled_from([None, "the totals differ"]),
+)
+
+
+@given(versions=st.lists(HELD_VERSIONS, max_size=6))
+@settings(max_examples=30, deadline=None)
+def test_what_is_live_is_the_same_computed_step_by_step_and_at_once(
+    versions: list[ObjectVersion], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ledger = _recorded(store_for(str(tmp_path_factory.mktemp("ledger"))), *([version] for version in versions))
+    assert ledger.live.equals(FeedLedger(ledger.rows).live)
+
+
+def test_an_append_makes_a_loaded_process_read_the_new_file_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    _recorded(store, [_version("k", "a")], [_version("m", "b", feed="products")])
+    read: list[str] = []
+
+    def scan_files(store: Store, path: str, names: list[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        def told(frame: pl.DataFrame) -> pl.DataFrame:
+            read.extend(names)
+            return frame
+
+        return delta_files.scan_files(store, path, names, columns).map_batches(told)
+
+    monkeypatch.setattr("lakehouse_assets.ledger.ledger.delta_files", SimpleNamespace(scan_files=scan_files))
+    Ledger.load(store).append([_version("n", "c")], "run")
+    assert Ledger.load(store).of_feed("sales").entries.height == 2
+    assert len(read) == 1
+    assert read[0].startswith("feed=sales/")
+
+
+def test_a_ledger_of_before_it_was_kept_by_feed_is_carried_over(store: Store) -> None:
+    _recorded(store, [_version("k", "a"), _version("k", "b", feed="products")], [_version("m", "a")])
+    earlier = Ledger.load(store).rows
+    shutil.rmtree(store.uri(TABLE.path))
+    write_deltalake(store.uri(TABLE.path), earlier.drop("drift"))
+
+    ledger = Ledger.load(store)
+    assert _live(ledger.of_feed("sales")) == {("2011-03-01", "a", "k", 1)}
+    columns = ["feed", "object_key", "version", "state", "part", "run_id"]
+    assert sorted(ledger.rows.select(columns).rows()) == sorted(earlier.select(columns).rows())
+    stale = Ledger.load(store)
+    ledger.append([_version("n", "c")], "run")
+    with pytest.raises(Conflict):
+        stale.append([_version("x", "c", feed="products")], "stale")
+    assert DeltaTable(store.uri(TABLE.path)).metadata().partition_columns == ["feed"]
+    after = Ledger.load(store)
+    assert after.rows.height == earlier.height + 1
+    assert _live(after.of_feed("sales")) == {("2011-03-01", "a", "k", 1), ("2011-03-03", "c", "n", 1)}
+    assert after.of_feed("sales").entries["version"].max() == 3
+
+
+def test_feeds_append_at_once_and_do_not_conflict(store: Store) -> None:
+    first, second = Ledger.load(store), Ledger.load(store)
+    first.append([_version("k", "a")], "run")
+    second.append([_version("k", "b", feed="products")], "run")
+    assert Ledger.load(store).rows.height == 2
+
+
+def test_the_files_of_a_ledger_grow_with_its_rows_so_that_an_append_pays_for_a_bounded_rewrite(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse_assets.ledger.ledger._COMPACT_ABOVE", 2)
+    monkeypatch.setattr("lakehouse_assets.ledger.ledger._ROWS_PER_FILE", 10)
+    files = []
+    for number in range(8):
+        Ledger.load(store).append([_version(f"k{number}-{m}", "a") for m in range(10)], "run")
+        files.append(len(DeltaTable(store.uri(TABLE.path)).file_uris()))
+    assert files == [1, 2, 3, 4, 5, 6, 7, 8]
+    for number in range(8):
+        Ledger.load(store).append([_version(f"m{number}", "a")], "run")
+    assert len(DeltaTable(store.uri(TABLE.path)).file_uris()) < 10
+
+
 def test_nothing_recorded_means_nothing_live(lake: Lake) -> None:
     ledger = FeedLedger(Ledger.nothing())
     assert ledger.live.height == ledger.refused.height == ledger.shown.height == 0
     assert ledger.partitions == []
-    assert ledger.contents() == {}
+    assert ledger.rows_of_content("hash-a") is None
     assert ledger.known_versions == {}
     assert lake.ledger_of(lake.registry.feed("sales")).live.height == 0
     assert not Path(lake.settings.root).exists()  # looking creates nothing

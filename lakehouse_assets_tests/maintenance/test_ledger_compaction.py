@@ -17,10 +17,11 @@ class Interrupted(DeltaTable):
     """A ledger's table, between whose append and whatever follows it somebody else does something."""
 
     meanwhile: Callable[[], None] | None = None
+    before: int
 
-    def file_uris(self, *arguments: Any, **options: Any) -> list[str]:
-        found = super().file_uris(*arguments, **options)
-        if (do := self.meanwhile) is not None:
+    def get_add_actions(self, *arguments: Any, **options: Any) -> Any:
+        found = super().get_add_actions(*arguments, **options)
+        if (do := self.meanwhile) is not None and self.version() > self.before:
             self.meanwhile = None
             do()
         return found
@@ -31,8 +32,9 @@ def test_of_two_that_append_and_compact_at_once_both_are_recorded_once(lake: Lak
         Ledger.load(lake.store).append([_version(f"before-{number}.csv")], "run")
     known = Ledger.load(lake.store).rows
     table = Interrupted(lake.store.uri(TABLE.path))
+    table.before = table.version()
     table.meanwhile = lambda: Ledger.load(lake.store).append([_version("other.csv")], "run")
-    Ledger(lake.store, table, known).append([_version("mine.csv")], "run")
+    Ledger(lake.store, table).append([_version("mine.csv")], "run")
     assert table.meanwhile is None
     keys = sorted(Ledger.load(lake.store).rows["source_key"])
     assert keys == sorted([*known["source_key"], "mine.csv", "other.csv"])
