@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", frozen=True)
 
     root: str = Field(default=str(PROJECT / ".lake"), description="folder or s3://bucket/prefix of the lake")
+    definitions: str = Field(
+        default="lakehouse_assets.defs",
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+        description="Python package that declares the lake's tables and jobs",
+    )
     start_date: dt.date = Field(default=dt.date(2009, 1, 1), description="first business date")
     ingest_batch_bytes: int = Field(default=64 * 2**20, ge=1, description="landed bytes per ledger commit")
     publish_batch_rows: int = Field(default=600_000, ge=1, description="bronze rows per publishing commit")

@@ -1,18 +1,12 @@
-"""All declared tables, found by importing the modules of `defs/silver` and `defs/gold`.
+"""All declared tables: a module-level `Feed` or `Model` anywhere in the declared package is enough."""
 
-A new table needs no entry anywhere: a module-level `Feed` or `Model` is enough.
-"""
-
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
-from types import ModuleType
 
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
-
-_PACKAGES = ("lakehouse_assets.defs.silver", "lakehouse_assets.defs.gold")
+from lakehouse_assets.contracts.loading import declared
+from lakehouse_assets.settings import settings
 
 
 class Registry:
@@ -78,18 +72,15 @@ class Registry:
         return self.feeds[name]
 
 
-def _modules() -> Iterator[ModuleType]:
-    for package_name in _PACKAGES:
-        package = importlib.import_module(package_name)
-        for module in pkgutil.iter_modules(package.__path__):
-            yield importlib.import_module(f"{package_name}.{module.name}")
+def registry() -> Registry:
+    """Return the tables of the package that the settings name."""
+    return registry_of(settings().definitions)
 
 
 @lru_cache
-def registry() -> Registry:
-    """Return the tables that the package declares. Imports their modules; reads no data."""
-    # By identity: a module may import another module's feed.
-    objects = list({id(value): value for module in _modules() for value in vars(module).values()}.values())
+def registry_of(package: str) -> Registry:
+    """Return the tables that a package declares. Imports its modules; reads no data."""
+    objects = declared(package, only_tables=True)
     return Registry(
         [value for value in objects if isinstance(value, Feed)],
         [value for value in objects if isinstance(value, Model)],

@@ -1,1 +1,4 @@
-"""What this lake consists of: one module per feed or gold table, and the automation."""
+"""What this lake consists of. Every module below this package is found by itself; none is listed anywhere.
+
+A module may declare feeds, models, Dagster assets, checks, jobs, sensors and schedules.
+"""

@@ -38,7 +38,7 @@ def run_pending(
     """Run until nothing that can be done is left.
 
     Args:
-        job: The job that holds every asset; see `defs.automation`.
+        job: The job that holds every asset; see `REFRESH`.
         announce: Called with a table and the number of its objects or partitions before they are worked on.
         advance: Called with a table and the number of those that are done.
         force: Partitions by table path that are computed first, whether or not they are pending.

@@ -10,7 +10,7 @@ import pytest
 
 import lakehouse_assets.defs.silver
 from lakehouse_assets.contracts.declare import ContractError, Model
-from lakehouse_assets.contracts.registry import Registry, registry
+from lakehouse_assets.contracts.registry import Registry, registry, registry_of
 from lakehouse_assets_tests.contracts.orders import orders
 
 
@@ -27,9 +27,9 @@ def _model(folder: Path, name: str, *reads: str) -> Model:
 @pytest.fixture
 def _forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(sys.modules)
-    registry.cache_clear()
+    registry_of.cache_clear()
     yield
-    registry.cache_clear()
+    registry_of.cache_clear()
     for name in sys.modules.keys() - before.keys():
         if name.startswith("lakehouse_assets.defs.silver."):
             del sys.modules[name]
@@ -54,7 +54,7 @@ FEED = Feed(name="flags", contract=Flags, description="Flags.", owner=SALES.owne
 def test_a_new_module_is_enough_to_declare_a_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "flags" not in registry().feeds
     (tmp_path / "flags.py").write_text(FLAGS)
-    registry.cache_clear()
+    registry_of.cache_clear()
     folders = [*lakehouse_assets.defs.silver.__path__, str(tmp_path)]
     monkeypatch.setattr(lakehouse_assets.defs.silver, "__path__", folders)
     importlib.invalidate_caches()

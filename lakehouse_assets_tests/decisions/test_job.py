@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.decisions import decision
+from lakehouse_assets.defs.automation.decisions import decision
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.decisions.manifests import live, promise

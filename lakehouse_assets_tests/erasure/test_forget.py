@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.decisions import decision
+from lakehouse_assets.defs.automation.decisions import decision
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query import sql as answers

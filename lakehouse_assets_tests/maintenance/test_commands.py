@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.maintenance import maintenance, weekly_maintenance
+from lakehouse_assets.defs.automation.maintenance import maintenance, weekly_maintenance
 from lakehouse_assets.maintenance.maintain import Policy, maintain
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query.overview import status

@@ -27,7 +27,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from lakehouse_assets.defs.decisions import decision
+from lakehouse_assets.defs.automation.decisions import decision
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.settings import Settings

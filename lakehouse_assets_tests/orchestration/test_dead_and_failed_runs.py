@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.automation import ATTEMPTS
+from lakehouse_assets.defs.automation.refresh import ATTEMPTS
 from lakehouse_assets.orchestration import instance
 from lakehouse_assets.orchestration.pending_runs import WAVE_TAG
 from lakehouse_assets.pipeline import silver

@@ -1,0 +1,70 @@
+"""The code location: what the declared package holds, as one set of Dagster definitions.
+
+Feeds and models become assets; assets, checks, jobs, sensors and schedules of the package are taken as they are.
+Not here: what they are.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeGuard
+
+import dagster as dg
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import ContractError, Feed, Model
+from lakehouse_assets.contracts.loading import NO_TABLES, declared
+from lakehouse_assets.orchestration.catalog_asset import catalog_asset
+from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.model_assets import model_asset
+from lakehouse_assets.orchestration.resources import LakeResource
+
+_Asset = dg.AssetsDefinition | dg.AssetSpec
+# Dagster has no public names for what these two return.
+_AssetJob = type(dg.define_asset_job("unused"))
+_AssetSchedule = type(dg.build_schedule_from_partitioned_job(dg.define_asset_job("unused")))
+
+
+def definitions(lake: Lake) -> dg.Definitions:
+    """Return everything that the declared package holds, bound to a lake. Does no I/O.
+
+    Raises:
+        ContractError: A table is declared where commands do not look for tables.
+    """
+    objects = declared(lake.settings.definitions, only_tables=False)
+    _check_all_registered(lake, objects)
+    own = dg.Definitions(
+        assets=[*_tables(lake), *(value for value in objects if _is_asset(value))],
+        asset_checks=[value for value in objects if isinstance(value, dg.AssetChecksDefinition)],
+        jobs=[value for value in objects if isinstance(value, dg.JobDefinition | _AssetJob)],
+        sensors=[value for value in objects if isinstance(value, dg.SensorDefinition)],
+        schedules=[value for value in objects if isinstance(value, dg.ScheduleDefinition | _AssetSchedule)],
+        resources={"lakehouse": LakeResource(root=lake.settings.root)},
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(own, *(value for value in objects if isinstance(value, dg.Definitions)))
+
+
+def _tables(lake: Lake) -> Iterator[_Asset]:
+    for feed in lake.registry.feeds.values():
+        yield landing_asset(feed)
+        yield bronze_spec(feed, lake)
+        yield silver_asset(feed, lake)
+        yield from quarantine_specs(feed, lake)
+    for model in lake.registry.models.values():
+        yield model_asset(model, lake)
+    yield catalog_asset(lake)
+
+
+def _is_asset(value: object) -> TypeGuard[_Asset]:
+    # Dagster's checks are a kind of its assets.
+    return isinstance(value, _Asset) and not isinstance(value, dg.AssetChecksDefinition)
+
+
+def _check_all_registered(lake: Lake, objects: Iterable[object]) -> None:
+    known = {id(value) for value in (*lake.registry.feeds.values(), *lake.registry.models.values())}
+    for value in objects:
+        if isinstance(value, Feed | Model) and id(value) not in known:
+            msg = (
+                f"{value.name!r} is declared in a package with {NO_TABLES} = False, where commands do not look for "
+                "tables; move its module out of that package."
+            )
+            raise ContractError(msg)
