@@ -55,6 +55,9 @@ def rebuild(lake: Lake) -> list[str]:
                 comment = table.description.replace("'", "''")
                 connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
                 views.append(table.full_name)
+            for name, text in lake.registry.views.items():
+                connection.sql(f"CREATE VIEW {name} AS {text}")
+                views.append(name)
         data = file.read_bytes()
     lake.store.replace(PATH, data)
     about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
@@ -80,11 +83,11 @@ def unreadable_views(lake: Lake) -> Iterator[tuple[str, str]]:
     import duckdb  # noqa: PLC0415
 
     with duckdb.connect(lake.store.uri(PATH), read_only=True) as connection:
-        for table in _tables(lake):
+        for name in (*(table.full_name for table in _tables(lake)), *lake.registry.views):
             try:
-                connection.sql(f'SELECT count(*) FROM "{table.layer}"."{table.name}"').fetchall()  # noqa: S608
+                connection.sql(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608 - names of our own
             except duckdb.Error as error:
-                yield table.full_name, str(error).splitlines()[0]
+                yield name, str(error).splitlines()[0]
 
 
 def _tables(lake: Lake) -> list[Table]:
@@ -103,7 +106,7 @@ def _versions(lake: Lake) -> dict[str, str]:
 
 
 def _signature(lake: Lake) -> list[str]:
-    return [lake.store.root] + [
+    return [lake.store.root, *lake.registry.views.values()] + [
         f"{t.full_name} {t.description} {sorted(t.columns)} {t.partitioning}" for t in _tables(lake)
     ]
 

@@ -180,7 +180,8 @@ class Feed:
             "records": Column(pl.Int64(), "Distinct records.", nullable=False),
         }
         text = f"{self.description} How many records break each rule, also of dates whose quarantine has expired."
-        return Table("quarantine", f"{self.name}_by_rule", self._dated(columns), self._raw_layout, text, self.owner)
+        name = f"{self.name}_by_rule"
+        return Table("quarantine", name, self._dated(columns), self._raw_layout, text, self.owner, self.revision)
 
     @cached_property
     def rules(self) -> dict[str, Rule]:

@@ -1,16 +1,17 @@
 """A model: a gold table, declared by its schema and made by a SQL file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import dataframely as dy
 import sqlglot
-from sqlglot import exp
 
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
 from lakehouse_assets.contracts.table import Column, Table
+from lakehouse_assets.contracts.views import expanded, tables_in
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Model:
         plot: Column to draw in the UI, summed by date, if any.
         plot_over: The date to draw it over, if not the one that partitions the table.
         revision: As for a feed.
+        views: SQL of the views that the query may read, by name; the registry fills it in.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Model:
     plot: str | None = None
     plot_over: str | None = None
     revision: int = 1
+    views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         named = [name for name in (self.date, self.plot, self.plot_over) if name is not None]
@@ -61,14 +64,13 @@ class Model:
 
     @cached_property
     def query(self) -> str:
-        """The text of the SQL file."""
-        return self.sql.read_text(encoding="utf-8")
+        """The text of the SQL file, with views put in their place."""
+        return expanded(self.sql.read_text(encoding="utf-8"), self.views)
 
     @cached_property
     def upstream(self) -> tuple[str, ...]:
         """SQL names of the tables that the query reads, sorted."""
-        tables = sqlglot.parse_one(self.query, dialect="duckdb").find_all(exp.Table)
-        return tuple(sorted({f"{table.db}.{table.name}" for table in tables if table.db}))
+        return tuple(sorted(tables_in(self.query)))
 
     @cached_property
     def version(self) -> str:

@@ -1,11 +1,13 @@
 """All declared tables: a module-level `Feed` or `Model` anywhere in the declared package is enough."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
 from lakehouse_assets.contracts.loading import declared
+from lakehouse_assets.contracts.views import views_of
 from lakehouse_assets.settings import settings
 
 
@@ -14,6 +16,8 @@ class Registry:
 
     def __init__(self, feeds: list[Feed], models: list[Model]) -> None:
         self.feeds = {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
+        self.views = views_of(self.feeds.values())
+        models = [replace(model, views=self.views) for model in models]
         by_name = {model.table.full_name: model for model in sorted(models, key=lambda model: model.name)}
         if len(self.feeds) != len(feeds) or len(by_name) != len(models):
             names = sorted([feed.name for feed in feeds] + [model.name for model in models])
@@ -21,9 +25,12 @@ class Registry:
             msg = f"{twice!r} is declared twice; give one of the two another name."
             raise ContractError(msg)
         known = {t.full_name for feed in feeds for t in (feed.silver, feed.quarantine, feed.by_rule, feed.bronze)}
-        if taken := next((feed for feed in feeds if feed.by_rule.name in self.feeds), None):
+        taken = {feed.by_rule.full_name: f"a table of the feed {feed.name!r}" for feed in feeds}
+        taken |= dict.fromkeys(self.views, "a view of the counts by rule")
+        if odd := next((feed for feed in feeds if feed.quarantine.full_name in taken), None):
             msg = (
-                f"{taken.by_rule.name!r} is a table of the feed {taken.name!r}; give the feed of that name another one."
+                f"{odd.quarantine.full_name} is {taken[odd.quarantine.full_name]}; give the feed {odd.name!r} another "
+                "name."
             )
             raise ContractError(msg)
         for model in models:

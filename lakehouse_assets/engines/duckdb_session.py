@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _LOCK = "SET enable_external_access = false; SET lock_configuration = true"
 
 
-def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame], *, unsafe: bool = False) -> "duckdb.DuckDBPyConnection":
+def session(
+    tables: Mapping[str, pl.LazyFrame | pl.DataFrame], views: Mapping[str, str] | None = None, *, unsafe: bool = False
+) -> "duckdb.DuckDBPyConnection":
     """Return a DuckDB connection in which some frames are tables under their SQL names.
 
     Its SQL sees these tables only: no file, no other database, no extension, no variable of this program. The time
@@ -22,6 +24,8 @@ def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame], *, unsafe: bool =
     temporary files.
 
     Args:
+        tables: The frames by SQL name.
+        views: SQL over these tables by the view's name, in a schema that one of the tables has.
         unsafe: Let its SQL also read and write files, attach databases and change settings.
     """
     import duckdb  # noqa: PLC0415 - not at import of a declaration
@@ -41,6 +45,8 @@ def session(tables: Mapping[str, pl.LazyFrame | pl.DataFrame], *, unsafe: bool =
         schema, table = name.split(".", 1)
         connection.register(f"{schema}__{table}", frame)
         connection.sql(f'CREATE VIEW "{schema}"."{table}" AS FROM "{schema}__{table}"')
+    for name, text in (views or {}).items():
+        connection.sql(f"CREATE VIEW {name} AS {text}")
     if not unsafe:
         connection.sql(_LOCK)
     return connection

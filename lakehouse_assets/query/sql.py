@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.views import tables_in
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.query.tables import frames
 
@@ -42,7 +43,10 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
     if not sql.strip():
         msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
         raise QueryError(msg)
-    connection = session(frames(lake, at, sql), unsafe=unsafe)
+    views = lake.registry.views
+    tables = frames(lake, at, " ".join([sql, *(text for name, text in views.items() if name in sql)]))
+    whole = {name: text for name, text in views.items() if tables_in(text) <= tables.keys()}
+    connection = session(tables, whole, unsafe=unsafe)
     try:
         result = connection.sql(sql)
         return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())

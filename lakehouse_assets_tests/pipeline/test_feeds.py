@@ -16,6 +16,7 @@ from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.gate import Outcome
+from lakehouse_assets.query.verify import verify
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import store_for
@@ -210,3 +211,20 @@ def test_another_time_zone_moves_the_records_to_their_new_dates(tmp_path: Path) 
     _put(lake, [ORDER | {"At": "2011-03-01T20:00:00Z"}, ORDER | {"At": "2011-03-01T02:00:00Z"}])
     changed = _redeclared(lake, orders(columns=_at(), time_zone="Pacific/Auckland"))
     assert [row["dt"] for row in _rows(changed, "silver")] == [dt.date(2011, 3, 2), dt.date(2011, 3, 1)]
+
+
+def test_a_business_date_is_added_with_a_new_revision(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, orders(business_date=None))
+    record = {"Number": "1", "Units": 2, "At": "01/03/2011", "Price": 1.5, "Code": "a"}
+    _put(lake, [record, record | {"Number": "2", "At": "02/03/2011"}, *(record | {"Number": str(n)} for n in range(30)),
+                record | {"Number": "x"}])  # fmt: skip
+    lake = _redeclared(lake, orders(revision=2))
+    [feed] = lake.registry.feeds.values()
+    assert {table.path for table in (feed.silver, feed.quarantine, feed.by_rule)} == {
+        "silver/orders.r2", "quarantine/orders.r2", "quarantine/orders_by_rule.r2",
+    }  # fmt: skip
+    counts = delta.scan(lake.store, feed.by_rule.path, {}).collect()
+    assert counts.select("dt", "rule", "records").rows() == [(dt.date(2011, 3, 1), "number_regex", 1)]
+    assert delta.scan(lake.store, feed.silver.path, {}).collect()["dt"].unique().len() == 2
+    assert publish(lake, feed="orders") == {}
+    assert list(verify(lake)) == []

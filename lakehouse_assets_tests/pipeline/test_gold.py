@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import dataframely as dy
+import duckdb
 import polars as pl
 import pytest
 
+from lakehouse_assets.catalog import duckdb_views
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.columns import TextMap
 from lakehouse_assets.contracts.declare import Model
@@ -17,9 +19,11 @@ from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.pipeline.gold import ModelError, RuleBrokenError
 from lakehouse_assets.pipeline.gold import build as build_model
 from lakehouse_assets.pipeline.pending import ModelState
+from lakehouse_assets.query.sql import run as query
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.retail import DAY, build, day, ingest, land, line, publish, run, sales, sales_csv
 
 NEXT = "2011-03-02"
@@ -348,6 +352,27 @@ def test_quarantine_is_counted_by_date_and_rule_also_where_no_date_can_be_read(l
     land(lake, "x.csv", sales_csv([*day(count=60), *bad[2:]]))
     run(lake)
     assert {row["dt"] for row in _gold(lake, "quarantine_by_rule")} == {None}
+
+
+def test_a_feed_that_is_added_is_counted_too(lake: Lake) -> None:
+    land(lake, "x.csv", sales_csv([*day(count=19), line(Quantity="six")]))
+    run(lake)
+    model = lake.registry.models["quarantine_by_rule"]
+    more = Lake(lake.store, lake.settings, Registry([sales(lake), orders(business_date=None, gate=0.0)], [model]))
+    [model] = more.registry.models.values()
+    assert _build(more, model) == {"whole": 1}
+    land(more, "o.json", b'[{"Number": "x", "Units": 2, "At": "01/03/2011", "Price": 1.5}]', "orders")
+    ingest(more, feed="orders")
+    publish(more, feed="orders")
+    assert _build(more, model) == {"whole": 2}
+    expected = [("orders", None, "number_regex", 1), ("sales", dt.date.fromisoformat(DAY), "quantity_readable", 1)]
+    assert sorted(tuple(row.values()) for row in _gold(more, "quarantine_by_rule")) == expected
+    asked = "SELECT feed, dt, rule, records FROM quarantine.by_rule ORDER BY feed"
+    assert query(more, asked).rows == expected
+    duckdb_views.rebuild(more)
+    assert list(duckdb_views.unreadable_views(more)) == []
+    with duckdb.connect(more.store.uri(duckdb_views.PATH), read_only=True) as catalog:
+        assert catalog.sql(asked).fetchall() == expected
 
 
 def test_records_without_a_date_alone_are_counted_anew_too(lake: Lake) -> None:

@@ -11,7 +11,7 @@ from lakehouse_assets.contracts.declare import Model
 
 
 class QuarantineByRule(dy.Schema):
-    """One row per business date and rule that some record of the date breaks now, of each feed that the SQL names."""
+    """One row per business date and rule that some record of the date breaks now, of every feed."""
 
     feed = dy.String(nullable=False, description="Feed of the records.")
     dt = dy.Date(nullable=True, description="Business date; null where it cannot be read.")
@@ -23,7 +23,7 @@ MODEL = Model(
     name="quarantine_by_rule",
     schema=QuarantineByRule,
     sql=Path(__file__).with_suffix(".sql"),
-    description="Records of the sales feed in quarantine, per business date and rule; another feed is one more SELECT.",
+    description="Records in quarantine of every feed, per business date and rule.",
     owner="team:data-platform",
     plot="records",
     plot_over="dt",

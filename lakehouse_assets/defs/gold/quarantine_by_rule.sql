@@ -1,3 +1,3 @@
-SELECT 'sales' AS feed, dt, rule, records
-FROM quarantine.sales_by_rule
-ORDER BY dt, rule
+SELECT feed, dt, rule, records
+FROM quarantine.by_rule
+ORDER BY feed, dt, rule

@@ -1,0 +1,46 @@
+"""Views that follow from the declared feeds, for models and queries alike. They are SQL; nothing of them is stored."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlglot import exp, parse_one
+
+from lakehouse_assets.contracts.feed import Feed
+
+_DIALECT = "duckdb"
+
+
+def views_of(feeds: Iterable[Feed]) -> dict[str, str]:
+    """Return the SQL of each view by the view's name.
+
+    `quarantine.by_rule` holds the counts by rule of all feeds: `feed`, `dt`, `rule`, `records`.
+    """
+    counts = [
+        exp.select(
+            exp.Literal.string(feed.name).as_("feed"),
+            "dt" if "dt" in feed.by_rule.columns else exp.cast(exp.null(), "date").as_("dt"),
+            "rule",
+            "records",
+        ).from_(feed.by_rule.full_name)
+        for feed in feeds
+    ]
+    if not counts:
+        return {}
+    whole = exp.union(*counts, distinct=False) if len(counts) > 1 else counts[0]
+    return {"quarantine.by_rule": whole.sql(dialect=_DIALECT)}
+
+
+def tables_in(query: str) -> set[str]:
+    """Return the SQL names of the tables and views that a query reads."""
+    return {f"{table.db}.{table.name}" for table in parse_one(query, dialect=_DIALECT).find_all(exp.Table) if table.db}
+
+
+def expanded(query: str, views: Mapping[str, str]) -> str:
+    """Return a query with the views that it names put in their place, so that it reads stored tables only."""
+    if not views.keys() & tables_in(query):
+        return query
+    statement = parse_one(query, dialect=_DIALECT)
+    for table in list(statement.find_all(exp.Table)):
+        if text := views.get(f"{table.db}.{table.name}"):
+            view = parse_one(text, dialect=_DIALECT).assert_is(exp.Query)
+            table.replace(view.subquery(table.alias or table.name))
+    return statement.sql(dialect=_DIALECT, pretty=True)
