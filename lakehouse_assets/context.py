@@ -2,6 +2,7 @@
 
 import datetime as dt
 import zoneinfo
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lakehouse_assets.contracts.declare import Feed
@@ -34,8 +35,13 @@ class Lake:
 
     def is_outside(self, feed: Feed, partition: str) -> bool:
         """Return whether a partition's date is no business date: before the first one or after today."""
-        date = as_date(partition)
-        return date is not None and not self.settings.start_date <= date <= self.today(feed)
+        return partition in self.outside(feed, [partition])
+
+    def outside(self, feed: Feed, partitions: Iterable[str]) -> frozenset[str]:
+        """Return the partitions whose dates are no business dates."""
+        first, today = self.settings.start_date, self.today(feed)
+        dates = ((partition, as_date(partition)) for partition in partitions)
+        return frozenset(partition for partition, date in dates if date is not None and not first <= date <= today)
 
 
 def current() -> Lake:

@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import polars as pl
@@ -130,7 +130,7 @@ class Decisions:
         paths = [stored.path for stored in store.list(f"decisions/{feed}")]
         return cls(tuple(_read(store.root, path) for path in paths))
 
-    @property
+    @cached_property
     def active(self) -> tuple[Decision, ...]:
         """Those that no later decision revokes."""
         revoked = {decision.revokes for decision in self.taken if decision.kind == REVOKE}
@@ -141,15 +141,18 @@ class Decisions:
         known = set(live)
         return [d for d in self.active if d.kind in ON_RECORDS and d.source_hash in known]
 
-    def releases(self, partition: str) -> set[int]:
-        """Return the input fingerprints of a partition that are published in spite of the gate."""
-        return {d.fingerprint for d in self.active if d.kind == RELEASE and d.partition == partition and d.fingerprint}
+    @cached_property
+    def released(self) -> frozenset[tuple[str | None, int | None]]:
+        """Partition and input fingerprint of what is published in spite of the gate."""
+        return frozenset((d.partition, d.fingerprint) for d in self.active if d.kind == RELEASE and d.fingerprint)
+
+    @cached_property
+    def _accepted(self) -> frozenset[tuple[str | None, str | None]]:
+        return frozenset((d.source_key, d.object_hash) for d in self.active if d.kind == ACCEPT)
 
     def accepts(self, object_key: str, object_hash: str | None) -> bool:
         """Return whether an object's bytes are taken in spite of what holds them."""
-        return any(
-            d.kind == ACCEPT and d.source_key == object_key and d.object_hash == object_hash for d in self.active
-        )
+        return (object_key, object_hash) in self._accepted
 
     @property
     def expired_before(self) -> dt.date | None:

@@ -17,7 +17,7 @@ from lakehouse_assets.decisions.kinds import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.ledger.ledger import Ledger, ObjectVersion
 from lakehouse_assets.pipeline.ingest_object import Known, read_object
-from lakehouse_assets.sources.landing import is_still_pending
+from lakehouse_assets.sources.landing import still_pending
 from lakehouse_assets.storage.delta import until_committed
 from lakehouse_assets.storage.stores import StorageError, Stored
 
@@ -94,7 +94,7 @@ def _ingest_batch(
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
         # Whoever came first has recorded some of it: that is what a conflict means.
-        left = [stored for stored in batch if is_still_pending(lake, feed, of_feed, stored)]
+        left = still_pending(lake, feed, of_feed, batch)
         # They may even have recorded a newer version of it, over which an older one must not come.
         left = [stored for stored in left if stored.path not in read or lake.store.stat(stored.path) == stored]
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
@@ -118,14 +118,14 @@ def _ingest_batch(
 
 def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[str, int]:
     touched: dict[str, int] = {}
-    keys = set()
     for version in versions:
         for entry in version.entries:
-            keys.add(entry.source_key)
             for partition, rows in entry.partitions.items():
                 touched[partition] = touched.get(partition, 0) + rows
+    keys = {entry.source_key for version in versions for entry in version.entries}
     objects = {version.object_key for version in versions if any(not entry.reason for entry in version.entries)}
-    for partition, key in live_before.select("part", "source_key").iter_rows():
-        if key in keys or key.split("!", 1)[0] in objects:
-            touched.setdefault(partition, 0)
+    key = pl.col("source_key")
+    was_theirs = key.is_in(list(keys)) | key.str.split_exact("!", 1).struct.field("field_0").is_in(list(objects))
+    for partition in live_before.filter(was_theirs)["part"].unique():
+        touched.setdefault(partition, 0)
     return dict(sorted(touched.items()))

@@ -26,7 +26,11 @@ _WITHOUT_ROWS = "expired"
 
 def fingerprint(inputs: object) -> int:
     """Return the fingerprint of some inputs: 60 bits, so that it fits a Delta transaction version."""
-    return int(hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:15], 16)
+    return _fingerprint_of(json.dumps(inputs, sort_keys=True))
+
+
+def _fingerprint_of(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest()[:15], 16)
 
 
 def without_rows(value: int) -> int:
@@ -53,16 +57,16 @@ class FeedState:
         """Compute the input fingerprints from a ledger and read the published ones.
 
         Args:
-            supposed: Decisions that are not taken: what if they were?
+            hypothetical: Decisions that are not taken: what if they were?
         """
         silver = delta.fingerprints(lake.store, feed.silver.path)
         quarantine, by_rule = (delta.fingerprints(lake.store, t.path) for t in (feed.quarantine, feed.by_rule))
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + hypothetical)
-        found = effects(feed, decisions.on_records(ledger.live["source_hash"])) if decisions.taken else {}
+        found = effects(feed, decisions.on_records(_live_among(ledger, decisions)))
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
         moved = {decision.partition_to for decision in decisions.taken if decision.partition_to}
         partitions = sorted({*ledger.partitions, *moved, *(effect.partition_to for effect in found.values())})
-        outside = frozenset(partition for partition in partitions if lake.is_outside(feed, partition))
+        outside = lake.outside(feed, partitions)
         inputs = input_fingerprints(feed, ledger, partitions, outside, found)
         pins = pins_of(decisions, feed.silver)
         return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins)
@@ -74,7 +78,7 @@ class FeedState:
 
     def is_released(self, partition: str) -> bool:
         """Return whether a person decided to publish the partition's present candidate whatever its score."""
-        return self.inputs[partition] in self.decisions.releases(partition)
+        return (partition, self.inputs[partition]) in self.decisions.released
 
     def is_held(self, partition: str) -> bool:
         """Return whether the gate holds the partition's present candidate, whose quarantined rows are then there."""
@@ -132,14 +136,37 @@ def input_fingerprints(
         found: The effects of the decisions on live contents.
     """
     decided = touched(found)
-    live: dict[str, list[list[str]]] = {partition: [] for partition in partitions}
-    rows = ledger.live.select("part", "source_hash", "source_key").sort("part", "source_hash")
-    for partition, source_hash, source_key in rows.iter_rows():
-        live[partition].append([source_hash, source_key])
-    return {
-        partition: fingerprint([feed.version, partition in outside, sources, decided.get(partition, [])])
-        for partition, sources in live.items()
-    }
+    known = ledger.fingerprints.setdefault(feed.version, {})
+    special = outside | decided.keys()
+    missing = [partition for partition in partitions if partition in special or partition not in known]
+    sources = _sources(ledger, missing)
+    version = json.dumps(feed.version)
+    found_now = {}
+    for partition in missing:
+        rest = json.dumps(decided.get(partition, []))
+        text = f"[{version}, {json.dumps(partition in outside)}, [{sources.get(partition, '')}], {rest}]"
+        found_now[partition] = _fingerprint_of(text)
+    known |= {partition: value for partition, value in found_now.items() if partition not in special}
+    return {partition: found_now[partition] if partition in found_now else known[partition] for partition in partitions}
+
+
+def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
+    """Return the live contents of some partitions with their keys, ordered by content, as JSON without the brackets."""
+    if not partitions:
+        return {}
+    rows = ledger.live.filter(pl.col("part").is_in(partitions)).sort("part", "source_hash")
+    # As `json.dumps` writes them, without a Python object for each of a million.
+    key = pl.col("source_key")
+    is_plain = rows.select(key.str.contains(r"^[ !#-\[\]-~]*$").all()).item()
+    quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)
+    texts = rows.select("part", pl.format('["{}", {}]', "source_hash", quoted).alias("text"))
+    return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())
+
+
+def _live_among(ledger: FeedLedger, decisions: Decisions) -> list[str]:
+    """Return the contents of records that were decided on and are live."""
+    contents = {decision.source_hash for decision in decisions.taken if decision.source_hash is not None}
+    return ledger.live.filter(pl.col("source_hash").is_in(contents))["source_hash"].to_list() if contents else []
 
 
 @dataclass(frozen=True)

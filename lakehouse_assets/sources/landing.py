@@ -2,7 +2,8 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions.kinds import Decisions
 from lakehouse_assets.ledger.ledger import ACCEPTED, HELD, REJECTED, FeedLedger
+from lakehouse_assets.ledger.state import KnownVersion
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.storage.stores import StorageError, Stored
+
+_LOOKED_UP_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -91,47 +95,70 @@ def pending(
 
 
 def pending_among(lake: Lake, feed: Feed, ledger: FeedLedger, found: Iterable[Stored]) -> Iterator[Stored]:
-    """Yield the landed objects that the ledger lacks, and the objects of manifests that are new or changed."""
+    """Yield which of some landed objects the ledger lacks, and those that a manifest among them speaks of anew."""
     decisions = Decisions.load(lake.store, feed.name)
-    known = [f"{feed.landing}/{key}" for key in ledger.known_versions]
     yielded = set()
-    for stored in found:
-        if not manifest.is_manifest(stored.path):
-            candidates = [stored] if _differs(feed, ledger, decisions, stored) else []
-        else:
-            candidates = []
-            for path in manifest.described_by(stored.path, known):
-                counts, there = manifest.find(lake, path), lake.store.stat(path)
-                if counts and there and counts.token != ledger.known_versions[_key(feed, path)].manifest_token:
-                    candidates.append(there)
-        for candidate in candidates:
-            if candidate.path not in yielded:
-                yielded.add(candidate.path)
-                yield candidate
+    listing = iter(found)
+    while page := {stored.path: stored for stored in itertools.islice(listing, _LOOKED_UP_AT_ONCE)}:
+        described = {
+            path: [f"{feed.landing}/{key}" for key in keys]
+            for path, keys in manifest.described(ledger, feed, [p for p in page if manifest.is_manifest(p)]).items()
+        }
+        keys = {_key(feed, path) for path in (*page, *itertools.chain.from_iterable(described.values()))}
+        known = ledger.known_among(keys)
+        for path, stored in page.items():
+            if manifest.is_manifest(path):
+                candidates = [
+                    there
+                    for about in described.get(path, ())
+                    if (there := _described_anew(lake, about, page, known[_key(feed, about)])) is not None
+                ]
+            else:
+                candidates = [stored] if _differs(feed, known.get(key_of(feed, stored)), decisions, stored) else []
+            for candidate in candidates:
+                if candidate.path not in yielded:
+                    yielded.add(candidate.path)
+                    yield candidate
 
 
-def is_still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, stored: Stored) -> bool:
-    """Return whether an object that was pending still is, its manifest looked at."""
-    if _differs(feed, ledger, Decisions.load(lake.store, feed.name), stored):
-        return True
-    there = manifest.find(lake, stored.path)
-    return there is not None and there.token != ledger.known_versions[key_of(feed, stored)].manifest_token
+def _described_anew(lake: Lake, path: str, page: Mapping[str, Stored], known: KnownVersion) -> Stored | None:
+    """Return an object whose manifest is another one than that which it was read with; None for the same one."""
+    listed = next((page[name] for name in manifest.paths(path) if name in page), None)
+    if listed is None or listed.token != known.manifest_token:
+        listed = manifest.find(lake, path)
+    if listed is None or listed.token == known.manifest_token:
+        return None
+    return page.get(path) or lake.store.stat(path)
 
 
-def _differs(feed: Feed, ledger: FeedLedger, decisions: Decisions, stored: Stored) -> bool:
+def still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, objects: Sequence[Stored]) -> list[Stored]:
+    """Return which of some objects that were pending still are, their manifests looked at."""
+    decisions = Decisions.load(lake.store, feed.name)
+    known = ledger.known_among(key_of(feed, stored) for stored in objects)
+
+    def is_pending(stored: Stored) -> bool:
+        version = known.get(key_of(feed, stored))
+        if version is None or _differs(feed, version, decisions, stored):
+            return True
+        there = manifest.find(lake, stored.path)
+        return there is not None and there.token != version.manifest_token
+
+    with ThreadPoolExecutor(lake.settings.threads) as pool:
+        return [stored for stored, pending in zip(objects, pool.map(is_pending, objects), strict=True) if pending]
+
+
+def _differs(feed: Feed, known: KnownVersion | None, decisions: Decisions, stored: Stored) -> bool:
     """Return whether the ledger lacks this version, or refused it for a reason that no longer holds."""
-    key = key_of(feed, stored)
-    known_versions = ledger.known_versions.get(key)
-    if known_versions is None or known_versions.token != stored.token:
+    if known is None or known.token != stored.token:
         return True
-    if known_versions.state == ACCEPTED and (known_versions.date_parsing_version or "") != feed.date_parsing_version:
+    if known.state == ACCEPTED and (known.date_parsing_version or "") != feed.date_parsing_version:
         return True
-    accepts = decisions.accepts(key, known_versions.object_hash)
-    if known_versions.state == HELD:
-        return accepts or known_versions.contract != feed.version
-    if known_versions.overruled and not accepts:
+    accepts = decisions.accepts(key_of(feed, stored), known.object_hash)
+    if known.state == HELD:
+        return accepts or known.contract != feed.version
+    if known.overruled and not accepts:
         return True
-    return known_versions.state == REJECTED and known_versions.contract != feed.version
+    return known.state == REJECTED and known.contract != feed.version
 
 
 def key_of(feed: Feed, stored: Stored) -> str:

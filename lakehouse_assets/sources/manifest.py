@@ -14,6 +14,8 @@ from typing import Any
 import polars as pl
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.storage.stores import Stored
 
 SUFFIX = ".manifest.json"
@@ -62,10 +64,18 @@ def is_manifest(path: str) -> bool:
     return path.endswith(SUFFIX)
 
 
-def described_by(path: str, objects: Sequence[str]) -> list[str]:
-    """Return the object paths that a manifest describes."""
-    base = path.removesuffix(SUFFIX)
-    return [found for found in objects if base in {found, _stem(found)}]
+def described(ledger: FeedLedger, feed: Feed, paths: Sequence[str]) -> dict[str, list[str]]:
+    """Return which object keys that the ledger knows each of some manifests speaks of, by the manifest's path."""
+    if not paths:
+        return {}
+    bases = pl.DataFrame(
+        {"path": paths, "base": [path.removesuffix(SUFFIX).removeprefix(f"{feed.landing}/") for path in paths]}
+    )
+    keys = ledger.entries.select(pl.col("object_key").unique().alias("key"))
+    stems = keys.with_columns(pl.col("key").str.replace(r"\.[^./]*$", "").alias("base"))
+    both = pl.concat([stems, keys.select("key", pl.col("key").alias("base"))]).unique()
+    found = both.join(bases, on="base").group_by("path").agg(pl.col("key").sort())
+    return dict(found.iter_rows())
 
 
 def _stem(path: str) -> str:
@@ -76,7 +86,12 @@ def _stem(path: str) -> str:
 
 def find(lake: Lake, path: str) -> Stored | None:
     """Return the manifest of a landed object, if there is one."""
-    return lake.store.stat(path + SUFFIX) or lake.store.stat(_stem(path) + SUFFIX)
+    return next((found for name in paths(path) if (found := lake.store.stat(name)) is not None), None)
+
+
+def paths(path: str) -> tuple[str, str]:
+    """Return where the manifest of a landed object may lie: the first one that is there counts."""
+    return path + SUFFIX, _stem(path) + SUFFIX
 
 
 def load(lake: Lake, stored: Stored) -> Manifest:

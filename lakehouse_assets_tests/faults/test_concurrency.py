@@ -250,7 +250,7 @@ def test_two_compactions_of_the_ledger_at_once_double_no_entry(
     scenario.land_all(lake, first)
     # The ledger compacts itself by putting all of it in place of all.
     compactions = interrupted(
-        monkeypatch, delta, "write_serially", lambda *_, mode="append": mode == "overwrite", others
+        monkeypatch, delta, "write_serially", lambda *_, mode="append", **__: mode == "overwrite", others
     )
     retail.ingest(single)
     retail.run(lake)

@@ -1,5 +1,6 @@
 """Landing takes files under keys, and finds exactly what the ledger lacks."""
 
+import dataclasses
 import os
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.sources.landing import files_of, land, pending
-from lakehouse_assets.storage.stores import StorageError
+from lakehouse_assets.storage.stores import LocalStore, StorageError, Stored
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.retail import ingest, sales, sales_csv
 
@@ -23,6 +24,33 @@ def _file(folder: Path, data: bytes, name: str = "x.csv") -> Path:
 def _pending(lake: Lake, after: str = "") -> list[str]:
     feed = sales(lake)
     return [stored.path.removeprefix("landing/sales/") for stored in pending(lake, feed, lake.ledger_of(feed), after)]
+
+
+class Counting(LocalStore):
+    """A local store that counts the looks at single objects."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.looks: list[str] = []
+
+    def stat(self, path: str) -> Stored | None:
+        self.looks.append(path)
+        return super().stat(path)
+
+
+def test_looking_for_what_is_pending_costs_a_listing_and_no_look_at_what_is_known(lake: Lake) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        retail.land(lake, name, sales_csv(1, f"2011-03-0{ord(name[0]) - ord('a') + 1}"))
+    retail.land(lake, "a.csv.manifest.json", b'{"rows": 1}')
+    retail.land(lake, "b.manifest.json", b'{"rows": 1}')
+    ingest(lake)
+    counting = dataclasses.replace(lake, store=Counting(lake.store.root))
+    assert _pending(counting) == []
+    assert counting.store.looks == []  # type: ignore[attr-defined]
+
+    retail.land(lake, "b.manifest.json", b'{"rows": 2}')
+    assert _pending(counting) == ["b.csv"]
+    assert set(counting.store.looks) <= {f"landing/sales/b{end}" for end in (".csv.manifest.json", ".manifest.json")}  # type: ignore[attr-defined]
 
 
 def test_a_file_is_landed_under_its_key_as_it_is(lake: Lake, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Fingerprints of a feed's inputs: as they always were, and computed anew only where something changed."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse_assets.context import Lake, current
+from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.ledger.state import WORKING, FeedLedger
+from lakehouse_assets.pipeline import pending
+from lakehouse_assets.pipeline.pending import FeedState, fingerprint, input_fingerprints
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.retail import sales, sales_csv
+
+DAY, NEXT = "2011-03-01", "2011-03-02"
+
+
+@given(
+    keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5, unique=True)
+)
+@settings(max_examples=50, deadline=None)
+def test_a_fingerprint_is_that_of_the_sorted_contents_with_their_keys_as_json(keys: list[str]) -> None:
+    feed = sales(current())
+    entries = pl.DataFrame(
+        {"object_key": keys, "source_key": keys, "source_hash": [f"{len(keys) - n}" for n in range(len(keys))]}
+    ).with_columns(pl.lit("accepted").alias("state"), pl.lit(DAY).alias("part"), version=pl.int_range(1, pl.len() + 1))
+    ledger = FeedLedger(pl.concat([Ledger.nothing().select(WORKING), entries], how="diagonal"))
+    sources = sorted([content, key] for key, content in entries.select("source_key", "source_hash").iter_rows())
+    found = input_fingerprints(feed, ledger, [DAY, NEXT], frozenset({NEXT}), {})
+    assert found == {
+        DAY: fingerprint([feed.version, False, sources, []]),
+        NEXT: fingerprint([feed.version, True, [], []]),
+    }
+
+
+def test_one_more_object_makes_the_fingerprint_of_its_date_be_computed_anew(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retail.land(lake, "first.csv", sales_csv(1, DAY))
+    retail.land(lake, "second.csv", sales_csv(1, NEXT))
+    retail.ingest(lake)
+    before = FeedState.of(lake, sales(lake)).inputs
+    asked: list[list[str]] = []
+    sources = pending._sources
+
+    def spied(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
+        asked.append(partitions)
+        return sources(ledger, partitions)
+
+    monkeypatch.setattr(pending, "_sources", spied)
+    assert FeedState.of(lake, sales(lake)).inputs == before
+    retail.land(lake, "third.csv", sales_csv(2, NEXT))
+    retail.ingest(lake)
+    after = FeedState.of(lake, sales(lake)).inputs
+    assert asked == [[], [NEXT]]
+    assert after[DAY] == before[DAY]
+    assert after[NEXT] != before[NEXT]
