@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Each worker has a server and prepared lakes of its own, and takes its tests in order, so that it prepares few of them.
+WORKERS ?= logical
+IN_PARALLEL = --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: demo dev test check bench format clean
 
@@ -15,13 +18,13 @@ test: .venv/dev  ## every test, slow ones included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest $(IN_PARALLEL)
 
 check: .venv/dev  ## the fast loop: format, lint, types, quick tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow" -q
+	$(BIN)/pytest $(IN_PARALLEL) -q -m "not slow"
 
 bench: .venv/dev  ## measure; see benchmarks/README.md
 	$(BIN)/python -m benchmarks

@@ -1,5 +1,7 @@
 """A real S3 server for tests: SeaweedFS as a subprocess on 127.0.0.1, stopped at the end."""
 
+import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -12,11 +14,17 @@ from typing import Any, Self
 _DEADLINE_S = 60
 
 
+# Below the ports that outgoing connections get, and other ones for each worker of a parallel test run.
+_ports = itertools.count(10_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
 def free_port() -> int:
-    """Return a TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that nobody listens on now, another one each time."""
+    for port in _ports:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 class S3Server:
