@@ -40,7 +40,9 @@ def of_by_rule(feed: Feed) -> Lineage:
 
 @cache
 def of_model(model: Model, registry: Registry) -> Lineage:
-    """Return the lineage of a gold table, read from its SQL."""
+    """Return the lineage of a gold table, read from its SQL; of a function nothing is known but the tables."""
+    if model.function is not None:
+        return {}
     schema: dict[str, Any] = {}
     for table in registry.tables():
         if table.full_name in model.upstream:

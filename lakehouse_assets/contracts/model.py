@@ -1,4 +1,4 @@
-"""A model: a gold table, declared by its schema and made by a SQL file."""
+"""A model: a gold table, declared by its schema and made by a SQL file or a Python function."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ import dataframely as dy
 import sqlglot
 
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.python_function import Function, check_inputs, meaning_of
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
 from lakehouse_assets.contracts.table import Column, Table
 from lakehouse_assets.contracts.views import expanded, tables_in
@@ -16,11 +17,16 @@ from lakehouse_assets.contracts.views import expanded, tables_in
 
 @dataclass(frozen=True)
 class Model:
-    """A gold table: the schema that its SQL must return, and how it is cut into dates.
+    """A gold table: the schema that its SQL or function must return, and how it is cut into dates.
+
+    For a table by date the tables read hold the dates being built and no others; for a snapshot, all of them.
 
     Attributes:
-        sql: The file with one DuckDB query over other tables by their SQL names. For a table by date the tables
-            read hold the dates being built and no others; for a snapshot, all of them.
+        sql: The file with one DuckDB query over other tables by their SQL names.
+        function: In place of SQL: a function of tables that returns one. The same tables must always give the same
+            rows; what `kinds` says of its annotations decides in which type it gets each table.
+        inputs: For a function: the SQL name of the table for each parameter.
+        code_version: For a function: raised when what it calls gives other rows. Its own source is looked at anyhow.
         date: The column whose date partitions the table; None for a snapshot.
         plot: Column to draw in the UI, summed by date, if any.
         plot_over: The date to draw it over, if not the one that partitions the table.
@@ -30,9 +36,12 @@ class Model:
 
     name: str
     schema: type[dy.Schema]
-    sql: Path
     description: str
     owner: str
+    sql: Path | None = None
+    function: Function | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
+    code_version: str | None = None
     date: str | None = None
     partitioning: Partitioning | None = None
     plot: str | None = None
@@ -41,6 +50,11 @@ class Model:
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if (self.sql is None) is (self.function is None):
+            msg = f"model {self.name!r} needs either sql=, the file of its query, or function=, and not both."
+            raise ContractError(msg)
+        if self.function is not None:
+            check_inputs(self.name, self.function, self.inputs)
         named = [name for name in (self.date, self.plot, self.plot_over) if name is not None]
         if odd := next((name for name in named if name not in self.schema.columns()), None):
             msg = f"model {self.name!r}: its date or plotted column {odd!r} is not in {self.schema.__name__}."
@@ -62,20 +76,30 @@ class Model:
             return Partitioning.SNAPSHOT
         return self.partitioning or Partitioning.BY_DATE
 
+    @property
+    def code(self) -> str:
+        """Where what makes the table stands, for messages: the SQL file, or the function."""
+        return self.sql.name if self.sql is not None else f"{getattr(self.function, '__name__', self.function)}()"
+
     @cached_property
     def query(self) -> str:
-        """The text of the SQL file, with views put in their place."""
-        return expanded(self.sql.read_text(encoding="utf-8"), self.views)
+        """The text of the SQL file, with views put in their place; empty for a function."""
+        return expanded(self.sql.read_text(encoding="utf-8"), self.views) if self.sql is not None else ""
 
     @cached_property
     def upstream(self) -> tuple[str, ...]:
-        """SQL names of the tables that the query reads, sorted."""
+        """SQL names of the tables that are read, sorted."""
+        if self.function is not None:
+            return tuple(sorted(set(self.inputs.values())))
         return tuple(sorted(tables_in(self.query)))
 
     @cached_property
     def version(self) -> str:
-        """Identity of the model's meaning: its SQL without layout and comments, its schema and rules."""
-        statement = sqlglot.parse_one(self.query, dialect="duckdb").sql(dialect="duckdb", comments=False)
+        """Identity of the model's meaning: its SQL or function without layout and comments, its schema and rules."""
+        if self.function is not None:
+            statement = str([meaning_of(self.function), sorted(self.inputs.items()), self.code_version])
+        else:
+            statement = sqlglot.parse_one(self.query, dialect="duckdb").sql(dialect="duckdb", comments=False)
         columns = {name: str(column.dtype) for name, column in self.schema.columns().items()}
         return version([statement, columns, rule_texts(self.schema), self.layout.value, self.date])
 

@@ -36,7 +36,7 @@ class Registry:
         for model in models:
             for name in model.upstream:
                 if name not in known and name not in by_name:
-                    msg = f"{model.sql.name} reads {name}, which no module declares; correct the name or declare it."
+                    msg = f"{model.code} reads {name}, which no module declares; correct the name or declare it."
                     raise ContractError(msg)
         order = TopologicalSorter({name: [u for u in m.upstream if u in by_name] for name, m in by_name.items()})
         try:

@@ -27,11 +27,11 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         key=key,
         deps=date_partitions.upstream((n.split(".") for n in model.upstream), dated=dated is not None),
         group_name="gold",
-        kinds={"deltalake", "duckdb", "gold"},
+        kinds={"deltalake", "duckdb" if model.sql else "python", "gold"},
         owners=[model.owner],
         description=model.description,
         metadata=shown_metadata.metadata_of(
-            model.table, lake.store, lineage.of_model(model, lake.registry), model.query
+            model.table, lake.store, lineage.of_model(model, lake.registry), model.query or None
         )
         | shown_metadata.links(model.schema, model.sql),
         partitions_def=dated,

@@ -1,12 +1,12 @@
-"""Building gold: a model's SQL over published tables, checked against its schema, a batch of dates a commit.
+"""Building gold: a model's SQL or function over published tables, checked against its schema, dates by the batch.
 
-Here: what to read, that the result is what was declared, the commit. Not here: the SQL, and what is pending.
+Here: what to read, that the result is what was declared, the commit. Not here: the SQL or function itself, and what is
+pending.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -16,13 +16,12 @@ from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
-from lakehouse_assets.pipeline.pending import ModelState, batches
+from lakehouse_assets.engines.handing_over import ResultError, call
+from lakehouse_assets.pipeline.pending import ModelState, batches, rows_by_partition
 from lakehouse_assets.pipeline.pins import restored
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.storage import delta, delta_files
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class ModelError(Exception):
@@ -100,7 +99,7 @@ def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool
 
 def compute(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
     """Return what some partitions would be built as now. Writes nothing. Raises `ModelError`."""
-    return _conform(model, _query(lake, model, partitions), partitions)
+    return _conform(model, _result(lake, model, partitions), partitions)
 
 
 def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
@@ -109,46 +108,58 @@ def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
     if model.layout is Partitioning.SNAPSHOT:
         return rows
     for table in _upstream_tables(lake, model):
-        if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
-            continue
-        files = delta_files.files(lake.store, table.path)
-        dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")
-        for partition, count in dated.drop_nulls().group_by("part").agg(pl.sum("num_records")).iter_rows():
-            rows[partition] = rows.get(partition, 0) + int(count)
+        for partition, count in _rows_of(lake, table).items():
+            rows[partition] = rows.get(partition, 0) + count
     return rows
+
+
+def _rows_of(lake: Lake, table: Table) -> dict[str, int]:
+    if table.layer == "bronze":
+        return rows_by_partition(lake.ledger_of(lake.registry.feed(table.name)).live)
+    if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
+        return {}
+    files = delta_files.files(lake.store, table.path)
+    dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")
+    return {str(part): int(n) for part, n in dated.drop_nulls().group_by("part").agg(pl.sum("num_records")).iter_rows()}
 
 
 def _upstream_tables(lake: Lake, model: Model) -> list[Table]:
     return [lake.registry.table(name) for name in model.upstream]
 
 
-def _query(lake: Lake, model: Model, partitions: list[str]) -> "pa.Table":
+def _result(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
+    """Return what the SQL or the function makes of the tables that it reads."""
+    asked = None if model.layout is Partitioning.SNAPSHOT else partitions
+    tables = {table.full_name: read(lake, table, asked) for table in _upstream_tables(lake, model)}
+    if model.function is None:
+        return _query(model, tables)
+    try:
+        return call(model.function, model.inputs, tables)
+    except ResultError as error:
+        raise _mismatch(model, str(error)) from None
+
+
+def _query(model: Model, tables: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     import duckdb  # noqa: PLC0415 - not at import of a declaration
 
-    tables = {}
-    for table in _upstream_tables(lake, model):
-        columns = {name: column.dtype for name, column in table.columns.items()}
-        frame = delta.scan(lake.store, table.path, columns)
-        if model.layout is not Partitioning.SNAPSHOT and table.partitioning is not Partitioning.SNAPSHOT:
-            frame = frame.filter(table.partitioning.filter(partitions))
-        tables[table.full_name] = frame
     connection = session(tables)
     try:
-        return cast("pa.Table", connection.sql(model.query).to_arrow_table())
+        return pl.DataFrame(connection.sql(model.query).to_arrow_table())
     except duckdb.Error as error:
-        msg = f"{model.sql.name}: {error}. Nothing was written; the last good version stands. Correct the SQL."
+        msg = f"{model.code}: {error}. Nothing was written; the last good version stands. Correct the SQL."
         raise ModelError(msg) from error
     finally:
         connection.close()
 
 
-def _conform(model: Model, result: "pa.Table", partitions: list[str]) -> pl.DataFrame:
+def _conform(model: Model, frame: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:
     """Return the result with exactly the declared columns and types, or raise `ModelError`."""
-    frame = cast("pl.DataFrame", pl.from_arrow(result))
     declared = {name: column.dtype for name, column in model.schema.columns().items()}
     if odd := sorted(set(frame.columns) ^ set(declared)):
-        where = "the SQL returns" if odd[0] in frame.columns else f"{model.schema.__name__} declares"
-        raise _mismatch(model, f"only {where} the column {odd[0]!r}")
+        what = "it returns the column {!r}, which {} does not declare"
+        if odd[0] in declared:
+            what = "it does not return the column {!r}, which {} declares"
+        raise _mismatch(model, what.format(odd[0], model.schema.__name__))
     try:
         frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
     except pl.exceptions.InvalidOperationError as error:
@@ -184,10 +195,10 @@ def _convert(model: Model, name: str, found: pl.DataType, wanted: pl.DataType) -
         or found == pl.Null
     )
     if not safe:
-        raise _mismatch(model, f"the column {name!r} comes as {found} but is declared as {wanted}; cast it in the SQL")
+        raise _mismatch(model, f"the column {name!r} comes as {found} but is declared as {wanted}; cast it there")
     return column.cast(wanted, strict=True)
 
 
 def _mismatch(model: Model, what: str) -> ModelError:
-    msg = f"{model.sql.name}: {what}. Nothing was written; the last good version of gold.{model.name} stands."
+    msg = f"{model.code}: {what}. Nothing was written; the last good version of gold.{model.name} stands."
     return ModelError(msg)

@@ -211,7 +211,12 @@ class ModelState:
 
 
 def _published(lake: Lake, full_name: str) -> dict[str, int]:
-    found = delta.fingerprints(lake.store, lake.registry.table(full_name).path)
+    table = lake.registry.table(full_name)
+    if table.layer == "bronze":
+        live = lake.ledger_of(lake.registry.feed(table.name)).live.sort("part", "source_hash")
+        by_partition = live.group_by("part", maintain_order=True).agg("source_hash", "source_key")
+        return {partition: fingerprint(sources) for partition, *sources in by_partition.iter_rows()}
+    found = delta.fingerprints(lake.store, table.path)
     return {partition: value for partition, value in found.items() if not partition.startswith(HELD)}
 
 

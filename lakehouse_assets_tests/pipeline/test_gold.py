@@ -192,14 +192,16 @@ class Nullable(dy.Schema):
 
 WRONG: dict[str, tuple[str, type[dy.Schema], str]] = {
     "a column that is not declared": (
-        GOOD.replace("SELECT dt", "SELECT dt, 1 AS more"), Totals, "only the SQL returns the column 'more'",
+        GOOD.replace("SELECT dt", "SELECT dt, 1 AS more"), Totals,
+        "it returns the column 'more', which Totals does not declare",
     ),
     "a declared column missing": (
-        GOOD.replace("sum(quantity) AS units, ", ""), Totals, "only Totals declares the column 'units'",
+        GOOD.replace("sum(quantity) AS units, ", ""), Totals,
+        "it does not return the column 'units', which Totals declares",
     ),
     "text for a number": (
         GOOD.replace("sum(quantity)", "'6'"), Totals,
-        "the column 'units' comes as String but is declared as Int64; cast it in the SQL",
+        "the column 'units' comes as String but is declared as Int64; cast it there",
     ),
     "a float for money": (
         GOOD.replace("sum(line_amount)", "sum(line_amount)::DOUBLE"), Totals,
@@ -247,7 +249,7 @@ def test_nothing_is_written_when_the_sql_returns(
     lake, model = _model(published, sql, schema)
     with pytest.raises(ModelError, match=message) as error:
         _build(lake, model)
-    assert str(error.value).startswith(f"{model.sql.name}: ")
+    assert str(error.value).startswith(f"{model.code}: ")
     assert "Nothing was written; the last good version" in str(error.value)
     assert (_gold(lake), delta.fingerprints(lake.store, "gold/totals")) == before
     assert ModelState.read(lake, model).pending == [DAY, NEXT]

@@ -1,0 +1,32 @@
+"""One table of any layer, as whoever computes with it reads it: some partitions, or all, lazily.
+
+Bronze shows the live records only. Not here: what is done with the rows.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.pipeline.bronze import read_bronze
+from lakehouse_assets.storage import delta
+
+
+def read(lake: Lake, table: Table, partitions: Iterable[str] | None = None) -> pl.LazyFrame:
+    """Return the rows of a table; one that is not yet written is empty.
+
+    Args:
+        partitions: Those to read; None for all. A table without dates is always read whole.
+    """
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    if table.partitioning is Partitioning.SNAPSHOT:
+        partitions = None
+    if table.layer == "bronze":
+        feed = lake.registry.feed(table.name)
+        live = lake.ledger_of(feed).live
+        chosen = live if partitions is None else live.filter(pl.col("part").is_in(list(partitions)))
+        return read_bronze(lake, feed, chosen).select(*columns)
+    rows = delta.scan(lake.store, table.path, columns)
+    return rows if partitions is None else rows.filter(table.partitioning.filter(list(partitions)))
