@@ -60,9 +60,9 @@ def _is_asset(value: object) -> TypeGuard[_Asset]:
 
 
 def _check_all_registered(lake: Lake, objects: Iterable[object]) -> None:
-    known = {id(value) for value in (*lake.registry.feeds.values(), *lake.registry.models.values())}
+    known = [*lake.registry.feeds.values(), *lake.registry.models.values()]
     for value in objects:
-        if isinstance(value, Feed | Model) and id(value) not in known:
+        if isinstance(value, Feed | Model) and value not in known:
             msg = (
                 f"{value.name!r} is declared in a package with {NO_TABLES} = False, where commands do not look for "
                 "tables; move its module out of that package."

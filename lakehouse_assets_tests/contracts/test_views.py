@@ -19,6 +19,7 @@ def _models() -> list[Model]:
 def test_the_counts_by_rule_of_every_feed_are_read_by_the_model_that_names_none() -> None:
     [model] = _models()
     assert model.upstream == ("quarantine.flags_by_rule", "quarantine.orders_by_rule")
+    assert MODEL.sql is not None
     assert not any(feed in MODEL.sql.read_text() for feed in ("sales", "orders"))
 
 
