@@ -37,7 +37,7 @@ class DriftPolicy:
 
 @dataclass
 class Drift:
-    """What was found in one object: column names, each with a sample value where there is one."""
+    """What was found in one object: column names, each with the shape of a value where there is one."""
 
     new: dict[str, str | None] = field(default_factory=dict)
     missing: dict[str, str | None] = field(default_factory=dict)
@@ -48,10 +48,10 @@ class Drift:
 
     @property
     def words(self) -> str:
-        """All of it on one line; a sample follows its column's name."""
+        """All of it on one line; the shape of a value follows its column's name."""
         parts = []
         for kind, columns in (("new", self.new), ("missing", self.missing), ("retyped", self.retyped)):
-            named = [n[:40] if sample is None else f"{n[:40]} (such as {sample!r})" for n, sample in columns.items()]
+            named = [n[:40] if shape is None else f"{n[:40]} (written like {shape!r})" for n, shape in columns.items()]
             if named:
                 shown = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")  # noqa: PLR2004
                 parts.append(f"{kind}: {shown}")

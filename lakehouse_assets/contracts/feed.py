@@ -202,6 +202,11 @@ class Feed:
         return rules | {rule.id: rule for rule in rules_of(self.contract)}
 
     @property
+    def shown_headers(self) -> frozenset[str]:
+        """Fields whose values may stand in messages, in Dagster's run configuration and metadata: no personal data."""
+        return frozenset(origin.headers[0] for origin in self.sources.values() if not origin.personal)
+
+    @property
     def range_rule(self) -> str:
         """Id of the rule that the business date is one."""
         return f"{self.business_date}_in_range"

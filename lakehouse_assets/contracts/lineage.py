@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import polars as pl
 from sqlglot import exp, parse_one
 from sqlglot.lineage import lineage as sql_lineage
 from sqlglot.optimizer.qualify import qualify
@@ -62,3 +63,20 @@ def of_model(model: Model, registry: Registry) -> Lineage:
     if model.date is not None:
         found |= {name: found[model.date] for name in model.layout.columns if name not in found}
     return found
+
+
+def personal_of_model(model: Model, registry: Registry) -> set[str]:
+    """Return the columns of a gold table that may hold personal data: they come from such a column, in the same type.
+
+    A count of customers is none; the smallest customer id is. The columns of a function may come from any column that
+    it reads.
+    """
+    personal: dict[tuple[str, str], pl.DataType] = {}
+    for name in model.upstream:
+        table = registry.table(name)
+        below = personal_of_model(registry.models[table.name], registry) if table.layer == "gold" else set()
+        hidden = {column for column, about in table.columns.items() if about.personal} | below
+        personal |= {(table.key, column): table.columns[column].dtype for column in hidden}
+    lineage = of_model(model, registry) or dict.fromkeys(model.schema.columns(), tuple(personal))
+    types = {name: column.dtype for name, column in model.table.columns.items()}
+    return {name for name, pairs in lineage.items() if any(personal.get(pair) == types[name] for pair in pairs)}

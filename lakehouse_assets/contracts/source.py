@@ -94,14 +94,21 @@ def columns_of(schema: type[dy.Schema]) -> dict[str, Column]:
     """Return a schema's columns as a table has them."""
     columns = {}
     for name, column in schema.columns().items():
-        origin = (column.metadata or {}).get(KEY)
         columns[name] = Column(
             dtype=column.dtype,
             description=column.description or "",
             nullable=column.nullable,
-            personal=isinstance(origin, Source) and origin.personal,
+            personal=_is_personal(schema, name),
         )
     return columns
+
+
+def _is_personal(schema: type[dy.Schema], name: str) -> bool:
+    """Return whether a column is declared as personal data, or computed from one that is."""
+    origin = (schema.columns()[name].metadata or {}).get(KEY) if name in schema.columns() else None
+    if isinstance(origin, Derived):
+        return any(_is_personal(schema, root) for root in origin.expression.meta.root_names() if root != name)
+    return isinstance(origin, Source) and origin.personal
 
 
 def rule_texts(schema: type[dy.Schema]) -> list[str]:

@@ -75,4 +75,4 @@ def verdict(lake: Lake, feed: Feed, erasures: Erasures, stored: Stored, data: by
             records = None
         member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
         totals.add(member, source.hash, records, list(promised.sums))
-    return manifest.mismatch(promised, totals)
+    return manifest.mismatch(promised, totals, feed.shown_headers)

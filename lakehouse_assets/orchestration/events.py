@@ -5,8 +5,10 @@ A run works on any set of dates, so Dagster cannot derive the partition of an ev
 
 import os
 import socket
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -90,6 +92,20 @@ def step(context: dg.AssetExecutionContext) -> Iterator[None]:
     except (StorageError, SchemaMismatchError, ContractError, ModelError) as error:
         # `from None`: these errors explain themselves, and a traceback would bury what they say.
         raise dg.Failure(description=str(error), allow_retries=isinstance(error, StorageError)) from None
+    except dg.DagsterError:
+        raise
+    except Exception as error:  # noqa: BLE001 - foreseen by nobody, so its text may quote a record's values
+        raise dg.Failure(description=_unforeseen(error)) from None
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return where an error came from, in place of its text: texts of libraries quote values of records."""
+    last = traceback.extract_tb(error.__traceback__)[1:][-4:]
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in last)
+    return (
+        f"{type(error).__name__} at {places}. What was committed stands, the rest is still pending. Its text may "
+        "quote records, so it is not kept here: `lakehouse verify` computes the same and shows it."
+    )
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,13 @@ def _lineage_table(lineage: Lineage) -> str:
     return "\n".join(["| column | computed from |", "| --- | --- |", *rows])
 
 
-def preview(table: Table, frame: pl.DataFrame) -> dg.TableMetadataValue:
-    """Return some rows, personal data masked."""
-    hidden = {name for name, column in table.columns.items() if column.personal}
+def preview(table: Table, frame: pl.DataFrame, hidden: AbstractSet[str] = frozenset()) -> dg.TableMetadataValue:
+    """Return some rows, personal data masked.
+
+    Args:
+        hidden: Columns with personal data, besides those that are declared so.
+    """
+    hidden = hidden | {name for name, column in table.columns.items() if column.personal}
     rows = [
         dg.TableRecord({name: "(personal data)" if name in hidden else _cell(value) for name, value in row.items()})
         for row in frame.head(PREVIEW_ROWS).iter_rows(named=True)

@@ -85,7 +85,9 @@ def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
     files = delta_files.files(lake.store, model.table.path)
     found: dict[str, Any] = {
         "dagster/row_count": int(files["num_records"].sum()),
-        "preview": shown_metadata.preview(model.table, built.frame.tail(shown_metadata.PREVIEW_ROWS)),
+        "preview": shown_metadata.preview(
+            model.table, built.frame.tail(shown_metadata.PREVIEW_ROWS), lineage.personal_of_model(model, lake.registry)
+        ),
     }
     if model.plotted is not None:
         columns = {name: column.dtype for name, column in model.table.columns.items()}

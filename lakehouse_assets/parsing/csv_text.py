@@ -4,11 +4,11 @@ import csv
 import io
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import polars as pl
 
+from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.records import Raw
 
@@ -31,7 +31,7 @@ def read_csv(text: bytes, known: list[str]) -> Raw:
         frame = _fast(text, header, separator)
         if frame is not None:
             return Raw(frame)
-    return _slow(text, header, separator)
+    return _slow(text, header, separator, known)
 
 
 def line_feeds(text: bytes) -> bytes:
@@ -93,10 +93,9 @@ def _is_even(text: bytes, separators: int, separator: str) -> bool:
     return bool((lines.str.count_matches(separator, literal=True) == separators).all())
 
 
-def _slow(text: bytes, header: list[str], separator: str) -> Raw:
-    if twice := [name for name, times in Counter(header).items() if times > 1]:
-        msg = f"the column {twice[0][:40]!r} is there twice; give each column a name of its own and land it again."
-        raise Rejection(msg)
+def _slow(text: bytes, header: list[str], separator: str, known: list[str]) -> Raw:
+    if reason := header_names.repeated(header, known):
+        raise Rejection(reason)
     width, columns = len(header), [list[str | None]() for _ in header]
     problems: list[str | None] = []
     extras: list[str | None] = []

@@ -5,12 +5,12 @@ into its `_problem`. Not here: what the values mean.
 """
 
 import re
-from collections import Counter
 
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.drift import Drift, Policy
+from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.archives import Rejection, decompressed
 from lakehouse_assets.parsing.csv_text import read_csv
 from lakehouse_assets.parsing.json_text import read_json
@@ -110,9 +110,9 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
         nothing_at_all = dict.fromkeys([*headers, "_extra", "_problem"], pl.String()) | {"_line": pl.Int64()}
         return pl.DataFrame(schema=nothing_at_all), Drift()
     names = {name: name.strip() for name in raw.frame.columns}
-    if repeated := [name for name, times in Counter(names.values()).items() if times > 1]:
-        msg = f"the column {repeated[0][:40]!r} is there twice; give each column a name of its own and land it again."
-        raise Rejection(msg)
+    known = [header for origin in feed.sources.values() for header in origin.headers]
+    if reason := header_names.repeated(list(names.values()), known):
+        raise Rejection(reason)
     by_header = {header: name for name, header in names.items()}
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
     used = {by_header[header] for header in found.values() if header is not None}

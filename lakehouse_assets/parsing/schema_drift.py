@@ -1,4 +1,7 @@
-"""Noticing how an object's columns differ from the contract's, and what the owner's policies make of it."""
+"""Noticing how an object's columns differ from the contract's, and what the owner's policies make of it.
+
+What is said of them goes to logs and to Dagster: the shape of a value, never the value.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,12 +10,12 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.drift import Drift, Policy
+from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.casting import cast, normalised
 
 _SAMPLE = 100
 _SURE = 12
 _TIME = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])-([01][0-9]|2[0-8]) (0[2-9]|1[0-9]):[0-5][0-9]:[0-5][0-9]$")
-_SHOWN = 8
 _LONGEST = 40
 
 
@@ -24,19 +27,22 @@ def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: 
         unknown: Header to raw column, for those that the contract does not know.
         present: Contract column to raw column, for those that are there.
     """
-    drift = Drift(new={header: _sample(raw[column]) for header, column in unknown.items()})
+    drift = Drift(new={header: _shape(raw[column]) for header, column in unknown.items()})
     for name, origin in feed.sources.items():
         if name not in present:
             if not feed.contract.columns()[name].nullable or origin.on_missing:
                 drift.missing[name] = None
         elif _is_retyped(raw[present[name]], feed, name):
-            drift.retyped[name] = "(personal data)" if origin.personal else _sample(raw[present[name]])
+            drift.retyped[name] = _shape(raw[present[name]])
     return drift
 
 
-def _sample(values: pl.Series) -> str | None:
+def _shape(values: pl.Series) -> str | None:
+    """Return how the first value of a column is written, 9 for a digit and a for a letter: `1.3.2011` is `9.9.9999`."""
     present = values.drop_nulls()
-    return str(present[0])[:_LONGEST] if present.len() else None
+    if not present.len():
+        return None
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", str(present[0])[:_LONGEST]))
 
 
 def _is_retyped(values: pl.Series, feed: Feed, name: str) -> bool:
@@ -87,11 +93,10 @@ def refusal(feed: Feed, drift: Drift, headers: list[str]) -> str | None:
     """Return why the policies reject the object, and what to do; None when they do not."""
     missing = [name for name in drift.missing if missing_policy(feed, name) is Policy.FREEZE]
     if missing:
+        known = [header for origin in feed.sources.values() for header in origin.headers]
         named = ", ".join(feed.sources[name].headers[0] for name in missing)
-        shown = ", ".join(repr(header[:_LONGEST]) for header in headers[:_SHOWN]) or "none"
-        more = f" and {len(headers) - _SHOWN:,} more" if len(headers) > _SHOWN else ""
         return (
-            f"the column {named} is missing; the columns found are {shown}{more}. "
+            f"the column {named} is missing; {header_names.found(headers, known)}. "
             "Land it with that column, or declare the name that it has as an alternative header."
         )
     if drift.new and feed.drift.new is Policy.FREEZE:

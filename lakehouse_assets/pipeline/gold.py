@@ -7,6 +7,7 @@ pending.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -22,6 +23,9 @@ from lakehouse_assets.pipeline.pins import restored
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.storage import delta, delta_files
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class ModelError(Exception):
@@ -146,8 +150,7 @@ def _query(model: Model, tables: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     try:
         return pl.DataFrame(connection.sql(model.query).to_arrow_table())
     except duckdb.Error as error:
-        msg = f"{model.code}: {error}. Nothing was written; the last good version stands. Correct the SQL."
-        raise ModelError(msg) from error
+        raise _mismatch(model, f"{_told(error)}. Correct the SQL") from None
     finally:
         connection.close()
 
@@ -160,10 +163,7 @@ def _conform(model: Model, frame: pl.DataFrame, partitions: list[str]) -> pl.Dat
         if odd[0] in declared:
             what = "it does not return the column {!r}, which {} declares"
         raise _mismatch(model, what.format(odd[0], model.schema.__name__))
-    try:
-        frame = frame.select(_convert(model, name, frame.schema[name], dtype) for name, dtype in declared.items())
-    except pl.exceptions.InvalidOperationError as error:
-        raise _mismatch(model, f"a value does not fit its column ({str(error).splitlines()[0]})") from error
+    frame = frame.select(_converted(model, frame[name], dtype) for name, dtype in declared.items())
     rules = {rule.id: rule for rule in rules_of(model.schema)}
     kept = evaluated(frame, {name: rule.expression.fill_null(value=True) for name, rule in rules.items()}, model.date)
     for rule in rules.values():
@@ -181,9 +181,9 @@ def _conform(model: Model, frame: pl.DataFrame, partitions: list[str]) -> pl.Dat
     return frame.select(*model.table.columns)
 
 
-def _convert(model: Model, name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+def _converted(model: Model, column: pl.Series, wanted: pl.DataType) -> pl.Series:
     """Return a cast that can lose nothing, or raise: a float never becomes money, a decimal never loses digits."""
-    column = pl.col(name)
+    name, found = column.name, column.dtype
     if found == wanted:
         return column
     whole = found.is_integer() or (isinstance(found, pl.Decimal) and found.scale == 0)
@@ -196,7 +196,24 @@ def _convert(model: Model, name: str, found: pl.DataType, wanted: pl.DataType) -
     )
     if not safe:
         raise _mismatch(model, f"the column {name!r} comes as {found} but is declared as {wanted}; cast it there")
-    return column.cast(wanted, strict=True)
+    try:
+        return column.cast(wanted, strict=True)
+    except pl.exceptions.InvalidOperationError:  # whose text quotes the value
+        raise _mismatch(model, f"a value of the column {name!r} does not fit {wanted}") from None
+
+
+def _told(error: "duckdb.Error") -> str:
+    """Return what a failed query may say in logs and in Dagster.
+
+    Errors that come before any row is read speak of the SQL. The others quote values, which may be personal data.
+    """
+    import duckdb  # noqa: PLC0415 - not at import of a declaration
+
+    if isinstance(
+        error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException | duckdb.PermissionException
+    ):
+        return str(error)
+    return f"a value cannot be computed ({type(error).__name__}); run the SQL with `lakehouse query` to see which"
 
 
 def _mismatch(model: Model, what: str) -> ModelError:

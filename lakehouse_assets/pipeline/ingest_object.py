@@ -99,7 +99,7 @@ def _read(
             member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
             totals.add(member, source.hash, records, list(promised.sums))
     digest = hashlib.sha256(data).hexdigest()
-    held = manifest.mismatch(promised, totals) if promised else None
+    held = manifest.mismatch(promised, totals, feed.shown_headers) if promised else None
     if promised and digest in erasures.after:
         held = verdict(lake, feed, erasures, stored, data, promised)
     if held is None and (late := _too_late(lake, feed, entries)) and not known.ledger.was_taken(key, digest):
@@ -158,7 +158,8 @@ def _read_source(
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
             raise
         # One object must never stop its feed: whatever a reader could not foresee is a reason to reject it.
-        reason = f"it cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]}); land it again."
+        # Not its text, which may quote a value.
+        reason = f"it cannot be read (the reader failed with {type(error).__name__}); land it again."
         return Entry(source.key, source_hash, {}, str(Rejection(reason))), None
     if lines := erasures.blank_lines(source_hash):
         records = blanked(records, lines)

@@ -7,7 +7,7 @@ For `drop.zip` the manifest is `drop.zip.manifest.json`, or `drop.manifest.json`
 import decimal
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,7 +114,7 @@ def load(lake: Lake, stored: Stored) -> Manifest:
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - JSON
     if isinstance(value, bool) or not isinstance(value, int):
-        msg = f"{value!r} is no number of rows"
+        msg = "its rows are no whole number"
         raise _UnusableError(msg)
     return value
 
@@ -122,20 +122,27 @@ def _whole(value: Any) -> int:  # noqa: ANN401 - JSON
 def _finite(value: Any) -> decimal.Decimal:  # noqa: ANN401 - JSON
     number = decimal.Decimal(str(value))
     if not number.is_finite():
-        msg = f"{value!r} is no sum"
+        msg = "a sum in it is no number"
         raise _UnusableError(msg)
     return number
 
 
-def mismatch(manifest: Manifest, found: Totals) -> str | None:
-    """Return what an object does not keep of its manifest, in words; None when it keeps all of it."""
+def mismatch(manifest: Manifest, found: Totals, shown: Collection[str] = ()) -> str | None:
+    """Return what an object does not keep of its manifest, in words; None when it keeps all of it.
+
+    Args:
+        shown: Headers whose sums may be told. Of personal or unknown columns, a sum over one record is its value.
+    """
     wrong = [manifest.problem] if manifest.problem else []
     if manifest.rows is not None and manifest.rows != found.rows:
         wrong.append(f"the manifest says {manifest.rows:,} rows, the object has {found.rows:,}")
     for header, total in manifest.sums.items():
         has = found.sums.get(header)
         if has != total:
-            wrong.append(f"the manifest says {header[:40]} sums to {_words(total)}, the object's to {_words(has)}")
+            if header in shown:
+                wrong.append(f"the manifest says {header[:40]} sums to {_words(total)}, the object's to {_words(has)}")
+            else:
+                wrong.append(f"the sum of {header[:40]} in the manifest is not that of the object")
     for member, digest in manifest.members.items():
         if found.members.get(member) != digest:
             what = "is another one" if member in found.members else "is missing"

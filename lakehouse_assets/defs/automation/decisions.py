@@ -1,9 +1,17 @@
-"""Decisions on bad data as a Dagster job, for people who live in the UI; the command line offers the same verbs."""
+"""Decisions on bad data as a Dagster job, for people who live in the UI; the command line offers the same verbs.
+
+Dagster keeps what a run is asked for, so personal data has no place in it: a value of a personal column is corrected
+with the command.
+"""
+
+from typing import Any
 
 import dagster as dg
+from pydantic import create_model
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.decisions import kinds as decisions
 from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations import decision_commands
@@ -14,12 +22,29 @@ from lakehouse_assets.pipeline.silver import evaluate
 VERBS = "correct, waive, discard, release, accept or revoke"
 
 
+def _values() -> Any:  # noqa: ANN401 - a class that only the registry knows
+    """Return the configuration of corrected values: the fields that hold no personal data in any feed.
+
+    Dagster refuses any other field before there is a run, so its value is kept nowhere.
+    """
+    feeds = registry().feeds.values()
+    known = {header for feed in feeds for header in feed.shown_headers}
+    personal = {name for feed in feeds for name, column in feed.bronze.columns.items() if column.personal}
+    fields = sorted(known - personal)
+    options: dict[str, Any] = dict.fromkeys(fields, (str | None, None))
+    return create_model("Values", __base__=dg.Config, **options)
+
+
+_Values = _values()
+
+
 class DecisionConfig(dg.Config):
     """What is decided. A verb uses the fields that it needs; see `lakehouse quarantine --help`.
 
     Attributes:
         feed: Name of the feed; or, to revoke a pin, of the gold table.
-        values: For correct: raw values by field; an empty text for no value.
+        values: For correct: raw values by field; an empty text for no value. Fields with personal data are not among
+            them: correct these with `lakehouse quarantine correct`.
         partition: For release: the held business date.
     """
 
@@ -29,8 +54,8 @@ class DecisionConfig(dg.Config):
     who: str
     source_key: str = ""
     line: int = 0
-    values: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
-    rules: list[str] = []  # noqa: RUF012
+    values: _Values = _Values()  # type: ignore[valid-type]
+    rules: list[str] = []  # noqa: RUF012 - pydantic copies it
     partition: str = ""
     decision: str = ""
     dry_run: bool = True
@@ -66,7 +91,7 @@ def _decision(lake: Lake, config: DecisionConfig) -> Decision:
     feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
     match config.verb:
         case decisions.CORRECT:
-            values = {field: text or None for field, text in config.values.items()}
+            values = {field: text or None for field, text in vars(config.values).items() if text is not None}
             return decision_commands.correct(lake, feed, *about, values, config.why, config.who)
         case decisions.WAIVE:
             return decision_commands.waive(lake, feed, *about, config.rules, config.why, config.who)
