@@ -112,8 +112,11 @@ def _signature(lake: Lake) -> list[str]:
 
 
 def _select(lake: Lake, table: Table) -> str:
+    declared = {name: column.dtype for name, column in table.columns.items()}
     uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
-    columns = {name: duckdb_type(column.dtype) for name, column in table.columns.items()}
+    # The lake's own columns have a meaning where they are missing; those of a contract have none before it is applied.
+    shown = declared if table is ACCOUNTING else delta.scan(lake.store, table.path, declared).collect_schema()
+    columns = {name: duckdb_type(dtype) for name, dtype in shown.items()}
     nothing = "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
     if not uris:
         return f"{nothing} WHERE false"

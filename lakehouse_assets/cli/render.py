@@ -65,6 +65,10 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
     section(console, "held", found.held)
     section(console, "rejected", found.rejected)
     section(console, "failed", failed)
+    if found.waiting:
+        section(console, "waiting", found.waiting)
+    if found.unfilled:
+        section(console, "without values of a required column", found.unfilled)
     if found.pinned:
         section(console, "pinned", found.pinned)
     if found.erasing:

@@ -86,6 +86,11 @@ class Partitioning(Enum):
             clauses.append(null)
         return " or ".join(clauses)
 
+    @property
+    def partition(self) -> pl.Expr:
+        """The name of a row's partition, from its partition columns."""
+        return pl.lit(WHOLE) if self is Partitioning.SNAPSHOT else self.date.cast(pl.String).fill_null(UNDATED)
+
     def filter(self, partitions: Iterable[str]) -> pl.Expr:
         """The same predicate as a Polars expression, for readers."""
         if self is Partitioning.SNAPSHOT:

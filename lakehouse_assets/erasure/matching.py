@@ -76,15 +76,16 @@ def theirs(feed: Feed, erasures: Erasures, records: pl.DataFrame) -> pl.Series:
     """Return which records are an erased person's.
 
     Args:
-        records: The feed's raw values by header, `_extra` and `_problem`, as bronze and quarantine hold them.
+        records: The feed's raw values by header, `_extra` and `_problem`, as bronze and quarantine hold them. Rows of
+            quarantine that are older than a column do not have it.
     """
     found = pl.repeat(value=False, n=records.height, eager=True)
-    for column in followed(feed, erasures):
-        found |= have(feed, erasures, column, records[feed.sources[column].headers[0]])
+    headers = {name: header for name, o in feed.sources.items() if (header := o.headers[0]) in records.columns}
+    for column in followed(feed, erasures).keys() & headers.keys():
+        found |= have(feed, erasures, column, records[headers[column]])
     broken = records["_problem"].is_not_null() & (records["_problem"] != BLANK)
     if broken.any():
-        headers = [origin.headers[0] for origin in feed.sources.values()]
-        somewhere = anywhere(feed, erasures, records.filter(broken).select(*headers, "_extra"))
+        somewhere = anywhere(feed, erasures, records.filter(broken).select(*headers.values(), "_extra"))
         found = found.scatter(broken.arg_true().filter(somewhere), True) if somewhere.any() else found  # noqa: FBT003
     return found
 

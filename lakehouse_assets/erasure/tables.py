@@ -10,7 +10,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions.kinds import Decisions
 from lakehouse_assets.erasure.decisions import repin
 from lakehouse_assets.erasure.evidence import Erasures
@@ -25,10 +25,9 @@ def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[st
     if not delta.exists(lake.store, table.path):
         return {}
     columns = {name: column.dtype for name, column in table.columns.items()}
-    partition = table.partitioning.date.cast(pl.String).fill_null(UNDATED) if _is_dated(table) else pl.lit(WHOLE)
-    scan = delta.scan(lake.store, table.path, columns).with_columns(partition.alias("_part"))
+    scan = delta.scan(lake.store, table.path, columns).with_columns(table.partitioning.partition.alias("_part"))
     if table.layer == "silver":
-        keys = list(followed(feed, erasures).keys() & columns.keys())
+        keys = list(followed(feed, erasures).keys() & set(scan.collect_schema().names()))
         counted = scan.group_by("_part", *keys).len().collect()  # people are few, lines are many
         found = counted.filter(typed(feed, erasures, counted)).group_by("_part").agg(pl.sum("len")).sort("_part")
         return dict(found.iter_rows())
@@ -49,8 +48,7 @@ def _sizes(lake: Lake, table: Table) -> dict[str, int]:
     files = delta_files.files(lake.store, table.path)
     if not files.height:
         return {}
-    partition = table.partitioning.date.cast(pl.String).fill_null(UNDATED) if _is_dated(table) else pl.lit(WHOLE)
-    return dict(files.group_by(partition.alias("part")).agg(pl.sum("num_records")).iter_rows())
+    return dict(files.group_by(table.partitioning.partition.alias("part")).agg(pl.sum("num_records")).iter_rows())
 
 
 def typed(feed: Feed, erasures: Erasures, rows: pl.DataFrame) -> pl.Series:

@@ -10,6 +10,7 @@ from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.orchestration import events
 from lakehouse_assets.pipeline.gate import HELD_BACK, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.unfilled import unfilled
 
 SHOWN = 50
 
@@ -19,7 +20,8 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
     key = dg.AssetKey(["silver", feed.name])
     held = [outcome for outcome in outcomes if outcome.verdict == HELD_BACK]
     lost = [outcome for outcome in outcomes if outcome.verdict == UNACCOUNTED]
-    standing = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name)).held
+    state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
+    standing = state.held
     gate = events.TableCheckResult(
         asset_key=key,
         check_name="gate",
@@ -41,6 +43,15 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
             "quarantined": sum(o.quarantined for o in outcomes),
             "duplicates": sum(o.duplicates for o in outcomes),
         },
+    )
+    lacking = unfilled(lake, state)
+    yield events.TableCheckResult(
+        asset_key=key,
+        check_name="required_columns",
+        passed=not lacking,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join(lacking[:SHOWN]) or "every published date has values in all required columns",
+        metadata={"dates": len(lacking)},
     )
     for rule in feed.rules:
         by_partition = {o.partition: o.broken[rule] for o in outcomes if rule in o.broken}

@@ -18,6 +18,7 @@ from lakehouse_assets.contracts.partitioning import WHOLE, as_date
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint
+from lakehouse_assets.pipeline.waiting import reason_to_wait
 from lakehouse_assets.sources.landing import key_of, pending
 
 REFRESH = "refresh"
@@ -106,7 +107,8 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
         for model in models:
             built = ModelState.read(lake, model)
             waiting[model.table.key] = left(model.table.key, built.inputs, built.pending)
-            ready[model.table.key] = _ready(model, waiting)
+            found = _ready(model, waiting)
+            ready[model.table.key] = {} if found and reason_to_wait(lake, model) else found
         works += _work(f"{BUILD}-{number}", {path: partitions for path, partitions in ready.items() if partitions})
     catalog = CatalogState.read(lake)
     stale = left(

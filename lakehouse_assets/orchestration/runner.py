@@ -10,6 +10,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import progress
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
 from lakehouse_assets.orchestration.pending_runs import REPLAY, Given, Work, landed_work, table_work
+from lakehouse_assets.pipeline.waiting import waiting_models
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -20,7 +21,8 @@ class Report:
 
     Attributes:
         run_ids: The Dagster runs, in order.
-        failures: Per run that failed for another reason than a held date: the table and why.
+        failures: Per run that failed for another reason than a held date: the table and why. Then the tables that
+            wait for one of them.
     """
 
     run_ids: list[str] = field(default_factory=list)
@@ -63,6 +65,8 @@ def run_pending(
                     for table, partitions in work.tables.items()
                     for partition, value in partitions.items()
                 }
+    if report.failures:  # of the table that they wait for
+        report.failures += waiting_models(lake)
     return report
 
 

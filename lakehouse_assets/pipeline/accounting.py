@@ -53,8 +53,12 @@ def open_accounting(store: Store) -> "DeltaTable":
 
 def scan_accounting(store: Store) -> pl.LazyFrame:
     """Return the accounting of all feeds; empty before the first publishing."""
-    # Accounts that are older than the column say nothing in it.
-    return delta.scan(store, TABLE.path, _SCHEMA).with_columns(pl.col("erased").fill_null(0))
+    return as_declared(delta.scan(store, TABLE.path, _SCHEMA))
+
+
+def as_declared(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return stored accounts with today's columns: those that are older than `erased` have no such records."""
+    return delta.as_declared(rows, _SCHEMA).with_columns(pl.col("erased").fill_null(0))
 
 
 def write(store: Store, table: "DeltaTable", feed: str, fingerprints: dict[str, int], rows: pl.DataFrame) -> None:

@@ -22,6 +22,7 @@ from lakehouse_assets.pipeline.pending import ModelState, batches, rows_by_parti
 from lakehouse_assets.pipeline.pins import restored
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import open_declared
+from lakehouse_assets.pipeline.waiting import reason_to_wait
 from lakehouse_assets.storage import delta, delta_files
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ def build(
 
 
 def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool) -> Built | None:
+    if why := reason_to_wait(lake, model):
+        msg = f"{model.table.full_name}: {why}"
+        raise ModelError(msg)
     table = open_declared(lake, model.table)
     # Fingerprints first, data second: data newer than its fingerprint is merely built again, never missed.
     state = ModelState.read(lake, model)

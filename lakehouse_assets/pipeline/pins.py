@@ -51,9 +51,8 @@ def restored(lake: Lake, table: Table, pins: Mapping[str, Pin]) -> pl.DataFrame:
         try:
             types = {name: column.dtype for name, column in table.columns.items()}
             rows = delta.scan(lake.store, table.path, types, open_at(lake, table, version))
-            known = rows.collect_schema()
-            columns = [(pl.col(n) if n in known else pl.lit(None)).cast(t).alias(n) for n, t in types.items()]
-            frames.append(rows.filter(table.partitioning.filter(partitions)).select(columns).collect())
+            chosen = rows.filter(table.partitioning.filter(partitions))
+            frames.append(delta.as_declared(chosen, types).collect())
         except delta.UNREADABLE as error:
             raise _gone(table, version, str(error).splitlines()[0]) from error
     return pl.concat(frames)

@@ -67,8 +67,9 @@ def publish(
 
 
 def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *, force: bool) -> list[Outcome]:
-    silver, quarantine = open_declared(lake, feed.silver), open_declared(lake, feed.quarantine)
-    by_rule = open_declared(lake, feed.by_rule)
+    quarantine, by_rule = open_declared(lake, feed.quarantine), open_declared(lake, feed.by_rule)
+    # Last: where one of the others refuses the contract, silver gets no column that nothing fills.
+    silver = open_declared(lake, feed.silver)
     accounts = accounting.open_accounting(lake.store)
     ledger = Ledger.load(lake.store).of_feed(feed.name)
     state = FeedState.read(lake, feed, ledger)

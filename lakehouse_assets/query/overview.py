@@ -14,6 +14,8 @@ from lakehouse_assets.erasure.evidence import unfinished
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
+from lakehouse_assets.pipeline.unfilled import unfilled
+from lakehouse_assets.pipeline.waiting import waiting_models
 from lakehouse_assets.query.tables import OPS
 from lakehouse_assets.sources.landing import key_of, pending
 from lakehouse_assets.storage import delta, delta_files
@@ -40,6 +42,8 @@ class TableSize:
 class Status:
     """What waits for the lake or for a person. Lists are sorted.
 
+    `waiting` are models that cannot be built until another table fits its contract, `unfilled` published dates that
+    lack values of a required column.
     `erasing` are erasures that were begun and never finished: whoever asked for them has to ask again.
     """
 
@@ -48,6 +52,8 @@ class Status:
     held: list[str]
     rejected: list[str]
     pinned: list[str]
+    waiting: list[str]
+    unfilled: list[str]
     erasing: list[str]
 
     @property
@@ -131,29 +137,31 @@ def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
 
 def status(lake: Lake) -> Status:
     """Return what is pending, held and rejected, from the lake root alone."""
-    landed, waiting, held, rejected, pinned, erasing = [], {}, [], [], [], []
+    landed, pending_dates, held, rejected, pinned, incomplete, erasing = [], {}, [], [], [], [], []
     for feed in lake.registry.feeds.values():
         ledger = lake.ledger_of(feed)
         landed += [f"{feed.name}: {key_of(feed, stored)}" for stored in pending(lake, feed, ledger)]
         state = FeedState.read(lake, feed, ledger)
         if state.pending:
-            waiting[feed.silver.full_name] = state.pending
+            pending_dates[feed.silver.full_name] = state.pending
         begun = unfinished(lake.store, feed.name, state.decisions)
         erasing += [f"{feed.name}: a {d.column}, asked for by {d.who} at {d.at[:16]}; ask again" for d in begun]
         pinned += [
             f"{feed.silver.full_name} {partition}: to version {pin.version}" for partition, pin in state.pins.items()
         ]
         held += [f"{feed.silver.full_name} {partition}: {_why_held(lake, feed, partition)}" for partition in state.held]
+        incomplete += unfilled(lake, state)
         refused = ledger.refused.select("source_key", "state", "reason")
         rejected += [f"{feed.name}: {key}: {state}: {reason}" for key, state, reason in refused.iter_rows()]
     for model in lake.registry.models.values():
         built = ModelState.read(lake, model)
         if built.pending:
-            waiting[model.table.full_name] = built.pending
+            pending_dates[model.table.full_name] = built.pending
         pinned += [
             f"{model.table.full_name} {partition}: to version {pin.version}" for partition, pin in built.pins.items()
         ]
-    return Status(landed, waiting, held, rejected, sorted(pinned), erasing)
+    waiting = list(waiting_models(lake)) if pending_dates else []
+    return Status(landed, pending_dates, held, rejected, sorted(pinned), waiting, incomplete, erasing)
 
 
 def _why_held(lake: Lake, feed: Feed, partition: str) -> str:

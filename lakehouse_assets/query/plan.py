@@ -1,7 +1,7 @@
 """`lakehouse plan`: what the present declarations would rebuild, before anything is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
@@ -20,7 +20,8 @@ class Step:
         partitions: Partitions that would be computed, sorted.
         rows: Rows that would be read for them, where known.
         schema: Columns that would be added or widened, by name.
-        refusal: Why the stored table cannot follow its declaration; then nothing of it would be written.
+        refusal: Why the stored table cannot follow its declaration, or reads one that cannot; then nothing of it would
+            be written.
     """
 
     table: str
@@ -38,7 +39,9 @@ def plan(lake: Lake) -> list[Step]:
         steps.append(_feed_step(lake, feed, waiting))
         rest = [_schema_step(lake, table, []) for table in (feed.quarantine, feed.by_rule)]
         steps += [step for step in rest if step.schema or step.refusal]
-    steps += [_model_step(lake, model, waiting) for model in lake.registry.models.values()]
+    for model in lake.registry.models.values():
+        refused = sorted({step.table for step in steps if step.refusal} & set(model.upstream))
+        steps.append(_model_step(lake, model, waiting, refused))
     return [step for step in steps if step.partitions or step.schema or step.refusal]
 
 
@@ -51,7 +54,7 @@ def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
     return _schema_step(lake, feed.silver, partitions, sum(rows.get(partition, 0) for partition in partitions))
 
 
-def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]]) -> Step:
+def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]], refused: list[str]) -> Step:
     own = set(ModelState.read(lake, model).pending)
     upstream = {partition for name in model.upstream for partition in waiting.get(name, [])}
     if model.layout is Partitioning.SNAPSHOT:
@@ -59,7 +62,10 @@ def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]]) -> Step
     else:
         partitions = sorted(own | (upstream - {WHOLE}))
     waiting[model.table.full_name] = partitions
-    return _schema_step(lake, model.table, partitions)
+    step = _schema_step(lake, model.table, partitions)
+    if partitions and refused and not step.refusal:
+        return replace(step, refusal=f"it waits for {', '.join(refused)}, and stands as it was built last.")
+    return step
 
 
 def _schema_step(lake: Lake, table: Table, partitions: list[str], rows: int | None = None) -> Step:

@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.pipeline.gold import ModelError
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.stores import StorageError
@@ -90,9 +90,8 @@ def rows(lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame
     columns = {name: column.dtype for name, column in table.columns.items()}
     layout = table.partitioning
     try:
-        stored = (
-            delta.scan(lake.store, table.path, columns).filter(layout.filter(partitions)).select(*columns).collect()
-        )
+        chosen = delta.scan(lake.store, table.path, columns).filter(layout.filter(partitions))
+        stored = delta.as_declared(chosen, columns).collect()
     except delta.UNREADABLE as error:
         yield Finding(table.full_name, "", f"it cannot be read: {first_line(error)}")
         return
@@ -110,8 +109,7 @@ def rows(lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame
 
 def partition_of(layout: Partitioning) -> pl.Expr:
     """Return the name of a row's partition, from its partition columns, as `_part`."""
-    name = pl.lit(WHOLE) if layout is Partitioning.SNAPSHOT else layout.date.cast(pl.String).fill_null(UNDATED)
-    return name.alias("_part")
+    return layout.partition.alias("_part")
 
 
 def _fingerprints(found: pl.DataFrame) -> dict[str, tuple[int, int]]:
@@ -127,7 +125,8 @@ def unknown_partitions(lake: Lake, table: Table, known: set[str]) -> Iterator[Fi
     if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
         return
     found = delta_files.files(lake.store, table.path)
-    date = table.partitioning.date.cast(pl.String).fill_null(UNDATED)
-    for (partition,) in found.filter(pl.col("num_records") > 0).select(date).unique().iter_rows():
+    for (partition,) in (
+        found.filter(pl.col("num_records") > 0).select(table.partitioning.partition).unique().iter_rows()
+    ):
         if partition not in known:
             yield Finding(table.full_name, partition, "it has rows of a date that nothing ever landed for")

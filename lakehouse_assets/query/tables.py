@@ -13,6 +13,7 @@ from lakehouse_assets.decisions.kinds import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.accounting import as_declared
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.pins import decision_folder, open_at
 from lakehouse_assets.storage import delta, delta_files
@@ -21,7 +22,9 @@ OPS = (LEDGER, ACCOUNTING, DECISIONS)
 
 
 def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Mapping[str, pl.LazyFrame]:
-    """Return every declared table as it stands, or as it stood; one that is not yet written is empty.
+    """Return every declared table as it stands, or as it stood, with the columns that are stored.
+
+    One that is not yet written is empty, with the declared columns.
 
     Bronze shows the live records only, and the ledger the states as of then.
 
@@ -48,8 +51,7 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
             found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
     found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger).lazy())
     accounts = _scan(lake, ACCOUNTING, at, named_in)
-    # Accounts that are older than the column say nothing in it.
-    found |= {n: _with_date(rows).with_columns(pl.col("erased").fill_null(0)) for n, rows in accounts.items()}
+    found |= {name: _with_date(as_declared(rows)) for name, rows in accounts.items()}
     found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     return found
 

@@ -222,18 +222,25 @@ def _transactions(store: Store, path: str) -> dict[str, int]:
 def scan(
     store: Store, path: str, columns: Mapping[str, pl.DataType], table: "DeltaTable | None" = None
 ) -> pl.LazyFrame:
-    """Return a table's latest (or given) version lazily; a table not yet written is empty, with its columns.
+    """Return a table's latest (or given) version lazily, with the columns that are stored.
 
-    A declared column that the stored version does not have yet is null.
+    Args:
+        columns: The declared columns, which a table that is not yet written has, without rows.
     """
     if table is None and not exists(store, path):
         return pl.LazyFrame(schema=dict(columns))
-    table = table if table is not None else opened(store, path)
-    there = {field.name for field in table.schema().fields}
-    later = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in there]
-    return rows(store, table).with_columns(later)
+    return rows(store, table if table is not None else opened(store, path))
 
 
 def rows(store: Store, table: "DeltaTable") -> pl.LazyFrame:
     """Return the rows of an open table lazily, with the columns that it has."""
     return pl.scan_delta(table, storage_options=store.options or None)
+
+
+def as_declared(found: pl.LazyFrame, columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """Return rows of an older version with exactly the declared columns: null where they are older than a column.
+
+    Nobody knows what would stand there: use it to restore and to compare, never to compute something new.
+    """
+    stored = found.collect_schema()
+    return found.select((pl.col(n) if n in stored else pl.lit(None)).cast(t).alias(n) for n, t in columns.items())

@@ -10,7 +10,7 @@ from lakehouse_assets.contracts.declare import Contract, Feed, derived, source, 
 
 
 def orders(rule: pl.Expr | None = None, columns: dict[str, Any] | None = None, **options: Any) -> Feed:
-    """Return a feed of orders, with another rule, other columns or other options."""
+    """Return a feed of orders, with another rule, other columns (None leaves one out) or other options."""
     body: dict[str, Any] = {
         "number": dy.String(nullable=False, regex="^[0-9]+$", metadata=source("Number")),
         "code": dy.String(nullable=True, metadata=source("Code", normalise=(upper,))),
@@ -20,6 +20,7 @@ def orders(rule: pl.Expr | None = None, columns: dict[str, Any] | None = None, *
         "amount": dy.Decimal(38, 4, nullable=False, metadata=derived(pl.col("units") * pl.col("price"))),
         **(columns or {}),
     }
+    body = {name: column for name, column in body.items() if column is not None}
     expression = pl.col("units") < 1000 if rule is None else rule
     body["few"] = dy.rule()(lambda _: expression)
     contract = types.new_class("Orders", (Contract,), exec_body=lambda space: space.update(body))

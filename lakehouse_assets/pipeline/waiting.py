@@ -1,0 +1,45 @@
+"""Models that wait because a table that they read is not stored as it is declared: nothing is built from such a one.
+
+Its contract was refused, or is not yet applied: the table lacks a declared column, whose values nobody knows. Not
+here: what is pending.
+"""
+
+from collections.abc import Iterator
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Model, Table
+from lakehouse_assets.pipeline.pending import ModelState
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.delta_types import SchemaMismatchError
+from lakehouse_assets.storage.schema_evolution import differences_of
+
+
+def reason_to_wait(lake: Lake, model: Model) -> str | None:
+    """Return why nothing can be built of a model now, in one line; None when it can."""
+    for name in model.upstream:
+        if why := _unlike_its_declaration(lake, lake.registry.table(name)):
+            return f"it waits, and stands as it was built last: {why}"
+    return None
+
+
+def waiting_models(lake: Lake) -> Iterator[str]:
+    """Yield a line per model with pending work that has to wait: the model and the reason."""
+    for model in lake.registry.models.values():
+        if ModelState.read(lake, model).pending and (why := reason_to_wait(lake, model)):
+            yield f"{model.table.full_name}: {why}"
+
+
+def _unlike_its_declaration(lake: Lake, table: Table) -> str | None:
+    if table.layer == "bronze" or not delta.exists(lake.store, table.path):
+        return None
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    try:
+        changes = differences_of(lake.store, table.path, columns, table.partitioning)
+    except SchemaMismatchError as error:
+        return str(error)
+    if not changes:
+        return None
+    return (
+        f"{table.full_name} does not yet have the column {min(changes)!r} as it is declared. "
+        f"It is published first: `lakehouse run` does so, or says what is in its way."
+    )
