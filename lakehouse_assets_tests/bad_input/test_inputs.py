@@ -13,6 +13,7 @@ from lakehouse_assets_tests.retail import ingest, publish
 _PEAK_BYTES = 7 * 2**28
 _CPU_SECONDS = 60
 _SMALL = [name for name in table.rows() if name in CORPUS and not CORPUS[name].is_huge]
+_QUICK = set(_SMALL[::8])
 _HUGE = [name for name in table.rows() if name in CORPUS and CORPUS[name].is_huge]
 
 
@@ -25,7 +26,9 @@ def test_a_reason_is_promised_for_whatever_is_not_accepted() -> None:
     assert [row.name for row in table.rows().values() if (row.ends_as == "accepted") == bool(row.words)] == []
 
 
-@pytest.mark.parametrize("name", _SMALL)
+@pytest.mark.parametrize(
+    "name", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in _SMALL]
+)
 def test_ends_where_the_page_says_and_the_good_file_is_published(name: str, tmp_path: Path) -> None:
     made, row = CORPUS[name], table.rows()[name]
     lake = lake_at(str(tmp_path / "lake"), **({"max_source_bytes": made.limit} if made.limit else {}))

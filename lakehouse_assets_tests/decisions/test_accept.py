@@ -28,6 +28,7 @@ def lake(request: pytest.FixtureRequest, lake: Lake) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_an_accepted_object_is_live(lake: Lake) -> None:
     take(lake, accept, "drop.csv")
     assert status(lake).landed == ["sales: drop.csv"]
@@ -37,6 +38,7 @@ def test_an_accepted_object_is_live(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_another_version_of_an_accepted_object_is_held_anew_and_the_accepted_one_stays(lake: Lake) -> None:
     take(lake, accept, "drop.csv")
     settle(lake)
@@ -46,6 +48,7 @@ def test_another_version_of_an_accepted_object_is_held_anew_and_the_accepted_one
     sound(lake)
 
 
+@pytest.mark.slow
 def test_the_accepted_bytes_are_accepted_when_they_come_again(lake: Lake) -> None:
     take(lake, accept, "drop.csv")
     settle(lake)
@@ -72,6 +75,7 @@ def test_an_acceptance_that_is_revoked_before_a_run_takes_nothing(lake: Lake) ->
     assert (live(lake), list(reasons(lake))) == ({}, ["drop.csv"])
 
 
+@pytest.mark.slow
 def test_an_object_whose_acceptance_is_revoked_is_held_again(lake: Lake) -> None:
     decision = take(lake, accept, "drop.csv")
     settle(lake)
@@ -96,6 +100,7 @@ def test_an_object_that_was_accepted_already_cannot_be_accepted_again(lake: Lake
         accept(lake, sales(lake), "drop.csv", "it is fine")
 
 
+@pytest.mark.slow
 def test_other_objects_are_taken_as_ever_beside_a_held_one(lake: Lake) -> None:
     recent = str(lake.today(sales(lake)) - timedelta(days=2))
     land(lake, "recent.csv", sales_csv(2, recent))

@@ -202,6 +202,7 @@ def test_correct_records_a_correction_for_the_next_run(lake: Lake, lakehouse: La
     assert ask(lake, "SELECT description, country FROM silver.sales WHERE quantity = 600") == [(None, "A=B")]
 
 
+@pytest.mark.slow
 def test_waive_discard_release_accept_and_revoke_do_what_they_say(lake: Lake, lakehouse: Lakehouse) -> None:
     why = ("--why", "checked")
     rules = ("--rule", "invoice_no_regex", "--rule", "unit_price_min")
@@ -290,6 +291,7 @@ def test_a_decision_needs_a_reason(lake: Lake, lakehouse: Lakehouse, arguments: 
 BOTH_RULES = ("--rule", "invoice_no_regex", "--rule", "unit_price_min")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "arguments"),
     [

@@ -45,6 +45,7 @@ def test_a_corrected_value_is_published_and_shows_in_gold(lake: Lake) -> None:
     assert sound(lake)[DAY] == (BAD, BAD, 0, 0, 0, BAD, 0)
 
 
+@pytest.mark.slow
 def test_a_valid_record_can_be_corrected(lake: Lake) -> None:
     landed(lake, [("day.csv", sales_csv(3))])
     take(lake, correct, "day.csv", 2, {"Quantity": "700"})
@@ -53,6 +54,7 @@ def test_a_valid_record_can_be_corrected(lake: Lake) -> None:
     assert sound(lake)[DAY].valid == 3
 
 
+@pytest.mark.slow
 def test_an_empty_value_is_no_value(lake: Lake) -> None:
     landed(lake, [("day.csv", sales_csv(2))])
     take(lake, correct, "day.csv", 1, {"CustomerID": None, "Description": None})
@@ -70,6 +72,7 @@ def test_a_corrected_value_is_read_like_a_landed_one(lake: Lake) -> None:
     assert rows == [(6, "22423A", "12345")]
 
 
+@pytest.mark.slow
 def test_a_correction_that_is_wrong_itself_leaves_the_record_in_quarantine_with_its_new_values(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line()))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "6", "UnitPrice": "-1"})
@@ -79,6 +82,7 @@ def test_a_correction_that_is_wrong_itself_leaves_the_record_in_quarantine_with_
     assert sound(lake)[DAY].quarantined == 1
 
 
+@pytest.mark.slow
 def test_a_record_corrected_into_another_one_is_its_duplicate(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(line(InvoiceDate=f"{DAY} 09:00:00", Quantity="seven")))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "7"})
@@ -142,6 +146,7 @@ def test_an_undated_record_gets_a_date(lake: Lake) -> None:
     assert sound(lake) == {DAY: (4, 4, 0, 0, 0, 4, 0)}
 
 
+@pytest.mark.slow
 def test_a_record_can_lose_its_date(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(3))])
     take(lake, correct, "one.csv", 3, {"InvoiceDate": None})
@@ -152,6 +157,7 @@ def test_a_record_can_lose_its_date(lake: Lake) -> None:
     assert sound(lake)["undated"] == (1, 0, 1, 0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_corrected_date_in_the_future_waits_in_quarantine_outside_the_gate(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(3))])
     take(lake, correct, "one.csv", 3, {"InvoiceDate": "2999-01-01 10:00:00"})
@@ -161,6 +167,7 @@ def test_a_corrected_date_in_the_future_waits_in_quarantine_outside_the_gate(lak
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_ragged_record_takes_the_shape_that_a_person_gives_it(lake: Lake) -> None:
     broken = b"540001,22423,REGENCY, CAKESTAND,6,2011-03-01 10:00:00,2.00,,France\n"
     land(lake, "day.csv", bad_day() + broken)
@@ -180,6 +187,7 @@ def test_a_ragged_record_takes_the_shape_that_a_person_gives_it(lake: Lake) -> N
     assert sound(lake) == {DAY: (BAD, BAD, 0, 0, 0, BAD, 0)}
 
 
+@pytest.mark.slow
 def test_a_correction_of_another_field_leaves_a_nul_byte_in_quarantine(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line(Description="TEA\0POT")))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "6"})
@@ -191,6 +199,7 @@ def test_a_correction_of_another_field_leaves_a_nul_byte_in_quarantine(lake: Lak
     sound(lake)
 
 
+@pytest.mark.slow
 def test_of_two_corrections_of_one_record_the_later_value_counts_and_the_other_fields_stand(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line(UnitPrice="cheap")))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "6", "UnitPrice": "1.00"})
@@ -202,6 +211,7 @@ def test_of_two_corrections_of_one_record_the_later_value_counts_and_the_other_f
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settled", [True, False], ids=["a run between", "no run between"])
 @pytest.mark.parametrize("also", [True, False], ids=["the dates have other records", "nothing landed for the dates"])
 def test_a_corrected_date_can_be_corrected_again(lake: Lake, *, settled: bool, also: bool) -> None:
@@ -219,6 +229,7 @@ def test_a_corrected_date_can_be_corrected_again(lake: Lake, *, settled: bool, a
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_value_of_a_moved_record_is_corrected_where_the_record_is_now(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(3)), ("two.csv", sales_csv(1, NEXT))])
     take(lake, correct, "one.csv", 3, {"InvoiceDate": f"{NEXT} 10:00:00"})
@@ -229,6 +240,7 @@ def test_a_value_of_a_moved_record_is_corrected_where_the_record_is_now(lake: La
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_correction_undoes_an_earlier_discard(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line()))])
     take(lake, discard, "day.csv", BAD)
@@ -239,6 +251,7 @@ def test_a_correction_undoes_an_earlier_discard(lake: Lake) -> None:
     assert sound(lake)[DAY].discarded == 0
 
 
+@pytest.mark.slow
 def test_a_correction_and_a_waiver_of_one_record_hold_together(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line(InvoiceNo="X1")))])
     take(lake, waive, "day.csv", BAD, ["invoice_no_regex"])
@@ -249,6 +262,7 @@ def test_a_correction_and_a_waiver_of_one_record_hold_together(lake: Lake) -> No
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_record_of_a_member_of_a_zip_is_corrected_by_its_own_key(lake: Lake) -> None:
     land(lake, "drop.zip", zipped({"a.csv": sales_csv(3), "b.csv": bad_day(bad_line(), date=NEXT)}))
     settle(lake)
@@ -259,6 +273,7 @@ def test_a_record_of_a_member_of_a_zip_is_corrected_by_its_own_key(lake: Lake) -
     sound(lake)
 
 
+@pytest.mark.slow
 def test_of_a_content_under_two_keys_one_correction_counts_for_both(lake: Lake) -> None:
     data = bad_day(bad_line())
     landed(lake, [("a.csv", data), ("b.csv", data)])
@@ -283,6 +298,7 @@ def test_a_feed_without_dates_is_corrected_too(lake: Lake) -> None:
     assert (findings(lake), quarantined(lake)) == ([], {})
 
 
+@pytest.mark.slow
 def test_corrections_survive_a_replay_and_unrelated_late_files(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line()))])
     take(lake, correct, "day.csv", BAD, {"Quantity": "600"})

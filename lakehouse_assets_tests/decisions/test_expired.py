@@ -37,6 +37,7 @@ def test_the_list_shows_what_is_kept_and_the_record_can_be_seen_all_the_same(
     assert ask(expired, "SELECT count(*) FROM quarantine.sales") == [(1,)]
 
 
+@pytest.mark.slow
 def test_what_a_correction_would_change_counts_the_records_and_not_the_rows(
     expired: Lake, lakehouse: Lakehouse
 ) -> None:
@@ -49,6 +50,7 @@ def test_what_a_correction_would_change_counts_the_records_and_not_the_rows(
     assert ask(expired, "SELECT dt::VARCHAR FROM silver.sales WHERE quantity = 6000") == [(DAY,)]
 
 
+@pytest.mark.slow
 def test_it_is_a_decision_like_any_other_and_can_be_taken_back(expired: Lake, lakehouse: Lakehouse) -> None:
     [(taken, kind, before, why)] = ask(expired, 'SELECT id, kind, "before"::VARCHAR, why FROM ops.decisions')
     assert (kind, before) == ("expire", NEXT)

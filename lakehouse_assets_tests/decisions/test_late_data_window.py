@@ -21,6 +21,7 @@ def ago(lake: Lake, days: int) -> str:
     return str(lake.today(sales(lake)) - dt.timedelta(days=days))
 
 
+@pytest.mark.slow
 def test_records_of_the_last_day_of_the_window_are_taken(lake: Lake) -> None:
     land(lake, "drop.csv", sales_csv([*day(ago(lake, WINDOW)), *day(ago(lake, 0))]))
     settle(lake)
@@ -28,6 +29,7 @@ def test_records_of_the_last_day_of_the_window_are_taken(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_one_record_older_than_the_window_holds_its_object_with_all_its_records(lake: Lake) -> None:
     old, recent = ago(lake, WINDOW + 1), ago(lake, 1)
     land(lake, "drop.csv", sales_csv([*day(recent, 60), *day(old, 1)]))
@@ -41,6 +43,7 @@ def test_one_record_older_than_the_window_holds_its_object_with_all_its_records(
     sound(lake)
 
 
+@pytest.mark.slow
 def test_the_last_good_version_stays_while_a_late_one_is_held_and_one_without_them_releases_it(lake: Lake) -> None:
     old, recent = ago(lake, 400), ago(lake, 1)
     land(lake, "drop.csv", sales_csv(2, recent))
@@ -68,6 +71,7 @@ def test_undated_and_future_records_are_not_late(lake: Lake) -> None:
     assert (reasons(lake), live(lake)) == ({}, {"drop.csv": 5})
 
 
+@pytest.mark.slow
 def test_without_a_window_a_file_400_days_late_is_taken(lake: Lake) -> None:
     lake = with_feed(lake, late_data_window=None)
     old = ago(lake, 400)
@@ -77,6 +81,7 @@ def test_without_a_window_a_file_400_days_late_is_taken(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_an_object_that_was_taken_in_time_stays_when_its_manifest_comes_after_the_window(lake: Lake) -> None:
     old = ago(lake, 400)
     then = with_feed(lake, late_data_window=None)  # 400 days ago, every record was in time

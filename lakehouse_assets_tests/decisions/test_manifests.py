@@ -18,6 +18,7 @@ DROP = sales_csv(3)
 """Three records: quantities 1, 2, 3, each at 2.55."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -44,6 +45,7 @@ def test_an_object_that_keeps_its_manifest_is_accepted(lake: Lake, content: dict
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -79,6 +81,7 @@ def test_an_object_that_does_not_keep_its_manifest_is_held_and_nothing_of_it_is_
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -153,6 +156,7 @@ def test_a_manifest_counts_what_is_in_the_object_not_what_is_valid(lake: Lake) -
 MEMBERS = {"a.csv": sales_csv(3), "in/b.csv": sales_csv(2, NEXT)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["drop.zip.manifest.json", "drop.manifest.json"], ids=["full form", "stem form"])
 def test_a_zip_is_counted_over_all_its_members(lake: Lake, name: str) -> None:
     totals = {"Quantity": "9", "UnitPrice": "12.75"}
@@ -168,6 +172,7 @@ def test_a_zip_is_counted_over_all_its_members(lake: Lake, name: str) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("members", "why"),
     [
@@ -289,6 +294,7 @@ def test_whether_the_manifest_or_the_object_comes_first_makes_no_difference(
             assert play(fresh, list(events), runs) == expected, (events, runs)
 
 
+@pytest.mark.slow
 def test_a_wrong_manifest_after_an_accepted_object_holds_it_and_a_corrected_one_accepts_it(lake: Lake) -> None:
     land(lake, "drop.csv", DROP)
     settle(lake, gold=False)
@@ -305,6 +311,7 @@ def test_a_wrong_manifest_after_an_accepted_object_holds_it_and_a_corrected_one_
     sound(lake)
 
 
+@pytest.mark.slow
 def test_the_last_good_version_stays_while_a_new_one_is_held_and_a_newer_one_releases_it(lake: Lake) -> None:
     land(lake, "drop.csv", GOOD_BEFORE)
     settle(lake)
@@ -320,6 +327,7 @@ def test_the_last_good_version_stays_while_a_new_one_is_held_and_a_newer_one_rel
     sound(lake)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_under_another_key_are_not_held_with_it(lake: Lake) -> None:
     promise(lake, "drop.csv.manifest.json", **WRONG)
     land(lake, "drop.csv", DROP)

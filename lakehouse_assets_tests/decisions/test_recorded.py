@@ -124,6 +124,7 @@ def test_a_lake_without_decisions_has_none(lake: Lake) -> None:
     assert states(lake) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", ["", "   ", "\n"])
 @pytest.mark.parametrize(
     ("verb", "about"),

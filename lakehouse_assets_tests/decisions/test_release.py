@@ -39,6 +39,7 @@ def test_a_released_date_is_published_whatever_its_score(lake: Lake) -> None:
     assert status(lake).held == []
 
 
+@pytest.mark.slow
 def test_another_file_of_a_released_date_meets_the_gate_again(lake: Lake) -> None:
     landed(lake, [("day.csv", HELD)])
     take(lake, release, DAY)
@@ -52,6 +53,7 @@ def test_another_file_of_a_released_date_meets_the_gate_again(lake: Lake) -> Non
     assert len(quantities(lake)) == 68
 
 
+@pytest.mark.slow
 def test_a_release_counts_again_when_the_same_inputs_are_live_again(lake: Lake) -> None:
     landed(lake, [("day.csv", HELD)])
     take(lake, release, DAY)
@@ -73,6 +75,7 @@ def test_a_release_is_for_its_date_only(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_files_of_other_dates_leave_a_release_alone(lake: Lake) -> None:
     landed(lake, [("day.csv", HELD)])
     take(lake, release, DAY)
@@ -83,6 +86,7 @@ def test_files_of_other_dates_leave_a_release_alone(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_released_date_can_be_corrected_out_of_its_score(lake: Lake) -> None:
     landed(lake, [("day.csv", HELD)])
     take(lake, release, DAY)
@@ -107,6 +111,7 @@ def test_what_is_not_held_cannot_be_released(lake: Lake, partition: str) -> None
     assert ask(lake, "SELECT * FROM ops.decisions") == []
 
 
+@pytest.mark.slow
 def test_a_release_that_is_revoked_before_a_run_publishes_nothing(lake: Lake) -> None:
     landed(lake, [("day.csv", HELD)])
     take_back(lake, take(lake, release, DAY))
@@ -115,6 +120,7 @@ def test_a_release_that_is_revoked_before_a_run_publishes_nothing(lake: Lake) ->
     sound(lake)
 
 
+@pytest.mark.slow
 def test_what_a_release_published_stays_when_it_is_revoked_and_other_inputs_meet_the_gate_again(lake: Lake) -> None:
     landed(lake, [("day.csv", HELD)])
     decision = take(lake, release, DAY)

@@ -50,6 +50,7 @@ def all_quantities(lake: Lake) -> tuple[list[int], list[int], list[int]]:
     return quantities(lake), quantities(lake, NEXT), quantities(lake, THIRD)
 
 
+@pytest.mark.slow
 def test_restoring_a_version_pins_the_dates_that_differ_and_no_others(lake: Lake, first: int) -> None:
     decision = restore(lake, "silver.sales", first)
     assert set(decision.pins) == {DAY, NEXT}
@@ -73,6 +74,7 @@ def test_restoring_a_moment_is_restoring_the_version_of_then(lake: Lake) -> None
     assert quantities(lake) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_next_runs_leave_the_restored_dates_as_they_are(lake: Lake, first: int) -> None:
     restore(lake, "silver.sales", first)
     settle(lake)
@@ -86,6 +88,7 @@ def test_the_next_runs_leave_the_restored_dates_as_they_are(lake: Lake, first: i
     assert findings(lake) == []
 
 
+@pytest.mark.slow
 def test_a_late_file_on_a_restored_date_does_not_unpin_it(lake: Lake, first: int) -> None:
     restore(lake, "silver.sales", first)
     settle(lake)
@@ -96,6 +99,7 @@ def test_a_late_file_on_a_restored_date_does_not_unpin_it(lake: Lake, first: int
     assert findings(lake) == []
 
 
+@pytest.mark.slow
 def test_revoking_brings_back_what_is_live(lake: Lake, first: int) -> None:
     before = shown(lake)
     decision = restore(lake, "silver.sales", first)
@@ -108,6 +112,7 @@ def test_revoking_brings_back_what_is_live(lake: Lake, first: int) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_revoking_brings_back_what_became_live_meanwhile(lake: Lake, first: int) -> None:
     decision = restore(lake, "silver.sales", first)
     settle(lake)
@@ -118,6 +123,7 @@ def test_revoking_brings_back_what_became_live_meanwhile(lake: Lake, first: int)
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_correction_on_a_restored_date_waits_for_the_pin_to_be_revoked(lake: Lake, first: int) -> None:
     decision = restore(lake, "silver.sales", first)
     settle(lake)
@@ -130,6 +136,7 @@ def test_a_correction_on_a_restored_date_waits_for_the_pin_to_be_revoked(lake: L
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_date_that_was_not_there_is_restored_to_nothing(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(2))])
     good = version(lake, "silver.sales")
@@ -145,6 +152,7 @@ def test_a_date_that_was_not_there_is_restored_to_nothing(lake: Lake) -> None:
     assert all_quantities(lake) == ([1, 2], [1, 2], [])
 
 
+@pytest.mark.slow
 def test_the_version_before_any_date_restores_an_empty_table(lake: Lake, first: int) -> None:
     restore(lake, "silver.sales", 0)
     settle(lake)
@@ -153,6 +161,7 @@ def test_the_version_before_any_date_restores_an_empty_table(lake: Lake, first: 
     assert findings(lake) == []
 
 
+@pytest.mark.slow
 def test_of_two_restores_the_later_wins_on_its_dates(lake: Lake, first: int) -> None:
     second = version(lake, "silver.sales")
     landed(lake, [("one.csv", sales_csv(4)), ("three.csv", sales_csv(4, THIRD))])
@@ -169,6 +178,7 @@ def test_of_two_restores_the_later_wins_on_its_dates(lake: Lake, first: int) -> 
     assert findings(lake) == []
 
 
+@pytest.mark.slow
 def test_a_held_date_can_be_restored_and_is_held_again_afterwards(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(2))])
     good = version(lake, "silver.sales")
@@ -183,6 +193,7 @@ def test_a_held_date_can_be_restored_and_is_held_again_afterwards(lake: Lake) ->
     assert held(lake) == [DAY]
 
 
+@pytest.mark.slow
 def test_a_pin_stands_when_other_writers_restore_and_publish_at_once(lake: Lake, first: int) -> None:
     restore(lake, "silver.sales", first)
     land(lake, "late.csv", sales_csv([line(InvoiceDate=f"{THIRD} 10:00:00", Quantity="99")]))
@@ -273,6 +284,7 @@ def test_a_version_whose_files_are_gone_cannot_be_restored(lake: Lake, first: in
     assert quantities(lake) == [1, 2, 3, 99]
 
 
+@pytest.mark.slow
 def test_a_version_from_before_a_column_was_added_can_be_restored(lake: Lake, first: int) -> None:
     class Wider(Sales):
         """The same, and a shop."""
@@ -288,6 +300,7 @@ def test_a_version_from_before_a_column_was_added_can_be_restored(lake: Lake, fi
     assert ask(lake, "SELECT count(*), count(shop) FROM silver.sales") == [(6, 0)]
 
 
+@pytest.mark.slow
 def test_the_files_of_a_pinned_version_are_its_own(lake: Lake, first: int) -> None:
     """Once restored, a date no longer needs the old version's files."""
     restore(lake, "silver.sales", first)

@@ -37,6 +37,7 @@ def moved(number: int, date: str) -> tuple[Callable[..., Decision], tuple[object
     return correct, ("day.csv", number, {"InvoiceDate": f"{date} 10:00:00"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "about"),
     [
@@ -67,6 +68,7 @@ def test_revoked_is_as_if_never_decided(
     sound(lake)
 
 
+@pytest.mark.slow
 def test_of_two_corrections_the_one_that_is_not_revoked_stands(lake: Lake) -> None:
     landed(lake, FILES)
     first = take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
@@ -81,6 +83,7 @@ def test_of_two_corrections_the_one_that_is_not_revoked_stands(lake: Lake) -> No
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date", [NEXT, THIRD], ids=["a date with records", "a date without"])
 def test_a_value_corrected_after_a_move_stays_with_the_record_when_the_move_is_revoked(lake: Lake, date: str) -> None:
     landed(lake, FILES)
@@ -97,6 +100,7 @@ def test_a_value_corrected_after_a_move_stays_with_the_record_when_the_move_is_r
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_revoked_decision_can_be_taken_again(lake: Lake) -> None:
     landed(lake, FILES)
     take_back(lake, take(lake, correct, "day.csv", BAD, {"Quantity": "600"}))
@@ -107,6 +111,7 @@ def test_a_revoked_decision_can_be_taken_again(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_of_two_waivers_of_a_rule_either_suffices(lake: Lake) -> None:
     landed(lake, FILES)
     first, second = (take(lake, waive, "day.csv", ODD, ["invoice_no_regex"]) for _ in range(2))

@@ -26,6 +26,7 @@ OLD = bad_day(bad_line())
 NEW = bad_day(bad_line(Country="France"))
 
 
+@pytest.mark.slow
 def test_a_new_version_of_the_object_makes_a_correction_stale(lake: Lake) -> None:
     landed(lake, [("day.csv", OLD)])
     decision = take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
@@ -52,6 +53,7 @@ def test_the_old_bytes_again_make_it_effective_again(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_the_old_bytes_under_another_key_make_it_effective_again(lake: Lake) -> None:
     landed(lake, [("day.csv", OLD)])
     decision = take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
@@ -63,6 +65,7 @@ def test_the_old_bytes_under_another_key_make_it_effective_again(lake: Lake) -> 
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date", [NEXT, THIRD], ids=["a date with records", "a date that nothing landed for"])
 def test_a_stale_correction_of_a_date_leaves_nothing_on_the_date_it_moved_a_record_to(lake: Lake, date: str) -> None:
     landed(lake, [("day.csv", sales_csv(3)), ("next.csv", sales_csv(2, NEXT))])
@@ -74,6 +77,7 @@ def test_a_stale_correction_of_a_date_leaves_nothing_on_the_date_it_moved_a_reco
     sound(lake)
 
 
+@pytest.mark.slow
 def test_waivers_and_discards_go_stale_alike(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line(), line(InvoiceNo="GIFT1", Quantity="500")))])
     take(lake, discard, "day.csv", BAD)
@@ -86,6 +90,7 @@ def test_waivers_and_discards_go_stale_alike(lake: Lake) -> None:
     assert sound(lake)["2011-03-01"].discarded == 0
 
 
+@pytest.mark.slow
 def test_a_member_that_is_the_same_in_the_zips_new_version_keeps_its_decisions(lake: Lake) -> None:
     landed(lake, [("drop.zip", zipped({"a.csv": OLD, "b.csv": sales_csv(1, NEXT)}))])
     decision = take(lake, correct, "drop.zip!a.csv", BAD, {"Quantity": "600"})

@@ -83,6 +83,7 @@ def test_the_past_of_a_held_object_and_of_a_held_date_is_as_it_was(lake: Lake) -
     assert ask(lake, "SELECT held, published FROM ops.accounting", at) == [(8, 0)]
 
 
+@pytest.mark.slow
 def test_a_query_of_the_past_by_command(lake: Lake, lakehouse: Lakehouse) -> None:
     before = moment()
     landed(lake, [("one.csv", sales_csv(2))])

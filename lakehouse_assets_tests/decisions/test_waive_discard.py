@@ -25,6 +25,7 @@ GIFT = line(InvoiceNo="GIFT1", Quantity="500", UnitPrice="-2.00")
 """Breaks two rules of the contract; every value can be read."""
 
 
+@pytest.mark.slow
 def test_a_waived_record_is_published_as_it_is(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(GIFT))])
     assert quarantined(lake) == {("day.csv", BAD): ["invoice_no_regex", "unit_price_min"]}
@@ -36,6 +37,7 @@ def test_a_waived_record_is_published_as_it_is(lake: Lake) -> None:
     assert sound(lake)[DAY] == (BAD, BAD, 0, 0, 0, BAD, 0)
 
 
+@pytest.mark.slow
 def test_a_record_stays_in_quarantine_for_the_rules_that_are_not_waived(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(GIFT))])
     take(lake, waive, "day.csv", BAD, ["invoice_no_regex"])
@@ -47,6 +49,7 @@ def test_a_record_stays_in_quarantine_for_the_rules_that_are_not_waived(lake: La
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_waiver_is_for_its_record_only(lake: Lake) -> None:
     other = line(InvoiceNo="GIFT2", Quantity="500")
     landed(lake, [("day.csv", bad_day(line(InvoiceNo="GIFT1"), other)), ("more.csv", sales_csv([GIFT]))])
@@ -56,6 +59,7 @@ def test_a_waiver_is_for_its_record_only(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_rule_between_columns_can_be_waived(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(line(InvoiceNo="C540001", Quantity="500")))])
     assert quarantined(lake) == {("day.csv", BAD): ["cancellation_not_positive"]}
@@ -87,6 +91,7 @@ def test_what_cannot_be_read_or_is_not_there_cannot_be_waived(
     assert ask(lake, "SELECT * FROM ops.decisions") == []
 
 
+@pytest.mark.slow
 def test_a_discarded_record_counts_as_discarded_and_nowhere_else(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line()))])
     take(lake, discard, "day.csv", BAD)
@@ -105,6 +110,7 @@ def test_a_discarded_record_weighs_nothing_in_the_score(lake: Lake) -> None:
     assert sound(lake)[DAY] == (21, 19, 1, 0, 1, 19, 0)
 
 
+@pytest.mark.slow
 def test_a_valid_record_can_be_discarded(lake: Lake) -> None:
     landed(lake, [("day.csv", sales_csv(3))])
     take(lake, discard, "day.csv", 2)
@@ -113,6 +119,7 @@ def test_a_valid_record_can_be_discarded(lake: Lake) -> None:
     assert sound(lake)[DAY] == (3, 2, 0, 0, 1, 2, 0)
 
 
+@pytest.mark.slow
 def test_all_records_of_a_date_can_be_discarded(lake: Lake) -> None:
     landed(lake, [("day.csv", sales_csv(2))])
     take(lake, discard, "day.csv", 1)
@@ -122,6 +129,7 @@ def test_all_records_of_a_date_can_be_discarded(lake: Lake) -> None:
     assert sound(lake)[DAY] == (2, 0, 0, 0, 2, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_duplicate_of_a_discarded_record_takes_its_place(lake: Lake) -> None:
     landed(lake, [("a.csv", sales_csv(3)), ("b.csv", sales_csv(2))])
     take(lake, discard, "a.csv", 1)
@@ -131,6 +139,7 @@ def test_the_duplicate_of_a_discarded_record_takes_its_place(lake: Lake) -> None
     assert sound(lake)[DAY] == (5, 3, 0, 1, 1, 3, 0)
 
 
+@pytest.mark.slow
 def test_a_record_that_was_moved_is_discarded_where_it_is(lake: Lake) -> None:
     landed(lake, [("a.csv", sales_csv(3)), ("b.csv", sales_csv(1, "2011-03-02"))])
     take(lake, correct, "a.csv", 3, {"InvoiceDate": "2011-03-02 10:00:00"})
@@ -141,6 +150,7 @@ def test_a_record_that_was_moved_is_discarded_where_it_is(lake: Lake) -> None:
     assert sound(lake)["2011-03-02"] == (2, 1, 0, 0, 1, 1, 0)
 
 
+@pytest.mark.slow
 def test_an_undated_record_can_be_discarded(lake: Lake) -> None:
     landed(lake, [("a.csv", sales_csv([*day(), line(InvoiceDate="yesterday")]))])
     take(lake, discard, "a.csv", 4)

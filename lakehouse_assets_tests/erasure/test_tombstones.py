@@ -52,6 +52,7 @@ def said(record: dict[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in record.items() if value is not None and value.strip()}
 
 
+@pytest.mark.slow
 @THE_SAME_EVERY_TIME
 @given(records, chosen, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\n", "\r\n"]))
 def test_any_csv_keeps_its_other_records(rows: list[list[str | None]], lines: set[int], sep: str, newline: str) -> None:
@@ -63,6 +64,7 @@ def test_any_csv_keeps_its_other_records(rows: list[list[str | None]], lines: se
     check(buffer.getvalue().encode(), lines)
 
 
+@pytest.mark.slow
 @THE_SAME_EVERY_TIME
 @given(
     st.lists(st.dictionaries(st.sampled_from(KNOWN), values, max_size=4), min_size=1, max_size=6), chosen, st.booleans()

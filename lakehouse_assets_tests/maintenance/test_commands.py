@@ -119,6 +119,7 @@ def test_a_run_meanwhile_neither_fails_nor_loses_nor_doubles_a_row(lake: Lake) -
     assert rows["len"].unique().to_list() == [30]
 
 
+@pytest.mark.slow
 def test_the_job_does_it_and_shows_what_it_did(lake: Lake) -> None:
     aging.history(lake, rounds=2)
     aging.age(lake, 8)
@@ -134,6 +135,7 @@ def test_the_job_does_it_and_shows_what_it_did(lake: Lake) -> None:
     assert aging.data_files(lake, "silver/sales") == aging.live_files(lake, "silver/sales")
 
 
+@pytest.mark.slow
 def test_the_job_expires_quarantine_in_the_name_of_its_run(lake: Lake) -> None:
     aging.history(lake, rounds=1)
     resources = {"lakehouse": LakeResource(root=lake.store.root)}

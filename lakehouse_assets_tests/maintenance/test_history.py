@@ -58,6 +58,7 @@ def _sizes(lake: Lake, path: str) -> dict[int, int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "newest"),
     [
@@ -72,10 +73,12 @@ def test_every_layout_names_its_partitions(written: Lake, table: str, newest: st
     assert versions(written, table, 1)[0].summary == newest
 
 
+@pytest.mark.slow
 def test_the_limit_takes_the_newest(written: Lake) -> None:
     assert [v.number for v in versions(written, "silver.sales", 2)] == [3, 2]
 
 
+@pytest.mark.slow
 def test_what_was_trimmed_is_no_longer_told(written: Lake) -> None:
     DeltaTable(written.store.uri("silver/sales")).create_checkpoint()
     age(written, 40, "silver/sales")

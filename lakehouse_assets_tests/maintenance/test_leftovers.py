@@ -40,6 +40,7 @@ def unrecorded(lake: Lake, key: str, data: bytes, days_old: float) -> Path:
     return Path(lake.store.uri(stored.path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["silver/sales", "quarantine/sales", "gold/daily_metrics", "ops/ledger"])
 def test_a_data_file_that_no_log_names_goes_after_a_week_and_not_before(lake: Lake, folder: str) -> None:
     land(lake, "a.csv", sales_csv())
@@ -57,6 +58,7 @@ def test_a_data_file_that_no_log_names_goes_after_a_week_and_not_before(lake: La
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_longer_retention_holds_for_orphans_too_and_a_shorter_one_does_not(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv())
     run(lake)
@@ -66,6 +68,7 @@ def test_a_longer_retention_holds_for_orphans_too_and_a_shorter_one_does_not(lak
     assert done(lake, "silver.sales", Policy(dt.timedelta(), below_seven_days=True)) == {KEEP: 1}
 
 
+@pytest.mark.slow
 def test_files_that_other_tools_keep_beside_a_table_stay(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv())
     run(lake)
@@ -86,6 +89,7 @@ def test_bronze_that_no_ledger_row_knows_goes_after_a_week_and_not_before(lake: 
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_bronze_of_what_is_superseded_or_held_back_is_known_and_stays(lake: Lake) -> None:
     versions = [sales_csv(number) for number in (3, 4)]
     for data in versions:
@@ -99,6 +103,7 @@ def test_bronze_of_what_is_superseded_or_held_back_is_known_and_stays(lake: Lake
     assert publish(lake) == {}
 
 
+@pytest.mark.slow
 def test_bronze_orphans_stay_while_landing_holds_what_may_be_of_their_content(lake: Lake) -> None:
     data = sales_csv(4)
     orphan = unrecorded(lake, "late.csv", data, 30)
@@ -124,6 +129,7 @@ class Meanwhile(LocalStore):
         return super().delete(path, token)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ingested", [True, False], ids=["ingested", "landed"])
 def test_bronze_that_becomes_needed_while_it_is_removed_is_put_back(lake: Lake, *, ingested: bool) -> None:
     orphan = unrecorded(lake, "late.csv", sales_csv(4), 30)
@@ -138,6 +144,7 @@ def test_bronze_that_becomes_needed_while_it_is_removed_is_put_back(lake: Lake, 
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_temporary_files_are_told_of_after_a_day_and_removed_after_a_week(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv())
     run(lake)
@@ -177,6 +184,7 @@ def test_what_a_killed_writer_leaves_behind_is_known_for_what_it_is(lake: Lake) 
     assert not list(root.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_originals_of_rejected_objects_stay_for_good_unless_the_policy_says_otherwise(lake: Lake) -> None:
     good, bad = sales_csv(), b"PK\x03\x04 no zip"
     land(lake, "good.csv", good)

@@ -72,6 +72,7 @@ def test_old_rows_go_and_nothing_else_changes(three: Lake) -> None:
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_the_same_day_it_is_decided_and_done_once(three: Lake) -> None:
     look_after(three, THIRD)
     before, number = kept(three), version(three, "quarantine.sales")
@@ -81,6 +82,7 @@ def test_the_same_day_it_is_decided_and_done_once(three: Lake) -> None:
     assert expiries(three) == [(THIRD, "active")]
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_what_would_go_and_changes_nothing(three: Lake) -> None:
     before = bytes_of(three)
     told = look_after(three, THIRD, dry_run=True)
@@ -88,17 +90,20 @@ def test_a_dry_run_tells_what_would_go_and_changes_nothing(three: Lake) -> None:
     assert look_after(three, THIRD) == told
 
 
+@pytest.mark.slow
 def test_without_the_policy_nothing_ever_expires(three: Lake) -> None:
     assert look_after(three) == []
     assert kept(three) == {FIRST: 1, SECOND: 1, THIRD: 1, "undated": 1}
     assert expiries(three) == []
 
 
+@pytest.mark.slow
 def test_where_no_row_is_too_old_nothing_is_decided(three: Lake) -> None:
     assert look_after(three, FIRST) == []
     assert expiries(three) == []
 
 
+@pytest.mark.slow
 def test_a_late_file_for_an_expired_date_is_published_and_counted_without_rows(three: Lake) -> None:
     look_after(three, THIRD)
     land(three, "late.csv", sales_csv([*day(FIRST, 30, InvoiceNo="555555"), bad(FIRST, 2)]))
@@ -109,6 +114,7 @@ def test_a_late_file_for_an_expired_date_is_published_and_counted_without_rows(t
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_replay_does_not_bring_them_back(three: Lake) -> None:
     look_after(three, THIRD)
     publish(three, force=True)
@@ -116,6 +122,7 @@ def test_a_replay_does_not_bring_them_back(three: Lake) -> None:
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_changed_contract_does_not_bring_them_back(three: Lake) -> None:
     look_after(three, THIRD)
     looser = with_feed(three, gate=0.9)
@@ -124,6 +131,7 @@ def test_a_changed_contract_does_not_bring_them_back(three: Lake) -> None:
     assert_settled(looser)
 
 
+@pytest.mark.slow
 def test_a_record_can_be_corrected_and_discarded_after_its_row_has_gone(three: Lake) -> None:
     look_after(three, THIRD)
     take(three, correct, f"{FIRST}.csv", 41, {"Quantity": "600"})
@@ -135,6 +143,7 @@ def test_a_record_can_be_corrected_and_discarded_after_its_row_has_gone(three: L
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_record_that_is_moved_to_an_expired_date_keeps_no_row_and_one_that_leaves_it_does(three: Lake) -> None:
     look_after(three, THIRD)
     take(three, correct, f"{THIRD}.csv", 41, {"InvoiceDate": f"{FIRST} 12:00:00"})
@@ -147,6 +156,7 @@ def test_a_record_that_is_moved_to_an_expired_date_keeps_no_row_and_one_that_lea
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_rows_of_a_held_date_stay_until_a_person_has_decided(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv([*day(FIRST, 3), bad(FIRST)]))
     land(lake, "b.csv", good_and_bad(SECOND))
@@ -163,6 +173,7 @@ def test_rows_of_a_held_date_stay_until_a_person_has_decided(lake: Lake) -> None
     assert (settle(lake), kept(lake)) == ({}, {})
 
 
+@pytest.mark.slow
 def test_a_date_that_becomes_held_after_it_expired_has_its_rows_again(three: Lake) -> None:
     look_after(three, THIRD)
     land(three, "late.csv", sales_csv([bad(FIRST, number) for number in range(2, 12)]))
@@ -177,6 +188,7 @@ def test_a_date_that_becomes_held_after_it_expired_has_its_rows_again(three: Lak
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_stricter_gate_holds_expired_dates_and_shows_their_records(three: Lake) -> None:
     look_after(three, THIRD)
     stricter = with_feed(three, gate=0.99)
@@ -189,6 +201,7 @@ def test_a_stricter_gate_holds_expired_dates_and_shows_their_records(three: Lake
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_revoked_the_rows_come_back_and_only_their_dates_are_computed(three: Lake) -> None:
     before = content(three)
     look_after(three, THIRD)
@@ -204,6 +217,7 @@ def test_revoked_the_rows_come_back_and_only_their_dates_are_computed(three: Lak
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_newer_cutoff_widens_and_its_revocation_leaves_the_older_one(three: Lake) -> None:
     look_after(three, SECOND)
     assert kept(three) == {SECOND: 1, THIRD: 1, "undated": 1}
@@ -218,6 +232,7 @@ def test_a_newer_cutoff_widens_and_its_revocation_leaves_the_older_one(three: La
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_held_date_that_was_pinned_meanwhile_has_its_rows_again_once_it_is_not(lake: Lake) -> None:
     land(lake, "a.csv", good_and_bad(FIRST))
     run(lake)
@@ -236,6 +251,7 @@ def test_a_held_date_that_was_pinned_meanwhile_has_its_rows_again_once_it_is_not
     assert (kept(lake), held(lake)) == ({FIRST: 11}, [FIRST])
 
 
+@pytest.mark.slow
 def test_dates_that_are_no_business_dates_expire_by_age_as_well(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv([*day("1999-12-31", 2), *day("0001-01-01", 1), *day("9999-12-31", 1), *day(FIRST)]))
     run(lake)
@@ -256,6 +272,7 @@ def test_a_feed_without_dates_keeps_its_rows(tmp_path: Path) -> None:
     assert ask(lake, "SELECT kind FROM ops.decisions") == []
 
 
+@pytest.mark.slow
 def test_the_files_go_with_the_vacuum_and_the_past_is_there_until_then(three: Lake) -> None:
     look_after(three, THIRD)
     assert len(data_files(three, "quarantine/sales")) == 4

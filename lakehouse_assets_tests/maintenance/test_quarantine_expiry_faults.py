@@ -57,6 +57,7 @@ def test_revoked_before_anything_was_removed_nothing_is_computed(three: Lake) ->
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_killed_between_the_decision_and_the_removal_the_next_maintenance_finishes(
     three: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_killed_between_the_decision_and_the_removal_the_next_maintenance_finish
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_date_that_is_to_be_computed_is_left_to_the_run(three: Lake) -> None:
     land(three, "late.csv", sales_csv([bad(FIRST, 2)]))
     ingest(three)
@@ -90,6 +92,7 @@ def test_a_date_that_is_to_be_computed_is_left_to_the_run(three: Lake) -> None:
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_published_while_rows_are_removed_makes_the_removal_look_again(
     three: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +114,7 @@ def test_a_file_that_is_published_while_rows_are_removed_makes_the_removal_look_
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_rows_that_are_removed_while_a_file_is_published_do_not_come_back(
     three: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +142,7 @@ def test_rows_that_are_removed_while_a_file_is_published_do_not_come_back(
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_lake_from_before_the_counts_were_kept_counts_first_and_expires_then(three: Lake) -> None:
     for stored in list(three.store.list("quarantine/sales_by_rule")):
         three.store.delete(stored.path)
@@ -151,6 +156,7 @@ def test_a_lake_from_before_the_counts_were_kept_counts_first_and_expires_then(t
     assert_settled(three)
 
 
+@pytest.mark.slow
 def test_a_row_put_back_by_hand_is_found(three: Lake) -> None:
     before = DeltaTable(three.store.uri("quarantine/sales")).version()
     look_after(three, THIRD)

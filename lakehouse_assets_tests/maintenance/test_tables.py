@@ -63,6 +63,7 @@ def test_all_of_it_leaves_every_answer_and_fingerprint_equal(kind: str, request:
     assert aging.fingerprints(lake) == marks
 
 
+@pytest.mark.slow
 def test_a_new_file_after_it_changes_its_date_and_nothing_else(lake: Lake) -> None:
     aging.history(lake)
     aging.group(lake, "silver/sales")
@@ -73,6 +74,7 @@ def test_a_new_file_after_it_changes_its_date_and_nothing_else(lake: Lake) -> No
     assert_sound(lake)
 
 
+@pytest.mark.slow
 def test_today_and_dates_with_few_files_are_not_compacted(lake: Lake) -> None:
     today = str(lake.today(sales(lake)))
     aging.history(lake, days=[DAYS[0], DAYS[1], today])
@@ -86,6 +88,7 @@ def test_today_and_dates_with_few_files_are_not_compacted(lake: Lake) -> None:
     assert [len(others), len(after)] == [1 + 6, 1 + 6 + 1]
 
 
+@pytest.mark.slow
 def test_large_files_do_not_make_a_date_crowded(lake: Lake) -> None:
     aging.history(lake)
     aging.group(lake, "silver/sales")
@@ -94,6 +97,7 @@ def test_large_files_do_not_make_a_date_crowded(lake: Lake) -> None:
     assert told(done(lake, Policy(small_bytes=size + 1)), "silver.sales")["compact"] == 18
 
 
+@pytest.mark.slow
 def test_a_dry_run_changes_no_byte_and_tells_what_a_real_run_does(lake: Lake) -> None:
     aging.history(lake)
     for path in CROWDED:
@@ -124,6 +128,7 @@ def test_a_lake_in_which_nothing_was_done_needs_nothing_and_stays_empty(lake: La
     assert not Path(lake.store.root).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "gone"), [(6.9, False), (7.1, True)])
 def test_vacuum_removes_what_was_let_go_of_more_than_a_week_ago(lake: Lake, days: float, *, gone: bool) -> None:
     aging.history(lake)
@@ -144,6 +149,7 @@ def test_vacuum_goes_by_when_a_file_was_let_go_of_not_by_its_age(lake: Lake) -> 
     assert delta.rows(lake.store, old).select(pl.len()).collect().item() == 60
 
 
+@pytest.mark.slow
 def test_what_a_checkpoint_forgot_is_vacuumed_by_what_older_log_entries_tell(lake: Lake) -> None:
     aging.history(lake)
     aging.age(lake, 9)
@@ -256,6 +262,7 @@ def test_what_a_waiting_pin_will_read_stays_until_it_is_restored(lake: Lake) -> 
     assert_sound(lake)
 
 
+@pytest.mark.slow
 def test_a_table_whose_log_cannot_be_read_is_told_and_the_others_are_done(lake: Lake) -> None:
     aging.history(lake)
     aging.age(lake, 8)
@@ -270,6 +277,7 @@ def test_a_table_whose_log_cannot_be_read_is_told_and_the_others_are_done(lake: 
     assert told(actions, "gold.daily_metrics")["vacuum"] == 6
 
 
+@pytest.mark.slow
 def test_a_folder_without_a_delta_log_and_a_table_of_an_older_revision_keep_their_data(lake: Lake) -> None:
     aging.history(lake, rounds=1)
     shutil.copytree(lake.store.uri("silver/sales"), lake.store.uri("silver/sales.r9"))
