@@ -3,15 +3,15 @@
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry, registry
-from lakehouse_assets.ledger.ledger import TABLE as LEDGER
-from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
+from lakehouse_assets.decisions.kinds import FOLDER as DECISIONS
+from lakehouse_assets.ledger.ledger import FeedLedger, ledger_of
 from lakehouse_assets.settings import Settings, settings
-from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.snapshot import Snapshot
 from lakehouse_assets.storage.stores import Store, store_for
 
 
@@ -25,9 +25,11 @@ class Lake:
 
     def ledger_of(self, feed: Feed) -> FeedLedger:
         """Return a feed's ledger as it stands; creates none where nothing was ever ingested."""
-        if not delta.exists(self.store, LEDGER.path):
-            return FeedLedger(Ledger.nothing())
-        return Ledger.load(self.store).of_feed(feed.name)
+        return ledger_of(self.store, feed.name)
+
+    def at_once(self) -> "Lake":
+        """Return the lake for one answer about it as it stands: each object is looked at once."""
+        return replace(self, store=Snapshot(self.store, frozenset({DECISIONS})))
 
     def today(self, feed: Feed) -> dt.date:
         """Return the current day in a feed's business time zone."""

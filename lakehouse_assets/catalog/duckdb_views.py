@@ -16,7 +16,7 @@ from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import WHOLE
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.pending import fingerprint
-from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.delta_types import duckdb_type
 
 PATH = "catalog.duckdb"
@@ -95,14 +95,8 @@ def _tables(lake: Lake) -> list[Table]:
 
 
 def _versions(lake: Lake) -> dict[str, str]:
-    found = {}
-    for table in _tables(lake):
-        last = ""
-        for entry in lake.store.list(f"{table.path}/_delta_log"):
-            last = entry.path if entry.path.endswith(".json") else last
-        if last:
-            found[table.path] = last
-    return found
+    found = ((table.path, delta_log.read(lake.store, table.path).version) for table in _tables(lake))
+    return {path: f"{path}/_delta_log/{version:020}.json" for path, version in found if version >= 0}
 
 
 def _signature(lake: Lake) -> list[str]:

@@ -30,6 +30,7 @@ CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, EXPIRE, ERASE, REVOKE = (
     "erase",
     "revoke",
 )
+FOLDER = "decisions"
 ON_RECORDS = frozenset({CORRECT, WAIVE, DISCARD})
 
 
@@ -127,7 +128,8 @@ class Decisions:
     @classmethod
     def load(cls, store: Store, feed: str) -> "Decisions":
         """Read the decisions about a feed."""
-        paths = [stored.path for stored in store.list(f"decisions/{feed}")]
+        # Listed whole, because one listing then serves every feed of a tick.
+        paths = [stored.path for stored in store.list(FOLDER) if stored.path.startswith(f"{FOLDER}/{feed}/")]
         return cls(tuple(_read(store.root, path) for path in paths))
 
     @cached_property

@@ -16,7 +16,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.ledger.state import ACCEPTED, COLUMNS, HELD, REJECTED, SCHEMA, WORKING, FeedLedger
-from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets.storage.stores import Store
 
@@ -29,6 +29,7 @@ _COMPACT_ABOVE = 40
 _ROWS_PER_FILE = 10_000
 _STREAM = "ledger"
 _REMEMBERED: dict[tuple[str, str], tuple[frozenset[str], FeedLedger]] = {}
+_LOGS: dict[tuple[str, str], tuple[int, str, str]] = {}
 _LOCK = threading.Lock()
 
 TABLE = Table(
@@ -199,6 +200,18 @@ class Ledger:
         """
         streams = sorted({_STREAM, *(self._stream(feed) for feed in self.rows["feed"].unique())})
         delta.write_serially(self._store, self._table, rows.select(*SCHEMA), streams, mode="overwrite")
+
+
+def ledger_of(store: Store, feed: str) -> FeedLedger:
+    """Return a feed's ledger as it stands, for reading. Opens no table that did not change since the last time."""
+    place = (store.root, feed)
+    log = delta_log.read(store, TABLE.path)
+    if log.version < 0:
+        return FeedLedger(Ledger.nothing())
+    if _LOGS.get(place) != log.identity:
+        Ledger.load(store).of_feed(feed)
+        _LOGS[place] = log.identity
+    return _REMEMBERED[place][1]
 
 
 def _working(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -84,6 +84,7 @@ def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
 
 def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
     """Return what silver and gold lack and can be given now, a run per wave."""
+    lake = lake.at_once()
     waiting: dict[str, dict[str, int]] = {}
     works: list[Work] = []
 

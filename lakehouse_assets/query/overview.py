@@ -137,6 +137,7 @@ def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
 
 def status(lake: Lake) -> Status:
     """Return what is pending, held and rejected, from the lake root alone."""
+    lake = lake.at_once()
     landed, pending_dates, held, rejected, pinned, incomplete, erasing = [], {}, [], [], [], [], []
     for feed in lake.registry.feeds.values():
         ledger = lake.ledger_of(feed)

@@ -5,7 +5,6 @@ written by the same atomic commit as the data and survives checkpoints, so what 
 remembered elsewhere. Not here: what a fingerprint is made of.
 """
 
-import json
 import random
 import re
 import time
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import polars as pl
 
-from lakehouse_assets.storage.stores import StorageError, Store, Stored
+from lakehouse_assets.storage import delta_log
+from lakehouse_assets.storage.stores import StorageError, Store
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -170,53 +170,8 @@ def write_serially(
 
 
 def fingerprints(store: Store, path: str) -> dict[str, int]:
-    """Return the fingerprint of every partition ever published at a path; empty when there is no table.
-
-    Reads the last checkpoint's transactions and the commits after it: `DeltaTable.transaction_version` answers for
-    one application at a time, in time that grows with the number of partitions squared.
-    """
-    log = f"{path}/_delta_log"
-    found: dict[str, int] = {}
-    start = -1
-    if last := store.stat(f"{log}/_last_checkpoint"):
-        start = _checkpoint_version(store, last)
-        if checkpoint := store.stat(f"{log}/{start:020}.checkpoint.parquet"):
-            found |= _read_once(store, checkpoint)
-        else:  # replaced and removed between the two looks
-            return fingerprints(store, path)
-    for entry in store.list(log, after=f"{log}/{start:020}.json"):
-        name = entry.path.rsplit("/", 1)[-1]
-        if not (name.endswith(".json") and name[:-5].isdigit()):
-            continue
-        found |= _read_once(store, entry)
-    return found
-
-
-def _checkpoint_version(store: Store, last: Stored) -> int:
-    return int(json.loads(store.read(last.path))["version"])
-
-
-_TRANSACTIONS: dict[tuple[str, str, str], dict[str, int]] = {}
-_REMEMBERED = 20_000
-
-
-def _read_once(store: Store, entry: Stored) -> dict[str, int]:
-    """Return the transactions of one log entry. Entries never change, so a process reads each of them once."""
-    place = (store.root, entry.path, entry.token)
-    if place not in _TRANSACTIONS:
-        if len(_TRANSACTIONS) > _REMEMBERED:
-            _TRANSACTIONS.clear()
-        _TRANSACTIONS[place] = _transactions(store, entry.path)
-    return _TRANSACTIONS[place]
-
-
-def _transactions(store: Store, path: str) -> dict[str, int]:
-    if path.endswith(".parquet"):
-        scan = pl.scan_parquet(store.uri(path), storage_options=store.options or None, glob=False)
-        found = scan.select(pl.col("txn").struct.field("appId", "version"))
-        return dict(found.drop_nulls().collect().iter_rows())
-    lines = (json.loads(line).get("txn") for line in store.read(path).splitlines() if b'"txn"' in line)
-    return {txn["appId"]: txn["version"] for txn in lines if txn}
+    """Return the fingerprint of every partition ever published at a path; empty when there is no table."""
+    return dict(delta_log.read(store, path).transactions)
 
 
 def scan(

@@ -6,11 +6,14 @@ automation conditions are not used. Not here: what is pending, and the work itse
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.failures import attempts
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
@@ -67,9 +70,27 @@ def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.Run
     )
 
 
-def _answer(instance: dg.DagsterInstance, works: list[Work], cursor: str | None, idle: str) -> dg.SensorResult:
+def _may_rest(instance: dg.DagsterInstance, lake: Lake, cursor: Mapping[str, Any]) -> bool:
+    """Return whether another look at a lake on S3, where each one costs money, can wait.
+
+    It can for a while after a look that led to no run, unless a run went on since.
+    """
+    at = cursor.get("idle_at")
+    if not lake.settings.is_s3 or at is None or time.time() - at >= lake.settings.idle_interval_s:
+        return False
+    return not instance.get_runs_count(dg.RunsFilter(updated_after=dt.datetime.fromtimestamp(at, dt.UTC)))
+
+
+def _resting(cursor: str | None) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason="nothing happened since the last look; the next one is soon", cursor=cursor)
+
+
+def _answer(
+    instance: dg.DagsterInstance, works: list[Work], looked_at: float, idle: str, after: Mapping[str, str] | None = None
+) -> dg.SensorResult:
     answers = [_request(instance, work) for work in works]
     requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
+    cursor = json.dumps({"after": after or {}, "idle_at": None if requests else looked_at})
     if requests:
         return dg.SensorResult(run_requests=requests, cursor=cursor)
     reasons = [str(answer.skip_message) for answer in answers if isinstance(answer, dg.SkipReason)]
@@ -86,24 +107,24 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
     """Look at the next page of keys of each feed; compare with the ledger, not with times; begin again at the end."""
     if _is_busy(context.instance, INGEST):
         return dg.SensorResult(skip_reason="a run of ingest is under way", cursor=context.cursor)
-    lake = lakehouse.lake()
-    before = json.loads(context.cursor or "{}")
-    cursor, tables, config = {}, {}, {}
+    lake, before, now = lakehouse.lake().at_once(), json.loads(context.cursor or "{}"), time.time()
+    if _may_rest(context.instance, lake, before):
+        return _resting(context.cursor)
+    next_after, tables, config = {}, {}, {}
     for feed in lake.registry.feeds.values():
-        after = before.get(feed.name, "")
+        after = before.get("after", {}).get(feed.name, "")
         start = f"{feed.landing}/{after}" if after else ""
         page = list(islice(lake.store.list(feed.landing, start), lake.settings.listing_page))
-        ledger = lake.ledger_of(feed)
-        waiting = pending_among(lake, feed, ledger, page)
+        waiting = pending_among(lake, feed, lake.ledger_of(feed), page)
         found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in waiting}
         full = len(page) == lake.settings.listing_page
         if found:
             tables[feed.landing] = found
             config[feed.landing] = {"after": after, "through": key_of(feed, page[-1])}
         if full:
-            cursor[feed.name] = key_of(feed, page[-1])
+            next_after[feed.name] = key_of(feed, page[-1])
     works = [Work(INGEST, tables, config)] if tables else []
-    return _answer(context.instance, works, json.dumps(cursor), "landing holds nothing new")
+    return _answer(context.instance, works, now, "landing holds nothing new", next_after)
 
 
 @dg.sensor(
@@ -117,7 +138,10 @@ def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) 
     closed = close_dead_runs(context.instance)
     if closed:
         context.log.warning(f"closed {len(closed)} runs whose process is dead: {', '.join(closed)}")
-    return _answer(context.instance, table_work(lakehouse.lake()), context.cursor, "every table is up to date")
+    lake, now = lakehouse.lake(), time.time()
+    if _may_rest(context.instance, lake, json.loads(context.cursor or "{}")):
+        return _resting(context.cursor)
+    return _answer(context.instance, table_work(lake), now, "every table is up to date")
 
 
 @dg.schedule(
