@@ -139,7 +139,9 @@ def outcomes_of(
         elif partition == UNDATED or partition in state.outside:
             verdict = OUTSIDE
         else:
-            verdict = PUBLISHED if score >= feed.gate or state.is_released(partition) else HELD_BACK
+            # What a release published stays when the release is revoked, until other inputs come.
+            is_let_through = state.is_released(partition) or state.is_published(partition)
+            verdict = PUBLISHED if score >= feed.gate or is_let_through else HELD_BACK
         outcomes.append(
             Outcome(
                 partition,

@@ -80,6 +80,10 @@ class FeedState:
         """Return whether a person decided to publish the partition's present candidate whatever its score."""
         return (partition, self.inputs[partition]) in self.decisions.released
 
+    def is_published(self, partition: str) -> bool:
+        """Return whether silver holds the partition's present candidate."""
+        return self.silver.get(partition) == self.inputs[partition]
+
     def is_held(self, partition: str) -> bool:
         """Return whether the gate holds the partition's present candidate, whose quarantined rows are then there."""
         held = self.quarantine.get(HELD + partition) == self.inputs[partition] != self.silver.get(partition)

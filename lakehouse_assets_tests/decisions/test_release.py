@@ -129,6 +129,7 @@ def test_what_a_release_published_stays_when_it_is_revoked_and_other_inputs_meet
     take_back(lake, decision)
     settle(lake)
     assert (held(lake), quantities(lake)) == ([], published)
+    sound(lake)
     land(lake, "day.csv", HELD + b"536399,22423,X,one,2011-03-01 09:00:00,1.00,1,France\r\n")
     settle(lake)
     assert (held(lake), quantities(lake)) == ([DAY], published)
