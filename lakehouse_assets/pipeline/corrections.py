@@ -33,6 +33,11 @@ class Effect:
     discarded: bool = False
     ids: list[str] = field(default_factory=list)
 
+    @property
+    def is_moved(self) -> bool:
+        """Whether the record belongs to another partition than the one it landed in."""
+        return self.partition_to != self.partition
+
 
 def effects(feed: Feed, decisions: Iterable[Decision]) -> dict[Place, Effect]:
     """Fold decisions on records, in their order: later values win, and what follows a discard undoes it.

@@ -139,7 +139,7 @@ def input_fingerprints(
         outside: Those of them whose date is no business date.
         found: The effects of the decisions on live contents.
     """
-    decided = touched(found)
+    decided, moved_in = touched(found), _moved_in(ledger, found)
     known = ledger.fingerprints.setdefault(feed.version, {})
     special = outside | decided.keys()
     missing = [partition for partition in partitions if partition in special or partition not in known]
@@ -147,7 +147,7 @@ def input_fingerprints(
     version = json.dumps(feed.version)
     found_now = {}
     for partition in missing:
-        rest = json.dumps(decided.get(partition, []))
+        rest = json.dumps([*decided.get(partition, []), *moved_in.get(partition, [])])
         text = f"[{version}, {json.dumps(partition in outside)}, [{sources.get(partition, '')}], {rest}]"
         found_now[partition] = _fingerprint_of(text)
     known |= {partition: value for partition, value in found_now.items() if partition not in special}
@@ -165,6 +165,19 @@ def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
     quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)
     texts = rows.select("part", pl.format('["{}", {}]', "source_hash", quoted).alias("text"))
     return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())
+
+
+def _moved_in(ledger: FeedLedger, found: dict[Place, Effect]) -> dict[str, list[list[str]]]:
+    """Return the contents, with their keys, of the records that corrections moved into each partition."""
+    moved = {(effect.partition_to, content) for (content, _), effect in found.items() if effect.is_moved}
+    rows = (
+        ledger.live.filter(pl.col("source_hash").is_in({content for _, content in moved})) if moved else pl.DataFrame()
+    )
+    keys = dict(rows.select("source_hash", "source_key").iter_rows()) if moved else {}
+    contents: dict[str, list[list[str]]] = {}
+    for partition, content in sorted(moved):
+        contents.setdefault(partition, []).append([content, keys[content]])
+    return contents
 
 
 def _live_among(ledger: FeedLedger, decisions: Decisions) -> list[str]:

@@ -8,6 +8,7 @@ from lakehouse_assets_tests.decisions.person import (
     GOOD,
     NEXT,
     THIRD,
+    ask,
     bad_day,
     bad_line,
     landed,
@@ -74,6 +75,17 @@ def test_a_stale_correction_of_a_date_leaves_nothing_on_the_date_it_moved_a_reco
     landed(lake, [("day.csv", sales_csv(4))])
     assert quantities(lake) == [1, 2, 3, 4]
     assert quantities(lake, date) == ([1, 2] if date == NEXT else [])
+    sound(lake)
+
+
+@pytest.mark.slow
+def test_a_record_that_was_moved_alone_to_its_date_follows_the_key_of_its_object(lake: Lake) -> None:
+    landed(lake, [("day.csv", sales_csv(3))])
+    take(lake, correct, "day.csv", 1, {"InvoiceDate": f"{THIRD} 09:00:00"})
+    settle(lake)
+    landed(lake, [("a.csv", sales_csv(3))])
+    assert quantities(lake, THIRD) == [1]
+    assert set(ask(lake, "SELECT _source_key FROM silver.sales")) == {("a.csv",)}
     sound(lake)
 
 
