@@ -86,6 +86,11 @@ def plan(console: Console, steps: list[Step]) -> None:
         for name, change in step.schema.items():
             what = "would be added" if change == "new" else "would be rewritten with a wider type"
             console.print(f"  column {name} {what}", highlight=False)
+        if step.objects:
+            console.print(f"  {step.objects:,} landed objects would be read anew first", highlight=False)
+        if step.gone:
+            gone = f"  {step.gone:,} landed objects are gone and stay as they were read; land them again to change that"
+            console.print(gone, highlight=False)
         if step.refusal:
             console.print(f"  refused: {escape(step.refusal)}", soft_wrap=True, highlight=False)
 

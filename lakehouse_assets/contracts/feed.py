@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from lakehouse_assets.contracts.drift import DriftPolicy
+from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
@@ -118,14 +118,36 @@ class Feed:
         expressions = [*self.derivations.values(), *(rule.expression for rule in rules_of(self.contract))]
         return version(parts if all(map(is_row_wise, expressions)) else [*parts, "each partition alone"])
 
+    def missing_policy(self, name: str) -> Policy | None:
+        """What happens where a column is missing; None if it may be."""
+        origin = self.sources[name]
+        if self.contract.columns()[name].nullable and origin.on_missing is None:
+            return None
+        return origin.on_missing or self.drift.missing
+
+    def retyped_policy(self, name: str) -> Policy:
+        """What happens where a column is retyped."""
+        return self.sources[name].on_retyped or self.drift.retyped
+
     @cached_property
-    def date_parsing_version(self) -> str:
-        """Identity of how business dates are read: when it changes, landed objects are split by date anew."""
-        if self.business_date is None:
-            return ""
-        origin = self.sources[self.business_date]
-        dtype = str(self.contract.columns()[self.business_date].dtype)
-        return version([origin.headers, steps(origin), origin.formats, dtype, self.time_zone])
+    def reading_version(self) -> str:
+        """Identity of how landed objects are read into bronze: when it changes, they are read anew.
+
+        Types, formats and normalisation are part of it only where bronze depends on them: for the business date, and
+        where a retyped column is dropped or refused.
+        """
+        columns = {}
+        for name, origin in self.sources.items():
+            retyped = self.retyped_policy(name)
+            is_typed = retyped in {Policy.DISCARD_COLUMN, Policy.FREEZE}
+            type_read = [str(self.contract.columns()[name].dtype), steps(origin), origin.formats, self.time_zone]
+            columns[origin.headers[0]] = [
+                origin.headers,
+                self.missing_policy(name),
+                [retyped, type_read] if is_typed else None,
+                type_read if name == self.business_date else None,
+            ]
+        return version([columns, self.drift.new])
 
     @cached_property
     def normalisations(self) -> dict[str, str]:

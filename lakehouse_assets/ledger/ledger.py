@@ -80,7 +80,7 @@ class ObjectVersion:
     manifest_token: str | None = None
     held: str | None = None
     overruled: str | None = None
-    date_parsing_version: str = ""
+    reading_version: str = ""
 
 
 class Ledger:
@@ -241,7 +241,7 @@ def _rows(versions: Iterable[ObjectVersion], first: int, run_id: str) -> Iterato
                     "rows": rows,
                     "bytes": version.size,
                     "contract": version.contract,
-                    "dating": version.date_parsing_version,
+                    "dating": version.reading_version,
                     "file": entry.file or entry.source_hash,
                     "ingested_at": now,
                     "run_id": run_id,

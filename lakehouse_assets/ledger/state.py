@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import polars as pl
 
@@ -28,7 +28,9 @@ COLUMNS: Mapping[str, Column] = {
     "rows": Column(pl.Int64(), "Records of the source object in this partition."),
     "bytes": Column(pl.Int64(), "Size of the landed object."),
     "contract": Column(pl.String(), "Version of the contract that the object was read with."),
-    "dating": Column(pl.String(), "How the business dates of the rows were read."),
+    "dating": Column(
+        pl.String(), "How the object was read: identity of the headers, drift policies and business date of then."
+    ),
     "file": Column(pl.String(), "Name of the rows' bronze file, without its ending."),
     "ingested_at": Column(pl.Datetime("us", "UTC"), "When the version was recorded."),
     "run_id": Column(pl.String(), "Dagster run that recorded it."),
@@ -52,7 +54,35 @@ class KnownVersion:
     object_hash: str | None
     manifest_token: str | None
     overruled: bool = False
-    date_parsing_version: str = ""
+    reading_version: str | None = None
+
+    def is_read_as(self, reading_version: str, contract: str) -> bool:
+        """Return whether the object was read as a contract now says."""
+        return _is_read_as(self.reading_version, self.contract, reading_version, contract)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way in which a content was read.
+
+    Attributes:
+        file: Name of its bronze files, without the ending.
+        rows: Records by partition.
+    """
+
+    version: str | None
+    contract: str
+    file: str
+    rows: Mapping[str, int]
+
+    def is_read_as(self, reading_version: str, contract: str) -> bool:
+        """Return whether the content was read as a contract now says."""
+        return _is_read_as(self.version, self.contract, reading_version, contract)
+
+
+def _is_read_as(version: str | None, contract: str, version_now: str, contract_now: str) -> bool:
+    # Older ledgers know only how dates were read; but what was read with the very same contract was read the same way.
+    return version == version_now or contract == contract_now
 
 
 class FeedLedger:
@@ -111,6 +141,12 @@ class FeedLedger:
             # What is held now was not good before either, had its manifest come first: the order must not matter.
             void = _latest(rows).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
             rows = rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
+        if (rows["state"] == REJECTED).any():
+            # The contract of now refuses what an earlier one took: a content does not stand for what it was read as.
+            refused = _latest(rows).filter(pl.col("state") == REJECTED)
+            source = ["object_key", "object_hash", "source_key"]
+            again = rows.filter(pl.col("state") == ACCEPTED).join(refused, on=source, how="anti")
+            rows = pl.concat([again, rows.filter(pl.col("state") == REJECTED)])
         accepted = rows.filter(pl.col("state") == ACCEPTED)
         mixed = rows.filter(pl.col("state") == REJECTED)["object_key"]
         if not mixed.len():
@@ -129,8 +165,9 @@ class FeedLedger:
         ordered by partition and key.
         """
         accepted = self._accepted()
-        if accepted["dating"].fill_null("").n_unique() > 1:
-            accepted = accepted.filter(_is_dated_last())
+        if accepted["file"].null_count() < accepted.height:  # read in several ways: the last one counts
+            of_content = pl.col("source_key").min().over("source_hash")
+            accepted = accepted.with_columns(of_content.alias("source_key")).filter(_is_last_of_content())
         return (
             accepted.filter(pl.col("part").is_not_null())
             .group_by("part", "source_hash")
@@ -154,18 +191,17 @@ class FeedLedger:
         first, last = (hashes.search_sorted(wanted, side=side) for side in _SIDES)
         return self.entries[rows.slice(first, last - first)].filter(pl.col("source_hash") == source_hash)
 
-    def rows_of_content(self, source_hash: str, date_parsing_version: str = "") -> dict[str, int] | None:
-        """Return a content's rows by partition; None if it was never accepted with its dates read in that way."""
-        is_so = (pl.col("dating") == date_parsing_version) | pl.col("dating").is_null()
-        accepted = self._of_content(source_hash).filter((pl.col("state") == ACCEPTED) & is_so)
-        if not accepted.height:
-            return None
-        return dict(accepted.select("part", "rows").drop_nulls("part").iter_rows())
-
-    def first_date_parsing_version(self, source_hash: str) -> str | None:
-        """Return by which way of reading dates a content was first split: its bronze files have the plain name."""
-        found = self._of_content(source_hash).sort("version")["dating"].fill_null("")
-        return found[0] if found.len() else None
+    def readings(self, source_hash: str) -> list[Reading]:
+        """Return the ways in which a content was ever read without being refused, the last one first."""
+        found = self._of_content(source_hash).filter(pl.col("state") != REJECTED).sort("version", descending=True)
+        readings: list[Reading] = []
+        if not found.height:
+            return readings
+        for (_, reading, contract), rows in found.group_by("version", "dating", "contract", maintain_order=True):
+            file = rows["file"].fill_null(source_hash)[0]
+            partitions = dict(rows.select("part", "rows").drop_nulls("part").iter_rows())
+            readings.append(Reading(cast("str | None", reading), str(contract), file, partitions))
+        return readings
 
     def was_taken(self, object_key: str, object_hash: str) -> bool:
         """Return whether a landed object was ever accepted as it came, without a person's decision."""
@@ -234,10 +270,8 @@ def _known_versions(entries: pl.DataFrame) -> dict[str, KnownVersion]:
     return {key: KnownVersion(*values) for key, *values in latest.iter_rows()}
 
 
-def _is_dated_last() -> pl.Expr:
-    """Say which of a content's entries were split by the way of reading dates that it was last split by."""
-    last = pl.col("dating").fill_null("").sort_by("version").last().over("source_hash")
-    return pl.col("dating").fill_null("") == last
+def _is_last_of_content() -> pl.Expr:
+    return pl.col("version") == pl.col("version").max().over("source_hash")
 
 
 def _standing(rows: pl.DataFrame) -> list[tuple[str, str, int]]:

@@ -15,7 +15,7 @@ from lakehouse_assets.parsing.archives import Rejection, decompressed
 from lakehouse_assets.parsing.csv_text import read_csv
 from lakehouse_assets.parsing.json_text import read_json
 from lakehouse_assets.parsing.records import Raw
-from lakehouse_assets.parsing.schema_drift import dropped, missing_policy, noticed, refusal
+from lakehouse_assets.parsing.schema_drift import dropped, noticed, refusal
 
 _PARQUET = b"PAR1"
 _NULS = 4  # more than one byte in four
@@ -137,8 +137,9 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
             extra = pl.when(filled).then(packed).otherwise(extra)
         if feed.drift.new is Policy.QUARANTINE_ROWS:
             problem = pl.when(filled).then(pl.lit("it has a value in a new column")).otherwise(problem)
-    if missed := [name for name in drift.missing if missing_policy(feed, name) is Policy.QUARANTINE_ROWS]:
-        problem = pl.lit(f"the column {feed.sources[missed[0]].headers[0]} is missing")
+    missed = [name for name in drift.missing if feed.missing_policy(name) is Policy.QUARANTINE_ROWS]
+    if headers_missed := sorted(feed.sources[name].headers[0] for name in missed):
+        problem = pl.lit(f"the column {headers_missed[0]} is missing")
     frame = raw.frame.select(
         *columns,
         extra.alias("_extra"),

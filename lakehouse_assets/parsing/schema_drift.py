@@ -28,9 +28,9 @@ def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: 
         present: Contract column to raw column, for those that are there.
     """
     drift = Drift(new={header: _shape(raw[column]) for header, column in unknown.items()})
-    for name, origin in feed.sources.items():
+    for name in feed.sources:
         if name not in present:
-            if not feed.contract.columns()[name].nullable or origin.on_missing:
+            if feed.missing_policy(name):
                 drift.missing[name] = None
         elif _is_retyped(raw[present[name]], feed, name):
             drift.retyped[name] = _shape(raw[present[name]])
@@ -74,24 +74,14 @@ def _all_unreadable(values: pl.Series, feed: Feed, name: str) -> bool:
     return cast(text, feed.contract.columns()[name].dtype, origin, feed.time_zone).null_count() == text.len()
 
 
-def missing_policy(feed: Feed, name: str) -> Policy:
-    """Return what happens where a column is missing."""
-    return feed.sources[name].on_missing or feed.drift.missing
-
-
-def retyped_policy(feed: Feed, name: str) -> Policy:
-    """Return what happens where a column is retyped."""
-    return feed.sources[name].on_retyped or feed.drift.retyped
-
-
 def dropped(feed: Feed, name: str, drift: Drift) -> bool:
     """Return whether the values of a retyped column are dropped."""
-    return name in drift.retyped and retyped_policy(feed, name) is Policy.DISCARD_COLUMN
+    return name in drift.retyped and feed.retyped_policy(name) is Policy.DISCARD_COLUMN
 
 
 def refusal(feed: Feed, drift: Drift, headers: list[str]) -> str | None:
     """Return why the policies reject the object, and what to do; None when they do not."""
-    missing = [name for name in drift.missing if missing_policy(feed, name) is Policy.FREEZE]
+    missing = [name for name in drift.missing if feed.missing_policy(name) is Policy.FREEZE]
     if missing:
         known = [header for origin in feed.sources.values() for header in origin.headers]
         named = ", ".join(feed.sources[name].headers[0] for name in missing)
@@ -101,7 +91,7 @@ def refusal(feed: Feed, drift: Drift, headers: list[str]) -> str | None:
         )
     if drift.new and feed.drift.new is Policy.FREEZE:
         return f"{Drift(new=drift.new).words}; the contract is frozen. Land it without, or extend the contract."
-    retyped = {name: s for name, s in drift.retyped.items() if retyped_policy(feed, name) is Policy.FREEZE}
+    retyped = {name: s for name, s in drift.retyped.items() if feed.retyped_policy(name) is Policy.FREEZE}
     if retyped:
         return f"{Drift(retyped=retyped).words}; the contract is frozen. Land it as declared, or change the contract."
     return None

@@ -11,6 +11,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.storage.delta import UNREADABLE
 
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -39,21 +40,35 @@ def write_bronze(lake: Lake, feed: Feed, records: pl.DataFrame, file: str) -> di
         buffer = io.BytesIO()
         rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
         path = bronze_path(feed, partition, file)
-        if not lake.store.create(path, buffer.getvalue()) and not _holds(lake, path, rows):
+        if not lake.store.create(path, buffer.getvalue()) and not _file_holds(lake, path, rows):
             # Left by an ingest that never committed, under another contract: no reader has ever seen it.
             lake.store.replace(path, buffer.getvalue())
         partitions[partition] = rows.height
     return partitions
 
 
-def _holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
-    """Return whether a bronze file holds these records, whenever they were ingested."""
+def holds(lake: Lake, feed: Feed, records: pl.DataFrame, reading: Reading) -> bool:
+    """Return whether the bronze files of a content hold what was read of it now: the bronze columns."""
+    parts = dict(_by_partition(feed, records))
+    if {partition: rows.height for partition, rows in parts.items()} != reading.rows:
+        return False
+    return all(_file_holds(lake, bronze_path(feed, p, reading.file), rows) for p, rows in parts.items())
+
+
+def _file_holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
+    """Return whether a bronze file holds these records, whenever they were ingested. A column it lacks is null."""
+    if lake.store.stat(path) is None:
+        return False
     try:
         stored = pl.read_parquet(io.BytesIO(lake.store.read(path)))
     except pl.exceptions.PolarsError:
         return False
-    same = [name for name in stored.columns if name not in {"_ingested_at", "_source_key"}]
-    return set(same) <= set(rows.columns) and stored.select(same).equals(rows.select(same))
+    columns = sorted({*stored.columns, *rows.columns} - {"_ingested_at", "_source_key", "dt"})
+    there, wanted = (
+        frame.select(pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name) for name in columns)
+        for frame in (stored, rows)
+    )
+    return stored.height == rows.height and there.equals(wanted)
 
 
 def _by_partition(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

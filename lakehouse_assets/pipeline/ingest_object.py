@@ -17,10 +17,11 @@ from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.landed_objects import clean, verdict
 from lakehouse_assets.erasure.search import blanked
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
+from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import parse
-from lakehouse_assets.pipeline.bronze import write_bronze
+from lakehouse_assets.pipeline.bronze import holds, write_bronze
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
@@ -38,18 +39,12 @@ class Known:
     erasures: Erasures
     is_read_again: bool = False
 
-    def rows(self, source_hash: str) -> dict[str, int] | None:
-        """Return a content's rows by partition; None for one that has to be read."""
+    def reading(self, source_hash: str) -> Reading | None:
+        """Return how a content that was read as the contract now says lies in bronze; None for one to be read."""
         if self.is_read_again or source_hash in self.erasures.before:
             return None
-        return self.ledger.rows_of_content(source_hash, self.feed.date_parsing_version)
-
-    def file(self, source_hash: str) -> str:
-        """Return the name of a content's bronze files: another one once its dates are read in another way."""
-        first = self.ledger.first_date_parsing_version(source_hash)
-        if first is None or first == self.feed.date_parsing_version:
-            return source_hash
-        return f"{source_hash}-{self.feed.date_parsing_version}"
+        known = self.ledger.readings(source_hash)
+        return next((r for r in known if r.is_read_as(self.feed.reading_version, self.feed.version)), None)
 
 
 def read_object(
@@ -76,7 +71,7 @@ def _read(
             stored.size,
             feed.version,
             (Entry(key, None, {}, reason),),
-            date_parsing_version=feed.date_parsing_version,
+            reading_version=feed.reading_version,
         )
     try:
         data = lake.store.read(stored.path, stored.token)
@@ -118,7 +113,7 @@ def _read(
         manifest_token=promised.token if promised else None,
         held=held,
         overruled=overruled,
-        date_parsing_version=feed.date_parsing_version,
+        reading_version=feed.reading_version,
     )
 
 
@@ -144,9 +139,8 @@ def _read_source(
     source_hash = source.hash
     if source_hash is None:
         return Entry(source.key, None, {}, source.rejection), None
-    file = known.file(source_hash)
-    if (rows := known.rows(source_hash)) is not None:
-        return Entry(source.key, source_hash, rows, file=file), None
+    if (reading := known.reading(source_hash)) is not None:
+        return Entry(source.key, source_hash, dict(reading.rows), file=reading.file), None
     if any(erased.refused for erased in erasures.of_after(source_hash)):
         reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
         return Entry(source.key, source_hash, {}, reason), None
@@ -169,5 +163,10 @@ def _read_source(
         pl.lit(source_hash).alias("_source_hash"),
         pl.lit(dt.datetime.now(dt.UTC), pl.Datetime("us", "UTC")).alias("_ingested_at"),
     )
+    readings, words = known.ledger.readings(source_hash), drift.words or None
+    for reading in readings:  # read in another way, and yet the same
+        if holds(lake, feed, records, reading):
+            return Entry(source.key, source_hash, dict(reading.rows), drift=words, file=reading.file), records
+    file = f"{source_hash}-{feed.reading_version}" if readings else source_hash
     partitions = write_bronze(lake, feed, records, file)
-    return Entry(source.key, source_hash, partitions, drift=drift.words or None, file=file), records
+    return Entry(source.key, source_hash, partitions, drift=words, file=file), records

@@ -155,7 +155,10 @@ def input_fingerprints(
 
 
 def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
-    """Return the live contents of some partitions with their keys, ordered by content, as JSON without the brackets."""
+    """Return the live contents of some partitions, ordered by content, as JSON without the brackets.
+
+    Each with its key, and with its file where a content that was read in another way lies in one of its own.
+    """
     if not partitions:
         return {}
     rows = ledger.live.filter(pl.col("part").is_in(partitions)).sort("part", "source_hash")
@@ -163,7 +166,9 @@ def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
     key = pl.col("source_key")
     is_plain = rows.select(key.str.contains(r"^[ !#-\[\]-~]*$").all()).item()
     quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)
-    texts = rows.select("part", pl.format('["{}", {}]', "source_hash", quoted).alias("text"))
+    is_named = pl.col("file") == pl.col("source_hash")
+    file = pl.when(is_named).then(pl.lit("")).otherwise(pl.format(', "{}"', "file"))
+    texts = rows.select("part", pl.format('["{}", {}{}]', "source_hash", quoted, file).alias("text"))
     return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())
 
 

@@ -7,6 +7,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, rows_by_partition
+from lakehouse_assets.sources.landing import to_read_anew
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
 from lakehouse_assets.storage.schema_evolution import differences_of
@@ -20,6 +21,8 @@ class Step:
         partitions: Partitions that would be computed, sorted.
         rows: Rows that would be read for them, where known.
         schema: Columns that would be added or widened, by name.
+        objects: Landed objects that would be read anew first, because the contract reads them in another way.
+        gone: Objects that would be, too, if landing still had them; they stay as they were read.
         refusal: Why the stored table cannot follow its declaration, or reads one that cannot; then nothing of it would
             be written.
     """
@@ -29,6 +32,8 @@ class Step:
     rows: int | None
     schema: Mapping[str, str]
     refusal: str | None = None
+    objects: int = 0
+    gone: int = 0
 
 
 def plan(lake: Lake) -> list[Step]:
@@ -42,7 +47,7 @@ def plan(lake: Lake) -> list[Step]:
     for model in lake.registry.models.values():
         refused = sorted({step.table for step in steps if step.refusal} & set(model.upstream))
         steps.append(_model_step(lake, model, waiting, refused))
-    return [step for step in steps if step.partitions or step.schema or step.refusal]
+    return [step for step in steps if step.partitions or step.schema or step.refusal or step.objects]
 
 
 def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
@@ -51,7 +56,9 @@ def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
     waiting[feed.silver.full_name] = [partition for partition in partitions if partition != UNDATED]
     waiting |= dict.fromkeys((feed.quarantine.full_name, feed.by_rule.full_name), waiting[feed.silver.full_name])
     rows = rows_by_partition(ledger.live)
-    return _schema_step(lake, feed.silver, partitions, sum(rows.get(partition, 0) for partition in partitions))
+    step = _schema_step(lake, feed.silver, partitions, sum(rows.get(partition, 0) for partition in partitions))
+    objects, gone = to_read_anew(lake, feed, ledger)
+    return replace(step, objects=objects, gone=gone)
 
 
 def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]], refused: list[str]) -> Step:

@@ -147,11 +147,19 @@ def still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, objects: Sequence[
         return [stored for stored, pending in zip(objects, pool.map(is_pending, objects), strict=True) if pending]
 
 
+def to_read_anew(lake: Lake, feed: Feed, ledger: FeedLedger) -> tuple[int, int]:
+    """Return how many accepted objects the contract now reads in another way: those in landing, and those gone."""
+    known = ledger.known_versions.items()
+    keys = {key for key, v in known if v.state == ACCEPTED and not v.is_read_as(feed.reading_version, feed.version)}
+    there = sum(key_of(feed, stored) in keys for stored in lake.store.list(feed.landing)) if keys else 0
+    return there, len(keys) - there
+
+
 def _differs(feed: Feed, known: KnownVersion | None, decisions: Decisions, stored: Stored) -> bool:
     """Return whether the ledger lacks this version, or refused it for a reason that no longer holds."""
     if known is None or known.token != stored.token:
         return True
-    if known.state == ACCEPTED and (known.date_parsing_version or "") != feed.date_parsing_version:
+    if known.state == ACCEPTED and not known.is_read_as(feed.reading_version, feed.version):
         return True
     accepts = decisions.accepts(key_of(feed, stored), known.object_hash)
     if known.state == HELD:

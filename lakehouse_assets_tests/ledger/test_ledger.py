@@ -197,11 +197,11 @@ def test_an_object_that_turns_out_to_be_held_was_never_good(store: Store) -> Non
 def test_contents_know_every_content_ever_accepted(store: Store) -> None:
     ledger = _recorded(store, [_version("k", "aab"), _version("m", "")], [_version("k", "c")], [_version("k", None)])
     contents = ("hash-aab", "hash-", "hash-c", "hash-b")
-    assert [ledger.rows_of_content(content) for content in contents] == [
-        {"2011-03-01": 2, "2011-03-02": 1},
-        {},
-        {"2011-03-03": 1},
-        None,
+    assert [[(r.file, r.rows) for r in ledger.readings(content)] for content in contents] == [
+        [("hash-aab", {"2011-03-01": 2, "2011-03-02": 1})],
+        [("hash-", {})],
+        [("hash-c", {"2011-03-03": 1})],
+        [],
     ]
 
 
@@ -411,7 +411,7 @@ def test_nothing_recorded_means_nothing_live(lake: Lake) -> None:
     ledger = FeedLedger(Ledger.nothing())
     assert ledger.live.height == ledger.refused.height == ledger.shown.height == 0
     assert ledger.partitions == []
-    assert ledger.rows_of_content("hash-a") is None
+    assert ledger.readings("hash-a") == []
     assert ledger.known_versions == {}
     assert lake.ledger_of(lake.registry.feed("sales")).live.height == 0
     assert not Path(lake.settings.root).exists()  # looking creates nothing
