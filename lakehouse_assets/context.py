@@ -48,4 +48,10 @@ class Lake:
 
 def current() -> Lake:
     """Return the lake that the environment names."""
-    return Lake(store_for(settings().root), settings(), registry())
+    return lake_at(settings().root)
+
+
+def lake_at(root: str) -> Lake:
+    """Return the lake at a root, with the other settings of the environment."""
+    chosen = settings().model_copy(update={"root": root})
+    return Lake(store_for(root), chosen, registry())

@@ -42,6 +42,7 @@ class Model:
     function: Function | None = None
     inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
     code_version: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     date: str | None = None
     partitioning: Partitioning | None = None
     plot: str | None = None

@@ -1,10 +1,14 @@
-"""All declared tables: a module-level `Feed` or `Model` anywhere in the declared package is enough."""
+"""All declared tables.
+
+A module-level `Feed`, `Model` or asset with a schema anywhere in the declared package is enough.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
+from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
 from lakehouse_assets.contracts.loading import declared
 from lakehouse_assets.contracts.views import views_of
@@ -90,5 +94,5 @@ def registry_of(package: str) -> Registry:
     objects = declared(package, only_tables=True)
     return Registry(
         [value for value in objects if isinstance(value, Feed)],
-        [value for value in objects if isinstance(value, Model)],
+        [model for value in objects if (model := value if isinstance(value, Model) else model_of(value))],
     )

@@ -30,18 +30,18 @@ def this_process() -> str:
 
 
 def materialized(
-    context: dg.AssetExecutionContext,
-    key: Sequence[str],
-    partition: str,
-    metadata: Mapping[str, Any],
-    lake: Lake,
-    feed: Feed,
-) -> None:
-    """Record that a partition was written; what is no partition of the asset (undated, outside) is not recorded."""
+    key: str, partition: str, metadata: Mapping[str, Any], lake: Lake, feed: Feed
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield that a partition was written; nothing for what is no partition of the asset (undated, outside).
+
+    Args:
+        key: `Table.key`.
+    """
+    asset = dg.AssetKey(key.split("/"))
     if feed.business_date is None:
-        context.log_event(dg.AssetMaterialization(dg.AssetKey(key), metadata=dict(metadata)))
+        yield dg.AssetMaterialization(asset, metadata=dict(metadata))
     elif as_date(partition) is not None and not lake.is_outside(feed, partition):
-        context.log_event(dg.AssetMaterialization(dg.AssetKey(key), partition=partition, metadata=dict(metadata)))
+        yield dg.AssetMaterialization(asset, partition=partition, metadata=dict(metadata))
 
 
 def evaluated(

@@ -13,6 +13,7 @@ from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN, results
+from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.ingest import ingest
@@ -62,9 +63,9 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
                 rejected += batch.refused
                 drifted += batch.drifted
                 for partition, rows in batch.touched.items():
-                    events.materialized(
-                        context, ["bronze", feed.name], partition, {"dagster/partition_row_count": rows}, lake, feed
-                    )
+                    counted = {"dagster/partition_row_count": rows}
+                    for event in events.materialized(feed.bronze.key, partition, counted, lake, feed):
+                        context.log_event(event)
         for line in rejected[:SHOWN]:
             context.log.warning(line)
         yield dg.AssetCheckResult(
@@ -167,50 +168,69 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         lake = lakehouse.lake()
         partitions, force = date_partitions.requested(context, config)
         outcomes: list[Outcome] = []
+        commits = Commits(_published(context, feed, lake, partitions, outcomes, force=force))
         with events.step(context):
-            if partitions is None:
-                state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
-                partitions = list(state.inputs) if force else state.pending
-            done = publish(
-                lake,
-                feed,
-                partitions,
-                context.run.run_id,
-                force=force,
-                progress=lambda n: progress.advance(feed.silver.key, n),
-            )
-            for batch in done:
-                outcomes += batch
-                newest = max((o.partition for o in batch if o.verdict == PUBLISHED), default=None)
-                for outcome in batch:
-                    shown = _table_metadata(lake, feed, outcome.partition) if outcome.partition == newest else {}
-                    _log(context, feed, outcome, lake, shown)
+            with only_own_events(context):
+                yield dg.Output(commits)
+            commits.finish()
         if any(outcome.verdict == HELD_BACK for outcome in outcomes):
             failures.tag_as_decided(context)
         yield from results(lake, feed, outcomes)
-        if feed.business_date is None and any(outcome.verdict == PUBLISHED for outcome in outcomes):
-            yield dg.MaterializeResult(
-                metadata=_counts(outcomes[0]) | _table_metadata(lake, feed, outcomes[0].partition)
-            )
 
     return published
 
 
-def _log(context: dg.AssetExecutionContext, feed: Feed, outcome: Outcome, lake: Lake, shown: dict[str, Any]) -> None:
-    """Record one date's gate and publication, exactly, as it happens."""
+def _published(
+    context: dg.AssetExecutionContext,
+    feed: Feed,
+    lake: Lake,
+    partitions: list[str] | None,
+    outcomes: list[Outcome],
+    *,
+    force: bool,
+) -> Iterator[list[dg.AssetMaterialization]]:
+    """Publish batch after batch, with one materialization per published partition; log the gates, note the outcomes."""
+    if partitions is None:
+        state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
+        partitions = list(state.inputs) if force else state.pending
+    done = publish(
+        lake,
+        feed,
+        partitions,
+        context.run.run_id,
+        force=force,
+        progress=lambda n: progress.advance(feed.silver.key, n),
+    )
+    for batch in done:
+        outcomes += batch
+        newest = max((o.partition for o in batch if o.verdict == PUBLISHED), default=None)
+        made: list[dg.AssetMaterialization] = []
+        for outcome in batch:
+            _log_gate(context, feed, outcome)
+            shown = _table_metadata(lake, feed, outcome.partition) if outcome.partition == newest else {}
+            made += _materializations(feed, outcome, lake, shown)
+        yield made
+
+
+def _log_gate(context: dg.AssetExecutionContext, feed: Feed, outcome: Outcome) -> None:
+    """Record one date's evaluation of the gate, exactly, as it happens."""
     if outcome.verdict in {HELD_BACK, UNACCOUNTED}:
         context.log.error(outcome.message)
+    if as_date(outcome.partition) is not None and outcome.verdict != OUTSIDE:
+        key = ["silver", feed.name]
+        events.evaluated(context, key, "gate", outcome.partition, outcome.passed, outcome.message, _counts(outcome))
+
+
+def _materializations(
+    feed: Feed, outcome: Outcome, lake: Lake, shown: dict[str, Any]
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield what was written of one partition: to quarantine, and to silver unless the gate holds it."""
     for table, rows in ((feed.quarantine, outcome.kept), (feed.by_rule, len(outcome.broken))):
         if rows:
             failing = {"dagster/partition_row_count": rows, **outcome.broken}
-            events.materialized(context, table.key.split("/"), outcome.partition, failing, lake, feed)
-    if as_date(outcome.partition) is None or outcome.verdict == OUTSIDE:
-        return
-    events.evaluated(
-        context, ["silver", feed.name], "gate", outcome.partition, outcome.passed, outcome.message, _counts(outcome)
-    )
+            yield from events.materialized(table.key, outcome.partition, failing, lake, feed)
     if outcome.verdict == PUBLISHED:
-        events.materialized(context, ["silver", feed.name], outcome.partition, _counts(outcome) | shown, lake, feed)
+        yield from events.materialized(feed.silver.key, outcome.partition, _counts(outcome) | shown, lake, feed)
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:

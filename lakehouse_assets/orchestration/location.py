@@ -1,6 +1,7 @@
 """The code location: what the declared package holds, as one set of Dagster definitions.
 
-Feeds and models become assets; assets, checks, jobs, sensors and schedules of the package are taken as they are.
+Feeds, models and assets with a schema become tables of the lake; other assets, checks, jobs, sensors and schedules of
+the package are taken as they are.
 Not here: what they are.
 """
 
@@ -10,12 +11,13 @@ from typing import TypeGuard
 import dagster as dg
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
-from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.resources import resources_at
 
 _Asset = dg.AssetsDefinition | dg.AssetSpec
 # Dagster has no public names for what these two return.
@@ -37,7 +39,7 @@ def definitions(lake: Lake) -> dg.Definitions:
         jobs=[value for value in objects if isinstance(value, dg.JobDefinition | _AssetJob)],
         sensors=[value for value in objects if isinstance(value, dg.SensorDefinition)],
         schedules=[value for value in objects if isinstance(value, dg.ScheduleDefinition | _AssetSchedule)],
-        resources={"lakehouse": LakeResource(root=lake.settings.root)},
+        resources=resources_at(lake.settings.root),
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(own, *(value for value in objects if isinstance(value, dg.Definitions)))
@@ -55,16 +57,17 @@ def _tables(lake: Lake) -> Iterator[_Asset]:
 
 
 def _is_asset(value: object) -> TypeGuard[_Asset]:
-    # Dagster's checks are a kind of its assets.
-    return isinstance(value, _Asset) and not isinstance(value, dg.AssetChecksDefinition)
+    """Return whether an object is an asset as it stands: no check (a kind of asset to Dagster), no table."""
+    return isinstance(value, _Asset) and not isinstance(value, dg.AssetChecksDefinition) and model_of(value) is None
 
 
 def _check_all_registered(lake: Lake, objects: Iterable[object]) -> None:
     known = [*lake.registry.feeds.values(), *lake.registry.models.values()]
     for value in objects:
-        if isinstance(value, Feed | Model) and value not in known:
+        table = value if isinstance(value, Feed | Model) else model_of(value)
+        if table is not None and table not in known:
             msg = (
-                f"{value.name!r} is declared in a package with {NO_TABLES} = False, where commands do not look for "
+                f"{table.name!r} is declared in a package with {NO_TABLES} = False, where commands do not look for "
                 "tables; move its module out of that package."
             )
             raise ContractError(msg)

@@ -12,6 +12,7 @@ from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.orchestration import date_partitions, events, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
+from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gold import Built, RuleBrokenError, build
 from lakehouse_assets.pipeline.pending import ModelState
@@ -29,6 +30,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         group_name="gold",
         kinds={"deltalake", "duckdb" if model.sql else "python", "gold"},
         owners=[model.owner],
+        tags=dict(model.tags),
         description=model.description,
         metadata=shown_metadata.metadata_of(
             model.table, lake.store, lineage.of_model(model, lake.registry), model.query or None
@@ -46,21 +48,14 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
     def built(
         context: dg.AssetExecutionContext, config: date_partitions.RequestedPartitions, lakehouse: LakeResource
     ) -> Iterator[Any]:
-        lake = lakehouse.lake()
         partitions, force = date_partitions.requested(context, config)
+        commits = Commits(_built(lakehouse.lake(), model, partitions, force=force))
         broken: RuleBrokenError | None = None
-        last: Built | None = None
         with events.step(context):
-            if partitions is None:
-                state = ModelState.read(lake, model)
-                partitions = list(state.inputs) if force else state.pending
+            with only_own_events(context):
+                yield dg.Output(commits)
             try:
-                for done in build(
-                    lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)
-                ):
-                    last = done
-                    if model.date is not None:
-                        _log(context, model, done, _table_metadata(lake, model, done))
+                commits.finish()
             except RuleBrokenError as error:
                 broken = error
         for rule in rules_of(model.schema):
@@ -68,17 +63,30 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
             yield events.TableCheckResult(
                 asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
             )
-        if last is not None and model.date is None:
-            yield dg.MaterializeResult(metadata=_table_metadata(lake, model, last))
 
     return built
 
 
-def _log(context: dg.AssetExecutionContext, model: Model, built: Built, shown: dict[str, Any]) -> None:
-    newest = max(built.rows)
+def _built(
+    lake: Lake, model: Model, partitions: list[str] | None, *, force: bool
+) -> Iterator[list[dg.AssetMaterialization]]:
+    """Build batch after batch, with one materialization per partition."""
+    if partitions is None:
+        state = ModelState.read(lake, model)
+        partitions = list(state.inputs) if force else state.pending
+    for done in build(lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)):
+        yield list(_materializations(lake, model, done))
+
+
+def _materializations(lake: Lake, model: Model, built: Built) -> Iterator[dg.AssetMaterialization]:
+    shown, newest = _table_metadata(lake, model, built), max(built.rows)
     for partition, count in built.rows.items():
-        metadata = {"dagster/partition_row_count": count, **(shown if partition == newest else {})}
-        context.log_event(dg.AssetMaterialization(["gold", model.name], partition=partition, metadata=metadata))
+        metadata = {"dagster/partition_row_count": count} if model.date is not None else {}
+        if partition == newest:
+            metadata |= shown
+        yield dg.AssetMaterialization(
+            ["gold", model.name], partition=partition if model.date is not None else None, metadata=metadata
+        )
 
 
 def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:

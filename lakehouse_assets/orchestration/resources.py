@@ -1,11 +1,9 @@
-"""The lake as a Dagster resource: which root, and nothing else an asset has to know."""
+"""The lake as Dagster resources: which root, and nothing else an asset has to know."""
 
 import dagster as dg
 
-from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.settings import settings
-from lakehouse_assets.storage.stores import store_for
+from lakehouse_assets.context import Lake, lake_at
+from lakehouse_assets.orchestration.lake_tables import LakeTables
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -15,5 +13,9 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lake(self) -> Lake:
         """Return the lake. Does no I/O."""
-        chosen = settings().model_copy(update={"root": self.root})
-        return Lake(store_for(self.root), chosen, registry())
+        return lake_at(self.root)
+
+
+def resources_at(root: str) -> dict[str, LakeResource | LakeTables]:
+    """Return what every asset and job of a lake needs: `lakehouse`, and `io_manager`, which all assets share."""
+    return {"lakehouse": LakeResource(root=root), "io_manager": LakeTables(root=root)}

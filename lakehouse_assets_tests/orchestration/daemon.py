@@ -8,7 +8,7 @@ from dagster._core.execution.execution_result import ExecutionResult
 from lakehouse_assets.context import Lake
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.orchestration.pending_runs import REFRESH
-from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.resources import resources_at
 
 RUN_KEY = "dagster/run_key"
 _ROUNDS = 40
@@ -20,7 +20,7 @@ class Daemon:
 
     def __init__(self, lake: Lake, instance: dg.DagsterInstance) -> None:
         self.lake, self.instance = lake, instance
-        self.resources = {"lakehouse": LakeResource(root=lake.settings.root)}
+        self.resources = resources_at(lake.settings.root)
         self.definitions = dg.Definitions(
             assets=defs.assets,
             jobs=defs.jobs,

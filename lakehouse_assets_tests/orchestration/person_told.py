@@ -29,7 +29,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from lakehouse_assets.defs.automation.decisions import decision
 from lakehouse_assets.orchestration.instance import prepare_home
-from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.resources import resources_at
 from lakehouse_assets.settings import Settings
 
 MARK, NUMBER = "(erased)", 17850
@@ -128,7 +128,7 @@ class ToldLake:
                 instance=instance,
                 raise_on_error=False,
                 run_config=config | {"loggers": _QUIET},
-                resources={"lakehouse": LakeResource(root=self.settings.root)},
+                resources=resources_at(self.settings.root),
             )
             assert not ran.success
             return ran.run_id
