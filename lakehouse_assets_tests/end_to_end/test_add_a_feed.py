@@ -1,4 +1,4 @@
-"""A newcomer follows the README's "Add your own feed": one new module, one SQL file, no list touched elsewhere."""
+"""A newcomer follows the README's "Add your own": a feed, a SQL model and a Python asset, no list touched elsewhere."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
@@ -46,54 +46,91 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def python(project: Path, tmp_path: Path) -> Run:
-    """Run Python with the copy of the package, on a fresh lake; return what it printed."""
+def python_at(project: Path) -> Callable[[str], Run]:
+    """Return a function that gives a `Run` on the lake at a root, with the copy of the package."""
 
-    def run(code: str, *arguments: str | Path) -> str:
-        environment = os.environ | {
-            "PYTHONPATH": str(project), "LAKEHOUSE_ROOT": str(tmp_path / "lake"), "PYTHONDONTWRITEBYTECODE": "1",
-        }  # fmt: skip
-        ran = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            env=environment, cwd=project, capture_output=True, text=True, timeout=180, check=False,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+    def at(root: str) -> Run:
+        def run(code: str, *arguments: str | Path) -> str:
+            environment = os.environ | {
+                "PYTHONPATH": str(project), "LAKEHOUSE_ROOT": root, "PYTHONDONTWRITEBYTECODE": "1",
+            }  # fmt: skip
+            ran = subprocess.run(
+                [sys.executable, "-c", code, *map(str, arguments)],
+                env=environment, cwd=project, capture_output=True, text=True, timeout=180, check=False,
+            )  # fmt: skip
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+            return ran.stdout
 
-    return run
+        return run
+
+    return at
+
+
+@pytest.fixture
+def python(python_at: Callable[[str], Run], tmp_path: Path) -> Run:
+    """Run Python with the copy of the package, on a fresh lake in a folder; return what it printed."""
+    return python_at(str(tmp_path / "lake"))
 
 
 def files(project: Path) -> dict[str, bytes]:
     return {str(p.relative_to(project)): p.read_bytes() for p in project.rglob("*") if p.is_file()}
 
 
-def recipe() -> tuple[str, str]:
-    """Return the model and the SQL that the README's section tells to write."""
-    section = (PROJECT / "README.md").read_text().split("## Add your own feed", 1)[1].split("\n## ", 1)[0]
-    model, sql = re.search(r"```python\n(.*?)```", section, re.DOTALL), re.search(r"put `(SELECT .*?)` into", section)
-    assert model
-    assert sql
-    return textwrap.dedent(model[1]), sql[1]
+class Recipe(NamedTuple):
+    """The code that the README's section tells to write."""
+
+    model: str
+    sql: str
+    asset: str
+
+    @classmethod
+    def of_readme(cls) -> "Recipe":
+        section = (PROJECT / "README.md").read_text().split("## Add your own", 1)[1].split("\n## ", 1)[0]
+        model, asset = (textwrap.dedent(block) for block in re.findall(r" *```python\n(.*?) *```", section, re.DOTALL))
+        sql = re.search(r"put `(SELECT .*?)` into", section)
+        assert sql
+        return cls(model, sql[1], asset)
+
+    def write(self, project: Path, python: Run, stores: Path) -> None:
+        defs = project / "lakehouse_assets/defs"
+        defs.joinpath("silver/stores.py").write_text(python(MAIN, "discover", stores) + "\n" + self.model)
+        defs.joinpath("silver/stores_by_state.sql").write_text(self.sql)
+        defs.joinpath("gold/store_types.py").write_text(self.asset)
 
 
-def test_one_module_and_one_sql_file_make_a_feed_and_a_gold_table(project: Path, python: Run, stores: Path) -> None:
+NEW = {
+    f"lakehouse_assets/defs/{name}"
+    for name in ("silver/stores.py", "silver/stores_by_state.sql", "gold/store_types.py")
+}
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_a_feed_a_sql_model_and_a_python_asset_follow_from_their_modules(
+    place: str, project: Path, python_at: Callable[[str], Run], stores: Path, request: pytest.FixtureRequest
+) -> None:
     before = files(project)
-    model, sql = recipe()
-    silver = project / "lakehouse_assets/defs/silver"
-    silver.joinpath("stores.py").write_text(python(MAIN, "discover", stores) + "\n" + model)
-    silver.joinpath("stores_by_state.sql").write_text(sql)
+    root = request.getfixturevalue("s3_lake").settings.root if place == "s3" else str(project.parent / "lake")
+    python = python_at(root)
+    Recipe.of_readme().write(project, python, stores)
 
     assert python(MAIN, "land", "stores", stores).strip() == "stores.json"
     python(MAIN, "run")
 
     assert_same_stores(python, stores)
-    states = python(MAIN, "query", "FROM gold.stores_by_state", "--format", "json")
-    expected = Counter(record["state"] for record in json.loads(stores.read_text()))
-    assert {row["state"]: row["stores"] for row in json.loads(states)} == expected
+    records = json.loads(stores.read_text())
+    by_state = Counter(record["state"] for record in records)
+    states = json.loads(python(MAIN, "query", "FROM gold.stores_by_state", "--format", "json"))
+    assert {row["state"]: row["stores"] for row in states} == by_state
+    types = json.loads(python(MAIN, "query", "FROM gold.store_types", "--format", "json"))
+    assert {(row["state"], row["type"]): row["share"] for row in types} == {
+        (state, kind): count / by_state[state]
+        for (state, kind), count in Counter((record["state"], record["type"]) for record in records).items()
+    }
+    python(MAIN, "verify")
+    assert "gold.store_types" in python(MAIN, "tables")
+    assert "Nothing is pending" in python(MAIN, "run")
     after = files(project)
-    assert {name for name in after if after[name] != before.get(name)} == {
-        "lakehouse_assets/defs/silver/stores.py", "lakehouse_assets/defs/silver/stores_by_state.sql",
-    }  # fmt: skip
+    assert {name for name in after if after[name] != before.get(name)} - {n for n in after if ".dagster/" in n} == NEW
     assert before.keys() <= after.keys()
 
 
@@ -110,10 +147,7 @@ def assert_same_stores(python: Run, stores: Path) -> None:
 
 
 def test_all_else_follows_from_the_module(project: Path, python: Run, stores: Path) -> None:
-    model, sql = recipe()
-    silver = project / "lakehouse_assets/defs/silver"
-    silver.joinpath("stores.py").write_text(python(MAIN, "discover", stores) + "\n" + model)
-    silver.joinpath("stores_by_state.sql").write_text(sql)
+    Recipe.of_readme().write(project, python, stores)
 
     assets = python(
         "from lakehouse_assets.definitions import defs\n"
@@ -123,11 +157,23 @@ def test_all_else_follows_from_the_module(project: Path, python: Run, stores: Pa
     )
     dictionary = python(MAIN, "dictionary")
 
-    for table in ("landing/stores", "bronze/stores", "silver/stores", "quarantine/stores", "gold/stores_by_state"):
+    for table in (
+        "landing/stores",
+        "bronze/stores",
+        "silver/stores",
+        "quarantine/stores",
+        "gold/stores_by_state",
+        "gold/store_types",
+    ):
         assert table in assets.split()
-    for check in ("silver/stores:gate", "silver/stores:accounting", "silver/stores:id_readable"):
+    for check in (
+        "silver/stores:gate",
+        "silver/stores:accounting",
+        "silver/stores:id_readable",
+        "gold/store_types:share_max",
+    ):
         assert check in assets.split()
-    for name in ("silver.stores", "gold.stores_by_state", "Stores in it."):
+    for name in ("silver.stores", "gold.stores_by_state", "Stores in it.", "gold.store_types", "Type of store."):
         assert name in dictionary
 
 
