@@ -10,7 +10,7 @@ from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry, registry
 from lakehouse_assets.decisions.kinds import FOLDER as DECISIONS
 from lakehouse_assets.ledger.ledger import FeedLedger, ledger_of
-from lakehouse_assets.settings import Settings, settings
+from lakehouse_assets.settings import Settings, SettingsError, settings
 from lakehouse_assets.storage.snapshot import Snapshot
 from lakehouse_assets.storage.stores import Store, store_for
 
@@ -41,9 +41,9 @@ class Lake:
 
     def outside(self, feed: Feed, partitions: Iterable[str]) -> frozenset[str]:
         """Return the partitions whose dates are no business dates."""
-        first, today = self.settings.start_date, self.today(feed)
+        today = self.today(feed)
         dates = ((partition, as_date(partition)) for partition in partitions)
-        return frozenset(partition for partition, date in dates if date is not None and not first <= date <= today)
+        return frozenset(part for part, date in dates if date is not None and not feed.start_date <= date <= today)
 
 
 def current() -> Lake:
@@ -52,6 +52,20 @@ def current() -> Lake:
 
 
 def lake_at(root: str) -> Lake:
-    """Return the lake at a root, with the other settings of the environment."""
-    chosen = settings().model_copy(update={"root": root})
-    return Lake(store_for(root), chosen, registry())
+    """Return the lake at a root, with the other settings of the environment.
+
+    Raises:
+        SettingsError: A variable holds a value that cannot be used, or another one than the declarations.
+    """
+    lake = Lake(store_for(root), settings().model_copy(update={"root": root}), registry())
+    given = lake.settings.start_date
+    feeds = (feed for feed in lake.registry.feeds.values() if feed.business_date is not None)
+    if given is not None and (other := next((feed for feed in feeds if feed.start_date != given), None)):
+        msg = (
+            f"LAKEHOUSE_START_DATE={given}: the first business date no longer depends on a variable; that of the feed "
+            f"{other.name!r} is {other.start_date}. Nothing was read or written; put "
+            f"start_date=dt.date({given.year}, {given.month}, {given.day}) into its declaration if that is meant, "
+            "or unset the variable."
+        )
+        raise SettingsError(msg)
+    return lake

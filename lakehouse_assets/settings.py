@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
         description="Python package that declares the lake's tables and jobs",
     )
-    start_date: dt.date = Field(default=dt.date(2009, 1, 1), description="first business date")
+    start_date: dt.date | None = Field(default=None, description="superseded by the feed's; refused if it differs")
     ingest_batch_bytes: int = Field(default=64 * 2**20, ge=1, description="landed bytes per ledger commit")
     publish_batch_rows: int = Field(default=600_000, ge=1, description="bronze rows per publishing commit")
     max_source_bytes: int = Field(default=2**30, ge=1, description="largest source object, decompressed")

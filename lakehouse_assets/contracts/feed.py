@@ -1,5 +1,6 @@
 """A feed: a named stream of raw records, from whose contract its bronze, silver and quarantine tables follow."""
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from lakehouse_assets.contracts.source import (
 )
 from lakehouse_assets.contracts.table import PROVENANCE, Column, Table
 
+FIRST_DATE = dt.date(2009, 1, 1)
 _OWN_HEADERS = frozenset({"dt", "rules"})
 
 
@@ -39,6 +41,7 @@ class Feed:
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
         gate: A date whose share of valid among distinct records is below this is held.
+        start_date: The first business date; records of earlier ones are quarantined.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Feed:
     revision: int = 1
     partitioning: Partitioning | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    start_date: dt.date = FIRST_DATE
 
     def __post_init__(self) -> None:
         undeclared = [name for name, column in self.contract.columns().items() if KEY not in (column.metadata or {})]

@@ -6,24 +6,25 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from lakehouse_assets.contracts.feed import FIRST_DATE
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.settings import settings
 
 
 def daily(registry: Registry) -> dg.DailyPartitionsDefinition:
-    """Return the business dates: from the first one in the settings through today.
+    """Return the business dates: from the first one of any feed through today.
 
     The same for all tables, because one job holds them all, and Dagster wants one definition for a job: that of the
     feed whose day begins first. What is a business date of a feed, its own time zone decides when it is published.
     """
-    start = settings().start_date.isoformat()
+    start, _ = first_and_last(registry)
     return dg.DailyPartitionsDefinition(start_date=start, timezone=_first_zone(registry), end_offset=1)
 
 
 def first_and_last(registry: Registry) -> tuple[str, str]:
     """Return the first and the last business date of `daily`, as partition names."""
     today = dt.datetime.now(ZoneInfo(_first_zone(registry))).date()
-    return settings().start_date.isoformat(), today.isoformat()
+    first = min((feed.start_date for feed in registry.feeds.values() if feed.business_date), default=FIRST_DATE)
+    return first.isoformat(), today.isoformat()
 
 
 def _first_zone(registry: Registry) -> str:

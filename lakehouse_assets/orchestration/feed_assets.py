@@ -142,6 +142,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
     specs = [
         dg.AssetCheckSpec("gate", asset=key, blocking=True, description=gate),
         dg.AssetCheckSpec("accounting", asset=key, blocking=True, description=accounts),
+        dg.AssetCheckSpec("rows_kept", asset=key, description="no published record vanished while its file is live"),
         dg.AssetCheckSpec("required_columns", asset=key, description="no held or pinned date lacks a required column"),
         *(dg.AssetCheckSpec(rule.id, asset=key, description=rule.text) for rule in feed.rules.values()),
     ]

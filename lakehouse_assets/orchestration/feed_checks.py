@@ -44,6 +44,15 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
             "duplicates": sum(o.duplicates for o in outcomes),
         },
     )
+    vanished = [outcome.vanishing for outcome in outcomes if outcome.vanished]
+    yield events.TableCheckResult(
+        asset_key=key,
+        check_name="rows_kept",
+        passed=not vanished,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="\n".join(vanished[:SHOWN]) or "no published record vanished",
+        metadata={"records": sum(outcome.vanished for outcome in outcomes)},
+    )
     lacking = unfilled(lake, state)
     yield events.TableCheckResult(
         asset_key=key,

@@ -3,6 +3,7 @@
 Here: the stored table and the comparison with the ledger. Not here: counting, which the candidate does.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -93,3 +94,28 @@ def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     return both.filter(pl.col("rows") != pl.col("found")).select(
         "part", "source_key", pl.col("rows").alias("landed"), "found"
     )
+
+
+def vanished(before: pl.DataFrame, now: pl.DataFrame, decisions: Mapping[str, int]) -> dict[str, int]:
+    """Return how many records of each partition were published and are not any more, though nothing explains it.
+
+    Only contents that were live then and are live now count: new bytes explain whatever becomes of their records. So
+    do records that left the partition, became duplicates, were discarded or erased, and decisions of people.
+
+    Args:
+        before: Accounts of what is published.
+        now: Accounts of what is to be published in its place.
+        decisions: How many decisions were ever taken on records of each content.
+
+    Returns:
+        Partitions with such records only.
+    """
+    both = before.join(now, on=["part", "source_hash"], suffix="_now").with_columns(
+        pl.col("source_hash").replace_strict(dict(decisions), default=0, return_dtype=pl.Int64).alias("decided")
+    )
+    left = (pl.col("landed") - pl.col("landed_now")).clip(lower_bound=0)
+    taken = (pl.col(f"{name}_now") - pl.col(name) for name in ("duplicates", "discarded", "erased"))
+    explained = pl.sum_horizontal(left, "decided", *(column.clip(lower_bound=0) for column in taken))
+    gone = (pl.col("published") - pl.col("published_now") - explained).clip(lower_bound=0)
+    found = both.group_by("part").agg(gone.sum().alias("gone")).filter(pl.col("gone") > 0)
+    return dict(found.select("part", "gone").iter_rows())

@@ -22,6 +22,7 @@ class Outcome:
 
     Attributes:
         expired: The rows of its quarantined records are not kept.
+        vanished: Records that were published and are not any more, though the same bytes are live.
     """
 
     partition: str
@@ -36,6 +37,7 @@ class Outcome:
     broken: dict[str, int]
     problem: str | None = None
     expired: bool = False
+    vanished: int = 0
 
     @property
     def kept(self) -> int:
@@ -46,6 +48,15 @@ class Outcome:
     def passed(self) -> bool:
         """Whether the gate and the accounting let it through."""
         return self.verdict in {PUBLISHED, OUTSIDE}
+
+    @property
+    def vanishing(self) -> str:
+        """What became of the published records that vanished: culprit, consequence, fix."""
+        where = "is no business date any more" if self.verdict == OUTSIDE else "has records that now break the contract"
+        return (
+            f"{self.partition}: {self.vanished:,} records that were published are in quarantine now, though the same "
+            f"files are live: the date {where}. If that is not meant, undo the change of the contract and run again."
+        )
 
     @property
     def message(self) -> str:

@@ -5,7 +5,9 @@ opened before the inputs are read and written through those handles, so a writer
 and computes again. Not here: what a candidate is.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -96,6 +98,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
         for partition, o in decided.items()
     }
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
+    lost = _vanished(lake, state, found)
     if decided and (force or any(known.get(name) != value for name, value in accounted.items())):
         rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
         accounting.write(lake.store, accounts, feed.name, accounted, rows)
@@ -116,7 +119,19 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     }  # fmt: skip
     if _differ(state.silver, commits, force=force):
         _replace(lake, feed.silver, silver, found.candidate.valid, commits)
-    return found.outcomes
+    return [replace(outcome, vanished=lost.get(outcome.partition, 0)) for outcome in found.outcomes]
+
+
+def _vanished(lake: Lake, state: FeedState, found: Evaluation) -> dict[str, int]:
+    """Return how many published records of each partition are about to vanish without an explanation."""
+    commits = [o.partition for o in found.outcomes if o.verdict in {PUBLISHED, OUTSIDE} and o.partition in state.silver]
+    if not commits:
+        return {}
+    before = accounting.scan_accounting(lake.store).filter(
+        (pl.col("feed") == state.feed.name) & pl.col("part").is_in(commits)
+    )
+    decisions = Counter(decision.source_hash for decision in state.decisions.taken if decision.source_hash)
+    return accounting.vanished(before.collect(), found.accounts().filter(pl.col("part").is_in(commits)), decisions)
 
 
 def _differ(stored: Mapping[str, int], wanted: Mapping[str, int], *, force: bool) -> bool:

@@ -212,3 +212,14 @@ def test_a_query_writes_no_file_unless_it_is_said_to_be_unsafe(lakehouse: Lakeho
     assert not (tmp_path / "out.csv").exists()
     assert lakehouse("query", sql, "--unsafe").code == 0
     assert (tmp_path / "out.csv").read_text() == "a\n1\n"
+
+
+def test_a_first_date_by_variable_is_refused_unless_it_is_the_declared_one(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_START_DATE", "2010-06-01")
+    refused = lakehouse("status")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "put start_date=dt.date(2010, 6, 1) into its declaration if that is meant, or unset" in refused.err
+    monkeypatch.setenv("LAKEHOUSE_START_DATE", "2009-01-01")
+    assert lakehouse("status").code == 0

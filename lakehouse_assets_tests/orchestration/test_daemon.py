@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets import defs
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.conftest import lake_at
@@ -35,8 +36,21 @@ mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParam
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """`lakehouse dev` on a lake in which nothing has ever landed."""
     folder = tmp_path_factory.mktemp("dev")
-    with DevServer(str(folder / "lake"), folder / "dev.log", start_date=str(START)) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        definitions = _recent_only(folder)
+        with DevServer(str(folder / "lake"), folder / "dev.log", definitions=definitions) as running:
+            yield running
+
+
+def _recent_only(folder: Path) -> str:
+    """Write the package of declarations anew, with a first date of its own; return its name."""
+    package = Path(shutil.copytree(Path(defs.__file__).parent, folder / "recent"))
+    for module in package.rglob("*.py"):
+        text = module.read_text().replace(defs.__name__, package.name)
+        first = f"start_date=__import__('datetime').date.fromisoformat('{START}')"
+        module.write_text(text.replace("    business_date=", f"    {first},\n    business_date="))
+    return package.name
 
 
 @pytest.fixture

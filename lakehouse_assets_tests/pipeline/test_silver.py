@@ -1,5 +1,6 @@
 """A date is published whole or not at all: the gate, the accounting and stale inputs each stop it, and none other."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -219,12 +220,10 @@ def test_undated_records_hold_no_date_back(lake: Lake) -> None:
     assert _state(lake).pending == _state(lake).held == []
 
 
-def test_an_earlier_first_date_publishes_what_stood_outside_and_a_later_one_withdraws_it(tmp_path: Path) -> None:
-    root = str(tmp_path / "lake")
-    lake = lake_at(root)
+def test_an_earlier_first_date_publishes_what_stood_outside_and_a_later_one_withdraws_it(lake: Lake) -> None:
     assert _put(lake, "x.csv", day("2008-06-01", 2))["2008-06-01"].verdict == "outside"
     assert _silver(lake) == {}
-    earlier = lake_at(root, start_date="2008-01-01")
+    earlier = replace(lake, registry=Registry([replace(sales(lake), start_date=dt.date(2008, 1, 1))], []))
     assert publish(earlier)["2008-06-01"].verdict == "published"
     assert (_silver(earlier), _quarantine(earlier)) == ({"2008-06-01": 2}, {})
     assert publish(lake)["2008-06-01"].verdict == "outside"

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import dataframely as dy
 import polars as pl
 import pytest
@@ -14,10 +13,8 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model, derived, source
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.defs.automation.refresh import refresh_job
-from lakehouse_assets.orchestration.location import definitions
-from lakehouse_assets.orchestration.pending_runs import REFRESH, table_work
-from lakehouse_assets.orchestration.runner import Report, run_pending
+from lakehouse_assets.orchestration.pending_runs import table_work
+from lakehouse_assets.orchestration.runner import Report
 from lakehouse_assets.pipeline.gold import ModelError
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
@@ -63,20 +60,6 @@ def _settle(lake: Lake) -> None:
 
 def _total(lake: Lake) -> Any:
     return answers.run(lake, "SELECT total FROM gold.totals").rows[0][0]
-
-
-@pytest.fixture
-def run_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Lake], Report]:
-    """What `lakehouse run` does, on a lake with declarations of its own."""
-
-    def run(lake: Lake) -> Report:
-        monkeypatch.setattr("lakehouse_assets.orchestration.resources.registry", lambda: lake.registry)
-        monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
-        declared = definitions(lake)
-        with dg.DagsterInstance.ephemeral() as instance:
-            return run_pending(lake, declared.resolve_job_def(REFRESH), instance)
-
-    return run
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")

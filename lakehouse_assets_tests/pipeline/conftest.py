@@ -1,0 +1,27 @@
+"""`lakehouse run` on a lake with declarations of its own."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.defs.automation.refresh import refresh_job
+from lakehouse_assets.orchestration.location import definitions
+from lakehouse_assets.orchestration.pending_runs import REFRESH
+from lakehouse_assets.orchestration.runner import Report, run_pending
+
+
+@pytest.fixture
+def run_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Lake], Report]:
+    """What `lakehouse run` does, on a lake with declarations of its own."""
+
+    def run(lake: Lake) -> Report:
+        for module in ("context", "orchestration.pending_runs"):
+            monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda: lake.registry)
+        monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
+        declared = definitions(lake)
+        with dg.DagsterInstance.ephemeral() as instance:
+            return run_pending(lake, declared.resolve_job_def(REFRESH), instance)
+
+    return run
