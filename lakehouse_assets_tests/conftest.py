@@ -1,17 +1,20 @@
 """Fixtures that every test may ask for: a lake in a folder or on a real S3 server, and the command line on it."""
 
+import io
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.cli.main import main
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.settings import Settings
+from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests.s3_server import S3Server
 
@@ -54,16 +57,43 @@ def s3_lake(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return lake_at(f"s3://{s3_server.bucket}/{uuid.uuid4().hex}")
 
 
+def _environment(lake: Lake, tmp_path: Path) -> dict[str, str]:
+    """Return what `lakehouse` takes from the environment to work on a lake, with a Dagster instance of the test's."""
+    home = str(tmp_path / f"dagster-{lake.settings.root.rsplit('/', 1)[-1]}") if lake.settings.is_s3 else ""
+    return {"LAKEHOUSE_ROOT": lake.settings.root, "DAGSTER_HOME": home, "COLUMNS": "200"}
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Run `lakehouse` in a process of its own: `cli(lake, "run")`; text in, text out, exit code not checked."""
+    """Run `lakehouse` in this process: `cli(lake, "run")`; text in, text out, exit code not checked.
 
-    def run(lake: Lake, *arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"LAKEHOUSE_ROOT": lake.settings.root, "DAGSTER_HOME": "", "COLUMNS": "200"}
-        if lake.settings.is_s3:
-            environment["DAGSTER_HOME"] = str(tmp_path / f"dagster-{lake.settings.root.rsplit('/', 1)[-1]}")
+    A start of its own costs seconds. Where the process is the point (kills, pipes, imports), use `cli_process`.
+    """
+
+    def run(lake: Lake, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = ["lakehouse", *map(str, arguments)]
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in _environment(lake, tmp_path).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", command)
+            settings.cache_clear()
+            with pytest.raises(SystemExit) as end:
+                main()
+        settings.cache_clear()
+        return subprocess.CompletedProcess(command, int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def cli_process(tmp_path: Path) -> Cli:
+    """Run `lakehouse` in a process of its own, otherwise as `cli` does."""
+
+    def run(lake: Lake, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("lakehouse")), *map(str, arguments)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+        environment = os.environ | _environment(lake, tmp_path)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 

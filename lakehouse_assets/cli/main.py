@@ -84,8 +84,8 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
     """
     # Dagster and the declared assets take a second to import, which the other commands do not need.
     from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.definitions import defs  # noqa: PLC0415
     from lakehouse_assets.orchestration.instance import close_dead_runs, opened  # noqa: PLC0415
+    from lakehouse_assets.orchestration.location import definitions  # noqa: PLC0415
     from lakehouse_assets.orchestration.pending_runs import REFRESH  # noqa: PLC0415
     from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
     from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
@@ -93,7 +93,7 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
     with opened(lake.settings) as instance, render.progress_bars(err) as (announce, advance):
         for run_id in close_dead_runs(instance):
             err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
-        report = run_pending(lake, defs.resolve_job_def(REFRESH), instance, announce, advance, force)
+        report = run_pending(lake, definitions(lake).resolve_job_def(REFRESH), instance, announce, advance, force)
     if not report.run_ids:
         out.print("Nothing is pending: every table is up to date.")
         return 0

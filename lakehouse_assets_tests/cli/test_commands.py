@@ -171,23 +171,23 @@ def test_commands_that_only_look_create_nothing(lakehouse: Lakehouse, lake: Lake
 
 @pytest.mark.slow
 def test_a_run_says_what_it_held_and_rejected_and_is_idle_until_something_lands(
-    cli: Cli, lakehouse: Lakehouse, lake: Lake
+    cli_process: Cli, lakehouse: Lakehouse, lake: Lake
 ) -> None:
     land(lake, "x.csv", sales_csv([*day(count=20), line(Quantity="x"), *day("2011-03-02", 1)]))
     land(lake, "y.csv", sales_csv([line(InvoiceDate="2011-03-02 09:00:00", Quantity="x")]))
     land(lake, "z.csv", b"")
-    first = cli(lake, "run")
+    first = cli_process(lake, "run")
     assert (first.returncode, "Traceback" in first.stdout + first.stderr) == (1, False)
     assert "silver.sales 2011-03-02: quality score 0.5000 is below the gate 0.9500" in first.stdout
     assert "sales: z.csv: " in first.stdout
-    idle = cli(lake, "run")
+    idle = cli_process(lake, "run")
     assert (idle.returncode, idle.stdout.strip()) == (0, "Nothing is pending: every table is up to date.")
     status = lakehouse("status").out
     assert "silver.sales 2011-03-02: quality score 0.5000" in status
     assert "sales: z.csv: " in status
 
     land(lake, "y.csv", sales_csv([line(InvoiceDate="2011-03-02 09:00:00", Quantity="4")]))
-    assert cli(lake, "run").returncode == 0
+    assert cli_process(lake, "run").returncode == 0
     answer = lakehouse("query", "SELECT dt, units FROM gold.daily_sales ORDER BY dt", "--format", "csv")
     assert answer.out == "dt,units\n2011-03-01,210\n2011-03-02,5\n"
 

@@ -27,14 +27,14 @@ def real_lake(real_days: list[Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def copy_of(tmp_path: Path, cli: Cli) -> Callable[[Lake], Lake]:
+def copy_of(tmp_path: Path, cli_process: Cli) -> Callable[[Lake], Lake]:
     """Copy a local lake, its Dagster instance included, for a test to change."""
 
     def copy(lake: Lake) -> Lake:
         shutil.copytree(lake.settings.root, tmp_path / "copy")
         copied = lake_at(str(tmp_path / "copy"))
         # The landed files of a copy are other files to the lake: it looks at all of them once more.
-        assert cli(copied, "run").returncode == 0
+        assert cli_process(copied, "run").returncode == 0
         return copied
 
     return copy

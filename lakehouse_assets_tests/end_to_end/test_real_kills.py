@@ -44,7 +44,7 @@ def killed_run(lake: Lake, after_s: float) -> bool:
 
 
 def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
-    real_lake: Lake, real_days: list[Path], lake: Lake, cli: Cli, capsys: pytest.CaptureFixture[str]
+    real_lake: Lake, real_days: list[Path], lake: Lake, cli_process: Cli, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same disorder every time
     waiting, kills = deliveries(real_days, chance), 0
@@ -54,7 +54,7 @@ def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
             lake.store.replace(f"landing/sales/{key}", data)
         kills += killed_run(lake, chance.uniform(1.5, 4.0))
 
-    ran = cli(lake, "run")
+    ran = cli_process(lake, "run")
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert_same(lake, tables(real_lake))

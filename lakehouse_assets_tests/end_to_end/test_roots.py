@@ -17,13 +17,16 @@ REFUSED = [*"?*=^\\|[]", "%20"]
 @pytest.mark.parametrize(
     "name", ["with space é", "it's (1), ok!", "a&b;c:d", 'say "lake"', "~x@y+z$", "100% #1 <a> {b} `c`"]
 )
-def test_a_lake_works_in_a_folder_of_any_name(name: str, tmp_path: Path, cli: Cli) -> None:
+def test_a_lake_works_in_a_folder_of_any_name(name: str, tmp_path: Path, cli_process: Cli) -> None:
     lake = lake_at(str(tmp_path / name))
     land(lake, "day one.csv", sales_csv(3))
-    ran = cli(lake, "run")
+    ran = cli_process(lake, "run")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert cli(lake, "query", "SELECT sum(lines) FROM gold.daily_sales", "--format", "csv").stdout.split()[-1] == "3"
-    assert cli(lake, "verify").returncode == 0
+    assert (
+        cli_process(lake, "query", "SELECT sum(lines) FROM gold.daily_sales", "--format", "csv").stdout.split()[-1]
+        == "3"
+    )
+    assert cli_process(lake, "verify").returncode == 0
     with duckdb.connect(f"{lake.settings.root}/catalog.duckdb", read_only=True) as catalog:
         assert catalog.sql("SELECT sum(lines) FROM gold.daily_sales").fetchall() == [(3,)]
 
@@ -34,12 +37,12 @@ def test_a_name_that_readers_cannot_take_is_refused(part: str, tmp_path: Path) -
         lake_at(str(tmp_path / f"a{part}b"))
 
 
-def test_a_root_that_is_a_file_is_told_in_one_line(tmp_path: Path, cli: Cli) -> None:
+def test_a_root_that_is_a_file_is_told_in_one_line(tmp_path: Path, cli_process: Cli) -> None:
     file = tmp_path / "lake"
     file.write_text("a,b")
     for arguments in (["status"], ["tables"], ["query", "FROM silver.sales"], ["verify"]):
-        ran = cli(lake_at(str(file)), *arguments)
+        ran = cli_process(lake_at(str(file)), *arguments)
         assert ran.returncode == 1, arguments
         assert "it is a file, and a lake is a folder" in ran.stdout + ran.stderr, arguments
-    ran = cli(lake_at(str(file)), "run")
+    ran = cli_process(lake_at(str(file)), "run")
     assert (ran.returncode, "Not a directory" in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)

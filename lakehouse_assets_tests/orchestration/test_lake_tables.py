@@ -18,7 +18,6 @@ from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, publish, sales_csv
 
 # As in `lakehouse_assets.orchestration`, whose filter pytest resets.
-pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 NEXT = "2011-03-02"
 SALES = """
 from lakehouse_assets.defs.gold.daily_sales import MODEL
