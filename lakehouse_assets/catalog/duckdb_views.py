@@ -117,7 +117,7 @@ def _select(lake: Lake, table: Table) -> str:
     files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
     hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:
-        hive = {"feed": "VARCHAR", "part": "VARCHAR"}
+        hive = dict.fromkeys(delta.opened(lake.store, table.path).metadata().partition_columns, "VARCHAR")
     types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())
     options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
     # A column that was added later is missing in older files; to look into every one of them takes a while.

@@ -16,15 +16,17 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.accounting import mark
 from lakehouse_assets.pipeline.pending import batches
 from lakehouse_assets.storage import delta, delta_files
 
 _ATTEMPTS = 5
+_YEAR_DIGITS = 4
 
 
 @dataclass(frozen=True)
 class SmallFileGroup:
-    """Some closed dates of a table (of one feed, in the accounting) with too many small files, and what they hold."""
+    """Some closed dates of a table (years of one feed, in the accounting) with too many small files, and their size."""
 
     feed: str
     partitions: list[str]
@@ -41,13 +43,17 @@ def small_file_groups(lake: Lake, table: Table, more_than: int, small_bytes: int
     files = delta_files.files(lake.store, table.path)
     if not files.height:
         return
-    partition = pl.col("part") if table is ACCOUNTING else table.partitioning.date.cast(pl.String)
+    if table is ACCOUNTING:
+        partition = pl.col("year" if "year" in files.columns else "part")
+    else:
+        partition = table.partitioning.date.cast(pl.String)
     feed = pl.col("feed") if table is ACCOUNTING else pl.lit("")
     today = min((lake.today(feed) for feed in lake.registry.feeds.values()), default=dt.datetime.now(dt.UTC).date())
     small = (pl.col("size_bytes") < small_bytes).sum()
     dates = (
         files.with_columns(feed.alias("feed"), partition.alias("part"))
-        .filter(pl.col("part").str.to_date(strict=False) < today)
+        # Of a year, which has no date, every run writes one file: nothing is gained by waiting for its end.
+        .filter((pl.col("part").str.to_date(strict=False) < today) | (pl.col("part").str.len_chars() == _YEAR_DIGITS))
         .group_by("feed", "part")
         .agg(small.alias("small"), pl.len().alias("files"), pl.col("size_bytes").sum(), pl.col("num_records").sum())
         .filter(pl.col("small") > more_than)
@@ -62,23 +68,21 @@ def small_file_groups(lake: Lake, table: Table, more_than: int, small_bytes: int
 
 def rewrite(lake: Lake, table: Table, group: SmallFileGroup) -> bool:
     """Write some dates anew, as they are; return whether it was done. Runs that keep writing them come first."""
-    if table is ACCOUNTING:
-        names = ", ".join(f"'{partition}'" for partition in group.partitions)
-        predicate: str | None = f"feed = '{group.feed}' and part in ({names})"
-        chosen = (pl.col("feed") == group.feed) & pl.col("part").is_in(group.partitions)
-    else:
-        predicate, chosen = (
-            table.partitioning.sql_predicate(group.partitions),
-            table.partitioning.filter(group.partitions),
-        )
     for _ in range(_ATTEMPTS):
         stored = delta.opened(lake.store, table.path)
-        marks = {
-            partition: value
-            for partition in group.partitions
-            if (value := stored.transaction_version(partition)) is not None
-        }
+        if table is ACCOUNTING:
+            column = stored.metadata().partition_columns[-1]
+            names = ", ".join(f"'{partition}'" for partition in group.partitions)
+            predicate: str | None = f"feed = '{group.feed}' and {column} in ({names})"
+            chosen = (pl.col("feed") == group.feed) & pl.col(column).is_in(group.partitions)
+        else:
+            predicate = table.partitioning.sql_predicate(group.partitions)
+            chosen = table.partitioning.filter(group.partitions)
         rows = delta.rows(lake.store, stored).filter(chosen).collect()
+        ids = group.partitions
+        if table is ACCOUNTING:
+            ids = [mark(group.feed, partition) for partition in rows["part"].unique().sort()]
+        marks = {name: value for name in ids if (value := stored.transaction_version(name)) is not None}
         try:
             delta.replace(lake.store, stored, rows, predicate, marks)
         except delta.Conflict:

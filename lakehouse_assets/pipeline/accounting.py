@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Table
-from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets.storage.stores import Store
@@ -45,11 +45,16 @@ TABLE = Table(
     owner="team:data-platform",
 )
 _SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+# A file for each year: one more date writes some hundred short rows anew, and a sum over all dates opens few files.
+_STORED = _SCHEMA | {"year": pl.String()}
+_YEAR = pl.when(pl.col("part").is_in([UNDATED, WHOLE])).then("part").otherwise(pl.col("part").str.slice(0, 4))
 
 
 def open_accounting(store: Store) -> "DeltaTable":
     """Open the table, creating it when there is none."""
-    return open_table(store, TABLE.path, _SCHEMA, TABLE.partitioning, extra_partitions=("feed", "part"))
+    return open_table(
+        store, TABLE.path, _STORED, TABLE.partitioning, ("feed", "year"), earlier_partitions=("feed", "part")
+    )
 
 
 def scan_accounting(store: Store) -> pl.LazyFrame:
@@ -69,8 +74,14 @@ def write(store: Store, table: "DeltaTable", feed: str, fingerprints: dict[str, 
         fingerprints: By feed and partition, `sales/2011-03-01`.
     """
     names = ", ".join(f"'{name.partition('/')[2]}'" for name in sorted(fingerprints))
-    frame = rows.with_columns(pl.lit(feed).alias("feed")).select(pl.col(n).cast(t) for n, t in _SCHEMA.items())
+    frame = rows.with_columns(pl.lit(feed).alias("feed"), _YEAR.alias("year"))
+    frame = frame.select(pl.col(n).cast(t) for n, t in _STORED.items())
     delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", fingerprints)
+
+
+def mark(feed: str, partition: str) -> str:
+    """Return the application id under which the fingerprint of a feed's partition is kept here."""
+    return f"{feed}/{partition}"
 
 
 def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:

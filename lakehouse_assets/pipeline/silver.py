@@ -94,7 +94,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     # A table that bears these fingerprints already was written by an attempt that ended after it.
     # A released date has the inputs that it was held with: the verdict tells the two accounts apart.
     accounted = {
-        f"{feed.name}/{partition}": fingerprint([state.inputs[partition], o.verdict])
+        accounting.mark(feed.name, partition): fingerprint([state.inputs[partition], o.verdict])
         for partition, o in decided.items()
     }
     known = delta.fingerprints(lake.store, accounting.TABLE.path)

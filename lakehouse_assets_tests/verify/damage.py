@@ -309,7 +309,7 @@ DAMAGES = [
     ),
     Damage(
         "an accounting file deleted",
-        lambda lake: data_file(lake, "ops/accounting", NEXT).unlink(),
+        lambda lake: data_file(lake, "ops/accounting", NEXT[:4]).unlink(),
         "ops.accounting",
     ),
     Damage(
