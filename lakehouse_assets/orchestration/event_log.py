@@ -2,7 +2,8 @@
 
 The original opens an engine, a connection and, at each close, SQLite's checkpoint, per statement, and migrates a fresh
 database per run; a lake records thousands of events in runs of a second. Configured in the `dagster.yaml` that
-`instance.prepare_home` writes; instances on another storage, such as Postgres, never come here.
+`instance.prepare_home` writes; instances on another storage, such as Postgres, never come here. The one module that
+imports from inside of Dagster, which has no public base class of its storages.
 """
 
 import os
@@ -17,25 +18,24 @@ from typing import Any
 
 from dagster import __version__ as dagster_version
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 _KEPT = 4
+_BUSY_TIMEOUT_S = 30
 
 
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     """The original, except that the last few databases used stay connected. One connection each, under its lock."""
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:  # noqa: ANN401 - as the original
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         super().__init__(base_dir, inst_data)
 
     @classmethod
     def from_config_value(
         cls,
-        inst_data: ConfigurableClassData | None,
+        inst_data: Any,  # noqa: ANN401 - as the original
         config_value: Any,  # noqa: ANN401 - as the original
     ) -> "KeptSqliteEventLogStorage":
         return cls(inst_data=inst_data, **config_value)
@@ -84,7 +84,7 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _engine_at(address: str) -> Engine:
-    options = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    options = {"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
     engine = create_engine(address, poolclass=StaticPool, connect_args=options)
     event.listen(engine, "connect", _relax)
     return engine

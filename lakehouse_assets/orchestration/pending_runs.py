@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from lakehouse_assets.catalog.duckdb_views import CatalogState
 from lakehouse_assets.context import Lake
@@ -25,6 +24,7 @@ REFRESH = "refresh"
 INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
 CATALOG = "catalog/duckdb"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
+_PARTITION_TAG = "dagster/partition"
 
 Given = Mapping[tuple[str, str], int]
 """Table path and partition to the input fingerprint at which it was given up for now."""
@@ -65,7 +65,7 @@ class Work:
         } - {WHOLE}
         first, last = first_and_last(registry())
         dates = [partition for partition in named if as_date(partition) and first <= partition <= last]
-        newest = {PARTITION_NAME_TAG: max(dates, default=last)} if named else {}
+        newest = {_PARTITION_TAG: max(dates, default=last)} if named else {}
         return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import progress
@@ -101,7 +101,16 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, re
             report.failures.append(f"{'.'.join(check.asset_key.path)}: {check.description}")
 
 
-def _root_cause(error: SerializableErrorInfo | None) -> str:
+class _Error(Protocol):
+    """What Dagster keeps of an error."""
+
+    @property
+    def message(self) -> str: ...
+    @property
+    def cause(self) -> "_Error | None": ...
+
+
+def _root_cause(error: _Error | None) -> str:
     """Return the innermost message of an unforeseen error on one line; the whole of it is in the run's log."""
     while error is not None and error.cause is not None:
         error = error.cause

@@ -1,0 +1,87 @@
+"""What this project takes from inside of Dagster, each in one place: what a new version of Dagster may break."""
+
+import ast
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from lakehouse_assets.orchestration.event_log import KeptSqliteEventLogStorage
+from lakehouse_assets.orchestration.events import TableCheckResult
+from lakehouse_assets.orchestration.instance import opened
+from lakehouse_assets.orchestration.lake_tables import Commits, LakeTables, only_own_events
+from lakehouse_assets.settings import PROJECT, Settings
+
+DAYS = dg.DailyPartitionsDefinition("2026-01-01")
+LEAVING = {f"orchestration/{name}.py" for name in ("redaction", "scrubbed_database", "scrubbing")}
+EVENT_LOG = {"orchestration/event_log.py": ["dagster._core.storage.event_log.sqlite.sqlite_event_log"]}
+
+
+def test_one_module_imports_from_inside_of_dagster() -> None:
+    package = PROJECT / "lakehouse_assets"
+    found = {str(file.relative_to(package)): inner(file) for file in package.rglob("*.py") if inner(file)}
+    assert {file: modules for file, modules in found.items() if file not in LEAVING} == EVENT_LOG
+
+
+def inner(file: Path) -> list[str]:
+    """Return the modules inside of Dagster that a file imports."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    names += [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    return [name for name in names if name.startswith(("dagster._", "dagster_shared"))]
+
+
+def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(tmp_path: Path) -> None:
+    @dg.op
+    def nothing() -> None: ...
+
+    @dg.job
+    def quick() -> None:
+        nothing()
+
+    settings = Settings(root=str(tmp_path))
+    with opened(settings) as instance:
+        assert isinstance(instance.event_log_storage, KeptSqliteEventLogStorage)
+        runs = [quick.execute_in_process(instance=instance).run_id for _ in range(6)]
+        logs = {run: [record.event_log_entry for record in instance.get_records_for_run(run).records] for run in runs}
+        assert len(instance.event_log_storage._engines) == 4
+    original = SqliteEventLogStorage(str(settings.dagster_home / "history" / "runs"))
+    for run, log in logs.items():
+        assert "PIPELINE_SUCCESS" in [str(entry.dagster_event_type.value) for entry in log if entry.dagster_event_type]
+        assert [record.event_log_entry for record in original.get_records_for_run(run).records] == log
+    original.dispose()
+
+
+def test_a_check_of_a_table_is_tied_to_no_partition_of_the_run() -> None:
+    key = dg.AssetKey("table")
+
+    @dg.asset(key=key, check_specs=[dg.AssetCheckSpec(name, asset=key) for name in ("ours", "theirs")])
+    def table():  # type: ignore[no-untyped-def] # noqa: ANN202 - Dagster would take an annotation for one output's
+        ours = TableCheckResult(check_name="ours", passed=True)
+        return dg.MaterializeResult(check_results=[ours, dg.AssetCheckResult(check_name="theirs", passed=True)])
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = dg.materialize([table], instance=instance).get_asset_check_evaluations()
+        tied = {check.check_name: check.target_materialization_data is not None for check in found}
+    assert tied == {"ours": False, "theirs": True}
+
+
+def test_only_what_the_commits_say_is_recorded_as_materialized(tmp_path: Path) -> None:
+    published = dg.AssetMaterialization("held_in_part", partition="2026-01-02")
+
+    @dg.asset(partitions_def=DAYS)
+    def held_in_part(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # noqa: ANN202
+        with only_own_events(context):
+            yield dg.Output(Commits(iter([[], [published]])))
+
+    @dg.asset(partitions_def=DAYS, deps=[held_in_part])
+    def of_dagster() -> None: ...
+
+    run = dg.materialize(
+        [held_in_part, of_dagster],
+        partition_key="2026-01-03",
+        resources={"io_manager": LakeTables(root=str(tmp_path))},
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+    made = [(e.asset_key.to_user_string(), e.partition) for e in run.get_asset_materialization_events() if e.asset_key]
+    assert made == [("held_in_part", "2026-01-02"), ("of_dagster", "2026-01-03")]
