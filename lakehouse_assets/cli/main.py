@@ -161,12 +161,15 @@ def plan() -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    *,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every landed original again, not only a sample.")] = False,
+) -> None:
     """Derive the promises again from what is stored; exit code 1 if anything disagrees."""
     from lakehouse_assets.cli import render  # noqa: PLC0415
     from lakehouse_assets.query.verify import verify as check  # noqa: PLC0415
 
-    found = [str(finding) for finding in check(current())]
+    found = [str(finding) for finding in check(current(), deep=deep)]
     render.section(out, "disagreements", found)
     raise typer.Exit(1 if found else 0)
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.decisions.kinds import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
@@ -145,7 +146,7 @@ def _read_source(
         reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
         return Entry(source.key, source_hash, {}, reason), None
     try:
-        records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
+        records, drift = records_of(lake, feed, source, erasures)
     except Rejection as rejection:
         return Entry(source.key, source_hash, {}, str(rejection)), None
     except BaseException as error:  # a panic of a reader is no Exception
@@ -155,14 +156,6 @@ def _read_source(
         # Not its text, which may quote a value.
         reason = f"it cannot be read (the reader failed with {type(error).__name__}); land it again."
         return Entry(source.key, source_hash, {}, str(Rejection(reason))), None
-    if lines := erasures.blank_lines(source_hash):
-        records = blanked(records, lines)
-    records = records.with_columns(
-        business_dates(records, feed),
-        pl.lit(source.key).alias("_source_key"),
-        pl.lit(source_hash).alias("_source_hash"),
-        pl.lit(dt.datetime.now(dt.UTC), pl.Datetime("us", "UTC")).alias("_ingested_at"),
-    )
     readings, words = known.ledger.readings(source_hash), drift.words or None
     for reading in readings:  # read in another way, and yet the same
         if holds(lake, feed, records, reading):
@@ -170,3 +163,19 @@ def _read_source(
     file = f"{source_hash}-{feed.reading_version}" if readings else source_hash
     partitions = write_bronze(lake, feed, records, file)
     return Entry(source.key, source_hash, partitions, drift=words, file=file), records
+
+
+def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures) -> tuple[pl.DataFrame, Drift]:
+    """Return the bronze records of a source object, and how its columns differ from the contract's.
+
+    Raises:
+        Rejection: The contract does not take it; the message says why and what to do.
+    """
+    records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
+    if lines := erasures.blank_lines(source.hash or ""):
+        records = blanked(records, lines)
+    provenance = {"_source_key": source.key, "_source_hash": source.hash, "_ingested_at": dt.datetime.now(dt.UTC)}
+    dtypes = {name: feed.bronze.columns[name].dtype for name in provenance}
+    return records.with_columns(
+        business_dates(records, feed), *(pl.lit(value, dtypes[name]).alias(name) for name, value in provenance.items())
+    ), drift

@@ -1,7 +1,8 @@
 """`lakehouse verify`: the promises derived again from what is stored, and every disagreement told.
 
-Landing is not needed: the ledger, bronze, quarantine, accounting, silver and gold must agree among themselves. Nothing
-is written. A difference that a pending run would remove is not damage, and is left out.
+The ledger, bronze, quarantine, accounting, silver and gold must agree among themselves. Bronze must hold what a sample
+of the landed originals says, or all of them, as far as landing still has them. Nothing is written. A difference that a
+pending run would remove is not damage, and is left out.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, batches, rows_by_partition
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
-from lakehouse_assets.query import table_checks
+from lakehouse_assets.query import originals, table_checks
 from lakehouse_assets.query.table_checks import Finding, guarded
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import StorageError
@@ -33,8 +34,12 @@ _ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined
             "published", "held", "verdict", "score"]  # fmt: skip
 
 
-def verify(lake: Lake) -> Iterator[Finding]:
-    """Yield every disagreement: what everything rests on first, then feed by feed, then gold, then the catalog."""
+def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
+    """Yield every disagreement: what everything rests on first, then feed by feed, then gold, then the catalog.
+
+    Args:
+        deep: Read every landed original again, not only a sample.
+    """
     basis = [*guarded(LEDGER.full_name, partial(table_checks.files, lake, LEDGER)), *_decisions(lake)]
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()
@@ -45,6 +50,7 @@ def verify(lake: Lake) -> Iterator[Finding]:
         return
     for feed in feeds:
         yield from guarded(feed.bronze.full_name, partial(_bronze, lake, feed))
+        yield from guarded(feed.bronze.full_name, partial(originals.disagreements, lake, feed, deep=deep))
         yield from guarded(feed.silver.full_name, partial(_silver, lake, feed))
     yield from guarded(accounting.TABLE.full_name, partial(_unknown_accounts, lake))
     for model in models:

@@ -171,8 +171,8 @@ def sound(lake: Lake) -> dict[str, Account]:
 
 
 def findings(lake: Lake) -> list[str]:
-    """Return what `verify` finds."""
-    return [str(finding) for finding in verify(lake)]
+    """Return what `verify` finds when it reads every original again."""
+    return [str(finding) for finding in verify(lake, deep=True)]
 
 
 def landed(lake: Lake, files: Iterable[tuple[str, bytes]]) -> None:

@@ -43,7 +43,7 @@ def not_forgotten(lake: Lake, village: Lake) -> list[str]:
             told.append(f"{name}: {len(found)} rows, not {len(wanted)}; missing {lost[:3]}; unexpected {odd[:3]}")
     if (count := len(rows(lake, "silver.sales", ~IS_PENDING))) != len(others(28)):
         told.append(f"{count} rows of what was pending")
-    told += [f"verify: {finding}" for finding in verify(lake)]
+    told += [f"verify: {finding}" for finding in verify(lake, deep=True)]
     found_now, before = status(lake), status(village)
     told += [] if found_now.is_idle and not found_now.erasing else [f"not done: {found_now}"]
     return told + ([] if waiting(found_now) == waiting(before) else [f"{waiting(found_now)}, not {waiting(before)}"])
