@@ -37,7 +37,7 @@ def forget(
     request = forgetting.ask(lake, lake.registry.feed(feed), column, value, why, who, hypothetical=dry_run)
     if dry_run:
         found = forgetting.look(lake, request)
-        _scrub_dagster(lake, request, found, dry_run=True)
+        _forget_in_dagster(lake, request, found, dry_run=True)
         _show(found)
         for one in found.unsearched:
             typer.echo(f"not searched: {one}")
@@ -50,9 +50,9 @@ def forget(
         found.add(table, "records of held or pinned dates", rows)
     if taken:
         run_lake(lake)
-    err.print("erasing from earlier versions and Dagster's storage")
+    err.print("erasing from earlier versions and Dagster")
     forgetting.erase_past(lake, request, found)
-    _scrub_dagster(lake, request, found, dry_run=False)
+    _forget_in_dagster(lake, request, found, dry_run=False)
     _show(found)
     _finish(lake, request, found)
 
@@ -92,9 +92,15 @@ def _show(found: Found) -> None:
     )
 
 
-def _scrub_dagster(lake: Lake, request: Request, found: Found, *, dry_run: bool) -> None:
-    from lakehouse_assets.orchestration.scrubbing import scrub  # noqa: PLC0415 - it imports Dagster
+def _forget_in_dagster(lake: Lake, request: Request, found: Found, *, dry_run: bool) -> None:
+    from lakehouse_assets.orchestration import instance_search  # noqa: PLC0415 - it imports Dagster
 
-    done = scrub(lake.settings.dagster_home, request.redact, dry_run=dry_run)
-    found.add("Dagster's storage", "texts", sum(done.changed.values()))
-    found.unsearched += done.unsearched
+    done = instance_search.forget(lake.settings, request.holds, dry_run=dry_run)
+    found.add("Dagster", "runs", len(done.runs))
+    found.add("Dagster", "ticks", done.ticks)
+    found.unsearched += done.left
+    verb = "would be deleted" if dry_run else "was deleted"
+    for run_id in done.runs:
+        typer.echo(f"Dagster's run {run_id} held the value and {verb}.")
+    for key in sorted(done.wiped):
+        typer.echo(f"A check of {'.'.join(key.path)} held the value: the asset's history in Dagster {verb}.")

@@ -51,6 +51,11 @@ class Request:
     is_new: bool
     is_short: bool
 
+    def holds(self, text: str) -> bool:
+        """Return whether a text holds the value; a short one only if it is the whole text: it is in many by chance."""
+        clean = self.redact(text)
+        return clean.strip() == f"({BLANK})" if self.is_short else clean != text
+
 
 @dataclass
 class Found:

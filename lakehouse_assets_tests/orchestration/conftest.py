@@ -1,6 +1,5 @@
-"""Lakes with a persistent Dagster instance of their own: one with a daemon to tick, one that was told of a person."""
+"""Lakes with a persistent Dagster instance of their own, on SQLite or on a real Postgres."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.orchestration.daemon import Daemon
-from lakehouse_assets_tests.orchestration.person_told import ToldLake
+from lakehouse_assets_tests.orchestration.postgres import Postgres
 
 
 @pytest.fixture
@@ -40,18 +39,7 @@ def daemon(lake: Lake, daemon_of: Callable[..., Daemon]) -> Daemon:
 
 
 @pytest.fixture(scope="session")
-def told_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake whose Dagster instance has been told of a person in every way. Read only: see `told`."""
-    lake = ToldLake(tmp_path_factory.mktemp("told") / "lake")
-    for _ in range(2):
-        lake.run()
-    lake.decide()
-    lake.tick()
-    return Path(lake.settings.root)
-
-
-@pytest.fixture
-def told(told_once: Path, tmp_path: Path) -> ToldLake:
-    """A copy of it."""
-    shutil.copytree(told_once, tmp_path / "lake")
-    return ToldLake(tmp_path / "lake")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres of this machine's own, where Debian's package is there."""
+    with Postgres.started() as server:
+        yield server
