@@ -3,6 +3,7 @@
 Results go to standard output, everything else to standard error. A bad argument or a refused request is one line.
 """
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ for verb in (
     forget,
 ):
     app.command()(verb)
+_DATE = "%Y-%m-%d"
 out, err = Console(), Console(stderr=True)
 
 
@@ -71,9 +73,21 @@ def land(
 
 
 @app.command()
-def run() -> None:
+def run(
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="Silver or gold tables to compute again first, pending or not.")
+    ] = None,
+    first: Annotated[dt.datetime | None, typer.Option("--from", formats=[_DATE], help="Their first date.")] = None,
+    last: Annotated[dt.datetime | None, typer.Option("--to", formats=[_DATE], help="Their last date.")] = None,
+) -> None:
     """Process all that is pending, through gold and the catalog, until nothing is left."""
-    raise typer.Exit(run_lake(current()))
+    from lakehouse_assets.operations.computing import again  # noqa: PLC0415
+
+    if (first or last) and not tables:
+        raise typer.BadParameter("--from and --to are of the tables to compute again: name them. Nothing was done.")
+    lake = current()
+    chosen = again(lake, tables or [], first.date() if first else None, last.date() if last else None)
+    raise typer.Exit(run_lake(lake, chosen))
 
 
 def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:

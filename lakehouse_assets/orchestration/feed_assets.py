@@ -10,6 +10,7 @@ from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN, results
@@ -17,7 +18,6 @@ from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.ingest import ingest
-from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.silver import publish
 from lakehouse_assets.sources.landing import pending as pending_objects
 from lakehouse_assets.storage import delta, delta_files
@@ -191,13 +191,10 @@ def _published(
     force: bool,
 ) -> Iterator[list[dg.AssetMaterialization]]:
     """Publish batch after batch, with one materialization per published partition; log the gates, note the outcomes."""
-    if partitions is None:
-        state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
-        partitions = list(state.inputs) if force else state.pending
     done = publish(
         lake,
         feed,
-        partitions,
+        partitions_of(lake, feed, partitions, force=force),
         context.run.run_id,
         force=force,
         progress=lambda n: progress.advance(feed.silver.key, n),

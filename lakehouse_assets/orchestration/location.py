@@ -1,7 +1,7 @@
 """The code location: what the declared package holds, as one set of Dagster definitions.
 
 Feeds, models and assets with a schema become tables of the lake; other assets, checks, jobs, sensors and schedules of
-the package are taken as they are.
+the package are taken as they are. The job that does pending work is always there.
 Not here: what they are.
 """
 
@@ -17,6 +17,7 @@ from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
+from lakehouse_assets.orchestration.pending_runs import refresh_job
 from lakehouse_assets.orchestration.resources import resources_at
 
 _Asset = dg.AssetsDefinition | dg.AssetSpec
@@ -36,7 +37,7 @@ def definitions(lake: Lake) -> dg.Definitions:
     own = dg.Definitions(
         assets=[*_tables(lake), *(value for value in objects if _is_asset(value))],
         asset_checks=[value for value in objects if isinstance(value, dg.AssetChecksDefinition)],
-        jobs=[value for value in objects if isinstance(value, dg.JobDefinition | _AssetJob)],
+        jobs=[refresh_job, *(value for value in objects if _is_other_job(value))],
         sensors=[value for value in objects if isinstance(value, dg.SensorDefinition)],
         schedules=[value for value in objects if isinstance(value, dg.ScheduleDefinition | _AssetSchedule)],
         resources=resources_at(lake.settings.root),
@@ -54,6 +55,10 @@ def _tables(lake: Lake) -> Iterator[_Asset]:
     for model in lake.registry.models.values():
         yield model_asset(model, lake)
     yield catalog_asset(lake)
+
+
+def _is_other_job(value: object) -> TypeGuard[dg.JobDefinition]:
+    return isinstance(value, dg.JobDefinition | _AssetJob) and value is not refresh_job
 
 
 def _is_asset(value: object) -> TypeGuard[_Asset]:

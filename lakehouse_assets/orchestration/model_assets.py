@@ -10,12 +10,12 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gold import Built, RuleBrokenError, build
-from lakehouse_assets.pipeline.pending import ModelState
 from lakehouse_assets.storage import delta, delta_files
 
 
@@ -71,9 +71,7 @@ def _built(
     lake: Lake, model: Model, partitions: list[str] | None, *, force: bool
 ) -> Iterator[list[dg.AssetMaterialization]]:
     """Build batch after batch, with one materialization per partition."""
-    if partitions is None:
-        state = ModelState.read(lake, model)
-        partitions = list(state.inputs) if force else state.pending
+    partitions = partitions_of(lake, model, partitions, force=force)
     for done in build(lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)):
         yield list(_materializations(lake, model, done))
 

@@ -26,6 +26,12 @@ CATALOG = "catalog/duckdb"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
 _PARTITION_TAG = "dagster/partition"
 
+refresh_job = dg.define_asset_job(
+    REFRESH,
+    dg.AssetSelection.groups("landing", "silver", "gold", "catalog"),
+    description="Ingest, publish or build what is pending; each run is asked for some tables and some of their dates.",
+)
+
 Given = Mapping[tuple[str, str], int]
 """Table path and partition to the input fingerprint at which it was given up for now."""
 

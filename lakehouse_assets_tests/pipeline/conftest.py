@@ -6,9 +6,8 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.automation.refresh import refresh_job
 from lakehouse_assets.orchestration.location import definitions
-from lakehouse_assets.orchestration.pending_runs import REFRESH
+from lakehouse_assets.orchestration.pending_runs import REFRESH, refresh_job
 from lakehouse_assets.orchestration.runner import Report, run_pending
 
 

@@ -18,11 +18,11 @@ from lakehouse_assets.orchestration.failures import attempts
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
     INGEST,
-    REFRESH,
     WAVE_TAG,
     WORK_TAG,
     Work,
     landed_work,
+    refresh_job,
     table_work,
 )
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -39,12 +39,6 @@ _ACTIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-
-refresh_job = dg.define_asset_job(
-    REFRESH,
-    dg.AssetSelection.groups("landing", "silver", "gold", "catalog"),
-    description="Ingest, publish or build what is pending; each run is asked for some tables and some of their dates.",
-)
 
 
 def _is_busy(instance: dg.DagsterInstance, wave: str) -> bool:

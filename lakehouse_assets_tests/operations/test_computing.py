@@ -1,0 +1,62 @@
+"""What a person asks to be computed again: whole tables or a range of dates, never what is not computed by itself."""
+
+import datetime as dt
+
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.operations.computing import again, partitions_of
+from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.retail import DAY, day, ingest, land, publish, sales_csv
+
+NEXT = "2011-03-02"
+SECOND = dt.date(2011, 3, 2)
+
+
+@pytest.fixture
+def published(lake: Lake) -> Lake:
+    """A lake with two published dates; nothing of gold is built."""
+    land(lake, "x.csv", sales_csv([*day(DAY), *day(NEXT)]))
+    ingest(lake)
+    publish(lake)
+    return lake
+
+
+def test_a_range_takes_the_dates_in_it_and_tables_without_dates_whole(published: Lake) -> None:
+    names = ["silver.sales", "gold.product_performance"]
+    assert again(published, names[:1], None, None) == {"silver/sales": [DAY, NEXT]}
+    assert again(published, names[:1], SECOND, None) == {"silver/sales": [NEXT]}
+    assert again(published, names[:1], None, dt.date(2011, 3, 1)) == {"silver/sales": [DAY]}
+    assert again(published, names, dt.date(2012, 1, 1), None) == {}  # of the second, nothing to read is there yet
+    assert again(published, [], None, None) == {}
+
+
+@pytest.mark.parametrize("name", ["bronze.sales", "quarantine.sales", "silver.sail"])
+def test_a_table_that_is_not_computed_is_refused(published: Lake, name: str) -> None:
+    with pytest.raises(ContractError, match=f"'{name}' is no table that is computed; nothing was done. Name one of: s"):
+        again(published, [name], None, None)
+
+
+def test_without_names_a_run_computes_what_is_pending_or_all_that_is_forced(published: Lake) -> None:
+    feed, model = published.registry.feed("sales"), published.registry.models["daily_sales"]
+    assert partitions_of(published, feed, None, force=False) == []
+    assert partitions_of(published, feed, None, force=True) == [DAY, NEXT]
+    assert partitions_of(published, model, None, force=False) == [DAY, NEXT]
+    assert partitions_of(published, model, [NEXT], force=False) == [NEXT]
+
+
+@pytest.mark.slow
+def test_the_command_computes_the_dates_of_a_range_again(published: Lake, cli: Cli) -> None:
+    assert cli(published, "run").returncode == 0
+    asked = cli(published, "run", "silver.sales", "gold.daily_sales", "--from", NEXT, "--to", NEXT)
+    assert asked.returncode == 0, asked.stderr
+    sql = "SELECT part, count(DISTINCT run_id) AS n, max(run_id) AS run FROM ops.accounting GROUP BY part ORDER BY part"
+    rows = cli(published, "query", sql, "--format", "csv").stdout.splitlines()[1:]
+    assert rows[0] == f"{DAY},1,test"
+    assert rows[1].startswith(f"{NEXT},1,")
+    assert not rows[1].endswith("test")
+    assert "Nothing is pending" in cli(published, "run").stdout
+    wrong = cli(published, "run", "--from", NEXT)
+    assert wrong.returncode == 2
+    assert "name them. Nothing was done." in wrong.stderr
