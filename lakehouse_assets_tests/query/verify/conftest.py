@@ -15,8 +15,8 @@ from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.conftest import lakehouse as lakehouse  # noqa: PLC0414 - a fixture, passed on
 from lakehouse_assets_tests.decisions.manifests import promise
 from lakehouse_assets_tests.decisions.person import bad_day, bad_line, landed, restore, settle, take, take_back, version
+from lakehouse_assets_tests.query.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED
 from lakehouse_assets_tests.retail import day, land, line, sales_csv, zipped
-from lakehouse_assets_tests.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.decisions.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import ask, findings, held, quantities, quarantined, settle, take
+from lakehouse_assets_tests.query.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED
 from lakehouse_assets_tests.retail import land, line, sales_csv
-from lakehouse_assets_tests.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED
 
 pytestmark = pytest.mark.slow
 

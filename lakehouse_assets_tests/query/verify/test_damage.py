@@ -5,8 +5,17 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.decisions.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import findings, settle
+from lakehouse_assets_tests.query.verify.damage import (
+    DAMAGES,
+    NEXT,
+    Damage,
+    cut,
+    data_file,
+    delete,
+    live_bronze,
+    update,
+)
 from lakehouse_assets_tests.retail import DAY, publish
-from lakehouse_assets_tests.verify.damage import DAMAGES, NEXT, Damage, cut, data_file, delete, live_bronze, update
 
 pytestmark = pytest.mark.slow
 
