@@ -13,13 +13,13 @@ from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 from lakehouse_assets.contracts.source import (
-    KEY,
     Contract,
     ContractError,
     Derived,
     Source,
     columns_of,
     meaning,
+    origin_of,
     rule_texts,
     steps,
     version,
@@ -59,10 +59,6 @@ class Feed:
     start_date: dt.date = FIRST_DATE
 
     def __post_init__(self) -> None:
-        undeclared = [name for name, column in self.contract.columns().items() if KEY not in (column.metadata or {})]
-        if undeclared:
-            msg = f"{self.contract.__name__}.{undeclared[0]} has no metadata=source(...) or derived(...); give it one."
-            raise ContractError(msg)
         if self.business_date is not None and self.business_date not in self.sources:
             msg = f"feed {self.name!r}: its business date {self.business_date!r} is no source column of its contract."
             raise ContractError(msg)
@@ -88,13 +84,13 @@ class Feed:
     def sources(self) -> dict[str, Source]:
         """Contract columns that are read, by name."""
         columns = self.contract.columns().items()
-        return {name: o for name, c in columns if isinstance(o := (c.metadata or {})[KEY], Source)}
+        return {name: origin for name, c in columns if isinstance(origin := origin_of(name, c), Source)}
 
     @cached_property
     def derivations(self) -> dict[str, pl.Expr]:
         """Contract columns that are computed, by name."""
         columns = self.contract.columns().items()
-        return {name: o.expression for name, c in columns if isinstance(o := (c.metadata or {})[KEY], Derived)}
+        return {name: o.expression for name, c in columns if isinstance(o := origin_of(name, c), Derived)}
 
     @property
     def layout(self) -> Partitioning:

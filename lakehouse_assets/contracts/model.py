@@ -1,5 +1,6 @@
 """A model: a gold table, declared by its schema and made by a SQL file or a Python function."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +23,8 @@ class Model:
     For a table by date the tables read hold the dates being built and no others; for a snapshot, all of them.
 
     Attributes:
-        sql: The file with one DuckDB query over other tables by their SQL names.
+        sql: The file with one DuckDB query over other tables by their SQL names. By default, and without a function,
+            the file `<name>.sql` beside the module of the schema.
         function: In place of SQL: a function of tables that returns one. The same tables must always give the same
             rows; what `kinds` says of its annotations decides in which type it gets each table.
         inputs: For a function: the SQL name of the table for each parameter.
@@ -51,9 +53,11 @@ class Model:
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if (self.sql is None) is (self.function is None):
-            msg = f"model {self.name!r} needs either sql=, the file of its query, or function=, and not both."
+        if self.sql is not None and self.function is not None:
+            msg = f"model {self.name!r} has both sql= and function=; leave one of them out."
             raise ContractError(msg)
+        if self.sql is None and self.function is None:
+            object.__setattr__(self, "sql", self._sql_beside_schema())
         if self.function is not None:
             check_inputs(self.name, self.function, self.inputs)
         named = [name for name in (self.date, self.plot, self.plot_over) if name is not None]
@@ -63,6 +67,16 @@ class Model:
         if self.plot is not None and self.plotted is None:
             msg = f"model {self.name!r}: there is no date to draw {self.plot!r} over; name one with plot_over."
             raise ContractError(msg)
+
+    def _sql_beside_schema(self) -> Path:
+        try:
+            file = Path(inspect.getfile(self.schema)).with_name(f"{self.name}.sql")
+        except (OSError, TypeError):  # the schema's module is no file
+            file = Path(f"{self.name}.sql")
+        if not file.is_file():
+            msg = f"model {self.name!r}: there is no {file}; write its query there, or name sql= or function=."
+            raise ContractError(msg)
+        return file
 
     @property
     def plotted(self) -> tuple[str, str] | None:

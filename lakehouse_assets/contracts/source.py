@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dataframely as dy
@@ -22,7 +22,8 @@ KEY = "lakehouse"
 class Contract(dy.Schema):
     """Columns and rules of a feed's records, as a dataframely schema.
 
-    Each column's metadata says where it comes from, with `source` or `derived`. Rules are dataframely rules.
+    A column is read from the field of its own name, unless its metadata says otherwise, with `source` or `derived`.
+    Rules are dataframely rules.
     """
 
 
@@ -63,26 +64,31 @@ class Derived:
 
 
 def source(
-    header: str,
-    *others: str,
+    *headers: str,
     normalise: tuple[Normaliser, ...] = (),
     formats: tuple[str, ...] = (),
     personal: bool = False,
     on_missing: Policy | None = None,
     on_retyped: Policy | None = None,
 ) -> dict[str, Any]:
-    """Metadata of a column that is read from the feed.
+    """Metadata of a column that is read from the feed. A column without metadata is read as with `source()`.
 
     Args:
-        header: Name of the field in the landed records.
-        others: Alternative names; the first one present in an object counts.
+        headers: Names that the field may have in the landed records; the first one present in an object counts. By
+            default the column's own name.
         normalise: Applied in order after trimming; blank text is null.
         formats: For times without offset and for dates: the chrono formats to try, instead of the ISO ones.
         personal: Personal data, which previews and logs never show.
         on_missing: What happens where the column is missing, if not what the feed's drift policy says.
         on_retyped: What happens where none of its values can be read, if not what the feed's drift policy says.
     """
-    return {KEY: Source((header, *others), normalise, formats, personal, on_missing, on_retyped)}
+    return {KEY: Source(headers, normalise, formats, personal, on_missing, on_retyped)}
+
+
+def origin_of(name: str, column: dy.Column) -> Source | Derived:
+    """Return where a contract column comes from."""
+    origin: Source | Derived = (column.metadata or {}).get(KEY, Source(()))
+    return replace(origin, headers=(name,)) if isinstance(origin, Source) and not origin.headers else origin
 
 
 def derived(expression: pl.Expr) -> dict[str, Any]:

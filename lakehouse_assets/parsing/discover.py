@@ -96,12 +96,13 @@ def _kind(values: pl.Series) -> tuple[str, bool]:
 
 
 def _column(column: str, field: str, kind: str, nullable: bool) -> str:  # noqa: FBT001 - part of the kind
-    personal = ", personal=True" if _PERSONAL.search(field) else ""
     # The lake has names of its own in bronze: such a field goes by another name there.
     own = field.strip().startswith("_") or field.strip() in {"dt", "rules"}
-    headers = ", ".join(map(_quoted, [f"{column}_field", field.strip()] if own else [field.strip()]))
+    named = [f"{column}_field", field.strip()] if own else [field.strip()] * (field.strip() != column)
+    arguments = [*map(_quoted, named), *["personal=True"] * bool(_PERSONAL.search(field))]
+    metadata = f", metadata=source({', '.join(arguments)})" if arguments else ""
     meaning = f"{field}, as landed{'; may be missing' if nullable else ''}."
-    return f"""    {column} = {kind}, description={_quoted(meaning)}, metadata=source({headers}{personal}))"""
+    return f"""    {column} = {kind}, description={_quoted(meaning)}{metadata})"""
 
 
 def _quoted(text: str) -> str:
@@ -118,6 +119,7 @@ def _module(feed: str, key: str, rows: int, lines: list[str], dated: str | None)
         else f"    business_date=None,  # {what}\n"
     )
     body = "\n".join(lines)
+    imported = "Contract, Feed, source" if "metadata=source(" in body else "Contract, Feed"
     return f'''"""The {feed} feed: say what its records are, who sends them and when."""
 
 # Drafted from {rows:,} records of {key}. Correct types and descriptions, add rules, then put this file into
@@ -125,7 +127,7 @@ def _module(feed: str, key: str, rows: int, lines: list[str], dated: str | None)
 
 import dataframely as dy
 
-from lakehouse_assets.contracts.declare import Contract, Feed, source
+from lakehouse_assets.contracts.declare import {imported}
 
 
 class {title}(Contract):

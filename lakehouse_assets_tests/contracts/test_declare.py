@@ -1,5 +1,6 @@
 """A declaration's version changes with its meaning and with nothing else; wrong declarations are refused."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +181,6 @@ def test_a_model_reads_the_tables_in_its_sql_and_no_ctes(tmp_path: Path) -> None
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "a column without an origin": (
-        {"columns": {"units": dy.Int64(nullable=False)}},
-        r"Orders.units has no metadata=source\(...\) or derived\(...\); give it one",
-    ),
     "an unknown business date": ({"business_date": "dated"}, "'dated' is no source column of its contract"),
     "a computed business date": ({"business_date": "amount"}, "'amount' is no source column of its contract"),
     "a name with a capital": ({"name": "Orders"}, "a name is lower-case letters, digits and underscores"),
@@ -195,6 +192,43 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_feed_is_refused_with(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         orders(**change)
+
+
+def test_a_column_without_headers_is_read_from_the_field_of_its_own_name() -> None:
+    plain = dy.Int64(nullable=False, min=1)
+    marked = dy.String(nullable=True, metadata=source(normalise=(upper,), personal=True))
+    found = orders(columns={"units": plain, "code": marked}).sources
+    assert (found["units"].headers, found["code"].headers, found["code"].personal) == (("units",), ("code",), True)
+    same = orders(columns={"units": dy.Int64(nullable=False, min=1, metadata=source("units"))})
+    assert orders(columns={"units": plain}).version == same.version
+
+
+TOTALS = """
+import dataframely as dy
+from lakehouse_assets.contracts.declare import Model
+
+class Totals(dy.Schema):
+    units = dy.Int64(nullable=False)
+
+def totals(**options):
+    return Model(name="totals", schema=Totals, description="x", owner="x", **options)
+"""
+
+
+def test_the_sql_of_a_model_lies_beside_its_schema_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "declares_totals.py").write_text(TOTALS)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("declares_totals")
+    with pytest.raises(ContractError, match=r"model 'totals': there is no .*totals.sql; write its query there, or"):
+        module.totals()
+    (tmp_path / "totals.sql").write_text("SELECT 1 AS units")
+    assert module.totals().sql == tmp_path / "totals.sql"
+    (tmp_path / "other.sql").write_text("SELECT 2 AS units")
+    assert module.totals(sql=tmp_path / "other.sql").query == "SELECT 2 AS units"
+    with pytest.raises(ContractError, match="has both sql= and function="):
+        module.totals(sql=tmp_path / "other.sql", function=lambda: None)
 
 
 def test_a_model_whose_date_is_not_in_its_schema_is_refused(tmp_path: Path) -> None:

@@ -70,6 +70,17 @@ def test_sales_are_discovered_with_their_types_and_published_whole(tmp_path: Pat
     assert _published(tmp_path, feed, data).height == 5
 
 
+def test_a_draft_names_the_header_only_where_it_is_not_the_column_name(tmp_path: Path) -> None:
+    file = tmp_path / "things.csv"
+    file.write_text("id,long_name,Size\n1,x,2\n")
+    text = draft(file, None, LIMIT)
+    assert text.count("metadata=") == 1
+    assert 'metadata=source("Size")' in text
+    assert _feed(tmp_path, b"id,size,email\n1,2,a@b\n").sources["email"].personal
+    file.write_text("id,size\n1,2\n")
+    assert "source" not in draft(file, None, LIMIT)
+
+
 KINDS: dict[str, tuple[list[str | None], str]] = {
     "integers": (["1", "-20", "+3", "0"], "Int64"),
     "leading zeros are text": (["007", "010"], "String"),

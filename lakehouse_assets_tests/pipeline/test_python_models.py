@@ -176,7 +176,7 @@ def test_a_result_that_breaks_the_schema_is_not_written(published: Lake) -> None
     [
         ({"function": lazily, "inputs": {}}, "the input 'rows': names no table for it"),
         ({"function": lazily, "inputs": {"rows": "a.b", "more": "a.c"}}, "'more': lazily has no such parameter"),
-        ({}, "needs either sql=, the file of its query, or function="),
+        ({}, "there is no .*units.sql; write its query there, or name sql= or function="),
         ({"function": test_two_tables_meet_in_one_function, "inputs": {"published": "silver.sales"}}, "is no type"),
     ],
 )

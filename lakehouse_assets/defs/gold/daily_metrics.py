@@ -1,7 +1,5 @@
 """Key figures per day in long form, one row per figure, for dashboards that do not know the columns beforehand."""
 
-from pathlib import Path
-
 import dataframely as dy
 
 from lakehouse_assets.contracts.columns import TextMap
@@ -24,7 +22,6 @@ class DailyMetrics(dy.Schema):
 MODEL = Model(
     name="daily_metrics",
     schema=DailyMetrics,
-    sql=Path(__file__).with_suffix(".sql"),
     description="Key figures per business date in long form.",
     owner="team:retail-analytics",
     date="date_key",

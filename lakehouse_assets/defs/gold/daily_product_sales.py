@@ -1,7 +1,5 @@
 """Sales per day and product: what the product snapshot adds up, so that one more day costs one day."""
 
-from pathlib import Path
-
 import dataframely as dy
 
 from lakehouse_assets.contracts.declare import Model
@@ -24,7 +22,6 @@ class DailyProductSales(dy.Schema):
 MODEL = Model(
     name="daily_product_sales",
     schema=DailyProductSales,
-    sql=Path(__file__).with_suffix(".sql"),
     description="Sales and returns per business date and product.",
     owner="team:retail-analytics",
     date="dt",

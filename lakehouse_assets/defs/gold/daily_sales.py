@@ -1,7 +1,5 @@
 """Sales per day and country: the table behind most questions about the business."""
 
-from pathlib import Path
-
 import dataframely as dy
 import polars as pl
 
@@ -31,7 +29,6 @@ class DailySales(dy.Schema):
 MODEL = Model(
     name="daily_sales",
     schema=DailySales,
-    sql=Path(__file__).with_suffix(".sql"),
     description="Sales, returns, adjustments and net per business date and country.",
     owner="team:retail-analytics",
     date="dt",

@@ -1,7 +1,5 @@
 """How each product has done over its whole life."""
 
-from pathlib import Path
-
 import dataframely as dy
 
 from lakehouse_assets.contracts.declare import Model
@@ -23,7 +21,6 @@ class ProductPerformance(dy.Schema):
 MODEL = Model(
     name="product_performance",
     schema=ProductPerformance,
-    sql=Path(__file__).with_suffix(".sql"),
     description="Sales, units, invoices, first and last sale and return rate of every product.",
     owner="team:retail-analytics",
 )

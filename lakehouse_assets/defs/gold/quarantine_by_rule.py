@@ -3,8 +3,6 @@
 It is made of counts and not of the quarantined rows, so that what was does not change when rows expire.
 """
 
-from pathlib import Path
-
 import dataframely as dy
 
 from lakehouse_assets.contracts.declare import Model
@@ -22,7 +20,6 @@ class QuarantineByRule(dy.Schema):
 MODEL = Model(
     name="quarantine_by_rule",
     schema=QuarantineByRule,
-    sql=Path(__file__).with_suffix(".sql"),
     description="Records in quarantine of every feed, per business date and rule.",
     owner="team:data-platform",
     plot="records",
