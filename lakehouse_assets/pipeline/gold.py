@@ -17,7 +17,7 @@ from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
-from lakehouse_assets.engines.handing_over import ResultError, call
+from lakehouse_assets.engines.handing_over import CallError, call
 from lakehouse_assets.pipeline.pending import ModelState, batches, rows_by_partition
 from lakehouse_assets.pipeline.pins import restored
 from lakehouse_assets.pipeline.reading import read
@@ -143,7 +143,7 @@ def _result(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
         return _query(model, tables)
     try:
         return call(model.function, model.inputs, tables)
-    except ResultError as error:
+    except CallError as error:
         raise _mismatch(model, str(error)) from None
 
 

@@ -1,6 +1,8 @@
 """A model made by a Python function has what a model made by SQL has: dates, fingerprints, rules, `verify`."""
 
 import datetime as dt
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -167,6 +169,28 @@ def test_a_result_that_breaks_the_schema_is_not_written(published: Lake) -> None
 
     lake, model = declared(published, number)
     with pytest.raises(ModelError, match=r"number\(\): it returns int, not a table"):
+        build(lake, model)
+    assert stored(lake) == {DAY: 6, NEXT: 6}
+
+
+def test_a_function_that_fails_is_told_by_its_line_and_without_the_values(published: Lake) -> None:
+    lake, model = declared(published, lazily)
+    build(lake, model)
+
+    def dividing(rows: pl.DataFrame) -> pl.DataFrame:
+        raise LookupError(rows.row(0))
+
+    lake, model = declared(published, dividing)
+    line_number = inspect.getsourcelines(dividing)[1] + 1
+    place = f"LookupError at test_python_models.py:{line_number}. Nothing was written"
+    with pytest.raises(ModelError, match=re.escape(f"dividing(): {place}")):
+        build(lake, model)
+
+    def misspelt(rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.group_by("dt").agg(pl.sum("quantitee").alias("units"))
+
+    lake, model = declared(published, misspelt)
+    with pytest.raises(ModelError, match=r"ColumnNotFoundError at the computation of its result: .*quantitee"):
         build(lake, model)
     assert stored(lake) == {DAY: 6, NEXT: 6}
 
