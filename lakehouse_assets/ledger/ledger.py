@@ -15,6 +15,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.ledger import summary
 from lakehouse_assets.ledger.state import ACCEPTED, COLUMNS, HELD, REJECTED, SCHEMA, WORKING, FeedLedger
 from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.schema_evolution import open_table
@@ -119,8 +120,9 @@ class Ledger:
         place = (self._store.root, feed)
         with _LOCK:
             known, ledger = _REMEMBERED.get(place, (frozenset(), None))
-            if ledger is None or not known <= files:
-                ledger = FeedLedger(self._read(_working(rows).collect), rows)
+            if ledger is None or not known <= files or (known != files and not ledger.is_read):
+                found = summary.read(self._store, feed, files)
+                ledger = FeedLedger(lambda: self._read(_working(rows).collect), rows, found)
             elif known != files:
                 ledger = ledger.extended(self._read(_working(self._scan(feed, files - known)).collect), rows)
             _REMEMBERED[place] = files, ledger
@@ -212,6 +214,13 @@ def ledger_of(store: Store, feed: str) -> FeedLedger:
         Ledger.load(store).of_feed(feed)
         _LOGS[place] = log.identity
     return _REMEMBERED[place][1]
+
+
+def summarise(store: Store, feed: str) -> None:
+    """Keep beside the ledger what this process knows that a feed's comes to. Whoever is killed before loses nothing."""
+    files, ledger = _REMEMBERED[store.root, feed]
+    if summary.read(store, feed, files) != ledger.summary:
+        summary.write(store, feed, files, ledger.summary)
 
 
 def _working(rows: pl.LazyFrame) -> pl.LazyFrame:

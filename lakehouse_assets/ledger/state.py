@@ -1,6 +1,7 @@
 """What follows from the ledger's entries: what is live, what was seen, what is refused. Pure; reads nothing."""
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, cast
@@ -8,6 +9,7 @@ from typing import Literal, cast
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Column
+from lakehouse_assets.ledger.summary import Summary
 
 ACCEPTED = "accepted"
 REJECTED = "rejected"
@@ -86,21 +88,52 @@ def _is_read_as(version: str | None, contract: str, version_now: str, contract_n
 
 
 class FeedLedger:
-    """One feed's entries, and what follows from them.
+    """One feed's entries, and what follows from them. Entries are read when something asks for them.
 
     Attributes:
-        entries: The columns `WORKING` of every entry.
-        fingerprints: By contract version: what the pipeline keeps here of each partition while it stays as it is.
+        fingerprints: What the pipeline keeps here of each partition while it stays as it is, by contract version.
     """
 
-    def __init__(self, entries: pl.DataFrame, rows: pl.LazyFrame | None = None) -> None:
-        self.entries, self._rows = entries, entries.lazy() if rows is None else rows
-        self.fingerprints: dict[str, dict[str, int]] = {}
+    def __init__(
+        self,
+        entries: pl.DataFrame | Callable[[], pl.DataFrame],
+        rows: pl.LazyFrame | None = None,
+        summary: Summary | None = None,
+    ) -> None:
+        self._entries, self._rows, self._summary = entries, rows, summary
+        self.fingerprints: dict[str, dict[str, int]] = summary.fingerprints if summary else {}
+
+    @cached_property
+    def entries(self) -> pl.DataFrame:
+        """The columns `WORKING` of every entry."""
+        return self._entries if isinstance(self._entries, pl.DataFrame) else self._entries()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the entries are in memory."""
+        return "entries" in self.__dict__
 
     @property
     def rows(self) -> pl.DataFrame:
         """Every column of every entry, read anew each time."""
-        return self._rows.collect()
+        return self.entries if self._rows is None else self._rows.collect()
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What all entries come to, without what it takes to find it out again."""
+        if self._summary is not None:
+            return self._summary
+        live = dict(self.live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
+        touched = self.entries["part"].drop_nulls().unique().sort()
+        updated = self.entries["ingested_at"].max()
+        sizes = self.rows.select("object_key", "version", "bytes").unique()
+        return Summary(
+            partitions={partition: live.get(partition, 0) for partition in touched},
+            fingerprints=self.fingerprints,
+            is_accepted=self.refused.is_empty(),
+            updated=updated.isoformat() if isinstance(updated, dt.datetime) else None,
+            landed_bytes=int(sizes["bytes"].sum()),
+        )
 
     def extended(self, later: pl.DataFrame, rows: pl.LazyFrame) -> "FeedLedger":
         """Return the ledger with later entries. Only what they touch is computed anew.
@@ -212,12 +245,14 @@ class FeedLedger:
     @property
     def partitions(self) -> list[str]:
         """Every partition that any version ever touched, sorted."""
-        return sorted(self.entries["part"].drop_nulls().unique().to_list())
+        return sorted(self.summary.partitions)
 
     @cached_property
     def refused(self) -> pl.DataFrame:
         """Source objects whose latest version is rejected or held: their keys, `state`, `reason`, `ingested_at`."""
         columns = ["object_key", "source_key", "state", "reason", "ingested_at"]
+        if self._summary is not None and self._summary.is_accepted:
+            return pl.DataFrame(schema={name: SCHEMA[name] for name in columns})
         refused = _latest(self.entries).filter(pl.col("state") != ACCEPTED)
         return refused.select(columns).unique().sort("source_key")
 

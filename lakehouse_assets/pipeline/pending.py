@@ -140,9 +140,10 @@ def input_fingerprints(
         found: The effects of the decisions on live contents.
     """
     decided, moved_in = touched(found), _moved_in(ledger, found)
-    known = ledger.fingerprints.setdefault(feed.version, {})
-    special = outside | decided.keys()
-    missing = [partition for partition in partitions if partition in special or partition not in known]
+    names = {False: feed.version, True: f"{feed.version} outside"}
+    known = {is_outside: ledger.fingerprints.setdefault(name, {}) for is_outside, name in names.items()}
+    special = decided.keys() | moved_in.keys()
+    missing = [p for p in partitions if p in special or p not in known[p in outside]]
     sources = _sources(ledger, missing)
     version = json.dumps(feed.version)
     found_now = {}
@@ -150,8 +151,9 @@ def input_fingerprints(
         rest = json.dumps([*decided.get(partition, []), *moved_in.get(partition, [])])
         text = f"[{version}, {json.dumps(partition in outside)}, [{sources.get(partition, '')}], {rest}]"
         found_now[partition] = _fingerprint_of(text)
-    known |= {partition: value for partition, value in found_now.items() if partition not in special}
-    return {partition: found_now[partition] if partition in found_now else known[partition] for partition in partitions}
+    for partition in found_now.keys() - special:
+        known[partition in outside][partition] = found_now[partition]
+    return {p: found_now[p] if p in found_now else known[p in outside][p] for p in partitions}
 
 
 def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:

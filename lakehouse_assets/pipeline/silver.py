@@ -17,7 +17,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.decisions.kinds import Decision, Decisions
-from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
+from lakehouse_assets.ledger.ledger import FeedLedger, Ledger, summarise
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.bronze import unreadable
 from lakehouse_assets.pipeline.candidate import compute
@@ -31,7 +31,7 @@ from lakehouse_assets.pipeline.gate import (
     Outcome,
     outcomes_of,
 )
-from lakehouse_assets.pipeline.pending import HELD, FeedState, batches, fingerprint, rows_by_partition, without_rows
+from lakehouse_assets.pipeline.pending import HELD, FeedState, batches, fingerprint, without_rows
 from lakehouse_assets.pipeline.pins import pins_of, restored
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.schema_evolution import open_table
@@ -56,7 +56,7 @@ def publish(
         force: Compute also the partitions whose decision stands (a replay asked for by a person).
         progress: Called with the number of partitions of each batch.
     """
-    rows = rows_by_partition(Ledger.load(lake.store).of_feed(feed.name).live)
+    rows = Ledger.load(lake.store).of_feed(feed.name).summary.partitions
     pins = pins_of(Decisions.load(lake.store, feed.name), feed.silver)
     # Pinned dates last: a version that is gone must not stop the others.
     free, pinned = (sorted(p for p in partitions if (p in pins) is wanted) for wanted in (False, True))
@@ -66,6 +66,7 @@ def publish(
         progress(len(batch))
         if outcomes:
             yield outcomes
+    summarise(lake.store, feed.name)
 
 
 def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *, force: bool) -> list[Outcome]:

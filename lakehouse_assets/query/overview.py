@@ -78,20 +78,15 @@ def sizes(lake: Lake) -> list[TableSize]:
 
 
 def _bronze_size(lake: Lake, table: Table) -> TableSize:
-    live = lake.ledger_of(lake.registry.feeds[table.name])
-    stored = sum(item.size for item in lake.store.list(table.path))
-    dates = (
-        None
-        if table.partitioning is Partitioning.SNAPSHOT
-        else sum(as_date(p) is not None for p in live.live["part"].unique())
-    )
-    updated = live.rows["ingested_at"].max()
+    """Return what the ledger knows of bronze: its bytes are those of the objects that landed."""
+    found = lake.ledger_of(lake.registry.feeds[table.name]).summary
+    dates = sum(rows > 0 and as_date(partition) is not None for partition, rows in found.partitions.items())
     return TableSize(
         table.full_name,
-        int(live.live["rows"].sum()),
-        dates,
-        stored,
-        updated if isinstance(updated, dt.datetime) else None,
+        sum(found.partitions.values()),
+        None if table.partitioning is Partitioning.SNAPSHOT else dates,
+        found.landed_bytes,
+        dt.datetime.fromisoformat(found.updated) if found.updated else None,
     )
 
 

@@ -30,8 +30,8 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
 
     Args:
         at: A moment in the past; decisions are always those of now.
-        named_in: Text that names the tables wanted, or nothing for all: of others it does not matter if their past is
-            gone, and they are left out then.
+        named_in: Text that names the tables wanted, or nothing for all: of others, what the ledger says is not read,
+            and it does not matter if their past is gone: they are left out then.
 
     Raises:
         StorageError: A table's versions of that moment are gone.
@@ -44,16 +44,24 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
         columns = {name: column.dtype for name, column in table.columns.items()}
         if table.layer != "bronze":
             found |= _scan(lake, table, at, named_in)
-        elif ledger is None:
+        elif ledger is None or not _is_named(table, named_in):
             found[table.full_name] = pl.LazyFrame(schema=columns)
         else:
             feed = lake.registry.feeds[table.name]
             found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
-    found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger).lazy())
+    found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger if _is_named(LEDGER, named_in) else None).lazy())
     accounts = _scan(lake, ACCOUNTING, at, named_in)
     found |= {name: _with_date(as_declared(rows)) for name, rows in accounts.items()}
-    found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
+    if _is_named(DECISIONS, named_in):
+        found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
+    else:
+        found[DECISIONS.full_name] = _with_date(Decisions(()).frame([]).lazy())
     return found
+
+
+def _is_named(table: Table, named_in: str) -> bool:
+    # Reading what nobody asks for would cost as much as the history is long.
+    return not named_in or table.name.lower() in named_in.lower()
 
 
 def _scan(lake: Lake, table: Table, at: dt.datetime | None, named_in: str) -> Mapping[str, pl.LazyFrame]:

@@ -78,8 +78,8 @@ def test_sizes_count_rows_dates_bytes_and_quality(lake: Lake) -> None:
         moment = found[name].updated
         assert moment is not None
         assert before - dt.timedelta(seconds=1) <= moment <= dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
-    stored = sum(stored.size for stored in lake.store.list("bronze/sales"))
-    assert found["bronze.sales"].bytes == stored
+    landed = sum(stored.size for stored in lake.store.list("landing/sales"))
+    assert found["bronze.sales"].bytes == landed
 
 
 def test_sizes_follow_a_resend(lake: Lake) -> None:

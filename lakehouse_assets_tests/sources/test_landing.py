@@ -27,14 +27,14 @@ def _pending(lake: Lake, after: str = "") -> list[str]:
 
 
 class Counting(LocalStore):
-    """A local store that counts the looks at single objects."""
+    """A local store that counts the looks at single landed objects."""
 
     def __init__(self, root: str) -> None:
         super().__init__(root)
         self.looks: list[str] = []
 
     def stat(self, path: str) -> Stored | None:
-        self.looks.append(path)
+        self.looks += [path] if path.startswith("landing/") else []
         return super().stat(path)
 
 
