@@ -5,7 +5,8 @@ from pathlib import Path
 import dataframely as dy
 
 from lakehouse_assets.contracts.declare import Contract, Feed, Model, source
-from lakehouse_assets.defs.automation.refresh import landing_sensor, refresh_job, tables_sensor
+from lakehouse_assets.defs.automation.refresh import landing_sensor, tables_sensor
+from lakehouse_assets.orchestration.pending_runs import refresh_job
 
 __all__ = ["FEEDS", "MODEL", "landing_sensor", "refresh_job", "tables_sensor"]
 
