@@ -84,6 +84,7 @@ def _refused(lake: Lake, key: str, file: Path, words: tuple[str, ...]) -> None:
     assert read(lake, GOOD_KEY).good == expected(GOOD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KEYS)
 def test_a_key_in_a_folder_ends_where_the_page_says(name: str, lake: Lake, day_file: Path) -> None:
     row, key = table.key_rows()[name], KEYS[name]("")

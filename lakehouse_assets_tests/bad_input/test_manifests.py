@@ -36,6 +36,7 @@ MANIFESTS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_that_cannot_be_kept_holds_its_object_only(name: str, lake: Lake) -> None:
     land(lake, "bad.csv", sales_csv(records()))

@@ -85,6 +85,7 @@ def test_an_object_whose_acceptance_is_revoked_is_held_again(lake: Lake) -> None
     sound(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["other.csv", "", "drop", "drop.csv.manifest.json"])
 def test_what_is_not_held_cannot_be_accepted(lake: Lake, key: str) -> None:
     held = r"\(held are: drop\.csv\)\. Nothing was decided\.$"

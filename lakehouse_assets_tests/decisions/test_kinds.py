@@ -152,9 +152,7 @@ def test_restoring_records_the_version_of_a_moment(lake: Lake) -> None:
     assert restore(lake, "silver.sales", moment).version == was
 
 
-NAMES = [(table.full_name, column) for table in described() for column in table.columns]
-
-
-@pytest.mark.parametrize(("table", "column"), NAMES)
-def test_the_columns_of_operational_tables_can_be_named_without_quotes(lake: Lake, table: str, column: str) -> None:
-    assert ask(lake, f"SELECT {column} FROM {table} ORDER BY {column}") == []  # noqa: S608
+def test_the_columns_of_operational_tables_can_be_named_without_quotes(lake: Lake) -> None:
+    for table in described():
+        names = ", ".join(table.columns)
+        assert ask(lake, f"SELECT {names} FROM {table.full_name} ORDER BY {names}") == [], table.full_name  # noqa: S608

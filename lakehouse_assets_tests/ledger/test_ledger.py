@@ -314,6 +314,7 @@ def test_any_history_in_any_batches_gives_the_live_set_of_its_latest_versions(
     )
 
 
+@pytest.mark.slow
 @given(versions=st.lists(VERSIONS, max_size=8), data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_the_order_of_different_keys_does_not_matter(
@@ -337,6 +338,7 @@ HELD_VERSIONS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(versions=st.lists(HELD_VERSIONS, max_size=6))
 @settings(max_examples=30, deadline=None)
 def test_what_is_live_is_the_same_computed_step_by_step_and_at_once(

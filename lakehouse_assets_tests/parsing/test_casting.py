@@ -249,6 +249,7 @@ def test_one_strange_value_does_not_change_how_the_others_are_read() -> None:
 MOMENTS = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2037, 12, 31))  # noqa: DTZ001 - naive on purpose
 
 
+@pytest.mark.slow
 @given(MOMENTS, st.sampled_from([" ", "T"]), st.sampled_from(["seconds", "microseconds", "auto"]))
 @settings(max_examples=200, deadline=None)
 def test_any_local_time_is_the_instant_that_the_clock_of_london_says(
@@ -267,6 +268,7 @@ def test_any_local_time_is_the_instant_that_the_clock_of_london_says(
 OFFSET = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
 
 
+@pytest.mark.slow
 @given(moment=MOMENTS, zone=OFFSET, colon=st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_any_time_with_an_offset_is_its_instant_and_the_london_date_of_it(

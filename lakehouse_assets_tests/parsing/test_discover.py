@@ -143,6 +143,7 @@ def test_a_field_becomes_a_column_name(name: str, expected: str) -> None:
     assert snake_case(name) == expected
 
 
+@pytest.mark.slow
 @given(st.text(max_size=12))
 @settings(max_examples=200, deadline=None)
 def test_any_field_becomes_an_identifier(name: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import dataframely as dy
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,7 @@ def _in_batches(bronze: pl.DataFrame, batches: list[list[str]]) -> list[pl.DataF
     return _tables([compute(FEED, bronze.filter(pl.col("_part").is_in(batch))) for batch in batches])
 
 
+@pytest.mark.slow
 @given(LOT, st.lists(st.integers(0, 2), min_size=len(DATES), max_size=len(DATES)))
 @settings(max_examples=15, deadline=None)
 def test_the_candidate_of_a_date_does_not_depend_on_its_batch(

@@ -115,6 +115,7 @@ def _named(name: str, header: str) -> Feed:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("where", ["column", "header"])
 def test_a_feed_may_name_its_columns_as_it_likes_or_is_refused_at_once(tmp_path: Path, name: str, where: str) -> None:

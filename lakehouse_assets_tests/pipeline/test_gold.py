@@ -241,6 +241,7 @@ WRONG: dict[str, tuple[str, type[dy.Schema], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sql", "schema", "message"), WRONG.values(), ids=WRONG.keys())
 def test_nothing_is_written_when_the_sql_returns(
     published: Lake, sql: str, schema: type[dy.Schema], message: str
@@ -294,6 +295,7 @@ def test_types_that_lose_nothing_are_taken(published: Lake) -> None:
     assert {(row["units"], row["sales"]) for row in _gold(lake)} == {(6, Decimal("7.0000"))}
 
 
+@pytest.mark.slow
 def test_building_in_small_batches_gives_the_same(tmp_path: Path) -> None:
     results = []
     for rows in (1, 1_000):

@@ -2,6 +2,7 @@
 
 import duckdb
 import polars as pl
+import pytest
 from deltalake import write_deltalake
 
 from lakehouse_assets.catalog.duckdb_views import PATH, rebuild
@@ -33,6 +34,7 @@ def shown(lake: Lake) -> list[tuple[int, ...]]:
         return connection.sql("SELECT count(*), sum(valid)::INT, count(erased) FROM ops.accounting").fetchall()
 
 
+@pytest.mark.slow
 def test_a_column_that_older_files_lack_stops_nothing(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv(day("2011-03-01", 5)))
     land(lake, "b.csv", sales_csv(day("2011-03-02", 5)))

@@ -148,6 +148,7 @@ def _columns(lake: Lake) -> dict[str, dict[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_a_written_table_has_the_columns_and_types_of_the_empty_one(lake: Lake) -> None:
     before = _columns(lake)
     land(lake, "x.csv", sales_csv([*day(), line(Quantity="x"), line(InvoiceDate="?")]))
