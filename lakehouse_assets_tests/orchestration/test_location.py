@@ -79,6 +79,7 @@ def location(folder: Path, monkeypatch: pytest.MonkeyPatch, modules: dict[str, s
     return definitions(Lake(store_for(settings.root), settings, registry_of(name)))
 
 
+@pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `Sensor")  # as in the package: pytest resets it
 def test_every_kind_of_definition_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     defs = location(tmp_path, monkeypatch, {"feeds/__init__.py": "", "feeds/flags.py": FEED, "kinds.py": KINDS})
     repository = defs.get_repository_def()
