@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry, registry
-from lakehouse_assets.decisions.kinds import FOLDER as DECISIONS
+from lakehouse_assets.decisions.recorded import FOLDER as DECISIONS
 from lakehouse_assets.ledger.ledger import FeedLedger, ledger_of
 from lakehouse_assets.settings import Settings, SettingsError, settings
 from lakehouse_assets.storage.snapshot import Snapshot

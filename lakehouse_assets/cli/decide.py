@@ -13,7 +13,7 @@ from rich.console import Console
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.accounting import scan_accounting
@@ -202,17 +202,12 @@ def _failing(lake: Lake, feed: Feed, partition: str, key: str) -> pl.DataFrame:
 
 
 def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
-    partitions = {partition for partition in (decision.partition, decision.partition_to) if partition}
-    if decision.source_key is not None and decision.line is not None:
-        record = decision_commands.find_record(lake, feed, decision.source_key, decision.line)
-        # An earlier decision may have moved the record: it leaves that date, too.
-        partitions |= {effect.partition_to} if (effect := decision_commands.effect_on(lake, feed, record)) else set()
-    if partitions:
-        _show_change(lake, feed, sorted(partitions), (decision,))
+    if partitions := decision_commands.partitions_of(lake, feed, decision):
+        _show_change(lake, feed, partitions, (decision,))
     if dry_run:
         typer.echo("Dry run: nothing was recorded.")
         return
-    decisions.record(lake.store, decision)
+    recorded.record(lake.store, decision)
     typer.echo(f"Recorded {decision.kind} {decision.id}. It takes effect with the next run.")
 
 

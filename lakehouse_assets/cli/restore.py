@@ -8,7 +8,7 @@ import typer
 
 from lakehouse_assets.cli.decide import DryRun, Who, Why
 from lakehouse_assets.context import current
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import DecisionError
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.pins import pin
@@ -40,7 +40,7 @@ def restore(
     if dry_run:
         typer.echo("Dry run: nothing was recorded.")
         return
-    decisions.record(lake.store, decision)
+    recorded.record(lake.store, decision)
     typer.echo(f"Recorded pin {decision.id}. `lakehouse revoke {decision.feed} {decision.id}` takes it back.")
     raise typer.Exit(run_lake(lake))
 
@@ -71,5 +71,5 @@ def revoke(
     lake = current()
     taken = decision_commands.revoke(lake, feed, decision, why, who)
     if not dry_run:
-        decisions.record(lake.store, taken)
+        recorded.record(lake.store, taken)
     typer.echo("Dry run: nothing was recorded." if dry_run else f"Recorded {taken.kind} {taken.id}.")

@@ -15,7 +15,8 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.kinds import OnRecord
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure import evidence
 from lakehouse_assets.erasure.evidence import Erased, Erasures
 from lakehouse_assets.erasure.matching import followed, have, theirs
@@ -53,8 +54,8 @@ class Held:
 def corrected(lake: Lake, feed: Feed, erasures: Erasures) -> Also:
     """Return the lines by content that a person's decision made an erased one's."""
     found: dict[str, set[int]] = {}
-    active = Decisions.load(lake.store, feed.name).active
-    for (content, line), effect in effects(feed, [d for d in active if d.line is not None]).items():
+    active = Decisions.load(lake.store, feed.name).active_of(OnRecord)
+    for (content, line), effect in effects(feed, active).items():
         for column in followed(feed, erasures):
             value = effect.values.get(feed.sources[column].headers[0])
             if value is not None and have(feed, erasures, column, pl.Series([value])).any():

@@ -12,8 +12,8 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.decisions import kinds as decisions
-from lakehouse_assets.decisions.kinds import ACCEPT, ON_RECORDS, PIN, RELEASE, Decision
+from lakehouse_assets.decisions import recorded
+from lakehouse_assets.decisions.kinds import Accept, Correct, Decision, OnRecord, Pin, Release
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import BLANK, followed, have
 from lakehouse_assets.pipeline.pending import FeedState
@@ -31,21 +31,24 @@ def rewrite(lake: Lake, feed: Feed, redact: Callable[[str], str]) -> int:
 
     def change(decision: Decision) -> Decision:
         changed = replace(decision, who=redact(decision.who), why=redact(decision.why))
-        if decision.kind == ACCEPT and decision.object_hash is not None:
-            return replace(changed, object_hash=hashes.get(decision.object_hash, decision.object_hash))
-        if decision.kind not in ON_RECORDS or decision.source_hash is None:
+        if isinstance(changed, Accept) and changed.object_hash is not None:
+            return replace(changed, object_hash=hashes.get(changed.object_hash, changed.object_hash))
+        if not isinstance(changed, OnRecord):
             return changed
-        content = hashes.get(decision.source_hash, decision.source_hash)
-        if decision.line in erasures.blank_lines(content):
-            return replace(changed, source_hash=content, line=None, partition_to=None, values={})
+        changed = replace(changed, source_hash=hashes.get(changed.source_hash, changed.source_hash))
+        if changed.line in erasures.blank_lines(changed.source_hash):
+            changed = replace(changed, line=None)
+            return replace(changed, partition_to=None, values={}) if isinstance(changed, Correct) else changed
+        if not isinstance(changed, Correct):
+            return changed
         told = {
             header: f"({BLANK})"
-            for header in decision.values.keys() & keys.keys()
-            if have(feed, erasures, keys[header], pl.Series([decision.values[header]])).any()
+            for header in changed.values.keys() & keys.keys()
+            if have(feed, erasures, keys[header], pl.Series([changed.values[header]])).any()
         }
-        return replace(changed, source_hash=content, values={**decision.values, **told})
+        return replace(changed, values={**changed.values, **told})
 
-    return decisions.rewrite(lake.store, feed.name, change)
+    return recorded.rewrite(lake.store, feed.name, change)
 
 
 def _given_up(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, str]:
@@ -70,24 +73,24 @@ def release_again(lake: Lake, feed: Feed, before: Mapping[str, int]) -> None:
     after = FeedState.of(lake, feed)
 
     def change(decision: Decision) -> Decision:
-        partition = decision.partition
-        if decision.kind == RELEASE and partition in after.inputs and decision.fingerprint == before.get(partition):
-            return replace(decision, fingerprint=after.inputs[partition])
-        return decision
+        if not isinstance(decision, Release) or decision.partition not in after.inputs:
+            return decision
+        is_same = decision.fingerprint == before.get(decision.partition)
+        return replace(decision, fingerprint=after.inputs[decision.partition]) if is_same else decision
 
-    decisions.rewrite(lake.store, feed.name, change)
+    recorded.rewrite(lake.store, feed.name, change)
 
 
 def repin(lake: Lake, folder: str, table: str, fingerprints: Mapping[str, int | None]) -> int:
     """Change what some partitions of a table are pinned to, or unpin them (None); return how many decisions changed."""
 
     def change(decision: Decision) -> Decision:
-        if decision.kind != PIN or decision.table != table:
+        if not isinstance(decision, Pin) or decision.table != table:
             return decision
         now = {partition: fingerprints.get(partition, value) for partition, value in decision.pins.items()}
         return replace(decision, pins={partition: value for partition, value in now.items() if value is not None})
 
-    return decisions.rewrite(lake.store, folder, change)
+    return recorded.rewrite(lake.store, folder, change)
 
 
 def unpin_gold(lake: Lake, feed: Feed, partitions: set[str]) -> int:
@@ -97,7 +100,7 @@ def unpin_gold(lake: Lake, feed: Feed, partitions: set[str]) -> int:
 
 def _unpin(lake: Lake, model: Model, partitions: set[str]) -> int:
     table, folder = model.table, decision_folder(model.table)
-    pinned = {partition for d in decisions.Decisions.load(lake.store, folder).active for partition in d.pins}
+    pinned = {partition for d in recorded.Decisions.load(lake.store, folder).active_of(Pin) for partition in d.pins}
     gone = pinned if model.layout is Partitioning.SNAPSHOT else pinned & partitions
     return repin(lake, folder, table.full_name, dict.fromkeys(gone)) if gone else 0
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
-from lakehouse_assets.decisions.kinds import ERASE, Decision, Decisions
+from lakehouse_assets.decisions.kinds import Erase
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.storage.stores import Store, store_for
 
 _KEY = "erasures/key"
@@ -70,12 +71,10 @@ class Erasures:
     def load(cls, store: Store, feed: str, decisions: Decisions | None = None, key: bytes | None = None) -> "Erasures":
         """Read the erasures of a feed. Costs nothing where nobody was ever erased."""
         decisions = decisions or Decisions.load(store, feed)
-        if not any(decision.kind == ERASE for decision in decisions.taken):
+        if not any(isinstance(decision, Erase) for decision in decisions.taken):
             return cls(store, feed)
         people = tuple(
-            Person(d.column, d.header or "", d.normalisation or "", d.digest, d.plain or "")
-            for d in decisions.active
-            if d.kind == ERASE and d.column and d.digest
+            Person(d.column, d.header, d.normalisation, d.digest, d.plain) for d in decisions.active_of(Erase)
         )
         by_before: dict[str, list[str]] = {}
         by_after: dict[str, list[str]] = {}
@@ -139,9 +138,9 @@ def finish(store: Store, feed: str, decision_id: str, report: Mapping[str, objec
     return path
 
 
-def unfinished(store: Store, feed: str, decisions: Decisions) -> list[Decision]:
+def unfinished(store: Store, feed: str, decisions: Decisions) -> list[Erase]:
     """Return the erasures that were begun and have no report: somebody has to ask for them again."""
-    begun = [decision for decision in decisions.active if decision.kind == ERASE]
+    begun = decisions.active_of(Erase)
     listed = [stored.path.rpartition("/")[2] for stored in store.list(_reports(feed))] if begun else []
     return [decision for decision in begun if not any(name.startswith(decision.id) for name in listed)]
 

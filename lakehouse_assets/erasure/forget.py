@@ -13,8 +13,9 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.decisions import kinds as decisions
-from lakehouse_assets.decisions.kinds import ERASE, Decision, DecisionError, Decisions
+from lakehouse_assets.decisions import kinds, recorded
+from lakehouse_assets.decisions.kinds import DecisionError, Erase
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure import bronze as contents
 from lakehouse_assets.erasure import decisions as decided
 from lakehouse_assets.erasure import evidence, tables
@@ -45,7 +46,7 @@ class Request:
     """
 
     feed: Feed
-    decision: Decision
+    decision: Erase
     erasures: Erasures
     redact: Callable[[str], str]
     is_new: bool
@@ -101,9 +102,9 @@ def ask(
     key = evidence.key_of(lake.store, hypothetical=hypothetical)
     taken = Decisions.load(lake.store, feed.name)
     digest = evidence.digest(key, feed.name, column, normal)
-    before = next((d for d in taken.active if d.kind == ERASE and d.digest == digest), None)
-    decision = before or decisions.new(
-        feed.name, ERASE, redact(as_typed.sub(f"({BLANK})", why)), None if who is None else redact(who),
+    before = next((d for d in taken.active_of(Erase) if d.digest == digest), None)
+    decision = before or kinds.new(
+        Erase, feed.name, redact(as_typed.sub(f"({BLANK})", why)), None if who is None else redact(who),
         column=column, digest=digest, plain=evidence.digest(key, feed.name, "", plain(pl.Series([value]))[0]),
         header=feed.sources[column].headers[0], normalisation=feed.normalisations[column],
         released=decided.released(lake, feed),
@@ -145,7 +146,7 @@ def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] =
     """
     feed, found = request.feed, Found()
     if request.is_new:
-        decisions.record(lake.store, request.decision)
+        recorded.record(lake.store, request.decision)
     erasures, also = request.erasures, contents.corrected(lake, feed, request.erasures)
     tokens = {}
     progress("landing")

@@ -11,7 +11,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.decisions import repin
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import followed, have, theirs

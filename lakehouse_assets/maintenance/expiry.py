@@ -13,7 +13,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.pipeline.pending import FeedState, batches, without_rows
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.storage import delta, delta_files
@@ -65,8 +65,8 @@ def decide(lake: Lake, feed: Feed, old: Old, age: dt.timedelta, who: str | None)
     """Record that rows before a date are not kept, unless existing decisions already cover all of them."""
     if not old.decided:
         why = f"policy: quarantined rows of more than {age.days:,} days ago are not kept"
-        taken = decisions.new(feed.name, decisions.EXPIRE, why, who, before=old.before.isoformat())
-        decisions.record(lake.store, taken)
+        taken = kinds.new(kinds.Expire, feed.name, why, who, before=old.before.isoformat())
+        recorded.record(lake.store, taken)
 
 
 def remove(lake: Lake, feed: Feed, old: Old) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
 from lakehouse_assets.catalog.duckdb_views import CatalogState, damage, rebuild
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import expiry, leftovers
 from lakehouse_assets.maintenance.compaction import rewrite, small_file_groups

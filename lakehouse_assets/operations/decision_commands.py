@@ -10,8 +10,9 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.decisions import kinds as decisions
-from lakehouse_assets.decisions.kinds import Decision, DecisionError, Decisions
+from lakehouse_assets.decisions import kinds
+from lakehouse_assets.decisions.kinds import Decision, DecisionError, OnRecord
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import BLANK, theirs
 from lakehouse_assets.ledger.ledger import HELD
@@ -60,9 +61,7 @@ def correct(
     before = effect_on(lake, feed, record)
     partition_to = partition_of(feed, {**(before.values if before else {}), **values}) or record["_part"][0]
     about = _about(record, key, line)
-    return decisions.new(
-        feed.name, decisions.CORRECT, why, who, values=dict(values), partition_to=partition_to, **about
-    )
+    return kinds.new(kinds.Correct, feed.name, why, who, values=dict(values), partition_to=partition_to, **about)
 
 
 def waive(
@@ -75,14 +74,12 @@ def waive(
         what = f"{wrong[0]!r} cannot be waived" if rules else "no rule is named"
         msg = f"{what}; the rules of {feed.name} that can be are {', '.join(liftable)}. Nothing was decided."
         raise DecisionError(msg)
-    return decisions.new(feed.name, decisions.WAIVE, why, who, rules=tuple(rules), **_about(record, key, line))
+    return kinds.new(kinds.Waive, feed.name, why, who, rules=tuple(rules), **_about(record, key, line))
 
 
 def discard(lake: Lake, feed: Feed, key: str, line: int, why: str, who: str | None = None) -> Decision:
     """Take a record out: it counts as discarded, neither valid nor quarantined."""
-    return decisions.new(
-        feed.name, decisions.DISCARD, why, who, **_about(find_record(lake, feed, key, line), key, line)
-    )
+    return kinds.new(kinds.Discard, feed.name, why, who, **_about(find_record(lake, feed, key, line), key, line))
 
 
 def release(lake: Lake, feed: Feed, partition: str, why: str, who: str | None = None) -> Decision:
@@ -92,9 +89,7 @@ def release(lake: Lake, feed: Feed, partition: str, why: str, who: str | None = 
         held = ", ".join(state.held) or "none"
         msg = f"{partition} of {feed.name} is not held (held are: {held}). Nothing was decided."
         raise DecisionError(msg)
-    return decisions.new(
-        feed.name, decisions.RELEASE, why, who, partition=partition, fingerprint=state.inputs[partition]
-    )
+    return kinds.new(kinds.Release, feed.name, why, who, partition=partition, fingerprint=state.inputs[partition])
 
 
 def accept(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -> Decision:
@@ -104,7 +99,7 @@ def accept(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -
         held = ", ".join(k for k, s in lake.ledger_of(feed).known_versions.items() if s.state == HELD) or "none"
         msg = f"the object {key!r} of {feed.name} is not held (held are: {held}). Nothing was decided."
         raise DecisionError(msg)
-    return decisions.new(feed.name, decisions.ACCEPT, why, who, source_key=key, object_hash=known_versions.object_hash)
+    return kinds.new(kinds.Accept, feed.name, why, who, source_key=key, object_hash=known_versions.object_hash)
 
 
 def revoke(lake: Lake, about: str, decision_id: str, why: str, who: str | None = None) -> Decision:
@@ -113,8 +108,18 @@ def revoke(lake: Lake, about: str, decision_id: str, why: str, who: str | None =
     if decision_id not in known:
         msg = f"{about} has no active decision {decision_id!r}; see ops.decisions. Nothing was decided."
         raise DecisionError(msg)
-    return decisions.new(about, decisions.REVOKE, why, who, revokes=decision_id)
+    return kinds.new(kinds.Revoke, about, why, who, revokes=decision_id)
 
 
 def _about(record: pl.DataFrame, key: str, line: int) -> dict[str, str | int]:
     return {"source_key": key, "source_hash": record["_source_hash"][0], "line": line, "partition": record["_part"][0]}
+
+
+def partitions_of(lake: Lake, feed: Feed, decision: Decision) -> list[str]:
+    """Return the partitions that a decision would change, if it were recorded."""
+    partitions = set(decision.partitions)
+    if isinstance(decision, OnRecord) and decision.line is not None:
+        record = find_record(lake, feed, decision.source_key, decision.line)
+        # An earlier decision may have moved the record: it leaves that date, too.
+        partitions |= {effect.partition_to} if (effect := effect_on(lake, feed, record)) else set()
+    return sorted(partitions)

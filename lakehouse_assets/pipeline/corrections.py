@@ -12,7 +12,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, as_date
-from lakehouse_assets.decisions.kinds import CORRECT, DISCARD, WAIVE, Decision
+from lakehouse_assets.decisions.kinds import Correct, Discard, OnRecord, Waive
 from lakehouse_assets.erasure.matching import BLANK
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import nul_problem
@@ -39,22 +39,22 @@ class Effect:
         return self.partition_to != self.partition
 
 
-def effects(feed: Feed, decisions: Iterable[Decision]) -> dict[Place, Effect]:
+def effects(feed: Feed, decisions: Iterable[OnRecord]) -> dict[Place, Effect]:
     """Fold decisions on records, in their order: later values win, and what follows a discard undoes it.
 
     A record stays in its partition unless the corrected values say another business date.
     """
     found: dict[Place, Effect] = {}
     for decision in decisions:
-        if decision.source_hash is None or decision.line is None or decision.partition is None:
+        if decision.line is None:  # of an erased record
             continue
         effect = found.setdefault((decision.source_hash, decision.line), Effect(decision.partition, decision.partition))
         effect.ids.append(decision.id)
-        effect.discarded = decision.kind == DISCARD
-        if decision.kind == CORRECT:
+        effect.discarded = isinstance(decision, Discard)
+        if isinstance(decision, Correct):
             effect.values |= decision.values
             effect.partition_to = partition_of(feed, effect.values) or effect.partition
-        elif decision.kind == WAIVE:
+        elif isinstance(decision, Waive):
             effect.waived += [rule for rule in decision.rules if rule not in effect.waived]
     return found
 

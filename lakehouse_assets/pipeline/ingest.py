@@ -13,7 +13,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.ledger.ledger import Ledger, ObjectVersion
 from lakehouse_assets.pipeline.ingest_object import Known, read_object

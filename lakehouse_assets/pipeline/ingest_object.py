@@ -13,7 +13,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.partitioning import as_date
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.landed_objects import clean, verdict
 from lakehouse_assets.erasure.search import blanked

@@ -14,7 +14,8 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
-from lakehouse_assets.decisions.kinds import Decision, Decisions
+from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects, touched
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
@@ -64,7 +65,7 @@ class FeedState:
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + hypothetical)
         found = effects(feed, decisions.on_records(_live_among(ledger, decisions)))
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
-        moved = {decision.partition_to for decision in decisions.taken if decision.partition_to}
+        moved = {d.partition_to for d in decisions.taken if isinstance(d, Correct) and d.partition_to}
         partitions = sorted({*ledger.partitions, *moved, *(effect.partition_to for effect in found.values())})
         outside = lake.outside(feed, partitions)
         inputs = input_fingerprints(feed, ledger, partitions, outside, found)
@@ -189,7 +190,7 @@ def _moved_in(ledger: FeedLedger, found: dict[Place, Effect]) -> dict[str, list[
 
 def _live_among(ledger: FeedLedger, decisions: Decisions) -> list[str]:
     """Return the contents of records that were decided on and are live."""
-    contents = {decision.source_hash for decision in decisions.taken if decision.source_hash is not None}
+    contents = {decision.source_hash for decision in decisions.taken if isinstance(decision, OnRecord)}
     return ledger.live.filter(pl.col("source_hash").is_in(contents))["source_hash"].to_list() if contents else []
 
 

@@ -13,8 +13,9 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.decisions import kinds as decisions
-from lakehouse_assets.decisions.kinds import Decision, DecisionError, Decisions
+from lakehouse_assets.decisions import kinds
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.stores import StorageError
 
@@ -33,8 +34,8 @@ class Pin:
 def pins_of(taken: Decisions, table: Table) -> dict[str, Pin]:
     """Return the pinned partitions of a table; a later decision wins over an earlier one."""
     found: dict[str, Pin] = {}
-    for decision in taken.active:
-        if decision.kind == decisions.PIN and decision.table == table.full_name and decision.version is not None:
+    for decision in taken.active_of(kinds.Pin):
+        if decision.table == table.full_name:
             found |= {partition: Pin(decision.version, value) for partition, value in decision.pins.items()}
     return found
 
@@ -102,7 +103,7 @@ def pin(
     now: Mapping[str, int],
     why: str,
     who: str | None,
-) -> Decision:
+) -> kinds.Pin:
     """Decide to restore a table to a version, for the partitions that differ from it.
 
     Args:
@@ -122,8 +123,8 @@ def pin(
     chosen = table.partitioning.filter([partition for partition, value in differing.items() if value])
     if lost := delta_files.lost_files(lake.store, table.path, opened, chosen):
         raise _gone(table, opened.version(), f"{len(lost):,} of its files are gone, such as {lost[0]}")
-    return decisions.new(
-        decision_folder(table), decisions.PIN, why, who, table=table.full_name, version=opened.version(), pins=differing
+    return kinds.new(
+        kinds.Pin, decision_folder(table), why, who, table=table.full_name, version=opened.version(), pins=differing
     )
 
 

@@ -16,7 +16,8 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.decisions.kinds import Decision, Decisions
+from lakehouse_assets.decisions.kinds import Decision, OnRecord
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger, Ledger, summarise
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.bronze import unreadable
@@ -131,7 +132,7 @@ def _vanished(lake: Lake, state: FeedState, found: Evaluation) -> dict[str, int]
     before = accounting.scan_accounting(lake.store).filter(
         (pl.col("feed") == state.feed.name) & pl.col("part").is_in(commits)
     )
-    decisions = Counter(decision.source_hash for decision in state.decisions.taken if decision.source_hash)
+    decisions = Counter(decision.source_hash for decision in state.decisions.taken if isinstance(decision, OnRecord))
     return accounting.vanished(before.collect(), found.accounts().filter(pl.col("part").is_in(commits)), decisions)
 
 

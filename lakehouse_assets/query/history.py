@@ -10,7 +10,7 @@ from typing import Any
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.decisions.kinds import TABLE as DECISIONS
+from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.query.tables import OPS
 from lakehouse_assets.storage.stores import StorageError
 

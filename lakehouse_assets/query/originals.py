@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack

@@ -8,8 +8,8 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
-from lakehouse_assets.decisions.kinds import TABLE as DECISIONS
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import unfinished
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState, ModelState

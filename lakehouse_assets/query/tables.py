@@ -8,8 +8,8 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.decisions.kinds import TABLE as DECISIONS
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING

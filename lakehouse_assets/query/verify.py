@@ -14,7 +14,7 @@ from lakehouse_assets.catalog import duckdb_views
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import theirs, unfollowed
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER

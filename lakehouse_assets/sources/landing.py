@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import ACCEPTED, HELD, REJECTED, FeedLedger
 from lakehouse_assets.ledger.state import KnownVersion
 from lakehouse_assets.sources import manifest

@@ -13,8 +13,8 @@ from deltalake import DeltaTable
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.decisions import kinds as decisions
-from lakehouse_assets.decisions.kinds import Decision
+from lakehouse_assets.decisions import recorded
+from lakehouse_assets.decisions.kinds import Decision, Pin
 from lakehouse_assets.operations.decision_commands import revoke
 from lakehouse_assets.pipeline import pins
 from lakehouse_assets.pipeline.gate import Outcome
@@ -61,23 +61,23 @@ def with_feed(lake: Lake, **changes: Any) -> Lake:
 def take(lake: Lake, verb: Callable[..., Decision], *about: object) -> Decision:
     """Take a decision about sales, and record it."""
     decision = verb(lake, sales(lake), *about, WHY, WHO)
-    decisions.record(lake.store, decision)
+    recorded.record(lake.store, decision)
     return decision
 
 
 def take_back(lake: Lake, decision: Decision) -> Decision:
     """Revoke a decision."""
     taken = revoke(lake, decision.feed, decision.id, "it was right after all", WHO)
-    decisions.record(lake.store, taken)
+    recorded.record(lake.store, taken)
     return taken
 
 
-def restore(lake: Lake, name: str, target: int | dt.datetime) -> Decision:
+def restore(lake: Lake, name: str, target: int | dt.datetime) -> Pin:
     """Decide to restore a table to a version or a moment."""
     table = lake.registry.table(name)
     published = delta.fingerprints(lake.store, table.path)
     decision = pins.pin(lake, table, target, list(published), published, WHY, WHO)
-    decisions.record(lake.store, decision)
+    recorded.record(lake.store, decision)
     return decision
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import write_deltalake
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Decision
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.pins import pin
@@ -151,7 +151,7 @@ def build(lake: Lake, home: Path | None = None) -> None:
             land(lake, key, data)
 
     def decide(taken: Decision) -> None:
-        decisions.record(lake.store, taken)
+        recorded.record(lake.store, taken)
 
     land_all(first_landing())
     run()

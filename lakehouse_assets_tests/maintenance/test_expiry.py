@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.maintenance.maintain import Policy, maintain
 from lakehouse_assets.operations.decision_commands import correct, discard, release
 from lakehouse_assets.pipeline.pending import FeedState
@@ -205,7 +205,7 @@ def test_a_stricter_gate_holds_expired_dates_and_shows_their_records(three: Lake
 def test_revoked_the_rows_come_back_and_only_their_dates_are_computed(three: Lake) -> None:
     before = content(three)
     look_after(three, THIRD)
-    [decision] = decisions.Decisions.load(three.store, "sales").active
+    [decision] = recorded.Decisions.load(three.store, "sales").active
     take_back(three, decision)
     assert pending(three) == [FIRST, SECOND]
     assert findings(three) == []
@@ -226,7 +226,7 @@ def test_a_newer_cutoff_widens_and_its_revocation_leaves_the_older_one(three: La
     look_after(three, SECOND)  # a longer time to keep brings nothing back
     assert kept(three) == {THIRD: 1, "undated": 1}
     assert expiries(three) == [(SECOND, "active"), (THIRD, "active")]
-    take_back(three, decisions.Decisions.load(three.store, "sales").active[1])
+    take_back(three, recorded.Decisions.load(three.store, "sales").active[1])
     assert list(run(three)) == [SECOND]
     assert kept(three) == {SECOND: 1, THIRD: 1, "undated": 1}
     assert_settled(three)

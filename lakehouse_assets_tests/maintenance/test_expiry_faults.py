@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.decisions.kinds import Decision
 from lakehouse_assets.maintenance import expiry
 from lakehouse_assets.pipeline import silver
@@ -51,7 +51,7 @@ def test_revoked_before_anything_was_removed_nothing_is_computed(three: Lake) ->
     old = expiry.old_rows(three, sales(three), age)
     assert old is not None
     expiry.decide(three, sales(three), old, age, "ann")
-    [decision] = decisions.Decisions.load(three.store, "sales").active
+    [decision] = recorded.Decisions.load(three.store, "sales").active
     take_back(three, decision)
     assert run(three) == {}
     assert len(kept(three)) == 4
@@ -172,7 +172,7 @@ def _expire(lake: Lake, chance: random.Random) -> None:
 
 
 def _revoke(lake: Lake, chance: random.Random) -> None:
-    active = [d for d in decisions.Decisions.load(lake.store, "sales").active if d.kind == decisions.EXPIRE]
+    active = [d for d in recorded.Decisions.load(lake.store, "sales").active if d.kind == kinds.EXPIRE]
     if active:
         take_back(lake, chance.choice(active))
 
@@ -209,8 +209,8 @@ def test_in_whatever_order_it_is_what_follows_from_files_and_decisions(tmp_path:
     other = lake_at(str(tmp_path / "other"))
     for stored in lake.store.list("landing"):
         other.store.replace(stored.path, lake.store.read(stored.path))
-    for decision in decisions.Decisions.load(lake.store, "sales").taken:
-        decisions.record(other.store, decision)
+    for decision in recorded.Decisions.load(lake.store, "sales").taken:
+        recorded.record(other.store, decision)
     run(other)
     # Not silver: a held date keeps the version before, of which the other lake has never heard.
     names = ("quarantine.sales", "quarantine.sales_by_rule", "gold.quarantine_by_rule")
@@ -220,10 +220,10 @@ def test_in_whatever_order_it_is_what_follows_from_files_and_decisions(tmp_path:
 
 
 def test_a_decision_of_before_there_were_expiries_is_read(lake: Lake) -> None:
-    decision = decisions.new("sales", decisions.RELEASE, "a reason", "ann", partition=FIRST, fingerprint=1)
-    decisions.record(lake.store, decision)
+    decision = kinds.new(kinds.Release, "sales", "a reason", "ann", partition=FIRST, fingerprint=1)
+    recorded.record(lake.store, decision)
     path = f"decisions/sales/{decision.id}.json"
     lake.store.replace(path, lake.store.read(path).replace(b' "before": null,\n', b""))
-    assert decisions.Decisions.load(lake.store, "sales").expired_before is None
-    assert isinstance(decisions.Decisions.load(lake.store, "sales").active[0], Decision)
+    assert recorded.Decisions.load(lake.store, "sales").expired_before is None
+    assert isinstance(recorded.Decisions.load(lake.store, "sales").active[0], Decision)
     assert delta.fingerprints(lake.store, "quarantine/sales") == {}

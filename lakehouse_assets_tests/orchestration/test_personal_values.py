@@ -15,7 +15,7 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.orchestration import feed_assets
 from lakehouse_assets.orchestration.model_assets import model_asset
@@ -108,8 +108,8 @@ def test_ingest_publish_and_decisions_tell_dagster_no_value(told: Daemon) -> Non
     assert any("everywhere.csv" in str(e.metadata) or "headless.csv" in str(e.metadata) for e in told_of)
     feed = sales(lake)
     corrected = {"CustomerID": f"{NUMBER}.0", "Quantity": "7", "Description": NAME}
-    decisions.record(lake.store, decision_commands.correct(lake, feed, "good.csv", 61, corrected, "misread"))
-    decisions.record(lake.store, decision_commands.release(lake, feed, NEXT, "closed"))
+    recorded.record(lake.store, decision_commands.correct(lake, feed, "good.csv", 61, corrected, "misread"))
+    recorded.record(lake.store, decision_commands.release(lake, feed, NEXT, "closed"))
     job = told.definitions.resolve_job_def("decision")
     for line_number, values in ((202, {"Quantity": "8"}), (203, {"UnitPrice": "1.00"})):
         config = {"feed": "sales", "verb": "correct", "source_key": "everywhere.csv", "line": line_number, "why": "w"}

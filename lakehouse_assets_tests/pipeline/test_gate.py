@@ -5,7 +5,7 @@ import pytest
 
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.decisions.kinds import Decisions
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, outcomes_of
 from lakehouse_assets.pipeline.pending import FeedState

@@ -10,7 +10,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.operations.decision_commands import discard, revoke, waive
 from lakehouse_assets.orchestration.runner import Report
 from lakehouse_assets_tests.contracts.orders import orders
@@ -85,9 +85,9 @@ def test_what_a_person_decided_is_not_told(published: Lake) -> None:
     feed = published.registry.feed("orders")
     taken = waive(published, feed, "x.csv", 3, ("few",), "why", "ann")
     for decision in (discard(published, feed, "x.csv", 1, "why", "ann"), taken):
-        decisions.record(published.store, decision)
+        recorded.record(published.store, decision)
     assert _publish(published) == 0
     stricter = _with(published, pl.col("units") < 100)
     assert _publish(stricter) == 0  # the waived record stays
-    decisions.record(published.store, revoke(stricter, "orders", taken.id, "why", "ann"))
+    recorded.record(published.store, revoke(stricter, "orders", taken.id, "why", "ann"))
     assert _publish(stricter) == 0

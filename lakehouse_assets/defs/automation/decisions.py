@@ -12,7 +12,7 @@ from pydantic import create_model
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.orchestration import events
@@ -69,13 +69,13 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
         decision = _decision(lake, config)
     except (DecisionError, ContractError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    partitions = sorted({partition for partition in (decision.partition, decision.partition_to) if partition})
     lines = []
-    if partitions:
-        found = evaluate(lake, lake.registry.feed(config.feed), partitions, (decision,))
+    if decision.partitions:
+        feed = lake.registry.feed(config.feed)
+        found = evaluate(lake, feed, decision_commands.partitions_of(lake, feed, decision), (decision,))
         lines = [outcome.message for outcome in found.outcomes]
     if not config.dry_run:
-        decisions.record(lake.store, decision)
+        recorded.record(lake.store, decision)
     context.add_output_metadata(
         {
             "decision": decision.id,
@@ -86,20 +86,20 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
 
 
 def _decision(lake: Lake, config: DecisionConfig) -> Decision:
-    if config.verb == decisions.REVOKE:
+    if config.verb == kinds.REVOKE:
         return decision_commands.revoke(lake, config.feed, config.decision, config.why, config.who)
     feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
     match config.verb:
-        case decisions.CORRECT:
+        case kinds.CORRECT:
             values = {field: text or None for field, text in vars(config.values).items() if text is not None}
             return decision_commands.correct(lake, feed, *about, values, config.why, config.who)
-        case decisions.WAIVE:
+        case kinds.WAIVE:
             return decision_commands.waive(lake, feed, *about, config.rules, config.why, config.who)
-        case decisions.DISCARD:
+        case kinds.DISCARD:
             return decision_commands.discard(lake, feed, *about, config.why, config.who)
-        case decisions.RELEASE:
+        case kinds.RELEASE:
             return decision_commands.release(lake, feed, config.partition, config.why, config.who)
-        case decisions.ACCEPT:
+        case kinds.ACCEPT:
             return decision_commands.accept(lake, feed, config.source_key, config.why, config.who)
         case _:
             msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."

@@ -7,7 +7,7 @@ import pytest
 
 from lakehouse_assets.catalog import duckdb_views
 from lakehouse_assets.context import Lake
-from lakehouse_assets.decisions import kinds as decisions
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.operations.decision_commands import accept, correct, discard, release, waive
 from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.storage import delta
@@ -76,7 +76,7 @@ def restore_only(lake: Lake, name: str, date: str, target: int) -> None:
     """Pin one date of a table to a version."""
     table = lake.registry.table(name)
     published = delta.fingerprints(lake.store, table.path)
-    decisions.record(lake.store, pin(lake, table, target, [date], published, "it was better", "ann"))
+    recorded.record(lake.store, pin(lake, table, target, [date], published, "it was better", "ann"))
 
 
 @pytest.fixture
