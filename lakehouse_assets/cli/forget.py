@@ -8,11 +8,11 @@ from rich.console import Console
 from lakehouse_assets.cli.decide import DryRun, FeedName, Who
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.decisions.kinds import DecisionError
-from lakehouse_assets.erasure import evidence, tables
-from lakehouse_assets.erasure import forget as forgetting
-from lakehouse_assets.erasure.decisions import downstream
+from lakehouse_assets.erasure import evidence
 from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.forget import Found, Request
+from lakehouse_assets.forgetting import steps, tables
+from lakehouse_assets.forgetting.decisions import downstream
+from lakehouse_assets.forgetting.steps import Found, Request
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
 
@@ -34,16 +34,16 @@ def forget(
         message = f"{person!r} is not of the form KEY=VALUE, such as customer_id=17850. Nothing was erased."
         raise DecisionError(message)
     lake = current()
-    request = forgetting.ask(lake, lake.registry.feed(feed), column, value, why, who, hypothetical=dry_run)
+    request = steps.ask(lake, lake.registry.feed(feed), column, value, why, who, hypothetical=dry_run)
     if dry_run:
-        found = forgetting.look(lake, request)
+        found = steps.look(lake, request)
         _forget_in_dagster(lake, request, found, dry_run=True)
         _show(found)
         for one in found.unsearched:
             typer.echo(f"not searched: {one}")
         typer.echo("Dry run: nothing was erased.")
         return
-    found = forgetting.erase_inputs(lake, request, lambda step: err.print(f"erasing from {step}"))
+    found = steps.erase_inputs(lake, request, lambda step: err.print(f"erasing from {step}"))
     run_lake(lake)
     taken = tables.take_out(lake, request.feed, Erasures.load(lake.store, feed))
     for table, rows in taken.items():
@@ -51,7 +51,7 @@ def forget(
     if taken:
         run_lake(lake)
     err.print("erasing from earlier versions and Dagster")
-    forgetting.erase_past(lake, request, found)
+    steps.erase_past(lake, request, found)
     _forget_in_dagster(lake, request, found, dry_run=False)
     _show(found)
     _finish(lake, request, found)
@@ -59,7 +59,7 @@ def forget(
 
 def _finish(lake: Lake, request: Request, found: Found) -> None:
     """Keep the report if everything is done; else say what is not, and exit with 1."""
-    problems = forgetting.left(lake, request)
+    problems = steps.left(lake, request)
     follows = {request.feed.silver.full_name, *(model.table.full_name for model in downstream(lake, request.feed))}
     pending = {table: partitions for table, partitions in status(lake).pending.items() if table in follows}
     problems += [f"{table}: {len(partitions):,} partitions are pending" for table, partitions in pending.items()]

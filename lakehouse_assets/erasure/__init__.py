@@ -1,1 +1,1 @@
-"""Erasing a person: who must not come back, whose a record is, and taking records out of every place."""
+"""Who was erased, whose a record is, and what an ingest does about it. Forgetting somebody, see `forgetting`."""

@@ -12,9 +12,9 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.decisions import repin
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import followed, have, theirs
+from lakehouse_assets.forgetting.decisions import repin
 from lakehouse_assets.pipeline.pending import batches, fingerprint
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta, delta_files

@@ -13,10 +13,10 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.erasure.decisions import downstream
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import theirs
-from lakehouse_assets.erasure.tables import typed
+from lakehouse_assets.forgetting.decisions import downstream
+from lakehouse_assets.forgetting.tables import typed
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import leftovers
 from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found, versions

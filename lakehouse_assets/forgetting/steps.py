@@ -16,15 +16,16 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.decisions.kinds import DecisionError, Erase
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure import bronze as contents
-from lakehouse_assets.erasure import decisions as decided
-from lakehouse_assets.erasure import evidence, tables
-from lakehouse_assets.erasure import history as past
-from lakehouse_assets.erasure.bronze import Held
+from lakehouse_assets.erasure import evidence
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.landed_objects import clean
 from lakehouse_assets.erasure.matching import BLANK, canonical, plain, redactor
 from lakehouse_assets.erasure.search import Also, search
+from lakehouse_assets.forgetting import bronze as contents
+from lakehouse_assets.forgetting import decisions as decided
+from lakehouse_assets.forgetting import history as past
+from lakehouse_assets.forgetting import tables
+from lakehouse_assets.forgetting.bronze import Held
 from lakehouse_assets.parsing.archives import unpack
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.sources.landing import key_of
