@@ -14,13 +14,13 @@ demo: .venv/runtime  ## set up, land a simulated retailer's drops, run the lake,
 dev: .venv/runtime  ## the Dagster UI, sensors and schedules on the same lake
 	$(BIN)/lakehouse dev
 
-test: .venv/dev  ## every test, slow ones included
+test: .venv/dev  ## every test, slow ones included, and the floor of branch coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(IN_PARALLEL)
+	$(BIN)/pytest $(IN_PARALLEL) --cov
 
-check: .venv/dev  ## the fast loop: format, lint, types, quick tests
+check: .venv/dev  ## the quick loop: format, lint, types, tests of a second or less; WORKERS=1 for one process
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

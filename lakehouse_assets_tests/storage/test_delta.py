@@ -298,12 +298,12 @@ def test_fingerprints_survive_the_removal_of_old_log_entries(store: Store) -> No
 def test_a_serial_append_loses_against_any_other_and_reloading_heals_it(store: Store) -> None:
     layout = Partitioning.SNAPSHOT
     first, second = _open(store, layout), _open(store, layout)
-    delta.write_serially(store, first, _frame([(None, 1)], layout), "stream")
+    delta.write_serially(store, first, _frame([(None, 1)], layout), ["stream"])
     with pytest.raises(delta.Conflict):
-        delta.write_serially(store, second, _frame([(None, 2)], layout), "stream")
+        delta.write_serially(store, second, _frame([(None, 2)], layout), ["stream"])
     assert _rows(store, layout) == [(None, 1)]
-    delta.write_serially(store, _open(store, layout), _frame([(None, 2)], layout), "stream")
-    delta.write_serially(store, first, _frame([(None, 3)], layout), "other stream")
+    delta.write_serially(store, _open(store, layout), _frame([(None, 2)], layout), ["stream"])
+    delta.write_serially(store, first, _frame([(None, 3)], layout), ["other stream"])
     assert _rows(store, layout) == [(None, 1), (None, 2), (None, 3)]
 
 

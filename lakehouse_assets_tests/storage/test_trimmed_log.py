@@ -26,6 +26,6 @@ def test_a_writer_whose_version_is_gone_conflicts(lake: Lake) -> None:
     with pytest.raises(delta.Conflict):
         delta.replace(store, late, pl.DataFrame({"n": [9]}), None, {"whole": 9})
     with pytest.raises(delta.Conflict):
-        delta.write_serially(store, serial, pl.DataFrame({"n": [9]}), "stream")
+        delta.write_serially(store, serial, pl.DataFrame({"n": [9]}), ["stream"])
 
     assert delta.scan(store, "t", COLUMNS).collect().rows() == [(2,)]
