@@ -17,16 +17,15 @@ def evaluated(rows: pl.DataFrame, expressions: Mapping[str, pl.Expr], partition:
 
     Args:
         rows: Rows of any number of partitions; those of one partition stand in the order that counts.
+        expressions: By the name of their column; they may hold windows of their own.
         partition: The column that names a row's partition; None if all rows are of one.
     """
-    row_wise = {name: expression for name, expression in expressions.items() if is_row_wise(expression)}
-    found = rows.select(pl.int_range(pl.len()).alias(_ROW), **row_wise)
-    if rest := {name: expression for name, expression in expressions.items() if name not in row_wise}:
-        numbered = rows.with_row_index(_ROW)
-        parts = [numbered] if partition is None or not rows.height else numbered.partition_by(partition)
-        alone = pl.concat(part.select(_ROW, **rest) for part in parts).sort(_ROW)
-        found = found.hstack(alone.drop(_ROW))
-    return found.select(*expressions)
+    alone = {
+        name: expression if partition is None or is_row_wise(expression) else expression.over(partition)
+        for name, expression in expressions.items()
+    }
+    # As many values as rows, also where every expression is a constant or an aggregate.
+    return rows.select(pl.int_range(pl.len()).alias(_ROW), **alone).drop(_ROW)
 
 
 def is_row_wise(expression: pl.Expr) -> bool:

@@ -17,7 +17,7 @@ ROW_WISE = [
 OTHERS = [
     a.sum() > 0, pl.len() > 1, pl.len().over("a") <= 1, a.is_unique(), pl.struct("a", "b").is_unique(), a.shift(1) > 0,
     a.cum_sum() > 0, a.diff() > 0, a.rank() > 1, a.is_first_distinct(), a.fill_null(strategy="forward"),
-    a > a.first(), a.is_in(b.implode()), a == pl.Series([1, 2]), pl.when(a > 1).then(b.max()).otherwise(b),
+    a > a.first(), a.is_in(b.implode()), a.is_in(pl.Series([1, 2])), pl.when(a > 1).then(b.max()).otherwise(b),
     a.rolling_mean(2) > 0, a.sort(), a.reverse(), a.filter(b > 0).sum() > 0, pl.col("s").str.join() == "x",
     a.null_count() == 0, ~a.is_duplicated(), a.cast(pl.Float64).interpolate().is_null(), pl.int_range(3) > a.max(),
 ]  # fmt: skip
@@ -41,6 +41,16 @@ def test_each_partition_is_evaluated_alone_and_the_order_of_the_rows_stays() -> 
         "first": [1, 2, 3, 4, 2],
     }  # fmt: skip
     assert evaluated(rows, wanted, None)["total"].to_list() == [12] * 5
+
+
+@pytest.mark.parametrize("expression", OTHERS[:-1], ids=str)
+def test_a_partition_among_others_has_the_values_that_it_has_alone(expression: pl.Expr) -> None:
+    lots = {"a": [1, 2, 3, 2, 1, 3, 2, 2], "b": [2, None, 0, 2, 1, None, 3, 2], "s": list("xyxxzyxx")}
+    rows = pl.DataFrame({"p": ["x", "y", "x", None, "y", "x", None, "y"], **lots})
+    together = evaluated(rows, {"v": expression}, "p").with_columns(rows["p"])
+    for part in rows.partition_by("p"):
+        apart = evaluated(part, {"v": expression}, None)["v"]
+        assert together.filter(pl.col("p").eq_missing(part["p"][0]))["v"].equals(apart, null_equal=True)
 
 
 def test_no_rows_give_no_values() -> None:
