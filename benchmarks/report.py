@@ -6,7 +6,9 @@ import platform
 from importlib.metadata import version
 from statistics import median
 
+from benchmarks import long_history
 from benchmarks.cases import Result
+from benchmarks.long_history import Compared
 from benchmarks.measure import Run
 
 _LIBRARIES = ("polars", "duckdb", "deltalake", "dagster")
@@ -17,7 +19,7 @@ _HEAD = (
 )  # fmt: skip
 
 
-def markdown(results: list[Result], scale: float, load: float) -> str:
+def markdown(results: list[Result], history: list[Compared], scale: float, load: float) -> str:
     """Return the whole report.
 
     Args:
@@ -35,6 +37,8 @@ def markdown(results: list[Result], scale: float, load: float) -> str:
         *(f"- ({result.case}) skipped: {result.skipped}" for result in results if result.skipped),
         *_growth([result for result in results if result.case == "c"]),
     ]
+    if history:
+        lines += ["", *_table(long_history.HEAD, [compared.row() for compared in history])]
     for result in results:
         if not result.skipped:
             lines += ["", f"### ({result.case}) {result.what}", "", *_figures(result), "", *_steps(result)]

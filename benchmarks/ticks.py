@@ -31,9 +31,9 @@ def main() -> None:
                 landed = Path(settings().root) / "landing/feed00" / drop.name
                 landed.parent.mkdir(parents=True, exist_ok=True)
                 landed.write_bytes(drop.read_bytes())
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             requests = [request for sensor in SENSORS for request in _tick(instance, sensor)]
-            steps[step] = time.perf_counter() - began
+            steps[step], steps[f"{step}, CPU"] = time.perf_counter() - began, time.process_time() - cpu
     if len(requests) != 1:
         sys.exit(f"one new file led to {len(requests)} runs")
     report.write_text(json.dumps({"imports": imported, "steps": steps}), encoding="utf-8")
