@@ -7,7 +7,7 @@ need an extension that is downloaded, and its tables are Delta, which AWS engine
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +69,23 @@ def damage(lake: Lake) -> str | None:
     """Return how the catalog differs from the one that the last run wrote; None when it does not."""
     if not lake.store.stat(_STATE):
         return None
-    if not lake.store.stat(PATH):
+    if not (stored := lake.store.stat(PATH)):
         return f"{PATH} is missing"
     state = json.loads(lake.store.read(_STATE))
     # Two writers may put file and state down crosswise: the state speaks of one file only.
-    if state.get("sha256") != hashlib.sha256(lake.store.read(PATH)).hexdigest():
+    if state.get("sha256") != _sha256(lake.store.uri(PATH), stored.token, lambda: lake.store.read(PATH)):
         return f"{PATH} is not the file that {_STATE} speaks of"
     return None
+
+
+_DIGESTS: dict[str, tuple[str, str]] = {}
+
+
+def _sha256(uri: str, token: str, read: Callable[[], bytes]) -> str:
+    """Return the hash of a file, which a process reads once in each version: it grows with the number of files."""
+    if _DIGESTS.get(uri, ("", ""))[0] != token:
+        _DIGESTS[uri] = token, hashlib.sha256(read()).hexdigest()
+    return _DIGESTS[uri][1]
 
 
 def unreadable_views(lake: Lake) -> Iterator[tuple[str, str]]:

@@ -73,11 +73,12 @@ def _built(
     """Build batch after batch, with one materialization per partition."""
     partitions = partitions_of(lake, model, partitions, force=force)
     for done in build(lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)):
-        yield list(_materializations(lake, model, done))
+        yield list(_materializations(lake, model, done, max(partitions)))
 
 
-def _materializations(lake: Lake, model: Model, built: Built) -> Iterator[dg.AssetMaterialization]:
-    shown, newest = _table_metadata(lake, model, built), max(built.rows)
+def _materializations(lake: Lake, model: Model, built: Built, newest: str) -> Iterator[dg.AssetMaterialization]:
+    """Yield one materialization per partition; that of the newest, which is built last, shows the whole table."""
+    shown = _table_metadata(lake, model, built) if newest in built.rows else {}
     for partition, count in built.rows.items():
         metadata = {"dagster/partition_row_count": count} if model.date is not None else {}
         if partition == newest:

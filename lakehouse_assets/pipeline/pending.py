@@ -6,22 +6,27 @@ Everything follows from the lake root alone; no memory of events takes part. Not
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 import polars as pl
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects, touched
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
-from lakehouse_assets.storage import delta
+from lakehouse_assets.storage import delta, delta_log
+from lakehouse_assets.storage.delta_log import Log
 
+T = TypeVar("T")
 HELD = "held:"
+_LAST: dict[tuple[str, str], tuple[tuple[object, ...], object]] = {}
 _WITHOUT_ROWS = "expired"
 
 
@@ -60,9 +65,16 @@ class FeedState:
         Args:
             hypothetical: Decisions that are not taken: what if they were?
         """
-        silver = delta.fingerprints(lake.store, feed.silver.path)
-        quarantine, by_rule = (delta.fingerprints(lake.store, t.path) for t in (feed.quarantine, feed.by_rule))
+        logs = [delta_log.read(lake.store, t.path) for t in (feed.silver, feed.quarantine, feed.by_rule)]
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + hypothetical)
+        basis = (feed, ledger, *logs, decisions.taken, lake.today(feed), lake.settings.start_date)
+        return _kept(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs))
+
+    @classmethod
+    def _computed(
+        cls, lake: Lake, feed: Feed, ledger: FeedLedger, decisions: Decisions, logs: list[Log]
+    ) -> "FeedState":
+        silver, quarantine, by_rule = (dict(log.transactions) for log in logs)
         found = effects(feed, decisions.on_records(_live_among(ledger, decisions)))
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
         moved = {d.partition_to for d in decisions.taken if isinstance(d, Correct) and d.partition_to}
@@ -206,9 +218,16 @@ class ModelState:
     @classmethod
     def read(cls, lake: Lake, model: Model) -> "ModelState":
         """Read the fingerprints of the model's table and of the tables that it reads."""
+        read = [_state_of(lake, name) for name in model.upstream]
+        log = delta_log.read(lake.store, model.table.path)
+        decisions = Decisions.load(lake.store, decision_folder(model.table))
+        basis = (model, log, decisions.taken, *read)
+        return _kept(lake, model.table, basis, lambda: cls._computed(lake, model, log, decisions))
+
+    @classmethod
+    def _computed(cls, lake: Lake, model: Model, log: Log, decisions: Decisions) -> "ModelState":
         upstream = {name: _published(lake, name) for name in model.upstream}
-        built = delta.fingerprints(lake.store, model.table.path)
-        pins = pins_of(Decisions.load(lake.store, decision_folder(model.table)), model.table)
+        built, pins = dict(log.transactions), pins_of(decisions, model.table)
         if not any(upstream.values()):
             return cls(model, {}, built, pins)
         if model.layout is Partitioning.SNAPSHOT:
@@ -233,6 +252,27 @@ class ModelState:
     def pending(self) -> list[str]:
         """Partitions that have to be built, sorted."""
         return [partition for partition in self.inputs if self.is_pending(partition)]
+
+
+def _state_of(lake: Lake, full_name: str) -> object:
+    """Return what the fingerprints of a table that a model reads follow from."""
+    table = lake.registry.table(full_name)
+    if table.layer == "bronze":
+        return lake.ledger_of(lake.registry.feed(table.name))
+    return delta_log.read(lake.store, table.path)
+
+
+def _kept(lake: Lake, table: Table, basis: tuple[object, ...], compute: Callable[[], T]) -> T:
+    """Return what follows from a basis, computed only if it is another one than this process saw last.
+
+    So a look at a lake in which nothing happened does not go through all of its dates.
+    """
+    place = (lake.store.root, table.full_name)
+    before, state = _LAST.get(place, ((), None))
+    if before != basis:
+        state = compute()
+        _LAST[place] = basis, state
+    return cast("T", state)
 
 
 def _published(lake: Lake, full_name: str) -> dict[str, int]:

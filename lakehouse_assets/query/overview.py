@@ -1,7 +1,7 @@
 """The state of the lake in numbers: every table's size and quality, and what is pending, held or rejected."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -64,14 +64,15 @@ class Status:
 
 def sizes(lake: Lake) -> list[TableSize]:
     """Return the size of every declared table, layer by layer, then the operational ones."""
-    found = []
+    found, quality = [], _quality(lake)
     for table in (*lake.registry.tables(), *OPS):
         if table.layer == "bronze":
             found.append(_bronze_size(lake, table))
         elif table is DECISIONS:
             found.append(_decisions_size(lake))
         elif delta.exists(lake.store, table.path):
-            found.append(_delta_size(lake, table))
+            size = _delta_size(lake, table)
+            found.append(_with_quality(size, quality.get(table.name, (0, 0, 0))) if table.layer == "silver" else size)
         else:
             found.append(TableSize(table.full_name))
     return found
@@ -108,26 +109,26 @@ def _delta_size(lake: Lake, table: Table) -> TableSize:
             else 0
         )
     updated = files["modification_time"].max()
-    size = TableSize(
+    return TableSize(
         table.full_name,
         int(files["num_records"].sum()),
         dates,
         int(files["size_bytes"].sum()),
         updated if isinstance(updated, dt.datetime) else None,
     )
-    return _with_quality(lake, table, size) if table.layer == "silver" else size
 
 
-def _with_quality(lake: Lake, table: Table, size: TableSize) -> TableSize:
-    sums = (
-        scan_accounting(lake.store)
-        .filter(pl.col("feed") == table.name)
-        .select(pl.sum("valid"), pl.sum("quarantined"), pl.sum("duplicates"))
-        .collect()
-    )
-    valid, quarantined, duplicates = (int(value) for value in sums.row(0))
+def _quality(lake: Lake) -> dict[str, tuple[int, int, int]]:
+    """Return valid, quarantined and duplicate records by feed."""
+    sums = pl.sum("valid", "quarantined", "duplicates")
+    by_feed = scan_accounting(lake.store).group_by("feed").agg(sums).collect()
+    return {name: (int(valid), int(bad), int(twice)) for name, valid, bad, twice in by_feed.iter_rows()}
+
+
+def _with_quality(size: TableSize, counts: tuple[int, int, int]) -> TableSize:
+    valid, quarantined, duplicates = counts
     score = valid / (valid + quarantined) if valid + quarantined else None
-    return TableSize(size.name, size.rows, size.dates, size.bytes, size.updated, score, quarantined, duplicates)
+    return replace(size, score=score, quarantined=quarantined, duplicates=duplicates)
 
 
 def status(lake: Lake) -> Status:

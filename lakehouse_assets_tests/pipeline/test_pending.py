@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake, current
+from lakehouse_assets.decisions.kinds import DISCARD, new, record
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.ledger.state import WORKING, FeedLedger
 from lakehouse_assets.pipeline import pending
-from lakehouse_assets.pipeline.pending import FeedState, fingerprint, input_fingerprints
+from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint, input_fingerprints
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.retail import sales, sales_csv
 
@@ -53,6 +54,26 @@ def test_one_more_object_makes_the_fingerprint_of_its_date_be_computed_anew(
     retail.land(lake, "third.csv", sales_csv(2, NEXT))
     retail.ingest(lake)
     after = FeedState.of(lake, sales(lake)).inputs
-    assert asked == [[], [NEXT]]
+    assert asked == [[NEXT]]
     assert after[DAY] == before[DAY]
     assert after[NEXT] != before[NEXT]
+
+
+def test_a_state_is_computed_anew_only_when_something_it_follows_from_is_another_one(lake: Lake) -> None:
+    retail.land(lake, "first.csv", sales_csv(1, DAY))
+    retail.run(lake)
+    feed, model = sales(lake), lake.registry.models["daily_sales"]
+    before = FeedState.of(lake, feed), ModelState.read(lake, model)
+    assert FeedState.of(lake, feed) is before[0]
+    assert ModelState.read(lake, model) is before[1]
+
+    retail.land(lake, "second.csv", sales_csv(1, NEXT))
+    retail.ingest(lake)
+    assert FeedState.of(lake, feed).pending == [NEXT]
+    retail.publish(lake)
+    assert FeedState.of(lake, feed).pending == []
+    assert ModelState.read(lake, model).pending == [NEXT]
+    retail.run(lake)
+    assert ModelState.read(lake, model).pending == []
+    record(lake.store, new("sales", DISCARD, "twice", "me", partition=NEXT, source_hash="x", line=1))
+    assert FeedState.of(lake, feed) is not before[0]
