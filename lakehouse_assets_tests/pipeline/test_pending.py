@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake, current
-from lakehouse_assets.decisions.kinds import DISCARD, new, record
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.ledger.state import WORKING, FeedLedger
 from lakehouse_assets.pipeline import pending
@@ -75,5 +74,3 @@ def test_a_state_is_computed_anew_only_when_something_it_follows_from_is_another
     assert ModelState.read(lake, model).pending == [NEXT]
     retail.run(lake)
     assert ModelState.read(lake, model).pending == []
-    record(lake.store, new("sales", DISCARD, "twice", "me", partition=NEXT, source_hash="x", line=1))
-    assert FeedState.of(lake, feed) is not before[0]
