@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from lakehouse_assets.settings import PROJECT
 
 pytestmark = pytest.mark.slow
-PAGES = ("living-with-bad-data", "forgetting-a-person")
+PAGES = ("living-with-bad-data", "forgetting-a-person", "tutorial")
 LEFT_OUT, DIFFERS = "...", "…"
 
 
@@ -74,8 +75,7 @@ def missing(shown: list[str], output: str) -> str | None:
 def test_the_page_has_a_story(page: str) -> None:
     found = steps(page)
     assert len(found) >= 7
-    assert {step.code for step in found} == {0, 1}
-    assert all(step.lines for step in found), "every block of commands is followed by what it prints"
+    assert sum(bool(step.lines) for step in found) >= 5, "blocks of commands are followed by what they print"
 
 
 @pytest.mark.timeout(900)
@@ -88,10 +88,13 @@ def test_the_commands_of_the_page_print_what_it_shows(page: str, tmp_path: Path)
         "DAGSTER_HOME": "",
         "COLUMNS": "200",
     }
-    (tmp_path / "work").mkdir()
+    # A page may add modules to the package: it gets a copy, which is found before the installed one.
+    work = tmp_path / "work"
+    shutil.copytree(PROJECT / "lakehouse_assets", work / "lakehouse_assets")
+    environment["PYTHONPATH"] = str(work)
     for step in steps(page):
         ran = subprocess.run(
-            ["bash", "-c", step.commands], cwd=tmp_path / "work", env=environment, capture_output=True, text=True,
+            ["bash", "-c", step.commands], cwd=work, env=environment, capture_output=True, text=True,
             timeout=300, check=False,
         )  # fmt: skip
         assert ran.returncode == step.code, (step.commands, ran.stdout, ran.stderr)
