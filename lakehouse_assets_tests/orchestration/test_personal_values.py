@@ -19,7 +19,7 @@ from lakehouse_assets.decisions import recorded
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.orchestration import feed_assets
 from lakehouse_assets.orchestration.model_assets import model_asset
-from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.resources import resources_at
 from lakehouse_assets.parsing.parse import parse as parse_object
 from lakehouse_assets.pipeline import ingest_object
 from lakehouse_assets_tests.erasure.traces import decoded
@@ -160,14 +160,14 @@ def test_a_gold_table_of_people_tells_dagster_no_value(
     daemon = daemon_of(lake)
     daemon.settle("landing_sensor")
     daemon.launch(daemon.requests("tables_sensor")[0])
-    resource = {"lakehouse": LakeResource(root=lake.settings.root)}
+    resources = resources_at(lake.settings.root)
     for at, column in enumerate(("count(*)::SMALLINT", *WRONG)):
         sql = tmp_path / f"people{at}.sql"
         sql.write_text(f"SELECT customer_id, {column} AS lines FROM silver.sales GROUP BY 1", encoding="utf-8")  # noqa: S608
         model = Model("people", People, description="People.", owner="team:data-platform", sql=sql)
         registry = Registry(list(lake.registry.feeds.values()), [model])
         asset = model_asset(model, replace(lake, registry=registry))
-        done = dg.materialize([asset], instance=daemon.instance, resources=resource, raise_on_error=False)
+        done = dg.materialize([asset], instance=daemon.instance, resources=resources, raise_on_error=False)
         assert done.success == (at == 0)
     assert daemon.instance.get_runs_count() == 2 + 1 + len(WRONG)
     assert traces(lake.settings.dagster_home) == []
@@ -186,5 +186,7 @@ def test_an_error_that_nobody_foresaw_tells_dagster_where_not_what(
     failed = daemon.launch(daemon.requests("tables_sensor")[0])
     [event] = [event for event in failed.all_events if event.is_step_failure]
     assert event.step_failure_data.user_failure_data is not None
-    assert "ValueError at feed_assets.py:" in str(event.step_failure_data.user_failure_data.description)
+    told = str(event.step_failure_data.user_failure_data.description)
+    assert told.startswith("ValueError at ")
+    assert "feed_assets.py:" in told
     assert traces(lake.settings.dagster_home) == []
