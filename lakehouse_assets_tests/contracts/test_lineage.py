@@ -1,6 +1,11 @@
 """Every column says which columns it is computed from, and those exist."""
 
-from lakehouse_assets.contracts.lineage import Lineage, of_model, of_quarantine, of_silver
+from pathlib import Path
+
+import dataframely as dy
+
+from lakehouse_assets.contracts.declare import Model
+from lakehouse_assets.contracts.lineage import Lineage, of_model, of_quarantine, of_silver, personal_of_model
 from lakehouse_assets.contracts.registry import registry
 
 
@@ -57,3 +62,17 @@ def test_gold_lineage_follows_aggregates_filters_maps_and_derived_partitions() -
     assert "silver/sales.line_amount" in pairs("daily_metrics", "metric_value")
     assert pairs("product_performance", "invoices") == {"gold/daily_product_sales.invoice_nos"}
     assert pairs("product_performance", "stock_code") == {"gold/daily_product_sales.stock_code"}
+
+
+def test_a_gold_column_is_personal_if_it_comes_in_the_same_type_from_a_personal_one(tmp_path: Path) -> None:
+    class People(dy.Schema):
+        who = dy.String(nullable=True)
+        last = dy.String(nullable=True)
+        lines = dy.Int64()
+        country = dy.String(nullable=True)
+
+    sql = tmp_path / "people.sql"
+    query = "SELECT customer_id who, max(customer_id) last, count(customer_id) lines, any_value(country) country"
+    sql.write_text(f"{query} FROM silver.sales GROUP BY ALL", encoding="utf-8")
+    model = Model("people", People, description="People.", owner="team:x", sql=sql)
+    assert personal_of_model(model, registry()) == {"who", "last"}
