@@ -117,21 +117,23 @@ def _signature(lake: Lake) -> list[str]:
 
 def _select(lake: Lake, table: Table) -> str:
     declared = {name: column.dtype for name, column in table.columns.items()}
-    uris = delta_files.file_uris(lake.store, table.path) if delta.exists(lake.store, table.path) else []
+    # Opened once: the log of a table with many files takes a while to read.
+    stored = delta.opened(lake.store, table.path) if delta.exists(lake.store, table.path) else None
+    uris = delta_files.file_uris(lake.store, table.path, stored) if stored is not None else []
     # The lake's own columns have a meaning where they are missing; those of a contract have none before it is applied.
-    shown = declared if table is ACCOUNTING else delta.scan(lake.store, table.path, declared).collect_schema()
+    shown = declared if table is ACCOUNTING else delta.scan(lake.store, table.path, declared, stored).collect_schema()
     columns = {name: duckdb_type(dtype) for name, dtype in shown.items()}
     nothing = "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
-    if not uris:
+    if stored is None or not uris:
         return f"{nothing} WHERE false"
     files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
     hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:
-        hive = dict.fromkeys(delta.opened(lake.store, table.path).metadata().partition_columns, "VARCHAR")
+        hive = dict.fromkeys(stored.metadata().partition_columns, "VARCHAR")
     types = ", ".join(f"'{name}': {kind}" for name, kind in hive.items())
     options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
     # A column that was added later is missing in older files; to look into every one of them takes a while.
-    options += "" if delta_files.are_alike(lake.store, table.path) else ", union_by_name = true"
+    options += "" if delta_files.are_alike(lake.store, table.path, stored) else ", union_by_name = true"
     chosen = ", ".join(_quoted(name) for name in columns)
     rows = f"FROM read_parquet([{files}]{options})"
     return f"SELECT {chosen} FROM ({nothing} WHERE false UNION ALL BY NAME {rows})"  # noqa: S608 - names of our own

@@ -44,14 +44,14 @@ def scan_files(store: Store, path: str, names: list[str], columns: Mapping[str, 
     )
 
 
-def file_uris(store: Store, path: str) -> list[str]:
-    """Return the addresses of the data files of a table's latest version, for readers that decode nothing."""
-    return sorted(f"{store.uri(path)}/{name}" for name in file_sizes(store, path))
+def file_uris(store: Store, path: str, table: "DeltaTable | None" = None) -> list[str]:
+    """Return the addresses of the data files of a table's latest (or given) version, not encoded."""
+    return sorted(f"{store.uri(path)}/{name}" for name in file_sizes(store, path, table))
 
 
-def are_alike(store: Store, path: str) -> bool:
-    """Return whether all data files of a table's latest version have the same columns, as far as its log tells."""
-    frame = pl.DataFrame(delta.opened(store, path).get_add_actions(flatten=True))
+def are_alike(store: Store, path: str, table: "DeltaTable | None" = None) -> bool:
+    """Return whether all data files of a table's latest (or given) version have the same columns, as its log tells."""
+    frame = pl.DataFrame((table or delta.opened(store, path)).get_add_actions(flatten=True))
     counts = frame.select(pl.selectors.starts_with("null_count.").is_null().sum())
     return all(missing in {0, frame.height} for missing in (counts.row(0) if counts.width else ()))
 
@@ -62,9 +62,10 @@ def first_commit(store: Store, path: str) -> tuple[int, dt.datetime]:
     return int(oldest["version"]), dt.datetime.fromtimestamp(oldest["timestamp"] / 1000, dt.UTC)
 
 
-def file_sizes(store: Store, path: str) -> dict[str, int]:
-    """Return the bytes of each data file of a table's latest version, by its path below the table."""
-    frame = pl.DataFrame(delta.opened(store, path).get_add_actions(flatten=True)).select("path", "size_bytes")
+def file_sizes(store: Store, path: str, table: "DeltaTable | None" = None) -> dict[str, int]:
+    """Return the bytes of each data file of a table's latest (or given) version, by its path below the table."""
+    actions = (table or delta.opened(store, path)).get_add_actions(flatten=True)
+    frame = pl.DataFrame(actions).select("path", "size_bytes")
     return {unquote(name): int(size) for name, size in frame.iter_rows()}
 
 
