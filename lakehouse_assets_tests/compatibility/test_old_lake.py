@@ -21,8 +21,11 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).resolve().parent
 Answers = dict[str, list[dict[str, Any]]]
 # What a run may write anew without changing what a table says.
-BY_RUN = {"ops.ledger": {"object_token", "manifest_token", "ingested_at", "run_id"}, "ops.accounting": {"run_id"},
-          "bronze.sales": {"_ingested_at"}}  # fmt: skip
+BY_RUN = {
+    "ops.ledger": {"object_token", "manifest_token", "ingested_at", "run_id", "dating", "reason"},
+    "ops.accounting": {"run_id"},
+    "bronze.sales": {"_ingested_at"},
+}
 BY_DECISION = BY_RUN | {"ops.decisions": {"id", "decided_at", "revokes"}}
 NEW = "2024-03-07"
 FOLLOWS_FROM_RECORDS = ("silver.", "quarantine.", "gold.")
@@ -105,7 +108,12 @@ def sections(lines: Iterable[str]) -> dict[str, list[str]]:
 
 
 def status(cli: Cli, lake: Lake) -> dict[str, list[str]]:
-    return sections(said(cli, lake, "status").splitlines())
+    return without_reasons(sections(said(cli, lake, "status").splitlines()))
+
+
+def without_reasons(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return a status without the reasons of rejections, whose words may change."""
+    return found | {"rejected": [": ".join(line.split(": ")[:3]) for line in found["rejected"]]}
 
 
 def assert_at_rest(cli: Cli, lake: Lake) -> None:
@@ -126,25 +134,27 @@ def test_it_answers_about_the_past(cli: Cli, lake: Lake) -> None:
 
 
 def test_nothing_is_pending_held_or_pinned_but_what_was(cli: Cli, lake: Lake) -> None:
-    before, now = sections(recorded()["stored"]["status"]), status(cli, lake)
+    before, now = without_reasons(sections(recorded()["stored"]["status"])), status(cli, lake)
     assert now.pop("pending in landing")
-    # The SQL of this model is another one since: a snapshot, so it is computed anew.
-    assert now.pop("pending partitions") == ["gold.quarantine_by_rule: 1 (whole .. whole)"]
+    # Inputs of a date with moved records name their contents since; the model's SQL is another one since.
+    assert now.pop("pending partitions") == [
+        "silver.sales: 1 (2024-03-15 .. 2024-03-15)", "gold.quarantine_by_rule: 1 (whole .. whole)",
+    ]  # fmt: skip
     assert before.pop("pending partitions") == []
     assert now == {name: lines for name, lines in before.items() if name != "pending in landing"}
     assert all(before[name] for name in ("held", "rejected", "pinned"))
-    assert "silver.sales" not in said(cli, lake, "plan")
+    assert "refused" not in said(cli, lake, "plan")
 
 
 def test_a_run_a_replay_and_maintenance_change_no_answer(cli: Cli, lake: Lake) -> None:
     run(cli, lake)
-    assert status(cli, lake) == sections(recorded()["run"]["status"])
+    assert status(cli, lake) == without_reasons(sections(recorded()["run"]["status"]))
     assert_same(answers(cli, lake), then("run"), BY_RUN)
     # A run finds nothing to compute where the fingerprints are the same; this computes all the same.
     said(cli, lake, "quarantine", "replay", "sales", fine=(0, 1))
     said(cli, lake, "maintain")
     assert_same(answers(cli, lake), then("run"), BY_RUN)
-    assert status(cli, lake) == sections(recorded()["run"]["status"])
+    assert status(cli, lake) == without_reasons(sections(recorded()["run"]["status"]))
     assert_at_rest(cli, lake)
 
 
@@ -194,6 +204,6 @@ def test_decisions_can_be_taken_back(cli: Cli, lake: Lake) -> None:
     for one in taken:
         said(cli, lake, "revoke", one["feed"], one["id"], "--why", "is it possible?", "--who", "ann")
     run(cli, lake)
-    assert status(cli, lake) == sections(recorded()["undone"]["status"])
+    assert status(cli, lake) == without_reasons(sections(recorded()["undone"]["status"]))
     assert_same(answers(cli, lake), then("undone"), BY_DECISION)
     assert_at_rest(cli, lake)
