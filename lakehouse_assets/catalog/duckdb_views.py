@@ -1,7 +1,7 @@
-"""The local catalog: one DuckDB file of views over the tables' present files, for any tool that speaks DuckDB.
+"""The local catalog: one DuckDB file with a view per table, for any tool that reads DuckDB.
 
-It is replaced as a whole, so a reader sees one consistent set of versions. A lake on S3 has none: reading it would
-need an extension that is downloaded, and its tables are Delta, which AWS engines read where they lie.
+The file is replaced as a whole, so a reader sees one consistent set of table versions. A lake on S3 has none: reading
+it would need an extension that is downloaded; AWS engines read the Delta tables themselves.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def damage(lake: Lake) -> str | None:
     if not (stored := lake.store.stat(PATH)):
         return f"{PATH} is missing"
     state = json.loads(lake.store.read(_STATE))
-    # Two writers may put file and state down crosswise: the state speaks of one file only.
+    # Two writers may interleave: the state belongs to one file only.
     if state.get("sha256") != _sha256(lake.store.uri(PATH), stored.token, lambda: lake.store.read(PATH)):
         return f"{PATH} is not the file that {_STATE} speaks of"
     return None

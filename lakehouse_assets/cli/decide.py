@@ -1,6 +1,7 @@
-"""The verbs with which a person deals with bad data: `lakehouse quarantine ...`, `release`, `accept`, `revoke`.
+"""Commands for bad data: `lakehouse quarantine ...`, `release`, `accept`, `revoke`.
 
-Each verb shows what it would change; with `--dry-run` that is all. What it changed is pending until the next run.
+Each command shows what it would change; with `--dry-run` it does nothing else. A recorded decision takes effect with
+the next run.
 """
 
 import datetime as dt
@@ -142,7 +143,7 @@ def replay(
     source: SourceFilter = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Compute the dates of the chosen quarantined records again, with the contract and decisions of now."""
+    """Compute the dates of the chosen quarantined records again, with the present contract and decisions."""
     from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
 
     lake = current()

@@ -1,4 +1,4 @@
-"""A simulated retailer for `lakehouse demo`: the same day always drops the same bytes, whenever it is asked."""
+"""A simulated retailer for `lakehouse demo`. The same day always gives the same bytes."""
 
 import csv
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The verb that erases a person: `lakehouse forget`. It asks nothing back; look first with `--dry-run`."""
+"""The command that erases a person: `lakehouse forget`. No confirmation prompt: look first with `--dry-run`."""
 
 from typing import Annotated
 

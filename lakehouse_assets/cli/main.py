@@ -1,6 +1,6 @@
-"""The command `lakehouse`: one thin function per verb; the work is elsewhere.
+"""The command `lakehouse`: one thin function per subcommand; the work is done elsewhere.
 
-Results go to standard output, everything else to standard error. A bad argument or a refused request is one line.
+Results go to standard output, everything else to standard error. An error that a person can cause is one line.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The verbs that look after tables: `lakehouse maintain`, and `lakehouse history` to see what became of one."""
+"""The commands `lakehouse maintain` and `lakehouse history`."""
 
 import datetime as dt
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Going back: `lakehouse restore` pins dates to an earlier version of a table, `lakehouse revoke` undoes a decision."""
+"""The commands `lakehouse restore`, which pins dates to an earlier version, and `lakehouse revoke`."""
 
 import datetime as dt
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
-"""An ordinary `@dg.asset` that declares a schema in its metadata, taken as the model that it is.
+"""An ordinary `@dg.asset` with a schema in its metadata, as a model.
 
-The metadata says `"schema": dg.MetadataValue.python_artifact(TheSchema)`, and whatever else a model says: `"date"`,
-`"partitioning"` (its value as text), `"plot"`, `"plot_over"`, `"revision"`.
-Its function becomes the model's, its inputs the tables that it reads. Reading the tables of a lake imports Dagster only
-if a module that declares some has done so. Not here: assets without a schema, which stay Dagster's.
+The metadata has `"schema": dg.MetadataValue.python_artifact(TheSchema)` and, optionally, what a model declares:
+`"date"`, `"partitioning"` (its value as text), `"plot"`, `"plot_over"`, `"revision"`. The asset's function becomes
+the model's function; its inputs are the tables that it reads. Dagster is imported only if a module of the lake has
+imported it. Not here: assets without a schema, which stay Dagster's own.
 """
 
 import inspect

@@ -1,6 +1,6 @@
-"""What an owner wants when the columns of a landed object are not those of the contract.
+"""Drift policies: what happens when the columns of a landed object are not those of the contract.
 
-Per contract, with exceptions per column (`source(..., on_missing=..., on_retyped=...)`). Not here: noticing drift.
+Set per feed, with exceptions per column (`source(..., on_missing=..., on_retyped=...)`). Not here: detecting drift.
 """
 
 from dataclasses import dataclass, field

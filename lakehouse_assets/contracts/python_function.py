@@ -1,4 +1,4 @@
-"""What a model's Python function tells of itself: its parameters, and the version of its meaning.
+"""What is read from a model's Python function: its parameters, and a version of its source.
 
 Not here: calling it.
 """

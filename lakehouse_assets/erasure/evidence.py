@@ -1,7 +1,7 @@
-"""Standing erasures of a feed: who must not come back, and what was taken out of which content.
+"""The erasures of a feed: who must not come back, and which lines were taken out of which content.
 
-A value is told by its keyed hash, so that nothing stored says it. The evidence of an erasure is one small object per
-content, named by the hashes before and after. Not here: finding a person's records, and taking them out.
+Only an HMAC of a person's value is stored. The evidence of an erasure is one small object per content, named by the
+hashes before and after. Not here: finding a person's records, and taking them out.
 """
 
 import datetime as dt
@@ -42,7 +42,7 @@ class Erased:
 
 @dataclass(frozen=True)
 class Person:
-    """Who was erased, told by keyed hashes; see `Decision`."""
+    """An erased person, known by HMACs only; see `decisions.kinds.Erase`."""
 
     column: str
     header: str
@@ -69,7 +69,7 @@ class Erasures:
 
     @classmethod
     def load(cls, store: Store, feed: str, decisions: Decisions | None = None, key: bytes | None = None) -> "Erasures":
-        """Read the erasures of a feed. Costs nothing where nobody was ever erased."""
+        """Read the erasures of a feed. Costs nothing where no person was erased."""
         decisions = decisions or Decisions.load(store, feed)
         if not any(isinstance(decision, Erase) for decision in decisions.taken):
             return cls(store, feed)
@@ -139,7 +139,7 @@ def finish(store: Store, feed: str, decision_id: str, report: Mapping[str, objec
 
 
 def unfinished(store: Store, feed: str, decisions: Decisions) -> list[Erase]:
-    """Return the erasures that were begun and have no report: somebody has to ask for them again."""
+    """Return the erasures that were begun and have no report: the command has to be run again."""
     begun = decisions.active_of(Erase)
     listed = [stored.path.rpartition("/")[2] for stored in store.list(_reports(feed))] if begun else []
     return [decision for decision in begun if not any(name.startswith(decision.id) for name in listed)]

@@ -1,7 +1,7 @@
-"""A landed object without the erased people, put in the place of the one that came.
+"""Replacing a landed object by one without the erased people.
 
-Whoever sends a person's records again finds them taken out before anything reads them. The evidence comes first, then
-landing, then whatever reads it. Not here: which records go.
+It runs before an object is read, so a file that is sent again brings nobody back. Order of writes: evidence, landed
+object, then everything that reads it. Not here: which records are taken out.
 """
 
 import hashlib

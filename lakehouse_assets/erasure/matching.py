@@ -1,8 +1,8 @@
-"""Whose a record is: an erased person's or not.
+"""Whether a record belongs to an erased person.
 
-A record is a person's when its value in the column that tells them is theirs, normalised. One whose shape is broken,
-or whose object is refused, is theirs when the value stands anywhere in it: nobody can say which field it is. Not here:
-what becomes of the record.
+It does when its value in the identifying column equals the person's, both normalised. A record of broken shape, or in
+a rejected object, matches when the value is anywhere in it, because its fields are not known. Not here: what happens
+to the record.
 """
 
 import re
@@ -26,7 +26,7 @@ def canonical(feed: Feed, column: str, texts: pl.Series) -> pl.Series:
     """Return the normalised form of raw values, under which all ways to write one are equal.
 
     Raises:
-        ContractError: The column is none that tells a person.
+        ContractError: The column cannot identify a person.
     """
     types = feed.contract.columns()
     keys = [n for n in feed.sources if isinstance(types[n].dtype, pl.String) or types[n].dtype.is_integer()]
@@ -47,7 +47,7 @@ def plain(texts: pl.Series) -> pl.Series:
 
 
 def followed(feed: Feed, erasures: Erasures) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Return by which columns erased people are told now: the hashes of normalised values, and of plain ones.
+    """Return the identifying columns now: the HMACs of normalised values, and of plain ones, per column.
 
     The plain ones are of those erased when the column was normalised in another way, or had another name.
     """
@@ -61,7 +61,7 @@ def followed(feed: Feed, erasures: Erasures) -> dict[str, tuple[frozenset[str], 
 
 
 def _reading(feed: Feed, person: Person) -> str | None:
-    """Return the column that reads what a person was told by; None when there is none any more."""
+    """Return the column that reads the person's identifying field; None if there is none any more."""
     if person.column in feed.sources:
         return person.column
     return next((name for name, origin in feed.sources.items() if person.header in origin.headers), None)

@@ -1,6 +1,6 @@
-"""A landed object without the erased people: the same object, with blank lines where their records were.
+"""Searching a landed object for erased people, and writing it again with blank lines in place of their records.
 
-Not here: whose a record is, and where the new object goes.
+Not here: matching a record with a person, and where the new object is stored.
 """
 
 import gzip

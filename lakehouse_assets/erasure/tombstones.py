@@ -1,7 +1,7 @@
-"""A source object without some of its records: each leaves a blank one in its place, so that all others keep theirs.
+"""A source object in which some records are blank, so that all other records keep their line number.
 
-The object stays in its form (CSV, JSON, Parquet, gzip around any of them). What comes back is read again and compared
-before anybody uses it. Not here: which records go.
+The format stays the same (CSV, JSON, Parquet, each possibly in gzip). The result is read again and compared with the
+original before it is used. Not here: which records are taken out.
 """
 
 import gzip

@@ -1,8 +1,9 @@
-"""A person's records in bronze and the ledger: every content that holds some gives way to one without them.
+"""Taking a person's records out of bronze and the ledger.
 
-Live or not, whole or held, with its landed original or without: each such content is written anew with blank lines in
-their place, under the hash that its landed object has since, or under one made from the old. One commit of the ledger
-puts the new hashes in the place of the old ones. Not here: landing itself, and what follows from bronze.
+Every content that holds some is written again with blank lines in their place: live or not, held or not, with or
+without its landed original. The new content has the hash of the cleaned landed object, or one derived from the old
+hash. One ledger commit replaces the old hashes by the new ones. Not here: landing itself, and the tables that follow
+from bronze.
 """
 
 import hashlib
@@ -208,7 +209,7 @@ def replace(
     contents = {before: after for _, hashes in ordered for before, after in hashes.items()}
 
     def attempt() -> None:
-        # A run may have recorded more since the last attempt: whoever comes late conflicts, and looks at that, too.
+        # A run may have recorded more since the last attempt: after a conflict, that is searched, too.
         ledger = Ledger.load(lake.store)
         erasures = Erasures.load(lake.store, feed.name)
         held = find(lake, feed, erasures, also, frozenset(whole.looked))

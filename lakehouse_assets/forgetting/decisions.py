@@ -1,7 +1,6 @@
-"""What people decided, once a person is forgotten: each decision speaks of the contents of now, and not of them.
+"""Rewriting decisions after an erasure: they name the new contents and no longer hold the person's values.
 
-A decision on an erased record keeps who took it and when, and loses its values and its record. Not here: decisions
-that are taken from now on.
+A decision on an erased record keeps who took it and when, and loses its values and its record. Not here: new decisions.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,7 +68,7 @@ def released(lake: Lake, feed: Feed) -> dict[str, int]:
 
 
 def release_again(lake: Lake, feed: Feed, before: Mapping[str, int]) -> None:
-    """Let the releases that held before the erasure hold for what is left: nobody has sent anything new."""
+    """Renew the releases that were in force before the erasure: no new data has come."""
     after = FeedState.of(lake, feed)
 
     def change(decision: Decision) -> Decision:

@@ -1,7 +1,7 @@
-"""The past of the lake without a person: earlier versions of tables, old contents, what dead writers left behind.
+"""Removing a person from earlier versions of tables, replaced contents, and files of dead writers.
 
-After it a table has one version, the present one. The seven days that maintenance waits for readers do not count here.
-Not here: what is present.
+Afterwards a table has its present version only. The seven days that maintenance waits for readers do not apply here.
+Not here: the present version.
 """
 
 import datetime as dt

@@ -1,7 +1,7 @@
-"""Forgetting one person, step by step: what is there of them, and what is done about it in the lake.
+"""The steps of forgetting one person: what exists about them, and how each part is removed.
 
-The standing decision comes first: from then on nobody's run lets them in. Each step may be repeated, so whoever dies
-asks again and the rest is done. Between the inputs and what is left of the past lies a run, which is the caller's.
+The decision is recorded first: from then on no run takes the person's records. Every step is idempotent: after a crash,
+run the command again. The caller runs the lake between `erase_inputs` and `erase_past`.
 """
 
 import hashlib
@@ -86,12 +86,12 @@ def ask(
     """Return whom to forget, without recording it.
 
     Args:
-        column: A column of the contract that tells people, such as `customer_id`.
+        column: An identifying column of the contract, such as `customer_id`.
         value: Theirs, written in any way that the contract normalises alike.
         hypothetical: Nothing may be written, not even the lake's key.
 
     Raises:
-        ContractError: The column is none that tells a person.
+        ContractError: The column cannot identify a person.
         DecisionError: There is no value.
     """
     normal = canonical(feed, column, pl.Series([value]))[0]
@@ -151,13 +151,13 @@ def erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None] =
     erasures, also = request.erasures, contents.corrected(lake, feed, request.erasures)
     tokens = {}
     progress("landing")
-    # Another contract may have read other lines as theirs than the one of now does.
+    # An earlier contract may have matched other lines than the present one does.
     read = contents.find(lake, feed, erasures, also).lines
     either = {content: also.get(content, frozenset()) | read.get(content, frozenset()) for content in {*also, *read}}
     landed: dict[str, dict[str, str]] = {}
     for key, old, new, size in _erase_landed(lake, request, either, found, landed):
         tokens[key, old] = (new, size)
-    # As it was when the erasure began: whoever asks again finds the releases out of date.
+    # As of the beginning of the erasure: when the command is repeated, the releases are already out of date.
     released = decided.released(lake, feed) | dict(request.decision.released)
     progress("bronze and the ledger")
     held = contents.replace(lake, feed, also, landed, tokens, request.redact)
@@ -190,7 +190,7 @@ def _erase_landed(
             data = lake.store.read(stored.path, stored.token)
             now, new, seen = clean(lake, feed, erasures, stored, data, also)
         except AnotherVersionError:
-            continue  # whoever landed it anew finds the decision standing
+            continue  # the new version is cleaned by the next ingest
         found.unsearched += seen.unsearched
         there = [source.hash for source in unpack(key, new, lake.settings.max_source_bytes) if source.hash]
         digest = hashlib.sha256(new).hexdigest()

@@ -1,7 +1,7 @@
-"""A person's rows in published tables: where they are, and how they go where no run replaces them.
+"""A person's rows in published tables: finding them, and removing them where no run replaces the rows.
 
-A date that is held or pinned keeps an older version, and a table of an earlier revision is written by nobody: their
-rows are taken out of these. Not here: what tables were before.
+That is the case for held or pinned dates, which keep an older version, and for tables of earlier revisions. Not here:
+earlier versions of a table.
 """
 
 from functools import partial
@@ -99,7 +99,7 @@ def _rewrite(lake: Lake, feed: Feed, erasures: Erasures, table: Table, partition
 
 
 def take_out_of_old(lake: Lake, feed: Feed, erasures: Erasures, path: str) -> int:
-    """Take a person's rows out of a table of an earlier revision, which nobody writes; return how many there were.
+    """Take a person's rows out of a table of an earlier revision; return how many there were.
 
     Partition by partition, told by their own values: the log keeps what a commit's predicate says.
     """

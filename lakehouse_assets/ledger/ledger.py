@@ -1,7 +1,7 @@
-"""The ledger: every source object version ever seen, what it held per business date, and so what is live.
+"""The ledger: every source object version seen, its rows per business date, and so what is live.
 
-Appends are serial: an entry is decided against the state it was read with, or not written. Not here: reading
-objects, and what is made of the live records.
+Appends are serial per feed: an entry is written only if nothing was appended since the state that it was decided with.
+Not here: reading objects, and what is made of the live records.
 """
 
 import datetime as dt
@@ -198,7 +198,7 @@ class Ledger:
         """Put other rows in the place of all. Only an erasure changes what was recorded.
 
         Raises:
-            Conflict: Somebody appended since this ledger was loaded; nothing was recorded.
+            Conflict: Another writer appended since this ledger was loaded. Nothing was recorded.
         """
         streams = sorted({_STREAM, *(self._stream(feed) for feed in self.rows["feed"].unique())})
         delta.write_serially(self._store, self._table, rows.select(*SCHEMA), streams, mode="overwrite")

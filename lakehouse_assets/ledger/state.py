@@ -47,7 +47,7 @@ _SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 class KnownVersion:
     """What the ledger knows of an object key's latest version: `state` is that of its worst source object.
 
-    `overruled` tells that it was accepted by a person's decision only.
+    `overruled`: it was accepted only by a person's decision.
     """
 
     token: str

@@ -1,7 +1,7 @@
-"""What a feed's ledger comes to, kept beside it: a new process then reads no entry of a feed in which nothing changed.
+"""A summary of a feed's ledger, stored beside it, so that a new process need not read the entries of an unchanged feed.
 
-A summary belongs to one set of the ledger's data files. One that is missing, or of other files, is computed anew, so
-losing it costs time only. Not here: computing it.
+A summary belongs to one set of the ledger's data files. A missing or older one is computed again, so it is only a
+cache. Not here: computing it.
 """
 
 import hashlib

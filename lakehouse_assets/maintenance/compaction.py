@@ -1,9 +1,9 @@
 """Compaction: closed dates that lie in many small files, written anew as one.
 
-A rewrite is a commit like a publishing one, under the fingerprints that its dates have: whoever is stale loses and
-computes again. Not with `optimize.compact` of delta-rs 1.6: of two at once, or of one and an overwrite of the whole
-table, both commit, and the rows are doubled. Snapshots are left alone, because every run writes them whole, and so is
-the ledger, which compacts itself.
+A rewrite is a commit like a publishing one, under the fingerprints that its dates have: a writer with older inputs
+loses and computes again. Not with `optimize.compact` of delta-rs 1.6: of two at once, or of one and an overwrite of
+the whole table, both commit, and the rows are doubled. Snapshots are left alone, because every run writes them whole,
+and so is the ledger, which compacts itself.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Which partitions of a table are computed when somebody asks: a sensor, `lakehouse run`, or a person in the UI.
+"""Which partitions of a table are computed on request: from a sensor, `lakehouse run`, or the UI.
 
 Not here: computing them.
 """

@@ -1,4 +1,4 @@
-"""Taking decisions: finding the record, date or object that one speaks of, and checking that it can be taken.
+"""Taking decisions: finding the record, date or object concerned, and checking that the decision is allowed.
 
 Every function returns the decision without recording it, so that a caller can show first what it would change.
 """
@@ -38,7 +38,7 @@ def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
 
 
 def effect_on(lake: Lake, feed: Feed, record: pl.DataFrame) -> Effect | None:
-    """Return what the decisions of now do to a record that `find_record` found; None when there are none."""
+    """Return what the present decisions do to a record that `find_record` found; None if there are none."""
     place = (record["_source_hash"][0], record["_line"][0])
     return effects(feed, Decisions.load(lake.store, feed.name).on_records([place[0]])).get(place)
 

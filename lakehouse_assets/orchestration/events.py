@@ -25,7 +25,7 @@ PROCESS_TAG = "lakehouse/process"
 
 
 def this_process() -> str:
-    """Return what tells this process from every other one: host, process id, start time."""
+    """Return the identity of this process: host, process id, start time."""
     return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
@@ -84,7 +84,7 @@ class TableCheckResult(dg.AssetCheckResult):
 
 @contextmanager
 def step(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Run the body of an asset: claimed for this process, errors told in one message."""
+    """Run the body of an asset: claim the run for this process, and report errors in one message."""
     if context.run.tags.get(PROCESS_TAG) != this_process():
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     try:

@@ -1,7 +1,7 @@
-"""A person's value in a Dagster instance: found through Dagster's own interface, on SQLite and on Postgres alike.
+"""Searching a Dagster instance for a person's value through Dagster's public API, on SQLite and Postgres alike.
 
-No value of a personal column enters Dagster, so there should be nothing to find. Where a person typed one, or a column
-holds more than it should, the run that says it is deleted as a whole. Not here: what the value is.
+No value of a personal column enters Dagster, so normally nothing is found. Where a person typed one, or a column holds
+more than it should, the run concerned is deleted. Not here: what the value is.
 """
 
 import json

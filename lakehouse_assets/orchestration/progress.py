@@ -1,4 +1,4 @@
-"""How far the work is, told to whoever runs it in this process. Not here: showing it."""
+"""Progress of the work in this process, reported to a listener. Not here: showing it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

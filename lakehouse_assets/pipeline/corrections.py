@@ -19,7 +19,7 @@ from lakehouse_assets.parsing.parse import nul_problem
 from lakehouse_assets.pipeline.bronze import read_bronze
 
 Place = tuple[str, int]
-"""Content hash and line: what a decision on a record speaks of."""
+"""Content hash and line: the record that a decision is about."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
     )
     # A record moves only if its date was corrected: where it stands is for bronze to say.
     is_moved = pl.col("_part_to").is_not_null()
-    is_there = pl.col("_problem").fill_null("") != BLANK  # who was erased stays so, whatever anybody decides
+    is_there = pl.col("_problem").fill_null("") != BLANK  # no decision brings an erased record back
     is_corrected = pl.any_horizontal(f"_has_{h}" for h in headers)
     changed = [pl.when(pl.col(f"_has_{h}")).then(pl.col(f"_new_{h}")).otherwise(pl.col(h)).alias(h) for h in headers]
     return (

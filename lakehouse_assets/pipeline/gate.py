@@ -166,7 +166,7 @@ def outcomes_of(
                 feed.gate,
                 broken[partition],
                 missing.get(partition),
-                # Somebody still has to decide about the records of a held date.
+                # The records of a held date still need a person's decision.
                 state.is_expired(partition) and verdict != HELD_BACK,
             )
         )

@@ -93,7 +93,7 @@ def _ingest_batch(
     def attempt() -> Ingested:
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
-        # Whoever came first has recorded some of it: that is what a conflict means.
+        # After a conflict, another writer has recorded some of the batch.
         left = still_pending(lake, feed, of_feed, batch)
         # They may even have recorded a newer version of it, over which an older one must not come.
         left = [stored for stored in left if stored.path not in read or lake.store.stat(stored.path) == stored]

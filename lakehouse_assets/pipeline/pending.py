@@ -244,7 +244,7 @@ class ModelState:
         return cls(model, inputs, built, pins)
 
     def is_pending(self, partition: str) -> bool:
-        """Return whether the partition was built from other inputs than those of now, or than its pin says."""
+        """Return whether the partition was built from other inputs than the present ones, or than its pin says."""
         wanted = self.pins[partition].fingerprint if partition in self.pins else self.inputs[partition]
         return self.built.get(partition, 0) != wanted
 

@@ -1,4 +1,4 @@
-"""One table of any layer, as whoever computes with it reads it: some partitions, or all, lazily.
+"""Reading one table of any layer lazily: some partitions, or all.
 
 Bronze shows the live records only. Not here: what is done with the rows.
 """

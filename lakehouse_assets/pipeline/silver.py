@@ -94,7 +94,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     decided = {outcome.partition: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
     held = {HELD + partition: state.inputs[partition] for partition, o in decided.items() if o.verdict == HELD_BACK}
     # A table that bears these fingerprints already was written by an attempt that ended after it.
-    # A released date has the inputs that it was held with: the verdict tells the two accounts apart.
+    # A released date has the same inputs as when it was held, so the verdict is part of the account's fingerprint.
     accounted = {
         accounting.mark(feed.name, partition): fingerprint([state.inputs[partition], o.verdict])
         for partition, o in decided.items()

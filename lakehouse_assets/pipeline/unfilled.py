@@ -1,7 +1,7 @@
-"""Published dates that lack values of a required column: they were published before it was declared, and stay so.
+"""Published dates that lack values of a required column, because they were published before it was declared.
 
-A date that is held or pinned keeps its older version, whose rows have null there; sums leave them out. Not here:
-dates that are pending, which the next run publishes anew.
+A held or pinned date keeps its older version, with nulls in the new column; sums leave them out. Not here: pending
+dates, which the next run publishes again.
 """
 
 import polars as pl

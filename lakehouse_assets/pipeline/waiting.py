@@ -1,7 +1,6 @@
-"""Models that wait because a table that they read is not stored as it is declared: nothing is built from such a one.
+"""Models that wait because a table that they read does not match its declaration. Nothing is built from such a table.
 
-Its contract was refused, or is not yet applied: the table lacks a declared column, whose values nobody knows. Not
-here: what is pending.
+Its new contract was refused or is not yet applied, so a declared column has no values. Not here: what is pending.
 """
 
 from collections.abc import Iterator

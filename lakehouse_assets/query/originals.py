@@ -1,6 +1,7 @@
-"""Landed originals read again, and compared with what bronze holds of them.
+"""Reading landed originals again and comparing them with bronze.
 
-What a pending ingest would change is left out: another version that landed, or a contract that reads in another way.
+Differences that a pending ingest would remove are left out: a newer version in landing, or a contract that reads in
+another way.
 """
 
 import hashlib

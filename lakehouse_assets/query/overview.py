@@ -44,7 +44,7 @@ class Status:
 
     `waiting` are models that cannot be built until another table fits its contract, `unfilled` published dates that
     lack values of a required column.
-    `erasing` are erasures that were begun and never finished: whoever asked for them has to ask again.
+    `erasing` are erasures that were begun and not finished: the command has to be run again.
     """
 
     landed: list[str]

@@ -1,6 +1,6 @@
-"""What is stored of one table: its log, its data files, its rows, each compared with what it should be.
+"""Checks of one stored table: its log, its data files and its rows, each compared with what is expected.
 
-Here: the comparisons that `verify` makes table by table. Not here: what the rows of a table follow from.
+Used by `verify`. Not here: what the rows of a table are computed from.
 """
 
 import json

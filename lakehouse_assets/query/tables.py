@@ -29,7 +29,7 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
     Bronze shows the live records only, and the ledger the states as of then.
 
     Args:
-        at: A moment in the past; decisions are always those of now.
+        at: A moment in the past; decisions are always the present ones.
         named_in: Text that names the tables wanted, or nothing for all: of others, what the ledger says is not read,
             and it does not matter if their past is gone: they are left out then.
 
@@ -65,7 +65,7 @@ def _is_named(table: Table, named_in: str) -> bool:
 
 
 def _scan(lake: Lake, table: Table, at: dt.datetime | None, named_in: str) -> Mapping[str, pl.LazyFrame]:
-    """Return a Delta table by its name; nothing when its past is gone and nobody asks for it."""
+    """Return a Delta table by its name; nothing if its past is gone and the query does not name it."""
     columns = {name: column.dtype for name, column in table.columns.items()}
     if at is None or not delta.exists(lake.store, table.path):
         return {table.full_name: delta.scan(lake.store, table.path, columns)}

@@ -1,8 +1,8 @@
-"""`lakehouse verify`: the promises derived again from what is stored, and every disagreement told.
+"""`lakehouse verify`: computes everything again from what is stored, and reports every disagreement.
 
-The ledger, bronze, quarantine, accounting, silver and gold must agree among themselves. Bronze must hold what a sample
-of the landed originals says, or all of them, as far as landing still has them. Nothing is written. A difference that a
-pending run would remove is not damage, and is left out.
+The ledger, bronze, quarantine, accounting, silver and gold must agree. Bronze must hold what a sample of the landed
+originals says (all of them with `--deep`). Nothing is written. A difference that a pending run would remove is left
+out.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     declared = [table for feed in feeds for table in (feed.silver, feed.quarantine, feed.by_rule)]
     for table in (accounting.TABLE, *declared, *(model.table for model in models)):
         yield from guarded(table.full_name, partial(table_checks.files, lake, table))
-    if basis:  # what is live cannot be told, so nothing that follows from it can
+    if basis:  # without a readable ledger nothing else can be checked
         return
     for feed in feeds:
         yield from guarded(feed.bronze.full_name, partial(_bronze, lake, feed))
@@ -68,7 +68,7 @@ def _decisions(lake: Lake) -> Iterator[Finding]:
 
 
 def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
-    """Compare what the ledger says is live with the objects that are there: their rows, their hashes, nobody erased."""
+    """Compare what is live with the stored objects: their rows and hashes, and that no erased person is in them."""
     erasures = Erasures.load(lake.store, feed.name)
     for column in unfollowed(feed, erasures):
         what = f"people were erased by {column}, which no column reads any more: they may come back unseen"
@@ -191,7 +191,7 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
 
 
 def _catalog(lake: Lake) -> Iterator[Finding]:
-    """Compare the catalog with the note of the run that wrote it; read every view if it shows the tables of now."""
+    """Compare the catalog with the state that was written with it; read every view if it is up to date."""
     if problem := duckdb_views.damage(lake):
         yield Finding("catalog", "", f"{problem}; `lakehouse run` writes it anew")
         return

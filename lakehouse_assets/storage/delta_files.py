@@ -1,4 +1,4 @@
-"""The data files of a Delta table, as its log tells of them: rows, bytes, partitions. Not here: their rows."""
+"""The data files of a Delta table, from its log: rows, bytes, partitions. Not here: reading rows."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""The log of a Delta table as a process follows it: its version, and the transactions that its commits bear.
+"""Following the log of a Delta table: its version, and the transactions in its commits.
 
-Asked again of a table that did not change, it looks at two or three small objects and lists nothing. Not here: what the
-transactions mean, and the data files.
+For an unchanged table it reads two or three small objects and lists nothing. Not here: what the transactions mean,
+and the data files.
 """
 
 import json

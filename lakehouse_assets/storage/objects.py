@@ -19,7 +19,7 @@ class StorageError(Exception):
 
 
 class AnotherVersionError(StorageError):
-    """An object was replaced since it was listed; the next listing tells of the new version."""
+    """An object was replaced since it was listed; the next listing has the new version."""
 
 
 class Store(Protocol):

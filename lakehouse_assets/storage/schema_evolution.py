@@ -1,7 +1,7 @@
-"""Opening a Delta table as it is declared: created when there is none, evolved when it can be, refused otherwise.
+"""Opening a Delta table as declared: created if missing, evolved if possible, refused otherwise.
 
-A new column is added and a wider type rewrites the table, in one commit. What would lose something, a column that is
-gone or a type that is narrower, is refused before anything is written.
+A new column is added, and a wider type rewrites the table, in one commit. A change that would lose data, such as a
+removed column or a narrower type, is refused before anything is written.
 """
 
 import json

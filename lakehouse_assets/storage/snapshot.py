@@ -1,4 +1,4 @@
-"""A storage of which everything is looked at once: for one tick, or one answer about the lake as it stands.
+"""A storage that remembers what it has listed: for one sensor tick or one command.
 
 Not here: reading and writing, which go to the storage itself.
 """
