@@ -5,12 +5,12 @@ from functools import cache
 from typing import Any
 
 import polars as pl
-from sqlglot import exp, parse_one
+from sqlglot import exp
 from sqlglot.lineage import lineage as sql_lineage
-from sqlglot.optimizer.qualify import qualify
 
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.contracts.views import parsed
 
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]
 """Column name to the (table, column) pairs upstream, tables by their path."""
@@ -49,18 +49,18 @@ def of_model(model: Model, registry: Registry) -> Lineage:
         if table.full_name in model.upstream:
             schema.setdefault(table.layer, {})[table.name] = dict.fromkeys(table.columns, "text")
     # A map literal and FILTER without WHERE are DuckDB's own; lineage only needs the columns that they name.
-    statement = parse_one(model.query, dialect="duckdb")
-    statement = qualify(statement, schema=schema, dialect="duckdb", validate_qualify_columns=False)
+    nodes = sql_lineage(None, parsed(model.query), schema=schema, dialect="duckdb")
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for name in model.schema.columns():
-        node = sql_lineage(name, statement, schema=schema, dialect="duckdb")
+        if name not in nodes:  # the SQL does not return it: building the model says so
+            continue
         pairs = {
             (f"{table.db}/{table.name}", leaf.name.rsplit(".", 1)[-1].strip('"'))
-            for leaf, table in ((leaf, leaf.expression) for leaf in node.walk())
+            for leaf, table in ((leaf, leaf.expression) for leaf in nodes[name].walk())
             if not leaf.downstream and isinstance(table, exp.Table) and table.db
         }
         found[name] = tuple(sorted(pairs))
-    if model.date is not None:
+    if model.date in found:
         found |= {name: found[model.date] for name in model.layout.columns if name not in found}
     return found
 

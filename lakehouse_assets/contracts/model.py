@@ -7,13 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 import dataframely as dy
-import sqlglot
 
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.python_function import Function, check_inputs, meaning_of
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
 from lakehouse_assets.contracts.table import Column, Table
-from lakehouse_assets.contracts.views import expanded, tables_in
+from lakehouse_assets.contracts.views import expanded, parsed, tables_in
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class Model:
         if self.function is not None:
             statement = str([meaning_of(self.function), sorted(self.inputs.items()), self.code_version])
         else:
-            statement = sqlglot.parse_one(self.query, dialect="duckdb").sql(dialect="duckdb", comments=False)
+            statement = parsed(self.query).sql(dialect="duckdb", comments=False)
         columns = {name: str(column.dtype) for name, column in self.schema.columns().items()}
         return version([statement, columns, rule_texts(self.schema), self.layout.value, self.date])
 

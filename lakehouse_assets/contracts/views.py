@@ -1,6 +1,7 @@
 """Views that follow from the declared feeds, for models and queries alike. They are SQL; nothing of them is stored."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from sqlglot import exp, parse_one
 
@@ -29,9 +30,15 @@ def views_of(feeds: Iterable[Feed]) -> dict[str, str]:
     return {"quarantine.by_rule": whole.sql(dialect=_DIALECT)}
 
 
+@lru_cache(maxsize=1_000)
+def parsed(query: str) -> exp.Expr:
+    """Return a query's syntax tree, to be read only: loading the code location asks for the same one several times."""
+    return parse_one(query, dialect=_DIALECT)
+
+
 def tables_in(query: str) -> set[str]:
     """Return the SQL names of the tables and views that a query reads."""
-    return {f"{table.db}.{table.name}" for table in parse_one(query, dialect=_DIALECT).find_all(exp.Table) if table.db}
+    return {f"{table.db}.{table.name}" for table in parsed(query).find_all(exp.Table) if table.db}
 
 
 def expanded(query: str, views: Mapping[str, str]) -> str:

@@ -91,7 +91,7 @@ def test_importing_the_code_location_loads_no_cloud_and_no_engine() -> None:
     assert HEAVY.isdisjoint(watched("s3://no-such-bucket-anywhere/lake")["modules"])
 
 
-def test_importing_the_code_location_takes_at_most_a_second_more_than_dagster(
+def test_importing_the_code_location_takes_a_small_multiple_of_importing_dagster(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     seconds: dict[str, list[float]] = {"dagster": [], "lakehouse_assets.definitions": []}
@@ -102,7 +102,8 @@ def test_importing_the_code_location_takes_at_most_a_second_more_than_dagster(
     dagster, location = (statistics.median(taken) for taken in seconds.values())
     with capsys.disabled():
         print(f"\nimport dagster {dagster:.2f} s, lakehouse_assets.definitions {location:.2f} s")  # noqa: T201 - measured
-    assert location <= dagster + 1
+    # A ratio within one run: other load weighs on both. On an idle machine it is 0.4 s beside 1.1 s.
+    assert location <= 4 * dagster
 
 
 def import_time(module: str) -> float:
