@@ -174,12 +174,6 @@ class FeedLedger:
             # What is held now was not good before either, had its manifest come first: the order must not matter.
             void = _latest(rows).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
             rows = rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
-        if (rows["state"] == REJECTED).any():
-            # The contract of now refuses what an earlier one took: a content does not stand for what it was read as.
-            refused = _latest(rows).filter(pl.col("state") == REJECTED)
-            source = ["object_key", "object_hash", "source_key"]
-            again = rows.filter(pl.col("state") == ACCEPTED).join(refused, on=source, how="anti")
-            rows = pl.concat([again, rows.filter(pl.col("state") == REJECTED)])
         accepted = rows.filter(pl.col("state") == ACCEPTED)
         mixed = rows.filter(pl.col("state") == REJECTED)["object_key"]
         if not mixed.len():

@@ -76,9 +76,10 @@ def _version(lake: Lake, path: str) -> Version:
     added = [body for kind, body in actions if kind == "add"]
     files = [body.get("partitionValues", {}) for kind, body in actions if kind in {"add", "remove"}]
     marks = [body["appId"] for kind, body in actions if kind == "txn"]
-    partitions = {_part(values) for values in files if values}
+    partitions = {name for values in files if (name := _part(values)) is not None}
     # A date that a commit left or made empty has no file; its fingerprint names it.
-    partitions |= {mark for mark in marks if mark in {UNDATED, WHOLE} or _DATE.fullmatch(mark)}
+    names = {mark.rpartition("/")[2] for mark in marks}  # of the accounting: feed and partition
+    partitions |= {name for name in names if name in {UNDATED, WHOLE} or _DATE.fullmatch(name)}
     changed = any(body.get("dataChange") for kind, body in actions if kind in {"add", "remove"})
     rows = sum(json.loads(body["stats"])["numRecords"] for body in added if body.get("stats"))
     return Version(
@@ -97,9 +98,10 @@ def _actions(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from json.loads(line).items()
 
 
-def _part(values: dict[str, str | None]) -> str:
-    """Return the name of a file's partition: of its date, whatever columns that is spread over."""
-    if "year" in values:
+def _part(values: dict[str, str | None]) -> str | None:
+    """Return the name of a file's partition; None where its columns do not tell the date."""
+    if {"year", "month", "day"} <= values.keys():
         year, month, day = (values[name] for name in ("year", "month", "day"))
         return UNDATED if year is None or month is None or day is None else f"{year}-{month:0>2}-{day:0>2}"
-    return (values.get("part") if "part" in values else values.get("dt")) or UNDATED
+    name = next((name for name in ("part", "dt") if name in values), None)
+    return None if name is None else values[name] or UNDATED

@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.defs.automation.decisions import decision
-from lakehouse_assets.orchestration.instance import opened
+from lakehouse_assets.orchestration.instance import opened, prepare_home
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
@@ -37,6 +37,7 @@ def test_after_it_the_person_is_nowhere_and_all_else_is_as_it_was(village: Lake,
 
 def test_a_dry_run_counts_and_changes_nothing(village: Lake, tmp_path: Path, cli: Cli) -> None:
     lake = copy_of(village, tmp_path)
+    prepare_home(lake.settings)  # the instance's configuration follows a lake that was moved
     before = {path: hashlib.sha256(data).digest() for path, data in objects_of(lake)}
 
     done = cli(lake, *NAMED, "--dry-run")

@@ -282,7 +282,7 @@ def test_two_rebuilds_of_the_catalog_at_once_never_leave_an_old_one_that_passes_
     retail.land(lake, "day-01.csv", sales_csv(some(1)))
     retail.run(lake)
     old, old_may_write, old_waits = pausing(duckdb_views.PATH)
-    new, new_may_say_so, new_waits = pausing("duckdb_views.json")
+    new, new_may_say_so, new_waits = pausing("catalog.json")
     with ThreadPoolExecutor(2) as pool:
         try:
             slow = pool.submit(duckdb_views.rebuild, old)

@@ -151,7 +151,7 @@ LOCKED = {
     "landing cannot be listed": Locked("landing/sales", 0o000),
     "one landed file cannot be read": Locked("landing/sales/locked.csv", 0o000),
     "the ledger is read-only": Locked("ops/ledger/_delta_log", 0o555),
-    "the ledger cannot be read": Locked("ops/ledger/*.parquet", 0o000),
+    "the ledger cannot be read": Locked("ops/ledger/*/*.parquet", 0o000),
     "bronze is read-only": Locked("bronze/sales", 0o555),
     "bronze cannot be read": Locked("bronze/sales/dt=2011-03-01/*", 0o000),
     "quarantine is read-only": Locked("quarantine/sales/_delta_log", 0o555),

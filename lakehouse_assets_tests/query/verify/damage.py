@@ -338,8 +338,10 @@ DAMAGES = [
         lambda lake: data_file(lake, "gold/daily_product_sales", NEXT).unlink(),
         "gold.daily_product_sales",
     ),
-    Damage("a ledger file deleted", lambda lake: path_of(lake, "ops/ledger/*.parquet").unlink(), "ops.ledger"),
-    Damage("a ledger file cut", lambda lake: cut(path_of(lake, "ops/ledger/*.parquet")), "ops.ledger"),
+    Damage(
+        "a ledger file deleted", lambda lake: path_of(lake, "ops/ledger/feed=sales/*.parquet").unlink(), "ops.ledger"
+    ),
+    Damage("a ledger file cut", lambda lake: cut(path_of(lake, "ops/ledger/*/*.parquet")), "ops.ledger"),
     *(
         Damage(f"{what} of {path} {how}", done, path.replace("/", "."))
         for path in ("silver/sales", "gold/daily_sales", "ops/ledger", "ops/accounting")
