@@ -8,7 +8,8 @@ remembered elsewhere. Not here: what a fingerprint is made of.
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import polars as pl
@@ -82,6 +83,22 @@ def exists(store: Store, path: str) -> bool:
     return next(store.list(f"{path}/_delta_log"), None) is not None
 
 
+@contextmanager
+def _conflicts() -> Iterator[None]:
+    """Raise `Conflict` where the block's commit was beaten by another writer."""
+    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
+
+    try:
+        yield
+    except CommitFailedError as error:
+        raise Conflict(str(error)) from error
+    except DeltaError as error:
+        # The version that it was opened at is gone: an erasure leaves a table its present one only.
+        if "Invalid table version" in str(error):
+            raise Conflict(str(error)) from error
+        raise
+
+
 def replace(
     store: Store,
     table: "DeltaTable",
@@ -102,13 +119,12 @@ def replace(
         ValueError: No predicate for a partitioned table, which would wipe it.
     """
     from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
-    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
     if predicate is None and table.metadata().partition_columns:
         msg = f"{table.table_uri}: an overwrite of a partitioned table without a predicate would wipe it."
         raise ValueError(msg)
     transactions = [Transaction(app_id=partition, version=value) for partition, value in fingerprints.items()]
-    try:
+    with _conflicts():
         write_deltalake(
             table,
             data,
@@ -117,13 +133,6 @@ def replace(
             storage_options=store.options,
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=100),
         )
-    except CommitFailedError as error:
-        raise Conflict(str(error)) from error
-    except DeltaError as error:
-        # The version that it was opened at is gone: an erasure leaves a table its present one only.
-        if "Invalid table version" in str(error):
-            raise Conflict(str(error)) from error
-        raise
 
 
 def write_serially(
@@ -146,10 +155,9 @@ def write_serially(
         Conflict: Some stream went on; reload, and decide again what is left to append.
     """
     from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
-    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
     marks = [Transaction(app_id=stream, version=table.version() + 1) for stream in streams]
-    try:
+    with _conflicts():
         write_deltalake(
             table,
             data,
@@ -160,13 +168,6 @@ def write_serially(
             storage_options=store.options,
             commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=100),
         )
-    except CommitFailedError as error:
-        raise Conflict(str(error)) from error
-    except DeltaError as error:
-        # The version that it was opened at is gone: an erasure leaves a table its present one only.
-        if "Invalid table version" in str(error):
-            raise Conflict(str(error)) from error
-        raise
 
 
 def fingerprints(store: Store, path: str) -> dict[str, int]:

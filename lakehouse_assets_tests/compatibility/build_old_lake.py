@@ -1,7 +1,7 @@
 """Make `old_lake.tar.xz` and `old_lake.json` again: a small lake that commit ee7af8b wrote, and what it said of it.
 
-    git clone . /tmp/old && cd /tmp/old && git checkout ee7af8b && make .venv/dev
-    /tmp/old/.venv/bin/python lakehouse_assets_tests/compatibility/build_old_lake.py
+    git clone . ../old && (cd ../old && git checkout ee7af8b && make .venv/dev)
+    ../old/.venv/bin/python lakehouse_assets_tests/compatibility/build_old_lake.py
 
 The lake is made with that checkout's own `lakehouse`, in the order that a person would work in. It holds every
 persisted format that the declared tables have; each step below says which. All records are made up, all business dates
