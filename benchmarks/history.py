@@ -20,9 +20,9 @@ from lakehouse_assets.catalog.duckdb_views import rebuild
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.registry import registry_of
+from lakehouse_assets.ledger.entries import SCHEMA
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import Ledger, summarise
-from lakehouse_assets.ledger.state import SCHEMA
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.gate import PUBLISHED
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint

@@ -6,9 +6,8 @@ Not here: reading objects, and what is made of the live records.
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,7 +15,18 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.ledger import summary
-from lakehouse_assets.ledger.state import ACCEPTED, COLUMNS, HELD, REJECTED, SCHEMA, WORKING, FeedLedger
+from lakehouse_assets.ledger.entries import (
+    ACCEPTED,
+    COLUMNS,
+    HELD,
+    REJECTED,
+    SCHEMA,
+    WORKING,
+    Entry,
+    ObjectVersion,
+    rows_of,
+)
+from lakehouse_assets.ledger.state import FeedLedger
 from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets.storage.stores import Store
@@ -41,47 +51,6 @@ TABLE = Table(
     description="Every source object version seen: rows per business date, state, when, by which run.",
     owner="team:data-platform",
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is recorded of one source object of one landed object version.
-
-    Attributes:
-        partitions: Rows by partition name; empty for a rejected or empty object.
-        reason: Why it was rejected; None when it was accepted.
-        file: Name of its bronze files, without the ending; None for no rows.
-        drift: How its columns differ from the contract's, in words; None when they do not.
-    """
-
-    source_key: str
-    source_hash: str | None
-    partitions: dict[str, int]
-    reason: str | None = None
-    drift: str | None = None
-    file: str | None = None
-
-
-@dataclass(frozen=True)
-class ObjectVersion:
-    """One version of a landed object, with the source objects in it.
-
-    Attributes:
-        held: Why nothing of it is live until a person accepts it; None when nothing holds it.
-        overruled: What a person's acceptance overruled; None without one.
-    """
-
-    feed: str
-    object_key: str
-    token: str
-    size: int
-    contract: str
-    entries: tuple[Entry, ...]
-    object_hash: str | None = None
-    manifest_token: str | None = None
-    held: str | None = None
-    overruled: str | None = None
-    reading_version: str = ""
 
 
 class Ledger:
@@ -168,7 +137,7 @@ class Ledger:
         rows = [
             row
             for feed, those in by_feed.items()
-            for row in _rows(those, int(before[feed]["version"].max() or 0) + 1, run_id)  # type: ignore[arg-type]
+            for row in rows_of(those, int(before[feed]["version"].max() or 0) + 1, run_id)  # type: ignore[arg-type]
         ]
         streams = [self._stream(feed) for feed in by_feed]
         delta.write_serially(self._store, self._table, pl.DataFrame(rows, schema=SCHEMA), streams)
@@ -227,31 +196,3 @@ def _working(rows: pl.LazyFrame) -> pl.LazyFrame:
     # Nearly every file has the name of its content: once is enough in memory.
     file = pl.when(pl.col("file") != pl.col("source_hash")).then("file").alias("file")
     return rows.select(WORKING).with_columns(file)
-
-
-def _rows(versions: Iterable[ObjectVersion], first: int, run_id: str) -> Iterator[dict[str, object]]:
-    now = dt.datetime.now(dt.UTC)
-    for number, version in enumerate(versions, first):
-        for entry in version.entries:
-            for partition, rows in entry.partitions.items() or [(None, 0)]:
-                yield {
-                    "feed": version.feed,
-                    "object_key": version.object_key,
-                    "object_token": version.token,
-                    "object_hash": version.object_hash,
-                    "manifest_token": version.manifest_token,
-                    "version": number,
-                    "source_key": entry.source_key,
-                    "source_hash": entry.source_hash,
-                    "state": REJECTED if entry.reason else HELD if version.held else ACCEPTED,
-                    "reason": entry.reason or version.held or version.overruled,
-                    "drift": entry.drift,
-                    "part": partition,
-                    "rows": rows,
-                    "bytes": version.size,
-                    "contract": version.contract,
-                    "dating": version.reading_version,
-                    "file": entry.file or entry.source_hash,
-                    "ingested_at": now,
-                    "run_id": run_id,
-                }

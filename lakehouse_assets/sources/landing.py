@@ -11,7 +11,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import ACCEPTED, HELD, REJECTED, FeedLedger
-from lakehouse_assets.ledger.state import KnownVersion
+from lakehouse_assets.ledger.standing import KnownVersion
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.storage.stores import StorageError, Stored
 

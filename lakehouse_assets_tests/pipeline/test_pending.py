@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake, current
+from lakehouse_assets.ledger.entries import WORKING
 from lakehouse_assets.ledger.ledger import Ledger
-from lakehouse_assets.ledger.state import WORKING, FeedLedger
+from lakehouse_assets.ledger.state import FeedLedger
 from lakehouse_assets.pipeline import pending
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint, input_fingerprints
 from lakehouse_assets_tests import retail

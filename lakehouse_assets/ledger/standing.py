@@ -1,0 +1,128 @@
+"""Which of the ledger's entries stand, and so what is live. Pure functions of entries.
+
+A new version of an object takes the place of the one before; what was rejected or is held leaves what stood.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, SCHEMA, is_read_as
+
+
+@dataclass(frozen=True)
+class KnownVersion:
+    """What the ledger knows of an object key's latest version: `state` is that of its worst source object.
+
+    `overruled`: it was accepted only by a person's decision.
+    """
+
+    token: str
+    state: str
+    contract: str
+    object_hash: str | None
+    manifest_token: str | None
+    overruled: bool = False
+    reading_version: str | None = None
+
+    def is_read_as(self, reading_version: str, contract: str) -> bool:
+        """Return whether the object was read as a contract now says."""
+        return is_read_as(self.reading_version, self.contract, reading_version, contract)
+
+
+def live(entries: pl.DataFrame) -> pl.DataFrame:
+    """What is live: one row per content and partition.
+
+    Columns `part`, `source_hash`, `source_key` (the smallest of the keys with that content), `rows`, `file`;
+    ordered by partition and key.
+    """
+    stands = accepted(entries)
+    if stands["file"].null_count() < stands.height:  # read in several ways: the last one counts
+        of_content = pl.col("source_key").min().over("source_hash")
+        stands = stands.with_columns(of_content.alias("source_key")).filter(_is_last_of_content())
+    return (
+        stands.filter(pl.col("part").is_not_null())
+        .group_by("part", "source_hash")
+        .agg(
+            pl.col("source_key").min(),
+            pl.col("rows").first(),
+            pl.col("file").fill_null(pl.col("source_hash")).first(),
+        )
+        .sort("part", "source_key")
+    )
+
+
+def accepted(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the entries of the source object versions that stand."""
+    rows = entries
+    if (rows["state"] == HELD).any():
+        # What is held now was not good before either, had its manifest come first: the order must not matter.
+        void = latest(rows).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
+        rows = rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
+    taken = rows.filter(pl.col("state") == ACCEPTED)
+    mixed = rows.filter(pl.col("state") == REJECTED)["object_key"]
+    if not mixed.len():
+        return latest(taken)
+    whole = latest(taken.filter(~is_in("object_key", mixed)))
+    keys = ["object_key", "source_key", "version"]
+    standing = _standing(rows.filter(is_in("object_key", mixed)).select(*keys, "state").unique())
+    kept = pl.DataFrame(standing, schema={name: SCHEMA[name] for name in keys}, orient="row")
+    return pl.concat([whole, taken.join(kept, on=keys, how="semi")])
+
+
+def is_in(column: str, values: pl.Series) -> pl.Expr:
+    """Return whether a column's value is one of some values."""
+    return pl.col(column).is_in(values.unique().implode())
+
+
+def latest(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the entries of each object key's latest version among some entries."""
+    if entries["object_key"].n_unique() == entries["version"].n_unique():
+        return entries
+    return entries.filter(pl.col("version") == pl.col("version").max().over("object_key"))
+
+
+def known_versions(entries: pl.DataFrame) -> dict[str, KnownVersion]:
+    """Return the latest version of each object key among some entries."""
+    worst = pl.when((pl.col("state") == HELD).any()).then(pl.lit(HELD)).when((pl.col("state") == REJECTED).any())
+    known = (
+        latest(entries)
+        .group_by("object_key")
+        .agg(
+            pl.col("object_token").first(),
+            worst.then(pl.lit(REJECTED)).otherwise(pl.lit(ACCEPTED)).alias("state"),
+            pl.col("contract", "object_hash", "manifest_token").first(),
+            ((pl.col("state") == ACCEPTED) & pl.col("reason").is_not_null()).any().alias("overruled"),
+            pl.col("dating").first(),
+        )
+    )
+    return {key: KnownVersion(*values) for key, *values in known.iter_rows()}
+
+
+def _is_last_of_content() -> pl.Expr:
+    return pl.col("version") == pl.col("version").max().over("source_hash")
+
+
+def _standing(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
+    """Fold the versions of objects some of whose source objects were rejected, oldest first.
+
+    A new version takes the place of the old one: members that it lacks are gone, one that it holds but that was
+    rejected stays as it stood. A version of which nothing was accepted changes nothing.
+
+    Args:
+        rows: `object_key`, `source_key`, `version`, `state`.
+
+    Returns:
+        Object key, source key and version of what stands.
+    """
+    stands: dict[str, dict[str, int]] = {}
+    for (key, version), entries in rows.sort("version").group_by("object_key", "version", maintain_order=True):
+        states = dict(entries.select("source_key", "state").iter_rows())
+        if ACCEPTED in states.values():
+            before = stands.get(str(key), {})
+            stands[str(key)] = {
+                name: int(str(version)) if state == ACCEPTED else before[name]
+                for name, state in states.items()
+                if state == ACCEPTED or name in before
+            }
+    return [(key, name, version) for key, members in stands.items() for name, version in members.items()]
