@@ -8,6 +8,7 @@ from functools import cached_property
 
 import polars as pl
 
+from lakehouse_assets.contracts import semantics
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.partitioning import Partitioning
@@ -36,7 +37,9 @@ class Feed:
 
     Attributes:
         business_date: The contract column whose day partitions the feed; None for a feed without dates.
-        time_zone: The feed's business time zone: times without offset are local to it.
+        time_zone: The feed's business time zone: the business date is the day in it.
+        source_zone: The zone of times without an offset; by default the business time zone.
+        duplicates: `"drop"`: equal records count once; `"keep"`: each counts; columns: one for each id in them.
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
@@ -57,6 +60,8 @@ class Feed:
     partitioning: Partitioning | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     start_date: dt.date = FIRST_DATE
+    source_zone: str | None = None
+    duplicates: semantics.Duplicates = "drop"
 
     def __post_init__(self) -> None:
         if self.business_date is not None and self.business_date not in self.sources:
@@ -74,6 +79,9 @@ class Feed:
             raise ContractError(msg)
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             msg = f"feed {self.name!r}: a name is lower-case letters, digits and underscores."
+            raise ContractError(msg)
+        if refusal := semantics.refusal(self):
+            msg = f"feed {self.name!r}: {refusal}"
             raise ContractError(msg)
 
     @property
@@ -100,6 +108,11 @@ class Feed:
         return self.partitioning or Partitioning.BY_DATE
 
     @property
+    def naive_zone(self) -> str:
+        """The zone of source times without an offset."""
+        return self.source_zone or self.time_zone
+
+    @property
     def landing(self) -> str:
         """The folder where the feed's original objects arrive."""
         return f"landing/{self.name}"
@@ -114,6 +127,8 @@ class Feed:
         derivations = {name: meaning(expression) for name, expression in self.derivations.items()}
         rules = rule_texts(self.contract)
         parts = [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
+        if added := semantics.declared(self):
+            parts.append(added)
         # What looks at other rows was once evaluated over whatever was published together: it is computed again.
         expressions = [*self.derivations.values(), *(rule.expression for rule in rules_of(self.contract))]
         return version(parts if all(map(is_row_wise, expressions)) else [*parts, "each partition alone"])
@@ -137,10 +152,11 @@ class Feed:
         where a retyped column is dropped or refused.
         """
         columns = {}
+        zones = [self.time_zone] if self.naive_zone == self.time_zone else [self.time_zone, self.naive_zone]
         for name, origin in self.sources.items():
             retyped = self.retyped_policy(name)
             is_typed = retyped in {Policy.DISCARD_COLUMN, Policy.FREEZE}
-            type_read = [str(self.contract.columns()[name].dtype), steps(origin), origin.formats, self.time_zone]
+            type_read = [str(self.contract.columns()[name].dtype), steps(origin), origin.formats, *zones]
             columns[origin.headers[0]] = [
                 origin.headers,
                 self.missing_policy(name),
@@ -220,6 +236,8 @@ class Feed:
                 reading[f"{name}_scale"] = f"`{name}` has at most {dtype.scale} decimals"
         if self.business_date:
             reading[self.range_rule] = f"`{self.business_date}` lies between the first business date and today"
+        if once := semantics.once_rule(self):
+            reading[once] = semantics.once_text(self)
         rules = {rule_id: Rule(rule_id, text, pl.lit(value=True)) for rule_id, text in reading.items()}
         return rules | {rule.id: rule for rule in rules_of(self.contract)}
 

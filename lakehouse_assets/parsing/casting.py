@@ -31,7 +31,7 @@ def normalised(origin: Source) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def cast(text: pl.Series, dtype: pl.DataType, origin: Source, time_zone: str) -> pl.Series:
+def cast(text: pl.Series, dtype: pl.DataType, origin: Source, naive_zone: str) -> pl.Series:
     """Cast normalised text to a contract type; what cannot be read exactly becomes null.
 
     A number with more decimals than its type keeps its rounded value, so that rules on the value still apply:
@@ -43,7 +43,7 @@ def cast(text: pl.Series, dtype: pl.DataType, origin: Source, time_zone: str) ->
         case pl.Decimal():
             return _guarded(text, _NUMBER, dtype)
         case pl.Datetime():
-            return instants(text, origin.formats, time_zone)[0]
+            return instants(text, origin.formats, naive_zone)[0]
         case pl.Date():
             day = _first_format(text, origin.formats or ("%Y-%m-%d",), pl.Date())
             return pl.select(pl.when(day.dt.year().is_between(1, _LAST_YEAR)).then(day)).to_series().alias(text.name)
@@ -71,26 +71,32 @@ def business_dates(frame: pl.DataFrame, feed: Feed) -> pl.Series:
     origin = feed.sources[name]
     text = frame.select(normalised(origin).alias(name)).to_series()
     if isinstance(feed.contract.columns()[name].dtype, pl.Date):
-        return cast(text, pl.Date(), origin, feed.time_zone).alias("dt")
-    return instants(text, origin.formats, feed.time_zone)[1].alias("dt")
+        return cast(text, pl.Date(), origin, feed.naive_zone).alias("dt")
+    return instants(text, origin.formats, feed.naive_zone, feed.time_zone)[1].alias("dt")
 
 
-def instants(text: pl.Series, formats: tuple[str, ...], time_zone: str) -> tuple[pl.Series, pl.Series]:
+def instants(
+    text: pl.Series, formats: tuple[str, ...], naive_zone: str, time_zone: str | None = None
+) -> tuple[pl.Series, pl.Series]:
     """Read times as UTC instants and as days in the business time zone.
 
-    A time without offset is local: the first reading of an ambiguous one counts, a nonexistent one is null. A time
-    with an offset is converted.
+    A time without offset is of one zone: the first reading of an ambiguous one counts, a nonexistent one is null. A
+    time with an offset is converted.
+
+    Args:
+        naive_zone: The zone of times without offset.
+        time_zone: The business time zone; by default the same.
 
     Returns:
         The instants, `Datetime("us", "UTC")`, and the days, `Date`; both null where the text cannot be read.
     """
-    name = text.name
+    name, time_zone = text.name, time_zone or naive_zone
     local = _first_format(text, formats[:1] or _DATE_TIME[:1], pl.Datetime("us"))
-    instant = _to_utc(local, time_zone)
-    day = pl.select(pl.when(instant.is_not_null()).then(local.dt.date())).to_series()
+    instant = _to_utc(local, naive_zone)
+    day = _days(local, instant, naive_zone, time_zone)
     odd = (instant.is_null() & text.is_not_null()).arg_true()
     if odd.len():
-        rest_instant, rest_day = _instants_slowly(text.gather(odd), formats, time_zone)
+        rest_instant, rest_day = _instants_slowly(text.gather(odd), formats, naive_zone, time_zone)
         instant = instant.scatter(odd, rest_instant)
         day = day.scatter(odd, rest_day)
     known = day.is_not_null() & day.dt.year().is_between(1, _LAST_YEAR)
@@ -101,7 +107,9 @@ def instants(text: pl.Series, formats: tuple[str, ...], time_zone: str) -> tuple
     return instant.alias(name), day.alias(name)
 
 
-def _instants_slowly(text: pl.Series, formats: tuple[str, ...], time_zone: str) -> tuple[pl.Series, pl.Series]:
+def _instants_slowly(
+    text: pl.Series, formats: tuple[str, ...], naive_zone: str, time_zone: str
+) -> tuple[pl.Series, pl.Series]:
     text = text.str.replace(r"^([0-9-]{10})[tT]", "${1} ")
     local = _first_format(text, formats or _DATE_TIME, pl.Datetime("us"))
     if not formats:
@@ -113,18 +121,20 @@ def _instants_slowly(text: pl.Series, formats: tuple[str, ...], time_zone: str) 
         tuple(f"{form}%z" for form in _DATE_TIME) + tuple(f"{form} %z" for form in _DATE_TIME),
         pl.Datetime("us", "UTC"),
     )
-    instant = zoned.fill_null(_to_utc(local, time_zone))
-    day = pl.select(
-        pl.when(zoned.is_not_null())
-        .then(zoned.dt.convert_time_zone(time_zone).dt.date())
-        .when(instant.is_not_null())
-        .then(local.dt.date())
-    ).to_series()
-    return instant, day
+    naive = _to_utc(local, naive_zone)
+    day_of_zoned = zoned.dt.convert_time_zone(time_zone).dt.date()
+    return zoned.fill_null(naive), day_of_zoned.fill_null(_days(local, naive, naive_zone, time_zone))
 
 
-def _to_utc(local: pl.Series, time_zone: str) -> pl.Series:
-    zoned = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+def _days(local: pl.Series, instant: pl.Series, naive_zone: str, time_zone: str) -> pl.Series:
+    """Return the days in the business time zone of times without offset, null where there is no such time."""
+    if naive_zone != time_zone:
+        return instant.dt.convert_time_zone(time_zone).dt.date()
+    return pl.select(pl.when(instant.is_not_null()).then(local.dt.date())).to_series()
+
+
+def _to_utc(local: pl.Series, naive_zone: str) -> pl.Series:
+    zoned = local.dt.replace_time_zone(naive_zone, ambiguous="earliest", non_existent="null")
     return zoned.dt.convert_time_zone("UTC")
 
 

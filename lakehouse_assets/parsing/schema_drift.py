@@ -71,7 +71,7 @@ def _all_unreadable(values: pl.Series, feed: Feed, name: str) -> bool:
     text = values.to_frame(origin.headers[0]).select(normalised(origin)).to_series().drop_nulls()
     if not text.len():
         return False
-    return cast(text, feed.contract.columns()[name].dtype, origin, feed.time_zone).null_count() == text.len()
+    return cast(text, feed.contract.columns()[name].dtype, origin, feed.naive_zone).null_count() == text.len()
 
 
 def dropped(feed: Feed, name: str, drift: Drift) -> bool:

@@ -111,11 +111,12 @@ def vanished(before: pl.DataFrame, now: pl.DataFrame, decisions: Mapping[str, in
     """Return how many records of each partition were published and are not any more, though nothing explains it.
 
     Only contents that were live then and are live now count: new bytes explain whatever becomes of their records. So
-    do records that left the partition, became duplicates, were discarded or erased, and decisions of people.
+    do records that left the partition, became duplicates, were discarded or erased, or repeat another one's id, and
+    decisions of people.
 
     Args:
         before: Accounts of what is published.
-        now: Accounts of what is to be published in its place.
+        now: Accounts of what is to be published in its place, with `displaced`.
         decisions: How many decisions were ever taken on records of each content.
 
     Returns:
@@ -126,7 +127,7 @@ def vanished(before: pl.DataFrame, now: pl.DataFrame, decisions: Mapping[str, in
     )
     left = (pl.col("landed") - pl.col("landed_now")).clip(lower_bound=0)
     taken = (pl.col(f"{name}_now") - pl.col(name) for name in ("duplicates", "discarded", "erased"))
-    explained = pl.sum_horizontal(left, "decided", *(column.clip(lower_bound=0) for column in taken))
+    explained = pl.sum_horizontal(left, "decided", "displaced", *(column.clip(lower_bound=0) for column in taken))
     gone = (pl.col("published") - pl.col("published_now") - explained).clip(lower_bound=0)
     found = both.group_by("part").agg(gone.sum().alias("gone")).filter(pl.col("gone") > 0)
     return dict(found.select("part", "gone").iter_rows())

@@ -12,6 +12,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE, rules_of
+from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.matching import BLANK
 from lakehouse_assets.parsing.casting import cast, excess_decimals, normalised
 
@@ -26,7 +27,7 @@ class Candidate:
         valid: Silver columns, plus `_part`.
         quarantined: Quarantine columns, plus `_part`.
         accounting: Per `_part` and `_source_hash`: `_source_key`, and how many are `erased`, `discarded`, `duplicates`,
-            `quarantined` and `valid`.
+            `quarantined` and `valid`; and how many of the quarantined are `displaced`: they only repeat an id.
         broken: One row per `_part` and `rule` that some record breaks, with the number of `rows`.
     """
 
@@ -52,7 +53,8 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     typed, unreadable = _read(feed, bronze)
     # Records that could not be read are equal only if their raw text is.
     raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
-    kept = _distinct(typed.select(*feed.sources, "_problem", "_part", raw), unreadable)
+    values = typed.select(*feed.sources, "_problem", "_part", raw)
+    kept = _none(values).not_() if feed.duplicates == "keep" else _distinct(values, unreadable)
     repeated = bronze.select(_BY).filter(~kept)
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
@@ -60,6 +62,9 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
         value = expression.cast(feed.contract.columns()[name].dtype)
         typed = typed.hstack(evaluated(typed, {name: value}, "_part"))
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
+    displaced = _repeated(feed, typed, flags)
+    if once := once_rule(feed):
+        flags = flags.with_columns(displaced.alias(once))
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
     silver = [name for name in feed.silver.columns if name not in feed.layout.columns]
     valid = typed.filter(~bad)
@@ -69,7 +74,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     return Candidate(
         valid=valid.select(*silver, *feed.layout.columns, "_part"),
         quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
-        accounting=_accounting(erased, discarded, repeated, records, bad),
+        accounting=_accounting(erased, discarded, repeated, records, bad, displaced),
         broken=_counts(flags, records["_part"]),
     )
 
@@ -80,7 +85,7 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
     values, unreadable = [], {}
     for name, origin in feed.sources.items():
         dtype, text = feed.contract.columns()[name].dtype, texts[name]
-        value = cast(text, dtype, origin, feed.time_zone)
+        value = cast(text, dtype, origin, feed.naive_zone)
         values.append(value.alias(name))
         if not isinstance(dtype, pl.String):
             wrong = value.is_null() & text.is_not_null()
@@ -118,12 +123,25 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
             own[required] &= ~wrong
     if feed.business_date and outside:
         reading[feed.range_rule] = typed["_part"].is_in(sorted(outside - {UNDATED}))
-    nowhere = pl.repeat(value=False, n=typed.height, eager=True)
-    broken = {name: reading.get(name, own.get(name, nowhere)) for name in feed.rules}
+    broken = {name: reading.get(name, own.get(name, _none(typed))) for name in feed.rules}
     computed = [name for name, rule in declared.items() if rule.column in feed.derivations]
     # A value computed from one that cannot be read says nothing of its own.
     sound = ~pl.DataFrame(broken).select(pl.any_horizontal(pl.exclude(computed))).to_series()
     return pl.DataFrame(broken | {name: broken[name] & sound for name in computed})
+
+
+def _repeated(feed: Feed, typed: pl.DataFrame, flags: pl.DataFrame) -> pl.Series:
+    """Return which records have the declared id of an earlier one, among those that break no other rule."""
+    if isinstance(feed.duplicates, str):
+        return _none(typed)
+    sound = ~flags.select(pl.any_horizontal(pl.all())).to_series()
+    ids = typed.select(*feed.duplicates, "_part").filter(sound)
+    later = sound.arg_true().filter(~ids.select(pl.struct(pl.all()).is_first_distinct()).to_series())
+    return _none(typed).scatter(later, True) if later.len() else _none(typed)  # noqa: FBT003
+
+
+def _none(records: pl.DataFrame) -> pl.Series:
+    return pl.repeat(value=False, n=records.height, eager=True)
 
 
 def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:
@@ -146,20 +164,29 @@ def _rule_lists(flags: pl.DataFrame) -> pl.Series:
 
 
 def _accounting(
-    erased: pl.DataFrame, discarded: pl.DataFrame, repeated: pl.DataFrame, records: pl.DataFrame, bad: pl.Series
+    erased: pl.DataFrame,
+    discarded: pl.DataFrame,
+    repeated: pl.DataFrame,
+    records: pl.DataFrame,
+    bad: pl.Series,
+    displaced: pl.Series,
 ) -> pl.DataFrame:
-    """Count what became of each source's records: five counts, none derived from the others."""
+    """Count what became of each source's records: five counts, none derived from the others, and one within one."""
     fates = pl.concat(
         [
             erased.with_columns(pl.lit("erased").alias("fate")),
             discarded.with_columns(pl.lit("discarded").alias("fate")),
             repeated.with_columns(pl.lit("duplicates").alias("fate")),
-            records.select(_BY).filter(bad).with_columns(pl.lit("quarantined").alias("fate")),
+            records.select(*_BY, displaced.alias("displaced"))
+            .filter(bad)
+            .with_columns(pl.lit("quarantined").alias("fate")),
             records.select(_BY).filter(~bad).with_columns(pl.lit("valid").alias("fate")),
-        ]
+        ],
+        how="diagonal",
     )
     fate_of = ("erased", "discarded", "duplicates", "quarantined", "valid")
     counts = [(pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in fate_of]
+    counts.append(pl.col("displaced").sum().cast(pl.Int64))
     return fates.group_by(_BY).agg(counts).sort(_BY)
 
 

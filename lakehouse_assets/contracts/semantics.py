@@ -1,0 +1,102 @@
+"""What a feed's declaration says about its records as a whole: which are repeats, and in which zone times are written.
+
+Here: what these arguments mean, and which of them make no sense. Not here: doing what they say.
+"""
+
+import zoneinfo
+from collections.abc import Iterable
+from typing import Literal, Protocol
+
+import polars as pl
+
+from lakehouse_assets.contracts.source import Contract
+
+Duplicates = Literal["drop", "keep"] | tuple[str, ...]
+"""What becomes of repeated records: equal ones count once, all of them count, or one for each id in some columns."""
+
+
+class Declared(Protocol):
+    """What these questions need to know of a feed."""
+
+    @property
+    def contract(self) -> type[Contract]:
+        """Its columns and rules."""
+
+    @property
+    def sources(self) -> Iterable[str]:
+        """The columns that are read."""
+
+    @property
+    def business_date(self) -> str | None:
+        """The column whose day partitions it."""
+
+    @property
+    def time_zone(self) -> str:
+        """The business time zone."""
+
+    @property
+    def naive_zone(self) -> str:
+        """The zone of times without an offset."""
+
+    @property
+    def source_zone(self) -> str | None:
+        """The same, where it is declared."""
+
+    @property
+    def duplicates(self) -> Duplicates:
+        """What becomes of repeated records."""
+
+
+def declared(feed: Declared) -> dict[str, object]:
+    """Return those of the arguments that are not at their default: only they are part of a feed's version."""
+    found: dict[str, object] = {}
+    if feed.duplicates != "drop":
+        found["duplicates"] = feed.duplicates
+    if feed.naive_zone != feed.time_zone:
+        found["source_zone"] = feed.naive_zone
+    return found
+
+
+def refusal(feed: Declared) -> str | None:
+    """Return what makes no sense of a feed's declaration, and what to change; None when all of it does."""
+    return _zone_refusal(feed) or _duplicates_refusal(feed)
+
+
+def once_rule(feed: Declared) -> str | None:
+    """Return the id of the rule that a record is the only one with its declared id; None without one."""
+    return None if isinstance(feed.duplicates, str) else f"{'_and_'.join(feed.duplicates)}_once"
+
+
+def once_text(feed: Declared) -> str:
+    """Return in words what that rule asks."""
+    names = ", ".join(f"`{name}`" for name in feed.duplicates)
+    where = "of its business date " if feed.business_date else ""
+    return f"the record is the first {where}with its {names}; later ones with the same id have other contents"
+
+
+def _zone_refusal(feed: Declared) -> str | None:
+    for argument, zone in (("time_zone", feed.time_zone), ("source_zone", feed.naive_zone)):
+        try:
+            zoneinfo.ZoneInfo(zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            return f"{argument}={zone!r} is no time zone; name one such as 'UTC' or 'America/New_York'."
+    types = (feed.contract.columns()[name].dtype for name in feed.sources)
+    if feed.source_zone is not None and not any(isinstance(dtype, pl.Datetime) for dtype in types):
+        return "source_zone is the zone of times without an offset, and the contract reads no time; leave it out."
+    return None
+
+
+def _duplicates_refusal(feed: Declared) -> str | None:
+    ids = feed.duplicates
+    if isinstance(ids, str):
+        if ids in {"drop", "keep"}:
+            return None
+        hint = f"; for an id in a column write duplicates=({ids!r},)" if ids in feed.contract.columns() else ""
+        return f'duplicates={ids!r} says nothing; it is "drop", "keep" or a tuple of columns{hint}.'
+    columns = feed.contract.columns()
+    if not ids or (odd := next((name for name in ids if name not in columns), None)):
+        what = f"names {odd!r}, which is no column of its contract" if ids else "names no column"
+        return f"duplicates={ids!r} {what}; name the columns that hold the id of a record."
+    if optional := next((name for name in ids if columns[name].nullable), None):
+        return f"duplicates={ids!r}: without {optional!r} a record has no id; declare the column with nullable=False."
+    return None
