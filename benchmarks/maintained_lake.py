@@ -21,7 +21,8 @@ from benchmarks import generate
 from lakehouse_assets.catalog.duckdb_views import rebuild
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
-from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.pipeline.gold import build
 from lakehouse_assets.pipeline.ingest import ingest
 from lakehouse_assets.pipeline.pending import FeedState, ModelState

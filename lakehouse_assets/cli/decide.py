@@ -75,9 +75,8 @@ def show(
     effect = decision_commands.effect_on(lake, declared, record)
     corrected = effect.values if effect else {}
     record = record.with_columns(pl.lit(text, pl.String).alias(name) for name, text in corrected.items())
-    partition = effect.partition_to if effect else record["_part"][0]
-    reasons = _failing(lake, declared, partition, key).filter(pl.col("_line") == line)["rules"].to_list()
-    broken = {rule: declared.rules[rule].text for rule in (reasons[0] if reasons else []) if rule in declared.rules}
+    reasons = decision_commands.broken_rules(lake, declared, record)
+    broken = {rule: declared.rules[rule].text for rule in reasons if rule in declared.rules}
     rows = []
     for header, column in declared.bronze.columns.items():
         if header in record.columns and not (header.startswith("_") and record[header][0] is None):
@@ -192,14 +191,6 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
     if source is not None:
         rows = rows.filter(pl.col("_source_key") == source)
     return rows.collect()
-
-
-def _failing(lake: Lake, feed: Feed, partition: str, key: str) -> pl.DataFrame:
-    """Return the quarantined rows of a source key; where they have expired, those that there would be."""
-    if FeedState.of(lake, feed).has_expired(partition):
-        found = evaluate(lake, feed, [partition]).candidate.quarantined
-        return found.filter(pl.col("_source_key") == key)
-    return _rows(lake, feed, None, None, key)
 
 
 def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:

@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
+import lakehouse_assets
 from lakehouse_assets.cli import decide, maintain, restore
 from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.decisions.kinds import DecisionError
-from lakehouse_assets.settings import PROJECT, SettingsError, settings
+from lakehouse_assets.settings import SettingsError, settings
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
 from lakehouse_assets.storage.stores import StorageError
 
@@ -127,7 +128,11 @@ def query(
         str | None, typer.Option(help="A moment in the past, ISO 8601; UTC unless it says otherwise.")
     ] = None,
     unsafe: Annotated[
-        bool, typer.Option("--unsafe", help="Let the SQL also read and write files, attach databases, change settings.")
+        bool,
+        typer.Option(
+            "--unsafe",
+            help="Let the SQL be several statements, read and write files, attach databases, change settings.",
+        ),
     ] = False,
 ) -> None:
     """Run SQL over all tables, read-only; standard output holds only the result."""
@@ -241,9 +246,9 @@ def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> No
     from lakehouse_assets.orchestration.instance import prepare_home  # noqa: PLC0415
 
     prepare_home(settings())
-    os.chdir(PROJECT)
-    dagster = Path(sys.executable).with_name("dagster")
-    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-p", str(port)])  # noqa: S606 - no shell wanted
+    workspace = Path(lakehouse_assets.__file__).with_name("workspace.yaml")
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell wanted
 
 
 def main() -> None:

@@ -1,13 +1,12 @@
 """The commands `lakehouse maintain` and `lakehouse history`."""
 
-import datetime as dt
 from typing import Annotated
 
 import typer
 
 from lakehouse_assets.context import current
-from lakehouse_assets.maintenance.maintain import Policy, PolicyError
 from lakehouse_assets.maintenance.maintain import maintain as look_after
+from lakehouse_assets.maintenance.policy import Policy, PolicyError
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.history import versions
 
@@ -34,12 +33,10 @@ def maintain(
     ] = None,
 ) -> None:
     """Compact, checkpoint and vacuum the tables, and remove what no table or ledger knows."""
-    rejected, quarantine = (
-        None if days is None else dt.timedelta(days=days) for days in (expire_rejected_days, expire_quarantine_days)
-    )
-    retention = dt.timedelta(hours=retention_hours)
     try:
-        policy = Policy(retention, below_seven_days, rejected, quarantine)
+        policy = Policy.asked_for(
+            retention_hours, expire_rejected_days, expire_quarantine_days, below_seven_days=below_seven_days
+        )
     except PolicyError as error:
         raise typer.BadParameter(str(error)) from error
     actions = list(look_after(current(), policy, dry_run=dry_run))

@@ -72,4 +72,8 @@ def revoke(
     taken = decision_commands.revoke(lake, feed, decision, why, who)
     if not dry_run:
         recorded.record(lake.store, taken)
-    typer.echo("Dry run: nothing was recorded." if dry_run else f"Recorded {taken.kind} {taken.id}.")
+    typer.echo(
+        "Dry run: nothing was recorded."
+        if dry_run
+        else f"Recorded {taken.kind} {taken.id}. It takes effect with the next run."
+    )

@@ -21,6 +21,7 @@ from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import expiry, leftovers
 from lakehouse_assets.maintenance.compaction import rewrite, small_file_groups
 from lakehouse_assets.maintenance.leftovers import DAY, WEEK, Found
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta
@@ -30,40 +31,6 @@ COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "va
 REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
 EXPIRE_ROWS = "rows expire:"
 _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
-
-
-class PolicyError(Exception):
-    """The policy would break readers and was not confirmed. Nothing was done."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How long things are kept, and what is worth doing.
-
-    Attributes:
-        retention: How long the files of earlier versions stay: for readers under way, restores and queries of the past.
-        below_seven_days: Confirms a retention of less than a week.
-        rejected: Age at which the landed originals of rejected objects go; None keeps them for good.
-        quarantine: Age of its business date at which a quarantined row goes; None keeps what no decision expires.
-        who: In whose name the expiry of quarantine is decided; by default, who is logged in.
-        small_files: A closed date is compacted when it has more files than this below `small_bytes`.
-    """
-
-    retention: dt.timedelta = WEEK
-    below_seven_days: bool = False
-    rejected: dt.timedelta | None = None
-    quarantine: dt.timedelta | None = None
-    who: str | None = None
-    small_files: int = 4
-    small_bytes: int = 32 * 2**20
-
-    def __post_init__(self) -> None:
-        if self.retention < WEEK and not self.below_seven_days:
-            msg = (
-                "a retention below 7 days (168 hours) breaks readers that are under way, and earlier versions. "
-                "Nothing was done; say --below-seven-days-really to have it all the same."
-            )
-            raise PolicyError(msg)
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,15 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
 
     Args:
         names: SQL names of silver and gold tables.
-        first: Business date from which on; None for the first that there is. A table without dates is taken whole.
+        first: Business date from which on; None for the first that there is.
         last: Business date up to which; None for the last that there is.
 
     Raises:
-        ContractError: A table is none, or is not computed by itself.
+        ContractError: A table is none, or is not computed by itself; or it has no date in the range.
     """
+    if first and last and first > last:
+        msg = f"--from {first} is later than --to {last}. Nothing was done; exchange them."
+        raise ContractError(msg)
     computed: dict[str, Feed | Model] = {feed.silver.full_name: feed for feed in lake.registry.feeds.values()}
     computed |= {model.table.full_name: model for model in lake.registry.models.values()}
     chosen = {}
@@ -42,11 +45,28 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
             msg = f"{name!r} is no table that is computed; nothing was done. Name one of: {', '.join(computed)}."
             raise ContractError(msg)
         found = partitions_of(lake, computed[name], None, force=True)
-        if within := [partition for partition in found if _is_within(partition, first, last)]:
+        if within := _within(name, computed[name], found, first, last):
             chosen[name.replace(".", "/")] = within
     return chosen
 
 
-def _is_within(partition: str, first: dt.date | None, last: dt.date | None) -> bool:
-    date = as_date(partition)
-    return date is None or ((first is None or first <= date) and (last is None or date <= last))
+def _within(
+    name: str, table: Feed | Model, partitions: list[str], first: dt.date | None, last: dt.date | None
+) -> list[str]:
+    """Return the partitions in a range of dates, or all without one. Raises `ContractError` where there is none."""
+    if not first and not last:
+        return partitions
+    if (table.business_date if isinstance(table, Feed) else table.date) is None:
+        msg = f"{name} has no dates, so --from and --to cannot choose any. Nothing was done; name it without them."
+        raise ContractError(msg)
+    dates = sorted(date for partition in partitions if (date := as_date(partition)))
+    within = [str(date) for date in dates if (first or date) <= date <= (last or date)]
+    if not within:
+        there = f"it has {len(dates):,} dates, from {dates[0]} to {dates[-1]}" if dates else "it has no dates yet"
+        msg = f"{name} has no date {_range(first, last)}; {there}. Nothing was done."
+        raise ContractError(msg)
+    return within
+
+
+def _range(first: dt.date | None, last: dt.date | None) -> str:
+    return " ".join(f"{word} {date}" for word, date in (("from", first), ("to", last)) if date)

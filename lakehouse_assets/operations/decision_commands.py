@@ -19,6 +19,8 @@ from lakehouse_assets.ledger.ledger import HELD
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.silver import evaluate
+from lakehouse_assets.storage import delta
 
 
 def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
@@ -41,6 +43,23 @@ def effect_on(lake: Lake, feed: Feed, record: pl.DataFrame) -> Effect | None:
     """Return what the present decisions do to a record that `find_record` found; None if there are none."""
     place = (record["_source_hash"][0], record["_line"][0])
     return effects(feed, Decisions.load(lake.store, feed.name).on_records([place[0]])).get(place)
+
+
+def broken_rules(lake: Lake, feed: Feed, record: pl.DataFrame) -> list[str]:
+    """Return the ids of the rules for which a record is in quarantine; none for one that is not there.
+
+    Where its date is pending, or its rows have expired: the rules for which it would be there.
+    """
+    effect = effect_on(lake, feed, record)
+    partition = effect.partition_to if effect else record["_part"][0]
+    state = FeedState.of(lake, feed)
+    if state.quarantine.get(partition) == state.inputs[partition]:
+        columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
+        rows = delta.scan(lake.store, feed.quarantine.path, columns)
+    else:
+        rows = evaluate(lake, feed, [partition]).candidate.quarantined.lazy()
+    is_it = (pl.col("_source_key") == record["_source_key"][0]) & (pl.col("_line") == record["_line"][0])
+    return [rule for rules in rows.filter(is_it).select("rules").collect()["rules"] for rule in rules]
 
 
 def correct(
@@ -74,12 +93,21 @@ def waive(
         what = f"{wrong[0]!r} cannot be waived" if rules else "no rule is named"
         msg = f"{what}; the rules of {feed.name} that can be are {', '.join(liftable)}. Nothing was decided."
         raise DecisionError(msg)
+    broken = broken_rules(lake, feed, record)
+    if kept := sorted(set(rules) - set(broken)):
+        what = f"does not break {kept[0]!r}; it breaks {', '.join(broken)}" if broken else "is not in quarantine"
+        msg = f"record {line} of {key!r} {what}. Nothing was decided."
+        raise DecisionError(msg)
     return kinds.new(kinds.Waive, feed.name, why, who, rules=tuple(rules), **_about(record, key, line))
 
 
-def discard(lake: Lake, feed: Feed, key: str, line: int, why: str, who: str | None = None) -> Decision:
+def discard(lake: Lake, feed: Feed, key: str, line: int, why: str, who: str | None = None) -> kinds.Discard:
     """Take a record out: it counts as discarded, neither valid nor quarantined."""
-    return kinds.new(kinds.Discard, feed.name, why, who, **_about(find_record(lake, feed, key, line), key, line))
+    record = find_record(lake, feed, key, line)
+    if (effect := effect_on(lake, feed, record)) and effect.discarded:
+        msg = f"record {line} of {key!r} is discarded already. Nothing was decided."
+        raise DecisionError(msg)
+    return kinds.new(kinds.Discard, feed.name, why, who, **_about(record, key, line))
 
 
 def release(lake: Lake, feed: Feed, partition: str, why: str, who: str | None = None) -> Decision:

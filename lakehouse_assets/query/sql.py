@@ -19,6 +19,8 @@ from lakehouse_assets.contracts.views import tables_in
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.query.tables import frames
 
+_READ_ONLY = "A query reads the lake's tables only; `--unsafe` lifts this."
+
 
 class QueryError(Exception):
     """The SQL could not be run; the message is one line."""
@@ -36,13 +38,12 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
     """Run DuckDB SQL over the tables of the lake, as they stand or as they stood. Raises `QueryError`.
 
     Args:
-        unsafe: Let the SQL reach files and other databases, too; without it, it reads the lake's tables and no more.
+        unsafe: Let the SQL reach files and other databases, too, in any number of statements; the answer is the last
+            one's. Without it, the SQL is one query of the lake's tables.
     """
     import duckdb  # noqa: PLC0415 - not at import of the command line
 
-    if not sql.strip():
-        msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
-        raise QueryError(msg)
+    _check(sql, unsafe=unsafe)
     views = lake.registry.views
     tables = frames(lake, at, " ".join([sql, *(text for name, text in views.items() if name in sql)]))
     whole = {name: text for name, text in views.items() if tables_in(text) <= tables.keys()}
@@ -52,11 +53,38 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
         return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())
     except duckdb.Error as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        forbidden = isinstance(error, duckdb.PermissionException) or "configuration has been locked" in lines[0]
-        hint = ["A query reads the lake's tables only; `--unsafe` lifts this."] if forbidden else lines[1:2]
-        raise QueryError(" ".join([lines[0], *hint])) from error
+        if isinstance(error, duckdb.PermissionException):
+            lines = [f"{lines[0]}.", _READ_ONLY]
+        raise QueryError(" ".join(lines[:2])) from error
     finally:
         connection.close()
+
+
+def _check(sql: str, *, unsafe: bool) -> None:
+    """Raise `QueryError` unless the SQL is one query: a statement that answers with rows and changes nothing."""
+    import duckdb  # noqa: PLC0415 - not at import of the command line
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise QueryError(" ".join(line.strip() for line in str(error).splitlines() if line.strip())) from error
+    if not statements:
+        msg = "the SQL is empty; write a query such as FROM gold.daily_sales."
+        raise QueryError(msg)
+    if unsafe:
+        return
+    if len(statements) > 1:
+        msg = (
+            f"the SQL has {len(statements)} statements. Nothing was run; write one query, and call again for the next."
+        )
+        raise QueryError(msg)
+    kind = statements[0]
+    # A PIVOT is several statements to DuckDB.
+    if kind.type != duckdb.StatementType.MULTI and kind.expected_result_type != [
+        duckdb.ExpectedResultType.QUERY_RESULT
+    ]:
+        msg = f"{kind.type.name} is not a query. Nothing was run. {_READ_ONLY}"
+        raise QueryError(msg)
 
 
 def as_json(answer: Answer) -> str:

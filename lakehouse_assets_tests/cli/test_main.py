@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import lakehouse_assets
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.cli.conftest import Lakehouse
@@ -41,6 +42,14 @@ def test_a_bad_argument_is_one_line(lakehouse: Lakehouse, lake: Lake, arguments:
 
 
 REFUSED: dict[str, tuple[list[str], str]] = {
+    "two statements": (["query", "SELECT 1; SELECT 2"], "the SQL has 2 statements. Nothing was run; write one query"),
+    "a statement that is no query": (["query", "CREATE TABLE t (i int)"], "CREATE is not a query. Nothing was run."),
+    "a setting": (["query", "SET threads = 1"], "SET is not a query. Nothing was run. A query reads the lake's tables"),
+    "a comment": (["query", "/* nothing */"], "the SQL is empty; write a query such as"),
+    "a file": (
+        ["query", "FROM read_csv('/etc/hosts')"],
+        "operations are disabled by configuration. A query reads the lake's tables only; `--unsafe` lifts this.",
+    ),
     "bad SQL": (["query", "SELEC 1"], "Parser Error"),
     "an unknown table": (["query", "SELECT * FROM gold.salez"], "salez"),
     "a file that is not there": (["discover", "/gone.csv"], "/gone.csv: no such file. Nothing was discovered."),
@@ -223,3 +232,44 @@ def test_a_first_date_by_variable_is_refused_unless_it_is_the_declared_one(
     assert "put start_date=dt.date(2010, 6, 1) into its declaration if that is meant, or unset" in refused.err
     monkeypatch.setenv("LAKEHOUSE_START_DATE", "2009-01-01")
     assert lakehouse("status").code == 0
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 AS a;",
+        "FROM silver.sales LIMIT 1",
+        "WITH a AS (SELECT 1) FROM a",
+        "DESCRIBE silver.sales",
+        "EXPLAIN SELECT 1",
+        "SUMMARIZE gold.daily_sales",
+        "PIVOT silver.sales ON country USING sum(quantity)",
+    ],
+)
+def test_whatever_answers_with_rows_is_a_query(lakehouse: Lakehouse, sql: str) -> None:
+    result = lakehouse("query", sql, "--format", "json")
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out)
+
+
+def test_unsafe_takes_several_statements_and_shows_the_answer_of_the_last(lakehouse: Lakehouse) -> None:
+    several = "CREATE TABLE t AS SELECT 7 AS seven; SELECT 1 AS one; FROM t"
+    assert lakehouse("query", several, "--unsafe", "--format", "csv").out == "seven\n7\n"
+
+
+def test_dev_starts_dagster_with_the_workspace_of_the_package(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    assert lakehouse("dev", "--port", "4000").code == 0
+    [command] = started
+    assert command[1:4] == ["-m", "dagster", "dev"]
+    assert command[-2:] == ["-p", "4000"]
+    workspace = Path(command[command.index("-w") + 1])
+    assert workspace.parent == Path(lakehouse_assets.__file__).parent
+    assert "module_name: lakehouse_assets.definitions" in workspace.read_text()
+    assert Path.cwd() == tmp_path  # a relative LAKEHOUSE_ROOT means the same folder to Dagster

@@ -10,7 +10,8 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.defs.automation.maintenance import maintenance, weekly_maintenance
-from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify

@@ -50,7 +50,7 @@ def all_kinds(lake: Lake) -> dict[str, Decision]:
     settle(lake, gold=True)
     taken = {
         "correct": take(lake, correct, "day.csv", BAD, {"Quantity": "6", "Description": None}),
-        "waive": take(lake, waive, "day.csv", BAD + 1, ["invoice_no_regex", "unit_price_min"]),
+        "waive": take(lake, waive, "day.csv", BAD + 1, ["invoice_no_regex"]),
         "discard": take(lake, discard, "day.csv", 1),
         "release": take(lake, release, NEXT),
         "accept": take(lake, accept, "held.csv"),
@@ -69,7 +69,7 @@ def test_a_decision_of_each_kind_is_listed_with_all_that_it_says(bad_lake: Lake)
     assert {kind: tuple(row) for kind, row in rows.items()} == {
         "correct": ("sales", "correct", "active", WHO, WHY, *place, BAD, DAY, [], json.dumps(values), None),
         "waive": (
-            "sales", "waive", "active", WHO, WHY, *place, BAD + 1, DAY, ["invoice_no_regex", "unit_price_min"], None,
+            "sales", "waive", "active", WHO, WHY, *place, BAD + 1, DAY, ["invoice_no_regex"], None,
             None,
         ),
         "discard": ("sales", "discard", "revoked", WHO, WHY, *place, 1, DAY, [], None, None),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations.decision_commands import correct, discard, revoke, waive
 from lakehouse_assets_tests.decisions.person import (
@@ -24,7 +25,7 @@ from lakehouse_assets_tests.decisions.person import (
     take,
     take_back,
 )
-from lakehouse_assets_tests.retail import DAY, day, line, sales_csv
+from lakehouse_assets_tests.retail import DAY, day, line, sales, sales_csv
 
 FILES = [
     ("day.csv", bad_day(bad_line(), line(InvoiceNo="GIFT1", Quantity="500"), line(InvoiceDate="yesterday"))),
@@ -114,7 +115,10 @@ def test_a_revoked_decision_can_be_taken_again(lake: Lake) -> None:
 @pytest.mark.slow
 def test_of_two_waivers_of_a_rule_either_suffices(lake: Lake) -> None:
     landed(lake, FILES)
-    first, second = (take(lake, waive, "day.csv", ODD, ["invoice_no_regex"]) for _ in range(2))
+    # Two people at once: each decides before the other's decision is recorded.
+    first, second = [waive(lake, sales(lake), "day.csv", ODD, ["invoice_no_regex"], "why", "ann") for _ in range(2)]
+    for decision in (first, second):
+        recorded.record(lake.store, decision)
     take_back(lake, first)
     settle(lake)
     assert quantities(lake)[-1] == 500

@@ -4,7 +4,8 @@ import datetime as dt
 from typing import Any
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.maintenance.maintain import Action, Policy, maintain
+from lakehouse_assets.maintenance.maintain import Action, maintain
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.decisions.person import ask, bad_day, bad_line, findings
 from lakehouse_assets_tests.retail import land, line, run, sales, sales_csv

@@ -9,7 +9,8 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.decisions import recorded
-from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.operations.decision_commands import correct, discard, release
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets_tests.conftest import lake_at

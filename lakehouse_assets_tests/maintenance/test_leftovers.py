@@ -13,7 +13,8 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.maintenance.leftovers import bronze_orphans, remove_bronze
-from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage.stores import LocalStore
 from lakehouse_assets_tests.conftest import lake_at

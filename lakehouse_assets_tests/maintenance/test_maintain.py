@@ -15,7 +15,8 @@ from lakehouse_assets.catalog.duckdb_views import rebuild
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions.recorded import Decisions, record
-from lakehouse_assets.maintenance.maintain import Action, Policy, PolicyError, maintain
+from lakehouse_assets.maintenance.maintain import Action, maintain
+from lakehouse_assets.maintenance.policy import Policy, PolicyError
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.query.overview import status

@@ -8,10 +8,10 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.operations.computing import again, partitions_of
 from lakehouse_assets_tests.conftest import Cli
-from lakehouse_assets_tests.retail import DAY, day, ingest, land, publish, sales_csv
+from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, sales_csv
 
 NEXT = "2011-03-02"
-SECOND = dt.date(2011, 3, 2)
+FIRST, SECOND = dt.date(2011, 3, 1), dt.date(2011, 3, 2)
 
 
 @pytest.fixture
@@ -23,13 +23,55 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
-def test_a_range_takes_the_dates_in_it_and_tables_without_dates_whole(published: Lake) -> None:
-    names = ["silver.sales", "gold.product_performance"]
-    assert again(published, names[:1], None, None) == {"silver/sales": [DAY, NEXT]}
-    assert again(published, names[:1], SECOND, None) == {"silver/sales": [NEXT]}
-    assert again(published, names[:1], None, dt.date(2011, 3, 1)) == {"silver/sales": [DAY]}
-    assert again(published, names, dt.date(2012, 1, 1), None) == {}  # of the second, nothing to read is there yet
+def test_a_range_takes_the_dates_in_it(published: Lake) -> None:
+    names = ["silver.sales"]
+    assert again(published, names, None, None) == {"silver/sales": [DAY, NEXT]}
+    assert again(published, names, SECOND, None) == {"silver/sales": [NEXT]}
+    assert again(published, names, None, FIRST) == {"silver/sales": [DAY]}
     assert again(published, [], None, None) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "message"),
+    [
+        ("silver.sales", SECOND, FIRST, "--from 2011-03-02 is later than --to 2011-03-01. Nothing was done; exchange"),
+        (
+            "silver.sales",
+            dt.date(2012, 1, 1),
+            None,
+            "silver.sales has no date from 2012-01-01; it has 2 dates, from 2011-03-01 to 2011-03-02. Nothing was done",
+        ),
+        (
+            "silver.sales",
+            dt.date(2010, 1, 1),
+            dt.date(2010, 1, 2),
+            "silver.sales has no date from 2010-01-01 to 2010-01-02; it has 2 dates",
+        ),
+        ("gold.daily_sales", None, dt.date(2010, 1, 1), "gold.daily_sales has no date to 2010-01-01; it has 2 dates"),
+        ("gold.product_performance", FIRST, None, "gold.product_performance has no dates, so --from and --to cannot"),
+    ],
+)
+def test_a_range_without_a_date_of_the_table_is_refused(
+    published: Lake, cli: Cli, name: str, first: dt.date | None, last: dt.date | None, message: str
+) -> None:
+    options = [f"--{word}={date}" for word, date in (("from", first), ("to", last)) if date]
+    refused = cli(published, "run", name, *options)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith(f"lakehouse: {message}")
+
+
+def test_records_without_a_date_are_in_no_range(published: Lake) -> None:
+    land(published, "undated.csv", sales_csv([*day(DAY), line(InvoiceDate="?")]))
+    ingest(published)
+    assert again(published, ["silver.sales"], None, None) == {"silver/sales": [DAY, NEXT, "undated"]}
+    assert again(published, ["silver.sales"], FIRST, None) == {"silver/sales": [DAY, NEXT]}
+
+
+def test_a_table_of_which_nothing_landed_has_no_dates_yet(lake: Lake, cli: Cli) -> None:
+    assert (
+        "silver.sales has no date from 2011-03-01; it has no dates yet"
+        in cli(lake, "run", "silver.sales", "--from", DAY).stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["bronze.sales", "quarantine.sales", "silver.sail"])

@@ -123,6 +123,7 @@ def test_the_project_loads_from_a_wheel_with_nothing_else_around(tmp_path: Path)
         cwd=home,
     ).splitlines()  # fmt: skip
     assert printed[0].startswith(str(site))
+    assert (site / "lakehouse_assets/workspace.yaml").exists()
     assert {"silver/sales", "gold/daily_sales", "catalog/duckdb"} <= set(printed[1].split())
     assert set(printed[2].split()) == {"landing_sensor", "tables_sensor"}
 

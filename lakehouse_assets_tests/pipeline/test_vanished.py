@@ -10,8 +10,8 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.decisions import recorded
-from lakehouse_assets.operations.decision_commands import discard, revoke, waive
+from lakehouse_assets.decisions import kinds, recorded
+from lakehouse_assets.operations.decision_commands import discard, revoke
 from lakehouse_assets.orchestration.runner import Report
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.retail import ingest, land, publish
@@ -83,8 +83,10 @@ def test_a_record_that_becomes_a_duplicate_is_not_told(published: Lake) -> None:
 
 def test_what_a_person_decided_is_not_told(published: Lake) -> None:
     feed = published.registry.feed("orders")
-    taken = waive(published, feed, "x.csv", 3, ("few",), "why", "ann")
-    for decision in (discard(published, feed, "x.csv", 1, "why", "ann"), taken):
+    gone = discard(published, feed, "x.csv", 1, "why", "ann")
+    about = {"source_key": "x.csv", "source_hash": gone.source_hash, "line": 3, "partition": DAY}
+    taken = kinds.new(kinds.Waive, "orders", "why", "ann", rules=("few",), **about)
+    for decision in (gone, taken):
         recorded.record(published.store, decision)
     assert _publish(published) == 0
     stricter = _with(published, pl.col("units") < 100)

@@ -7,7 +7,8 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.maintenance.maintain import Policy, maintain
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.history import versions
 from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.maintenance.aging import age

@@ -1,11 +1,10 @@
 """Looking after the tables as a Dagster job with a weekly schedule; the command line offers the same."""
 
-import datetime as dt
-
 import dagster as dg
 from pydantic import Field
 
-from lakehouse_assets.maintenance.maintain import Action, Policy, PolicyError, maintain
+from lakehouse_assets.maintenance.maintain import Action, maintain
+from lakehouse_assets.maintenance.policy import Policy, PolicyError
 from lakehouse_assets.orchestration.resources import LakeResource
 
 
@@ -27,13 +26,14 @@ class MaintenanceConfig(dg.Config):
 @dg.op(description="Compacts, checkpoints and vacuums the tables, and removes what no table or ledger knows.")
 def look_after_tables(context: dg.OpExecutionContext, config: MaintenanceConfig, lakehouse: LakeResource) -> None:
     """Look after every table; what was done is in the run's log and metadata."""
-    rejected, quarantine = (
-        dt.timedelta(days=days) if days else None
-        for days in (config.expire_rejected_days, config.expire_quarantine_days)
-    )
-    retention, who = dt.timedelta(hours=config.retention_hours), f"maintenance run {context.run_id}"
     try:
-        policy = Policy(retention, config.below_seven_days_really, rejected, quarantine, who)
+        policy = Policy.asked_for(
+            config.retention_hours,
+            config.expire_rejected_days,
+            config.expire_quarantine_days,
+            below_seven_days=config.below_seven_days_really,
+            who=f"maintenance run {context.run_id}",
+        )
     except PolicyError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     actions = []
