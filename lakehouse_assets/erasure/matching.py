@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from lakehouse_assets.contracts.declare import ContractError, Feed
+from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.erasure.evidence import Erasures, Person
 from lakehouse_assets.parsing.casting import cast, normalised
 
@@ -23,17 +23,8 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def canonical(feed: Feed, column: str, texts: pl.Series) -> pl.Series:
-    """Return the normalised form of raw values, under which all ways to write one are equal.
-
-    Raises:
-        ContractError: The column cannot identify a person.
-    """
-    types = feed.contract.columns()
-    keys = [n for n in feed.sources if isinstance(types[n].dtype, pl.String) or types[n].dtype.is_integer()]
-    if column not in keys:
-        msg = f"{column!r} is no column of {feed.name} that tells a person; those are {', '.join(keys)}. Nothing done."
-        raise ContractError(msg)
-    origin, dtype = feed.sources[column], types[column].dtype
+    """Return the normalised form of a source column's raw values, under which all ways to write one are equal."""
+    origin, dtype = feed.sources[column], feed.contract.columns()[column].dtype
     text = texts.cast(pl.String).to_frame(origin.headers[0]).select(normalised(origin).alias(column)).to_series()
     if isinstance(dtype, pl.String):
         return text

@@ -30,7 +30,7 @@ from lakehouse_assets.storage import delta
 _FILES_AT_ONCE = 500
 
 
-@dataclass(frozen=True)
+@dataclass
 class Held:
     """Where a person's records stand in bronze.
 
@@ -39,12 +39,14 @@ class Held:
         partitions: The partitions that hold some, or to which a correction moved one.
         unsearched: Bronze files that cannot be read, each with the reason.
         looked: Files and partitions that were looked into.
+        texts: How many texts of the ledger held the value.
     """
 
     lines: dict[str, frozenset[int]] = field(default_factory=dict)
     partitions: set[str] = field(default_factory=set)
     unsearched: list[str] = field(default_factory=list)
     looked: set[tuple[str, str]] = field(default_factory=set)
+    texts: int = 0
 
     @property
     def records(self) -> int:
@@ -219,6 +221,8 @@ def replace(
         whole.looked.update(held.looked)
         whole.unsearched.extend(held.unsearched)
         is_its = pl.col("feed") == feed.name
+        texts = ledger.rows.filter(is_its).select("reason", "drift").unpivot()["value"].drop_nulls()
+        whole.texts = sum(redact(text) != text for text in texts)
         mapped = _mapped(ledger.rows.filter(is_its), pl.concat(written), landed, tokens, redact)
         rows = pl.concat([ledger.rows.filter(~is_its), mapped])
         if not rows.sort(rows.columns).equals(ledger.rows.sort(rows.columns)):

@@ -7,7 +7,6 @@ Not here: the present version.
 import datetime as dt
 import io
 import re
-from collections.abc import Iterator
 
 import polars as pl
 
@@ -19,7 +18,8 @@ from lakehouse_assets.forgetting.decisions import downstream
 from lakehouse_assets.forgetting.tables import typed
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import leftovers
-from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found, versions
+from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found
+from lakehouse_assets.maintenance.leftovers import versions as all_versions
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.storage import delta
 
@@ -37,39 +37,47 @@ def folders(lake: Lake, feed: Feed) -> list[str]:
     return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
 
 
-def forget_past(lake: Lake, feed: Feed, erasures: Erasures, folder: str) -> list[Found]:
-    """Leave a table its present version only; return the files that are gone."""
+def forget_past(lake: Lake, feed: Feed, erasures: Erasures, folder: str, *, versions: bool) -> list[Found]:
+    """Remove a person from the past of a table; return the files that are gone.
+
+    Args:
+        versions: Remove all versions but the present one; else only data files with an erased person's rows that no
+            log entry knows. A writer that is about to commit such a file is out of date and fails.
+    """
     there = leftovers.objects(lake, folder)
     if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
         return []
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     try:
-        return _forget(lake, feed, erasures, folder, there)
+        return _forget(lake, feed, erasures, folder, there, versions=versions)
     except DeltaError as error:
         raise delta.unreadable(lake.store, folder, error) from error
 
 
-def _forget(lake: Lake, feed: Feed, erasures: Erasures, folder: str, there: list[Found]) -> list[Found]:
+def _forget(
+    lake: Lake, feed: Feed, erasures: Erasures, folder: str, there: list[Found], *, versions: bool
+) -> list[Found]:
     table = delta.opened(lake.store, folder)
-    table.create_checkpoint()
-    now = table.version()
+    if versions:
+        table.create_checkpoint()
+    now, active = table.version(), leftovers.active_files(table)
     names = {item.path.removeprefix(f"{folder}/"): item for item in there}
     log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
-    active = leftovers.active_files(table)
     known = leftovers.removed_files(table, folder, dt.timedelta()) | set(leftovers.removed_in(lake, log))
     data = {name: item for name, item in names.items() if not name.startswith("_delta_log/") and name not in active}
-    # What no log entry knows may be a writer's that is under way: it goes if it is theirs, for such a writer is late.
-    dead = [item for n, item in data.items() if n in known or _is_theirs(lake, feed, erasures, folder, item)]
-    old = [item for pattern in (COMMIT, CHECKPOINT) for number, item in versions(log, pattern).items() if number < now]
-    for item in [*dead, *sorted(old, key=lambda one: one.path)]:
+    gone = [item for n, item in data.items() if (versions if n in known else _is_theirs(lake, feed, erasures, item))]
+    if versions:
+        entries = {item for kind in (COMMIT, CHECKPOINT) for n, item in all_versions(log, kind).items() if n < now}
+        gone += sorted(entries, key=lambda one: one.path)
+    for item in gone:
         lake.store.delete(item.path)
-    return [*dead, *old]
+    return gone
 
 
-def _is_theirs(lake: Lake, feed: Feed, erasures: Erasures, folder: str, item: Found) -> bool:
+def _is_theirs(lake: Lake, feed: Feed, erasures: Erasures, item: Found) -> bool:
     """Return whether a data file holds an erased person's rows; one cut short is of a writer that died."""
-    layer = folder.split("/", 1)[0]
+    layer = item.path.split("/", 1)[0]
     if layer not in {"bronze", "silver", "quarantine"} or not item.path.endswith(".parquet"):
         return False
     try:
@@ -87,14 +95,13 @@ def forget_bronze(lake: Lake, feed: Feed, erasures: Erasures) -> list[Found]:
     """Remove the bronze files of contents that gave way, and unknown ones with an erased person's records."""
     gone = []
     for item in leftovers.bronze_orphans(lake, feed):
-        if leftovers.content_of(item) in erasures.before or _is_theirs(lake, feed, erasures, feed.bronze.path, item):
+        if leftovers.content_of(item) in erasures.before or _is_theirs(lake, feed, erasures, item):
             lake.store.delete(item.path)
             gone.append(item)
     return gone
 
 
-def forget_temporary(lake: Lake) -> Iterator[Found]:
+def forget_temporary(lake: Lake) -> None:
     """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again."""
     for item in list(leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC))):
-        if lake.store.delete(item.path):
-            yield item
+        lake.store.delete(item.path)

@@ -75,7 +75,7 @@ def test_it_may_be_asked_twice(village: Lake, tmp_path: Path, cli: Cli) -> None:
     force = cli(lake, "forget", "sales", f"customer_id= {PERSON} ")
 
     assert force.returncode == 0, force.stdout + force.stderr
-    assert "Nothing of them is there." in force.stdout
+    assert "No record of sales has this customer_id" in force.stdout
     assert not_forgotten(lake, village) == []
     assert answers.run(lake, "SELECT count(*) FROM ops.decisions WHERE kind = 'erase'").rows == [(1,)]
 
@@ -180,8 +180,9 @@ def test_nobody_decides_on_an_erased_record_or_brings_the_person_back(village: L
     ("person", "told"),
     [
         ("customer_id", "is not of the form KEY=VALUE"),
-        ("unit_price=3", "is no column of sales that tells a person; those are"),
-        ("nothing=3", "is no column of sales that tells a person; those are"),
+        ("unit_price=3", "is no column of sales that identifies a person; those are: customer_id"),
+        ("nothing=3", "is no column of sales that identifies a person; those are: customer_id"),
+        ("country=France", "'country' of sales is not declared as personal"),
         ("customer_id= ", "customer_id has no value"),
     ],
 )

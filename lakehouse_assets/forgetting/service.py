@@ -1,0 +1,176 @@
+"""The service that forgets a person: what exists about them, and how every part of it is removed.
+
+The decision is recorded first: from then on no run takes the person's records. Every step is idempotent: after a crash,
+run the command again. Where nobody is found the decision stands all the same, and no earlier version of a table is
+removed. Not here: who is meant, and how a command shows what was found.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.decisions import recorded
+from lakehouse_assets.erasure import evidence
+from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.search import search
+from lakehouse_assets.forgetting import bronze as contents
+from lakehouse_assets.forgetting import decisions as decided
+from lakehouse_assets.forgetting import history, landing, tables
+from lakehouse_assets.forgetting.bronze import Held
+from lakehouse_assets.forgetting.request import Request
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.sources import manifest
+from lakehouse_assets.sources.landing import key_of
+
+
+@dataclass
+class Found:
+    """What there is, or was, of a person: counts by place, and where nobody could look.
+
+    Attributes:
+        counts: Place and what is counted there, to how many.
+        objects: Key, hash before and hash after of landed objects.
+        unsearched: What could not be searched, each with the reason.
+        partitions: The partitions that held their records.
+        problems: Why the erasure is not finished; nothing when it is.
+        report: Where the report of a finished erasure lies.
+    """
+
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    objects: list[tuple[str, str, str]] = field(default_factory=list)
+    unsearched: list[str] = field(default_factory=list)
+    partitions: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    report: str | None = None
+
+    def add(self, place: str, what: str, count: int) -> None:
+        """Count more of something; nothing is not worth a line."""
+        if count:
+            self.counts[place, what] = self.counts.get((place, what), 0) + count
+
+    def add_bronze(self, held: Held) -> None:
+        """Count what bronze and the ledger hold."""
+        self.add("bronze", "contents", len(held.lines))
+        self.add("bronze", "records", held.records)
+        self.add("ops.ledger", "texts", held.texts)
+        self.unsearched += held.unsearched
+        self.partitions |= held.partitions
+
+
+Elsewhere = Callable[[Found], None]
+"""Forgets the person in what is not part of the lake, and adds to what was found."""
+
+
+def look(lake: Lake, request: Request, elsewhere: Elsewhere) -> Found:
+    """Return what there is of a person. Writes nothing."""
+    feed, erasures, found = request.feed, request.erasures, Found()
+    limit, also = lake.settings.max_source_bytes, contents.corrected(lake, feed, erasures)
+    for stored in lake.store.list(feed.landing):
+        if manifest.is_manifest(stored.path) or stored.size > limit:
+            continue
+        seen = search(feed, erasures, key_of(feed, stored), lake.store.read(stored.path), limit, also)
+        found.unsearched += seen.unsearched
+        found.add("landing", "objects", int(seen.data is not None))
+        found.add("landing", "records", seen.records)
+    found.add_bronze(contents.find(lake, feed, erasures, also))
+    for table in (feed.silver, feed.quarantine):
+        found.add(table.full_name, "records", sum(tables.rows_of(lake, feed, erasures, table).values()))
+    elsewhere(found)
+    return found
+
+
+def forget(
+    lake: Lake,
+    request: Request,
+    run: Callable[[], object],
+    elsewhere: Elsewhere,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Found:
+    """Erase a person from the lake.
+
+    Args:
+        run: Brings all tables up to date with landing and decisions.
+        progress: Called with the name of each step.
+
+    Raises:
+        StorageError: The storage refused; what was done stands.
+    """
+    found = _erase_inputs(lake, request, progress)
+    if found.counts or request.is_unfinished:
+        run()
+    erasures = Erasures.load(lake.store, request.feed.name)
+    taken = tables.take_out(lake, request.feed, erasures)
+    for table, rows in taken.items():
+        found.add(table, "records of held or pinned dates", rows)
+    if taken:
+        run()
+    progress("earlier versions and Dagster")
+    _erase_history(lake, request, erasures, found)
+    elsewhere(found)
+    _finish(lake, request, erasures, found)
+    return found
+
+
+def _erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None]) -> Found:
+    """Take a person out of what everything follows from: landing, bronze, the ledger, decisions."""
+    feed, found = request.feed, Found()
+    if request.is_new:
+        recorded.record(lake.store, request.decision)
+    erasures, also = request.erasures, contents.corrected(lake, feed, request.erasures)
+    progress("landing")
+    # An earlier contract may have matched other lines than the present one does.
+    read = contents.find(lake, feed, erasures, also).lines
+    either = {content: also.get(content, frozenset()) | read.get(content, frozenset()) for content in {*also, *read}}
+    cleaned = landing.clean_all(lake, request, either)
+    found.unsearched += cleaned.unsearched
+    found.objects += cleaned.sources
+    found.add("landing", "objects", len(cleaned.tokens))
+    found.add("landing", "records", cleaned.records)
+    # As of the beginning of the erasure: when the command is repeated, the releases are already out of date.
+    released = decided.released(lake, feed) | dict(request.decision.released)
+    progress("bronze and the ledger")
+    found.add_bronze(contents.replace(lake, feed, also, cleaned.hashes, cleaned.tokens, request.redact))
+    progress("decisions")
+    found.add("decisions", "changed", decided.rewrite(lake, feed, request.redact))
+    decided.release_again(lake, feed, released)
+    found.add("decisions", "unpinned", decided.unpin_gold(lake, feed, found.partitions))
+    return found
+
+
+def _erase_history(lake: Lake, request: Request, erasures: Erasures, found: Found) -> None:
+    """Take a person out of what the lake was before: old contents, files of dead writers, earlier versions."""
+    feed = request.feed
+    for folder in history.old_revisions(lake, feed):
+        found.add(folder, "records", tables.take_out_of_old(lake, feed, erasures, folder))
+    found.add("bronze", "old files removed", len(history.forget_bronze(lake, feed, erasures)))
+    # First what is theirs for certain. Earlier versions of tables go only if there was anything of the person at all.
+    for versions in (False, True):
+        for folder in history.folders(lake, feed) if not versions or found.counts or request.is_unfinished else []:
+            gone = history.forget_past(lake, feed, erasures, folder, versions=versions)
+            found.add(folder.replace("/", "."), "old files removed", len(gone))
+    history.forget_temporary(lake)
+
+
+def _finish(lake: Lake, request: Request, erasures: Erasures, found: Found) -> None:
+    """Keep the report if everything is done; else say what is not."""
+    feed, decision = request.feed, request.decision
+    held = contents.find(lake, feed, erasures, {})
+    found.problems += [f"bronze.{feed.name}: {held.records} records"] if held.records else []
+    for table in (feed.silver, feed.quarantine):
+        rows = tables.rows_of(lake, feed, erasures, table)
+        found.problems += [f"{table.full_name} {partition}: {count} rows" for partition, count in rows.items()]
+    if found.counts or request.is_unfinished:
+        models = decided.downstream(lake, feed)
+        pending = {model.table.full_name: ModelState.read(lake, model).pending for model in models}
+        pending[feed.silver.full_name] = FeedState.of(lake, feed).pending
+        found.problems += [f"{name}: {len(p):,} partitions are pending" for name, p in pending.items() if p]
+    found.problems += [f"not searched: {one}" for one in found.unsearched]
+    if found.problems:
+        return
+    about = ("feed", "column", "digest", "who", "why")
+    report = {name: getattr(decision, name) for name in about} | {
+        "decided_at": decision.at,
+        "counts": [{"place": place, "what": what, "count": n} for (place, what), n in found.counts.items()],
+        "landed": [{"key": key, "before": before, "after": after} for key, before, after in found.objects],
+    }
+    found.report = evidence.finish(lake.store, decision.feed, decision.id, report)
