@@ -42,6 +42,7 @@ def test_a_new_version_of_the_object_makes_a_correction_stale(lake: Lake) -> Non
     sound(lake)
 
 
+@pytest.mark.slow
 def test_the_old_bytes_again_make_it_effective_again(lake: Lake) -> None:
     landed(lake, [("day.csv", OLD)])
     decision = take(lake, correct, "day.csv", BAD, {"Quantity": "600"})

@@ -101,6 +101,7 @@ def test_a_discarded_record_counts_as_discarded_and_nowhere_else(lake: Lake) -> 
     assert sound(lake)[DAY] == (BAD, GOOD, 0, 0, 1, GOOD, 0)
 
 
+@pytest.mark.slow
 def test_a_discarded_record_weighs_nothing_in_the_score(lake: Lake) -> None:
     landed(lake, [("day.csv", sales_csv([*day(count=19), *(bad_line(Quantity=text) for text in ("a", "b"))]))])
     assert held(lake) == [DAY]

@@ -44,6 +44,7 @@ def test_an_unsafe_session_reads_and_writes_files(tmp_path: Path) -> None:
         assert connection.sql(f"FROM '{tmp_path}/out.csv'").fetchall() == [(1,), (2,)]
 
 
+@pytest.mark.slow
 def test_a_sort_larger_than_the_memory_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -233,6 +233,7 @@ def test_an_append_is_all_or_nothing(store: Store) -> None:
     assert Ledger.load(store).rows["object_key"].to_list() == ["k"]
 
 
+@pytest.mark.slow
 def test_many_small_appends_do_not_pile_up_as_files(store: Store) -> None:
     for number in range(45):
         Ledger.load(store).append([_version(f"k{number:02}", "a")], "run")
@@ -293,6 +294,7 @@ VERSIONS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(versions=st.lists(VERSIONS, max_size=10), cuts=st.sets(st.integers(1, 9), max_size=2))
 @settings(max_examples=60, deadline=None)
 def test_any_history_in_any_batches_gives_the_live_set_of_its_latest_versions(

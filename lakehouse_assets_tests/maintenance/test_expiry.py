@@ -53,6 +53,7 @@ def three(lake: Lake) -> Lake:
     return published(lake)
 
 
+@pytest.mark.slow
 def test_old_rows_go_and_nothing_else_changes(three: Lake) -> None:
     before = content(three)
     state = FeedState.of(three, sales(three))

@@ -80,6 +80,7 @@ def test_files_that_other_tools_keep_beside_a_table_stay(lake: Lake) -> None:
     assert {path for path in before if path not in bytes_of(lake)} == set()
 
 
+@pytest.mark.slow
 def test_bronze_that_no_ledger_row_knows_goes_after_a_week_and_not_before(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv())
     run(lake)

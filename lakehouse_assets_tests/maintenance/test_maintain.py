@@ -67,6 +67,7 @@ def test_all_of_it_leaves_every_answer_and_fingerprint_equal(kind: str, request:
     assert aging.fingerprints(lake) == marks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["year", "part"])
 def test_the_accounts_of_a_feed_are_compacted_under_the_marks_of_its_dates(lake: Lake, layout: str) -> None:
     if layout == "part":  # as an earlier version made the table
@@ -162,6 +163,7 @@ def test_vacuum_removes_what_was_let_go_of_more_than_a_week_ago(lake: Lake, days
     assert data_files(lake, "silver/sales") == (live if gone else before)
 
 
+@pytest.mark.slow
 def test_vacuum_goes_by_when_a_file_was_let_go_of_not_by_its_age(lake: Lake) -> None:
     aging.history(lake, rounds=1)
     aging.age(lake, 30)

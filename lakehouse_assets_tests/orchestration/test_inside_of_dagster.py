@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from lakehouse_assets.orchestration.event_log import KeptSqliteEventLogStorage
@@ -30,6 +31,7 @@ def inner(file: Path) -> list[str]:
     return [name for name in names if name.startswith(("dagster._", "dagster_shared"))]
 
 
+@pytest.mark.slow
 def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(tmp_path: Path) -> None:
     @dg.op
     def nothing() -> None: ...

@@ -130,6 +130,7 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str | None]:
     return [data.user_failure_data.description for data in found if data.user_failure_data]
 
 
+@pytest.mark.slow
 def test_an_asset_with_a_schema_is_a_table_of_the_lake(package: Any) -> None:
     lake = package(sales=SALES, shares=SHARES.replace("FACTOR", "1"))
     fill(lake)
@@ -147,6 +148,7 @@ def test_an_asset_with_a_schema_is_a_table_of_the_lake(package: Any) -> None:
     assert (spec.owners, spec.tags["report"]) == (["team:shares"], "weekly")
 
 
+@pytest.mark.slow
 def test_an_asset_whose_result_breaks_its_schema_publishes_nothing(package: Any) -> None:
     lake = package(sales=SALES, shares=SHARES.replace("FACTOR", "2"))
     fill(lake)
@@ -160,6 +162,7 @@ def test_an_asset_whose_result_breaks_its_schema_publishes_nothing(package: Any)
     assert sql.as_json(sql.run(lake, "SELECT count(*) AS n FROM gold.line_shares")).split() == ['[{"n":', "0}]"]
 
 
+@pytest.mark.slow
 def test_assets_without_a_schema_read_tables_as_they_ask(package: Any) -> None:
     lake = package(sales=SALES, readers=READERS)
     fill(lake)

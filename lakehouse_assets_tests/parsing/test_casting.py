@@ -78,6 +78,7 @@ def test_every_amount_of_four_decimals_is_read_exactly(value: Decimal) -> None:
     assert not _has_excess(f"{value:f}")
 
 
+@pytest.mark.slow
 @given(st.from_regex(NUMBER, fullmatch=True, alphabet="0123456789.+-"))
 @settings(max_examples=300, deadline=None)
 def test_a_number_is_read_exactly_or_marked_or_not_at_all(text: str) -> None:

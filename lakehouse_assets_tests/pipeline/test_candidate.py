@@ -336,6 +336,7 @@ RECORD = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(objects=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.lists(RECORD, min_size=1, max_size=6), min_size=1))
 @settings(max_examples=15, deadline=None)
 def test_distinct_records_and_counts_follow_from_the_values(

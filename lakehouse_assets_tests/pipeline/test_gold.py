@@ -361,6 +361,7 @@ def test_quarantine_is_counted_by_date_and_rule_also_where_no_date_can_be_read(l
     assert {row["dt"] for row in _gold(lake, "quarantine_by_rule")} == {None}
 
 
+@pytest.mark.slow
 def test_a_feed_that_is_added_is_counted_too(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([*day(count=19), line(Quantity="six")]))
     run(lake)

@@ -59,6 +59,7 @@ def test_one_more_object_makes_the_fingerprint_of_its_date_be_computed_anew(
     assert after[NEXT] != before[NEXT]
 
 
+@pytest.mark.slow
 def test_a_state_is_computed_anew_only_when_something_it_follows_from_is_another_one(lake: Lake) -> None:
     retail.land(lake, "first.csv", sales_csv(1, DAY))
     retail.run(lake)

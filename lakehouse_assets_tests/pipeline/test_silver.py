@@ -180,6 +180,7 @@ def test_a_source_whose_records_are_all_duplicates_has_its_account(lake: Lake) -
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_resend_clears_the_dates_that_it_no_longer_mentions(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([*day(DAY, 20), BAD[0], *day(NEXT, 2), line(InvoiceDate="?")]))
     run(lake)
@@ -282,6 +283,7 @@ def test_a_bronze_file_that_is_gone_blocks_its_date_and_no_other(lake: Lake) -> 
     assert _silver(lake) == {DAY: 3, NEXT: 6}
 
 
+@pytest.mark.slow
 def test_publishing_in_small_batches_gives_the_same(tmp_path: Path) -> None:
     records = [*day(DAY, 20), BAD[0], *day(NEXT, 5), line(InvoiceDate="?"), *day("2011-03-04", 2)]
     results = []

@@ -60,6 +60,7 @@ def test_a_rule_that_published_records_break_is_told(published: Lake) -> None:
     assert _publish(_with(published, pl.col("units") < 100)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 def test_run_names_what_vanished(published: Lake, run_of: Callable[[Lake], Report]) -> None:
     [line] = run_of(_with(published, start_date=LATER)).failures

@@ -107,6 +107,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_json_of_anything_reads_back(rows: list[tuple[Any, Any]]) -> None:
@@ -122,6 +123,7 @@ def test_json_of_anything_reads_back(rows: list[tuple[Any, Any]]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_session_is_in_utc(lake: Lake) -> None:
     land(lake, "z.csv", sales_csv([line(InvoiceDate="2011-07-01 00:30:00")]))
     retail.run(lake)
@@ -135,6 +137,7 @@ def _tables(lake: Lake) -> list[str]:
     return [table.full_name for table in lake.registry.tables()]
 
 
+@pytest.mark.slow
 def test_every_declared_table_is_empty_before_anything_is_written(lake: Lake) -> None:
     for name in [*_tables(lake), "ops.ledger", "ops.accounting"]:
         answer = ask(lake, f"FROM {name}")
@@ -156,6 +159,7 @@ def test_a_written_table_has_the_columns_and_types_of_the_empty_one(lake: Lake) 
     assert _columns(lake) == before
 
 
+@pytest.mark.slow
 def test_dt_is_a_date_everywhere(filled: Lake) -> None:
     types = {name: columns["dt"] for name, columns in _columns(filled).items() if "dt" in columns}
     assert set(types.values()) == {"DATE"}
@@ -197,6 +201,7 @@ def test_a_statement_without_an_answer_has_none(lake: Lake) -> None:
     assert as_json(answer) == "[]"
 
 
+@pytest.mark.slow
 def test_nothing_that_a_query_says_changes_the_lake(filled: Lake) -> None:
     for sql in ("DELETE FROM silver.sales", "DROP VIEW silver.sales", "UPDATE gold.daily_sales SET sales = 0"):
         try:
