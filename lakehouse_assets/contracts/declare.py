@@ -6,6 +6,7 @@ table, whose content is a SQL file. Not here: how contracts are evaluated, store
 
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.feed import Feed
+from lakehouse_assets.contracts.file_format import Csv, Excel, FixedWidth, Format, Json
 from lakehouse_assets.contracts.model import Model
 from lakehouse_assets.contracts.source import (
     SEMANTICS,
@@ -27,9 +28,14 @@ __all__ = [
     "Column",
     "Contract",
     "ContractError",
+    "Csv",
     "Derived",
     "DriftPolicy",
+    "Excel",
     "Feed",
+    "FixedWidth",
+    "Format",
+    "Json",
     "Model",
     "Normaliser",
     "Policy",

@@ -11,6 +11,7 @@ import polars as pl
 from lakehouse_assets.contracts import semantics
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
+from lakehouse_assets.contracts.file_format import Format
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 from lakehouse_assets.contracts.source import (
@@ -45,6 +46,7 @@ class Feed:
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
         gate: A date whose share of valid among distinct records is below this is held.
         start_date: The first business date; records of earlier ones are quarantined.
+        format: How the feed's objects are written; None where the content of each says it.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Feed:
     start_date: dt.date = FIRST_DATE
     source_zone: str | None = None
     duplicates: semantics.Duplicates = "drop"
+    format: Format | None = None
 
     def __post_init__(self) -> None:
         if self.business_date is not None and self.business_date not in self.sources:
@@ -74,6 +77,8 @@ class Feed:
                     f"name before it: source('{name}', {taken!r})."
                 )
                 raise ContractError(msg)
+        for name, origin in self.sources.items():
+            origin.check(self.contract.columns()[name].dtype, f"{self.contract.__name__}.{name}")
         if odd := next((n for n in self.contract.columns() if n.startswith("_") or n in self._own_columns), None):
             msg = f"{self.contract.__name__}.{odd}: the name is of the lake's own; give the column another one."
             raise ContractError(msg)
@@ -122,11 +127,13 @@ class Feed:
         """Identity of the contract's meaning: it changes when a replay could give another candidate."""
         columns = {name: str(column.dtype) for name, column in self.contract.columns().items()}
         sources = {
-            name: [o.headers, steps(o), o.formats, o.on_missing, o.on_retyped] for name, o in self.sources.items()
+            name: [o.headers, steps(o), o.formats, o.on_missing, o.on_retyped, *o.typing]
+            for name, o in self.sources.items()
         }
         derivations = {name: meaning(expression) for name, expression in self.derivations.items()}
         rules = rule_texts(self.contract)
-        parts = [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate, self.drift]
+        parts: list[object] = [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate]
+        parts += [self.drift, *self._declared_format]
         if added := semantics.declared(self):
             parts.append(added)
         # What looks at other rows was once evaluated over whatever was published together: it is computed again.
@@ -156,20 +163,29 @@ class Feed:
         for name, origin in self.sources.items():
             retyped = self.retyped_policy(name)
             is_typed = retyped in {Policy.DISCARD_COLUMN, Policy.FREEZE}
-            type_read = [str(self.contract.columns()[name].dtype), steps(origin), origin.formats, *zones]
+            dtype = str(self.contract.columns()[name].dtype)
+            type_read = [dtype, steps(origin), origin.formats, *zones, *origin.typing]
             columns[origin.headers[0]] = [
                 origin.headers,
                 self.missing_policy(name),
                 [retyped, type_read] if is_typed else None,
                 type_read if name == self.business_date else None,
             ]
-        return version([columns, self.drift.new])
+        return version([columns, self.drift.new, *self._declared_format])
+
+    @property
+    def _declared_format(self) -> list[str]:
+        """The declared format as a part of the feed's versions, which are what they were where there is none."""
+        return [] if self.format is None else [repr(self.format)]
 
     @cached_property
     def normalisations(self) -> dict[str, str]:
         """Identity of how each source column's text is brought to the form in which values are compared."""
         columns = self.contract.columns()
-        return {name: version([steps(origin), str(columns[name].dtype)]) for name, origin in self.sources.items()}
+        return {
+            name: version([steps(origin), str(columns[name].dtype), *origin.typing])
+            for name, origin in self.sources.items()
+        }
 
     @cached_property
     def bronze(self) -> Table:
@@ -228,11 +244,13 @@ class Feed:
         The reading rules carry no expression: casting the record is what evaluates them.
         """
         reading = {SHAPE: "the record has the shape of its object (as many fields as headers)"}
-        for name in self.sources:
+        for name, origin in self.sources.items():
             dtype = self.contract.columns()[name].dtype
             if not isinstance(dtype, pl.String):
                 reading[f"{name}_readable"] = f"`{name}` can be read as {type_name(dtype)}"
-            if isinstance(dtype, pl.Decimal):
+            if len(origin.formats) > 1:
+                reading[f"{name}_unambiguous"] = f"`{name}` is read alike by all of its formats that can read it"
+            if isinstance(dtype, pl.Decimal) and not origin.rounded:
                 reading[f"{name}_scale"] = f"`{name}` has at most {dtype.scale} decimals"
         if self.business_date:
             reading[self.range_rule] = f"`{self.business_date}` lies between the first business date and today"

@@ -54,6 +54,41 @@ class Source:
     personal: bool = False
     on_missing: Policy | None = None
     on_retyped: Policy | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    rounded: bool = False
+
+    def __post_init__(self) -> None:
+        name = f"source({self.headers[0] if self.headers else ''!r})"
+        if self.decimal not in {".", ","}:
+            msg = f"{name}: decimal={self.decimal!r} must be '.' or ','; correct it."
+            raise ContractError(msg)
+        if self.thousands is not None and (
+            len(self.thousands) != 1 or self.thousands.isalnum() or self.thousands in {self.decimal, "+", "-"}
+        ):
+            msg = (
+                f"{name}: thousands={self.thousands!r} must be one character, no letter or digit, and another one than "
+                f"decimal={self.decimal!r}; correct it."
+            )
+            raise ContractError(msg)
+
+    def check(self, dtype: pl.DataType, where: str) -> None:
+        """Raise `ContractError` for an option that the column's type does not have."""
+        if self.rounded and not isinstance(dtype, pl.Decimal):
+            msg = f"{where}: rounded=True is for decimals, not for {dtype}; leave it out, or make it dy.Decimal."
+            raise ContractError(msg)
+        if (self.decimal != "." or self.thousands) and not dtype.is_numeric():
+            msg = f"{where}: decimal and thousands are for numbers, not for {dtype}; leave them out."
+            raise ContractError(msg)
+
+    @property
+    def typing(self) -> list[str]:
+        """What is declared of how text becomes a value, beside the formats; empty by default.
+
+        Several formats are part of it: a value that two of them read differently is refused.
+        """
+        number = (self.decimal, self.thousands, self.rounded)
+        return [repr(number)] * (number != (".", None, False)) + ["unambiguous"] * (len(self.formats) > 1)
 
 
 @dataclass(frozen=True)
@@ -63,26 +98,38 @@ class Derived:
     expression: pl.Expr
 
 
-def source(
+def source(  # noqa: PLR0913 - one argument per thing that can be said of a field
     *headers: str,
     normalise: tuple[Normaliser, ...] = (),
     formats: tuple[str, ...] = (),
     personal: bool = False,
     on_missing: Policy | None = None,
     on_retyped: Policy | None = None,
+    decimal: str = ".",
+    thousands: str | None = None,
+    rounded: bool = False,
 ) -> dict[str, Any]:
     """Metadata of a column that is read from the feed. A column without metadata is read as with `source()`.
 
     Args:
         headers: Names that the field may have in the landed records; the first one present in an object counts. By
-            default the column's own name.
+            default the column's own name. `address.city` is the field `city` inside of `address`, where no field has
+            that name itself.
         normalise: Applied in order after trimming; blank text is null.
-        formats: For times without offset and for dates: the chrono formats to try, instead of the ISO ones.
+        formats: For times without offset and for dates: the chrono formats, instead of the ISO ones. A value that two
+            of them read differently is refused.
         personal: Personal data, which previews and logs never show.
         on_missing: What happens where the column is missing, if not what the feed's drift policy says.
         on_retyped: What happens where none of its values can be read, if not what the feed's drift policy says.
+        decimal: The character before a number's decimals, `.` or `,`.
+        thousands: The character between groups of three digits, where there is one; numbers without it are taken, too.
+        rounded: For decimals: round a number with more decimals than the type has, such as `2.5500000000000003` or
+            `1.776357e-15`, instead of refusing it.
+
+    Raises:
+        ContractError: `decimal` or `thousands` is no such character.
     """
-    return {KEY: Source(headers, normalise, formats, personal, on_missing, on_retyped)}
+    return {KEY: Source(headers, normalise, formats, personal, on_missing, on_retyped, decimal, thousands, rounded)}
 
 
 def origin_of(name: str, column: dy.Column) -> Source | Derived:

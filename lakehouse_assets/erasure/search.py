@@ -97,7 +97,7 @@ def _search_source(
     except Rejection:
         refused = True
         try:
-            frame = read(data, known, limit).frame
+            frame = read(data, known, limit, feed.format).frame
         except Rejection:
             return _search_text(feed, erasures, data, content, limit)
         if stands_in(feed, erasures, pl.Series(frame.columns)).any():  # a file without a header, perhaps
@@ -107,7 +107,7 @@ def _search_source(
     gone = (lines | meant) - blank
     if not gone:
         return None
-    new = without(data, frozenset(gone), known, limit)
+    new = without(data, frozenset(gone), known, limit, feed.format)
     erased = Erased(
         before=content,
         after=hashlib.sha256(new).hexdigest(),

@@ -11,40 +11,61 @@ from typing import Any
 
 import polars as pl
 
+from lakehouse_assets.contracts.declare import Csv, Excel, FixedWidth, Format, Json
 from lakehouse_assets.parsing.archives import Rejection, decompressed
-from lakehouse_assets.parsing.csv_text import header_of, line_feeds, records_of
-from lakehouse_assets.parsing.parse import is_json, is_parquet, read, utf8
+from lakehouse_assets.parsing.csv_text import opened, records_of
+from lakehouse_assets.parsing.fixed_width import lines_of
+from lakehouse_assets.parsing.json_path import span
+from lakehouse_assets.parsing.parse import is_json, is_parquet, read
+from lakehouse_assets.parsing.text_encoding import utf8
 
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _BLANK = " \t\r\n"
 
 
-def without(data: bytes, lines: frozenset[int], known: list[str], limit: int) -> bytes:
+def without(data: bytes, lines: frozenset[int], known: list[str], limit: int, form: Format | None = None) -> bytes:
     """Return a source object in which some records are blank.
 
     Args:
         lines: The ordinals of the records, from 1.
         known: Field names that are expected.
         limit: The most bytes that it may have when decompressed.
+        form: How it is written, as declared; it stays in the declared encoding.
 
     Raises:
         Rejection: It cannot be read, or would not read the same but for these records.
     """
     plain = decompressed(data, limit)
+    if isinstance(form, Excel):
+        msg = "records cannot be taken out of a workbook; remove it, or land it again without them."
+        raise Rejection(msg)
     if is_parquet(plain):
         new = _parquet(plain, lines)
     else:
-        text = utf8(plain)
-        new = (_json(text, lines) if is_json(text) else _csv(text, known, lines)).encode()
+        encoding = form.encoding if form else None
+        new = _text(utf8(plain, encoding), lines, known, form).encode(encoding or "utf-8")
     if plain is not data:
         new = gzip.compress(new, mtime=0)
-    _compare(data, new, lines, known, limit)
+    before, after = (_said(read(each, known, limit, form).frame) for each in (data, new))
+    _compare(before, after, lines)
     return new
 
 
-def _compare(old: bytes, new: bytes, lines: frozenset[int], known: list[str], limit: int) -> None:
+def _text(text: bytes, lines: frozenset[int], known: list[str], form: Format | None) -> str:
+    match form:
+        case FixedWidth():
+            return _fixed_width(text, form, lines)
+        case Json(records=str() as path):
+            whole = text.decode()
+            start, end = span(whole, path)
+            return whole[:start] + _json(whole[start:end].encode(), lines) + whole[end:]
+        case Csv():
+            return _csv(text, known, lines, form)
+    return _json(text, lines) if is_json(text) else _csv(text, known, lines, Csv())
+
+
+def _compare(before: pl.DataFrame, after: pl.DataFrame, lines: frozenset[int]) -> None:
     """Raise `Rejection` unless a new object reads as the old one does, but for records that are blank now."""
-    before, after = (_said(read(data, known, limit).frame) for data in (old, new))
     gone = pl.int_range(1, before.height + 1, eager=True).is_in(sorted(lines))
     is_same = before.height == after.height
     if is_same:
@@ -66,19 +87,27 @@ def _said(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.when(pl.all().str.strip_chars() != "").then(pl.all()))
 
 
-def _csv(text: bytes, known: list[str], lines: frozenset[int]) -> str:
-    text = line_feeds(text)
-    header, separator = header_of(text, known)
-    blank = separator * (len(header) - 1) or '""'
+def _csv(text: bytes, known: list[str], lines: frozenset[int], form: Csv) -> str:
+    text, header, dialect = opened(text, known, form)
+    blank = dialect.separator * (len(header) - 1) or 2 * dialect.quote or " "
     pieces, number = [], 0
-    for record, raw, error in records_of(text, separator):
+    for record, raw, error in records_of(text, dialect):
         is_record = number > 0 and (error is not None or bool(record))
         number += 1 if number == 0 or is_record else 0
         if is_record and number - 1 in lines:
             pieces.append(blank + raw[len(raw.rstrip("\r\n")) :])
         else:
             pieces.append(raw)
-    return "".join(pieces)
+    return "".join(pieces[form.header is not None :])  # without the line that only stands for a header
+
+
+def _fixed_width(text: bytes, form: FixedWidth, lines: frozenset[int]) -> str:
+    skipped, rest = lines_of(text, form)
+    number, pieces = 0, []
+    for line in rest:
+        number += line != ""
+        pieces.append(" " * len(line) if number in lines else line)
+    return "\n".join([*skipped, *pieces])
 
 
 def _json(text: bytes, lines: frozenset[int]) -> str:

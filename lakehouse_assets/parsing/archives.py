@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MAGIC = b"\x1f\x8b"
+_WORKBOOK = "xl/workbook.xml"
 # Memory is bounded by the member, time and disk by their sum. Delimited text shrinks six- to tenfold in a zip, so ten
 # times leaves room for the largest object that is read at all, when it is full of honest text.
 _MEMBERS_TOGETHER = 10
@@ -52,7 +53,7 @@ def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
         limit: The most bytes that one member may have when decompressed. All of them together may have ten times that:
             of an object with more nothing is taken, so that what it brings is never half of it.
     """
-    if not data.startswith(_ZIP_MAGIC):
+    if not data.startswith(_ZIP_MAGIC) or is_workbook(data):
         yield SourceObject(key, data)
         return
     try:
@@ -79,6 +80,16 @@ def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
             yield SourceObject(f"{key}!{info.filename}", _member(archive, info, limit))
         except Rejection as error:
             yield SourceObject(f"{key}!{info.filename}", b"", str(error))
+
+
+def is_workbook(data: bytes) -> bool:
+    """Return whether bytes are an Excel workbook: a zip, and yet one source object."""
+    if not data.startswith(_ZIP_MAGIC):
+        return False
+    try:
+        return _WORKBOOK in zipfile.ZipFile(io.BytesIO(data)).NameToInfo
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return False
 
 
 def _refusal(info: zipfile.ZipInfo, limit: int) -> str | None:
@@ -134,7 +145,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
         raise Rejection(msg) from None
     if len(data) > limit:
         raise Rejection(_too_large(limit))
-    if data.startswith(_ZIP_MAGIC):
+    if data.startswith(_ZIP_MAGIC) and not is_workbook(data):
         msg = "the member is itself a zip; land it as an object of its own."
         raise Rejection(msg)
     return data

@@ -4,6 +4,8 @@ Everything here is a pure function of the text, so ingest (which needs the busin
 needs the values) read a record the same way.
 """
 
+import re
+
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Source
@@ -18,6 +20,7 @@ _OFFSET = r"([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
 _FLOAT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_FIRST_YEAR = 1000  # of four digits
 
 
 def normalised(origin: Source) -> pl.Expr:
@@ -41,26 +44,53 @@ def cast(text: pl.Series, dtype: pl.DataType, origin: Source, naive_zone: str) -
         case pl.String():
             return text
         case pl.Decimal():
-            return _guarded(text, _NUMBER, dtype)
+            return _guarded(_plain(text, origin), _FLOAT if origin.rounded else _NUMBER, dtype)
         case pl.Datetime():
             return instants(text, origin.formats, naive_zone)[0]
         case pl.Date():
-            day = _first_format(text, origin.formats or ("%Y-%m-%d",), pl.Date())
+            day = _in_formats(text, origin.formats or ("%Y-%m-%d",), pl.Date())[0]
             return pl.select(pl.when(day.dt.year().is_between(1, _LAST_YEAR)).then(day)).to_series().alias(text.name)
         case pl.Boolean():
             low = text.str.to_lowercase()
             return pl.select(pl.when(low == "true").then(True).when(low == "false").then(False)).to_series()  # noqa: FBT003
         case _ if dtype.is_integer():
-            return _guarded(text, _INTEGER, dtype)
+            return _guarded(_plain(text, origin), _INTEGER, dtype)
         case _ if dtype.is_float():
-            return _guarded(text, _FLOAT, dtype)
+            return _guarded(_plain(text, origin), _FLOAT, dtype)
         case _:
             return text.cast(dtype, strict=False)
 
 
-def excess_decimals(text: pl.Expr, scale: int) -> pl.Expr:
-    """True where a number's text has more significant decimals than `scale`."""
-    return text.str.contains(rf"\.[0-9]{{{scale}}}[0-9]*[1-9]").fill_null(value=False)
+def excess_decimals(text: pl.Series, scale: int, origin: Source) -> pl.Series:
+    """True where a number's text has more significant decimals than `scale`, and that is no reason to round it."""
+    if origin.rounded:
+        return pl.repeat(value=False, n=text.len(), eager=True)
+    return _plain(text, origin).str.contains(rf"\.[0-9]{{{scale}}}[0-9]*[1-9]").fill_null(value=False)
+
+
+def ambiguous(text: pl.Series, dtype: pl.DataType, origin: Source) -> pl.Series:
+    """True where two of a column's declared formats read a text differently."""
+    if len(origin.formats) < 2:  # noqa: PLR2004 - two formats
+        return pl.repeat(value=False, n=text.len(), eager=True)
+    return _in_formats(text, origin.formats, pl.Date() if isinstance(dtype, pl.Date) else pl.Datetime("us"))[1]
+
+
+def _plain(text: pl.Series, origin: Source) -> pl.Series:
+    """Return numbers with a decimal point and nothing between thousands; null where they are not as declared."""
+    point, gap = re.escape(origin.decimal), origin.thousands
+    if point == r"\." and gap is None:
+        return text
+    decimals = rf"({point}[0-9]*)?([eE][+-]?[0-9]+)?$"
+    pattern = rf"^[+-]?([0-9]+{decimals}|{point}[0-9]+$"
+    if gap is not None:
+        pattern += rf"|[0-9]{{1,3}}({re.escape(gap)}[0-9]{{3}})+{decimals}"
+    number = pl.col("text").str.replace_all(gap, "", literal=True) if gap else pl.col("text")
+    number = number.str.replace(origin.decimal, ".", literal=True)
+    return (
+        text.to_frame("text")
+        .select(pl.when(pl.col("text").str.contains(f"{pattern})")).then(number).alias(text.name))
+        .to_series()
+    )
 
 
 def business_dates(frame: pl.DataFrame, feed: Feed) -> pl.Series:
@@ -91,7 +121,7 @@ def instants(
         The instants, `Datetime("us", "UTC")`, and the days, `Date`; both null where the text cannot be read.
     """
     name, time_zone = text.name, time_zone or naive_zone
-    local = _first_format(text, formats[:1] or _DATE_TIME[:1], pl.Datetime("us"))
+    local = _in_formats(text, formats or _DATE_TIME[:1], pl.Datetime("us"))[0]
     instant = _to_utc(local, naive_zone)
     day = _days(local, instant, naive_zone, time_zone)
     odd = (instant.is_null() & text.is_not_null()).arg_true()
@@ -111,7 +141,8 @@ def _instants_slowly(
     text: pl.Series, formats: tuple[str, ...], naive_zone: str, time_zone: str
 ) -> tuple[pl.Series, pl.Series]:
     text = text.str.replace(r"^([0-9-]{10})[tT]", "${1} ")
-    local = _first_format(text, formats or _DATE_TIME, pl.Datetime("us"))
+    dtype = pl.Datetime("us")
+    local = _in_formats(text, formats, dtype)[0] if formats else _first_format(text, _DATE_TIME, dtype)
     if not formats:
         local = local.fill_null(_first_format(text, ("%Y-%m-%d",), pl.Date()).cast(pl.Datetime("us")))
     offset = text.str.replace(r"[zZ]$", "+0000").str.replace(r"([+-][0-9]{2}):([0-9]{2})$", "${1}${2}")
@@ -136,6 +167,19 @@ def _days(local: pl.Series, instant: pl.Series, naive_zone: str, time_zone: str)
 def _to_utc(local: pl.Series, naive_zone: str) -> pl.Series:
     zoned = local.dt.replace_time_zone(naive_zone, ambiguous="earliest", non_existent="null")
     return zoned.dt.convert_time_zone("UTC")
+
+
+def _in_formats(text: pl.Series, formats: tuple[str, ...], dtype: pl.Date | pl.Datetime) -> tuple[pl.Series, pl.Series]:
+    """Return what texts are in any of some formats, null where two of them differ; and where these are."""
+    readings = [text.str.strptime(dtype, form, strict=False).alias(str(at)) for at, form in enumerate(formats)]
+    if len(readings) == 1:
+        return readings[0].alias(text.name), pl.repeat(value=False, n=text.len(), eager=True)
+    # Of two digits, a format with four of them makes a year long gone.
+    known = [pl.when(pl.col(each.name).dt.year() >= _FIRST_YEAR).then(pl.col(each.name)) for each in readings]
+    frame = pl.DataFrame(readings).with_columns(known)
+    value = frame.select(pl.coalesce(pl.all())).to_series()
+    differs = frame.select(pl.any_horizontal(pl.all() != value)).to_series().fill_null(value=False)
+    return pl.select(pl.when(~differs).then(value).alias(text.name)).to_series(), differs
 
 
 def _first_format(text: pl.Series, formats: tuple[str, ...], dtype: pl.Date | pl.Datetime) -> pl.Series:

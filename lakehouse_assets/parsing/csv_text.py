@@ -5,9 +5,11 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import polars as pl
 
+from lakehouse_assets.contracts.declare import Csv
 from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.records import Raw
@@ -16,61 +18,103 @@ _SEPARATORS = (",", ";", "\t", "|")
 _NEVER = "\x01"
 _BARE_RETURN = re.compile(r"\r(?!\n)")
 _STAND_IN = "\ue00d"  # of Unicode's private use area
+_AS_FOUND = Csv()
 
 
-def read_csv(text: bytes, known: list[str]) -> Raw:
-    """Read delimited text with a header line; blank lines are no records.
+class Dialect(NamedTuple):
+    """The characters between fields and around them; no `quote` is an empty one."""
+
+    separator: str
+    quote: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether Polars can read it, which knows one-byte characters only."""
+        return self.separator.isascii() and self.quote.isascii()
+
+
+def read_csv(text: bytes, known: list[str], form: Csv = _AS_FOUND) -> Raw:
+    """Read delimited text; blank lines are no records.
 
     Args:
         text: UTF-8 without byte order mark; lines end in LF, CR LF or CR.
         known: Header names that the contract knows: the separator is the one that finds most of them.
+        form: What is declared of it.
     """
-    text = line_feeds(text)
-    header, separator = header_of(text, known)
-    if len(set(header)) == len(header) and len(header) > 1:
-        frame = _fast(text, header, separator)
+    text, header, dialect = opened(text, known, form)
+    if len(set(header)) == len(header) and len(header) > 1 and dialect.is_plain:
+        frame = _fast(text, header, dialect)
         if frame is not None:
             return Raw(frame)
-    return _slow(text, header, separator, known)
+    return _slow(text, header, dialect, known)
+
+
+def opened(text: bytes, known: list[str], form: Csv = _AS_FOUND) -> tuple[bytes, list[str], Dialect]:
+    """Return text whose lines end in line feeds and whose first one is a header; the header's names; the dialect.
+
+    Where the names are declared, a line that stands for the header is put before the text.
+    """
+    text = line_feeds(text)
+    line = text[: text.find(b"\n")] if b"\n" in text else text
+    first = _BARE_RETURN.sub(_STAND_IN, line.rstrip(b"\r").decode())
+
+    def fields(separator: str) -> list[str]:
+        found = next(_rows([first], Dialect(separator, form.quote)), [])
+        return [name.replace(_STAND_IN, "\r").strip() for name in found]
+
+    if form.header is not None:
+        width = len(form.header)
+        separator = form.delimiter or min(_SEPARATORS, key=lambda each: abs(len(fields(each)) - width))
+        stand_in = separator.join("x" * width).encode()
+        return stand_in + b"\n" + text, [name.strip() for name in form.header], Dialect(separator, form.quote)
+    if form.delimiter:
+        return text, fields(form.delimiter), Dialect(form.delimiter, form.quote)
+    names = set(known)
+    # Without a known name, the separator that finds most fields: schema discovery knows none.
+    best = max(_SEPARATORS, key=lambda separator: (len(names & set(fields(separator))), len(fields(separator))))
+    return text, fields(best), Dialect(best, form.quote)
 
 
 def line_feeds(text: bytes) -> bytes:
-    """Return text whose lines end in line feeds, and that begins with its header."""
-    if b"\n" not in text and b"\r" in text:
-        text = text.replace(b"\r", b"\n")
+    """Return text whose lines end in line feeds, and that begins with its first line that is not blank.
+
+    Lines end in CR where a line feed is at the very end only, as after the last of some programs' conversions.
+    """
+    first = text.find(b"\n")
+    if b"\r" in text[: first if first >= 0 else None].rstrip(b"\r") and (first < 0 or not text[first:].strip(b"\r\n")):
+        text = text.rstrip(b"\r\n").replace(b"\r", b"\n") + b"\n"
     return text.lstrip(b"\r\n")
 
 
-def header_of(text: bytes, known: list[str]) -> tuple[list[str], str]:
-    """Return the header's names and the separator of text that `line_feeds` prepared."""
-    line = text[: text.find(b"\n")] if b"\n" in text else text
-    first = _BARE_RETURN.sub(_STAND_IN, line.rstrip(b"\r").decode())
-    names = set(known)
-
-    def fields(separator: str) -> list[str]:
-        return [name.replace(_STAND_IN, "\r").strip() for name in next(_rows([first], separator), [])]
-
-    # Without a known name, the separator that finds most fields: schema discovery knows none.
-    best = max(_SEPARATORS, key=lambda separator: (len(names & set(fields(separator))), len(fields(separator))))
-    return fields(best), best
-
-
-def _rows(lines: Iterable[str], separator: str, *, strict: bool = False) -> Iterator[list[str]]:
+def _rows(lines: Iterable[str], dialect: Dialect, *, strict: bool = False) -> Iterator[list[str]]:
     csv.field_size_limit(sys.maxsize)
-    return csv.reader(lines, delimiter=separator, strict=strict)
+    return csv.reader(
+        lines,
+        delimiter=dialect.separator,
+        quotechar=dialect.quote or None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        strict=strict,
+    )
 
 
-def _fast(text: bytes, header: list[str], separator: str) -> pl.DataFrame | None:
+def _fast(text: bytes, header: list[str], dialect: Dialect) -> pl.DataFrame | None:
     """Return the frame if every record provably has as many fields as the header, else None."""
+    separator = dialect.separator
     try:
         frame = pl.read_csv(
-            text, has_header=False, skip_rows=1, new_columns=header, infer_schema=False, separator=separator
+            text,
+            has_header=False,
+            skip_rows=1,
+            new_columns=header,
+            infer_schema=False,
+            separator=separator,
+            quote_char=dialect.quote or None,
         )
     except pl.exceptions.PolarsError:
         return None
     if frame.width != len(header):
         return None
-    inside, is_quoted = 0, b'"' in text
+    inside, is_quoted = 0, bool(dialect.quote) and dialect.quote.encode() in text
     if is_quoted:
         frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))  # a quoted empty field is empty, too
         counts = frame.select(pl.all().str.count_matches(separator, literal=True).sum()).row(0)
@@ -93,13 +137,13 @@ def _is_even(text: bytes, separators: int, separator: str) -> bool:
     return bool((lines.str.count_matches(separator, literal=True) == separators).all())
 
 
-def _slow(text: bytes, header: list[str], separator: str, known: list[str]) -> Raw:
+def _slow(text: bytes, header: list[str], dialect: Dialect, known: list[str]) -> Raw:
     if reason := header_names.repeated(header, known):
         raise Rejection(reason)
     width, columns = len(header), [list[str | None]() for _ in header]
     problems: list[str | None] = []
     extras: list[str | None] = []
-    for number, (record, raw, error) in enumerate(records_of(text, separator)):
+    for number, (record, raw, error) in enumerate(records_of(text, dialect)):
         if error is not None and "unexpected end of data" in error:
             msg = f"a quote that opens after record {max(number - 1, 0):,} is never closed; land it again, whole."
             raise Rejection(msg)
@@ -112,7 +156,7 @@ def _slow(text: bytes, header: list[str], separator: str, known: list[str]) -> R
             extras.append(raw.rstrip("\r\n"))
         else:
             problems.append(None if len(record) == width else f"{len(record)} fields, {width} expected")
-            extras.append(separator.join(record[width:]) if len(record) > width else None)
+            extras.append(dialect.separator.join(record[width:]) if len(record) > width else None)
     return Raw(
         pl.DataFrame(dict(zip(header, columns, strict=True)), schema=dict.fromkeys(header, pl.String())),
         pl.Series("problem", problems, pl.String),
@@ -120,7 +164,7 @@ def _slow(text: bytes, header: list[str], separator: str, known: list[str]) -> R
     )
 
 
-def records_of(text: bytes, separator: str) -> Iterator[tuple[list[str], str, str | None]]:
+def records_of(text: bytes, dialect: Dialect) -> Iterator[tuple[list[str], str, str | None]]:
     """Yield the fields of each record, its raw text, and why it cannot be read, if it cannot.
 
     The first one is the header; one without fields and without a reason is a blank line.
@@ -134,7 +178,7 @@ def records_of(text: bytes, separator: str) -> Iterator[tuple[list[str], str, st
             consumed.append(line)
             yield line
 
-    reader = _rows(lines(), separator, strict=True)
+    reader = _rows(lines(), dialect, strict=True)
     while True:
         consumed.clear()
         fields: list[str] = []

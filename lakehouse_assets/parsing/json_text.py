@@ -118,6 +118,11 @@ def _number(digits: str) -> str:
 _DECODER = json.JSONDecoder(parse_float=_number, parse_int=_number, parse_constant=_number, object_pairs_hook=_object)
 
 
+def value_of(text: str) -> Any:  # noqa: ANN401 - JSON
+    """Return the value of JSON text, its numbers as they were written. Raises `ValueError`, `RecursionError`."""
+    return _DECODER.decode(text)
+
+
 class _Column:
     """The texts of one field: the latest ones, and before them those that Polars keeps."""
 
@@ -158,9 +163,9 @@ def _raw(records: Iterable[tuple[Any, str | None]]) -> Raw:
                     columns[name] = _Column(stored + waiting)
         else:
             wrong = wrong or f"the record is {_kind(record)}, not a JSON object"
-            fields, extra = _NO_FIELDS, _text(record)[0]
+            fields, extra = _NO_FIELDS, text_of(record)[0]
         for name, column in columns.items():
-            text, odd = _text(fields.get(name))
+            text, odd = text_of(fields.get(name))
             column.texts.append(text)
             wrong = wrong or odd
         problems.texts.append(wrong)
@@ -190,7 +195,7 @@ def _kind(value: Any) -> str:  # noqa: ANN401 - JSON
             return "null"
 
 
-def _text(value: Any) -> tuple[str | None, str | None]:  # noqa: ANN401 - JSON
+def text_of(value: Any) -> tuple[str | None, str | None]:  # noqa: ANN401 - JSON
     """Return a value as text, and what is wrong with it."""
     match value:
         case None:

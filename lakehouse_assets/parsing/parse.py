@@ -4,22 +4,24 @@ The content decides the format. An object that cannot be read raises `Rejection`
 into its `_problem`. Not here: what the values mean.
 """
 
-import re
-
 import polars as pl
 
-from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.declare import Csv, Excel, Feed, FixedWidth, Format, Json
 from lakehouse_assets.contracts.drift import Drift, Policy
 from lakehouse_assets.parsing import header_names
-from lakehouse_assets.parsing.archives import Rejection, decompressed
+from lakehouse_assets.parsing.archives import Rejection, decompressed, is_workbook
 from lakehouse_assets.parsing.csv_text import read_csv
+from lakehouse_assets.parsing.excel_text import read_excel
+from lakehouse_assets.parsing.fixed_width import read_fixed_width
+from lakehouse_assets.parsing.json_path import records_at
 from lakehouse_assets.parsing.json_text import read_json
+from lakehouse_assets.parsing.nested import with_nested
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.schema_drift import dropped, noticed, refusal
+from lakehouse_assets.parsing.text_encoding import utf8
 
 _PARQUET = b"PAR1"
 _NULS = 4  # more than one byte in four
-_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
@@ -36,27 +38,51 @@ def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
     Raises:
         Rejection: The object cannot be taken; the message says why and what to do.
     """
-    return _bronze(read(data, [header for origin in feed.sources.values() for header in origin.headers], limit), feed)
+    known = [header for origin in feed.sources.values() for header in origin.headers]
+    return _bronze(read(data, known, limit, feed.format), feed)
 
 
-def read(data: bytes, known: list[str], limit: int) -> Raw:
+def read(data: bytes, known: list[str], limit: int, form: Format | None = None) -> Raw:
     """Read a source object as it is.
 
     Args:
         known: Field names that are expected; they help to tell the separator of delimited text.
+        form: How it is written, as declared; None for what its content says.
     """
     plain = decompressed(data, limit)
+    if isinstance(form, Excel):
+        return read_excel(plain, form, known, limit)
+    if is_workbook(plain):
+        msg = "it is an Excel workbook; declare its sheet in the feed, format=Excel(sheet=...), or land it as CSV."
+        raise Rejection(msg)
     if not plain.removeprefix(b"\xef\xbb\xbf").strip():
         msg = "the object is empty; land it again with its records, or ignore this if there were none."
         raise Rejection(msg)
     if is_parquet(plain):
+        if form is not None:
+            msg = f"it is Parquet, and its feed declares {type(form).__name__}; land it in a feed without that format."
+            raise Rejection(msg)
         from lakehouse_assets.parsing.parquet_text import read_parquet  # noqa: PLC0415 - it loads Arrow
 
         return read_parquet(plain, limit)
-    text = utf8(plain)
+    text = utf8(plain, form.encoding if form else None)
     if text.count(b"\0") > len(text) // _NULS:
         msg = "every other byte is NUL, as in UTF-16; save it as UTF-8 and land it again."
         raise Rejection(msg)
+    return _read_text(text, known, form)
+
+
+def _read_text(text: bytes, known: list[str], form: Format | None) -> Raw:
+    match form:
+        case FixedWidth():
+            return read_fixed_width(text, form)
+        case Csv():
+            return read_csv(text, known, form)
+        case Json(records=str() as path):
+            return read_json(records_at(text, path))
+        case Json() if not is_json(text):
+            msg = "its feed declares JSON, and it does not begin with [ or {; land it as JSON."
+            raise Rejection(msg)
     return read_json(text) if is_json(text) else read_csv(text, known)
 
 
@@ -70,55 +96,25 @@ def is_json(text: bytes) -> bool:
     return text.lstrip()[:1] in {b"[", b"{"}
 
 
-def utf8(data: bytes) -> bytes:
-    """Return text as UTF-8 without byte order mark, from UTF-8 or Windows-1252.
-
-    Raises:
-        Rejection: The text is in neither, or in both.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        msg = "the text is UTF-16; save it as UTF-8 and land it again."
-        raise Rejection(msg)
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
-        return data
-    for number, line in enumerate(data.splitlines(), start=1):
-        if line.isascii():
-            continue
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError:
-            if not _UTF8_SEQUENCE.search(line):
-                continue
-        msg = f"line {number} is UTF-8 but other lines are not; save all of it in one encoding and land it again."
-        raise Rejection(msg)
-    try:
-        return data.decode("cp1252").encode()
-    except UnicodeDecodeError as error:
-        msg = f"byte {error.start:,} is neither UTF-8 nor Windows-1252; save it as UTF-8 and land it again."
-        raise Rejection(msg) from None
-
-
 def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
     if not raw.frame.width and raw.problems is not None and not raw.problems.len():  # an empty JSON array
         headers = [origin.headers[0] for origin in feed.sources.values()]
         nothing_at_all = dict.fromkeys([*headers, "_extra", "_problem"], pl.String()) | {"_line": pl.Int64()}
         return pl.DataFrame(schema=nothing_at_all), Drift()
-    names = {name: name.strip() for name in raw.frame.columns}
     known = [header for origin in feed.sources.values() for header in origin.headers]
-    if reason := header_names.repeated(list(names.values()), known):
+    if reason := header_names.repeated([name.strip() for name in raw.frame.columns], known):
         raise Rejection(reason)
-    by_header = {header: name for name, header in names.items()}
+    names = {name: name.strip() for name in raw.frame.columns}
+    flat = set(names.values())
+    raw, opened = with_nested(raw, [h for o in feed.sources.values() if flat.isdisjoint(o.headers) for h in o.headers])
+    by_header = {name.strip(): name for name in raw.frame.columns}
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
     used = {by_header[header] for header in found.values() if header is not None}
     unknown = [name for name in names if name not in used]
     present = {name: by_header[header] for name, header in found.items() if header}
-    drift = noticed(raw.frame, feed, {names[name]: name for name in unknown}, present)
+    new = [name for name in unknown if name not in opened]  # what is read inside of a field is known of it
+    drift = noticed(raw.frame, feed, {names[name]: name for name in new}, present)
     if reason := refusal(feed, drift, list(by_header)):
         raise Rejection(reason)
     columns = [
@@ -135,8 +131,9 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
         packed = pl.struct(pl.col(name).alias(names[name]) for name in unknown).struct.json_encode()
         if feed.drift.new is not Policy.DISCARD_COLUMN:
             extra = pl.when(filled).then(packed).otherwise(extra)
-        if feed.drift.new is Policy.QUARANTINE_ROWS:
-            problem = pl.when(filled).then(pl.lit("it has a value in a new column")).otherwise(problem)
+        if feed.drift.new is Policy.QUARANTINE_ROWS and new:
+            has_new = pl.any_horizontal(pl.col(new).is_not_null())
+            problem = pl.when(has_new).then(pl.lit("it has a value in a new column")).otherwise(problem)
     missed = [name for name in drift.missing if feed.missing_policy(name) is Policy.QUARANTINE_ROWS]
     if headers_missed := sorted(feed.sources[name].headers[0] for name in missed):
         problem = pl.lit(f"the column {headers_missed[0]} is missing")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.declare import Feed, Source
 from lakehouse_assets.contracts.drift import Drift, Policy
 from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.casting import cast, normalised
@@ -48,22 +48,20 @@ def _shape(values: pl.Series) -> str | None:
 def _is_retyped(values: pl.Series, feed: Feed, name: str) -> bool:
     """Return whether no value of a column can be read; some first ones settle it for an object that is in order."""
     dtype = feed.contract.columns()[name].dtype
-    if isinstance(dtype, pl.String) or (
-        values.len() and _plainly_readable(values[0], dtype, feed.sources[name].formats)
-    ):
+    if isinstance(dtype, pl.String) or (values.len() and _plainly_readable(values[0], dtype, feed.sources[name])):
         return False
     return all(_all_unreadable(values.head(size), feed, name) for size in (_SAMPLE, values.len()))
 
 
-def _plainly_readable(value: str | None, dtype: pl.DataType, formats: tuple[str, ...]) -> bool:
+def _plainly_readable(value: str | None, dtype: pl.DataType, origin: Source) -> bool:
     """Return whether a first value settles it, without the cost of casting a column."""
-    if value is None:
+    if value is None or origin.typing:
         return False
     if dtype.is_integer():
         return value.isascii() and value.removeprefix("-").isdigit() and len(value) < _SURE
     if isinstance(dtype, pl.Decimal):
         return value.isascii() and value.removeprefix("-").replace(".", "0", 1).isdigit() and len(value) < _SURE
-    return isinstance(dtype, pl.Datetime) and not formats and _TIME.match(value) is not None
+    return isinstance(dtype, pl.Datetime) and not origin.formats and _TIME.match(value) is not None
 
 
 def _all_unreadable(values: pl.Series, feed: Feed, name: str) -> bool:

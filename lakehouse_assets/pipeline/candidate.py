@@ -14,7 +14,7 @@ from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.matching import BLANK
-from lakehouse_assets.parsing.casting import cast, excess_decimals, normalised
+from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, normalised
 
 _BY = ["_part", "_source_hash", "_source_key"]
 
@@ -90,7 +90,7 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
         if not isinstance(dtype, pl.String):
             wrong = value.is_null() & text.is_not_null()
             if isinstance(dtype, pl.Decimal):
-                wrong |= texts.select(excess_decimals(pl.col(name), dtype.scale)).to_series()
+                wrong |= excess_decimals(text, dtype.scale, origin)
             if wrong.any():
                 unreadable[name] = pl.select(pl.when(wrong).then(text)).to_series()
     rest = ["_source_key", "_source_hash", "_line", "_problem", "_part", "dt"]
@@ -118,7 +118,9 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
     own = {name: ~kept[name] for name in declared}
     for name, text in unreadable.items():
         wrong, is_null = text.is_not_null(), typed[name].is_null()  # only excess decimals leave a value
-        reading |= {f"{name}_readable": wrong & is_null, f"{name}_scale": wrong & ~is_null}
+        unsure = ambiguous(text, feed.contract.columns()[name].dtype, feed.sources[name])
+        reading |= {f"{name}_readable": wrong & is_null & ~unsure, f"{name}_scale": wrong & ~is_null}
+        reading[f"{name}_unambiguous"] = unsure
         if (required := f"{name}_required") in own:
             own[required] &= ~wrong
     if feed.business_date and outside:

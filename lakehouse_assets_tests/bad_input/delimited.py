@@ -264,9 +264,14 @@ def header_ends_in_cr() -> bytes:
     return HEADER.encode() + b"\r" + text(records()).encode()
 
 
-@bad("line ends CR, the last one LF")
+@bad("line ends CR, the last one LF", valid=records())
 def last_lf() -> bytes:
     return sales_csv(records(), newline="\r")[:-1] + b"\n"
+
+
+@bad("line ends CR, the last one CR LF", valid=records())
+def last_cr_lf() -> bytes:
+    return sales_csv(records(), newline="\r") + b"\n"
 
 
 @bad("one line end CR among LF", valid=records()[2:], quarantined=1)

@@ -1,7 +1,8 @@
 """Text in other encodings than UTF-8, in several at once, and things that are no text at all."""
 
 from lakehouse_assets_tests.bad_input.corpus import bad, records
-from lakehouse_assets_tests.retail import sales_csv, zipped
+from lakehouse_assets_tests.retail import HEADERS, sales_csv
+from lakehouse_assets_tests.workbook import workbook
 
 _POUND = records(3, Description="£5 VOUCHER “GIFT”")
 
@@ -85,9 +86,8 @@ def html() -> bytes:
 
 
 @bad("an Excel workbook", suffix="xlsx")
-def workbook() -> bytes:
-    sheet = b'<?xml version="1.0"?><worksheet><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>'
-    return zipped({"[Content_Types].xml": b'<?xml version="1.0"?><Types/>', "xl/worksheets/sheet1.xml": sheet})
+def excel() -> bytes:
+    return workbook({"Sales": [HEADERS, ["536365", "85123A", "HEART", 6, "2011-03-01", 2.55, None, "France"]]})
 
 
 @bad("random bytes", suffix="bin")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts.declare import Source, drop_point_zero, upper
-from lakehouse_assets.parsing.casting import cast, excess_decimals, instants, normalised
+from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, instants, normalised
 
 LONDON = zoneinfo.ZoneInfo("Europe/London")
 MONEY = pl.Decimal(18, 4)
@@ -24,7 +24,7 @@ def _cast(text: str | None, dtype: pl.DataType, *formats: str) -> Any:
 
 
 def _has_excess(text: str, scale: int = 4) -> bool:
-    return bool(pl.select(excess_decimals(pl.lit(text), scale)).item())
+    return bool(excess_decimals(pl.Series([text]), scale, Source(("x",)))[0])
 
 
 def _read(text: str, *formats: str) -> tuple[dt.datetime | None, dt.date | None]:
@@ -299,3 +299,55 @@ def test_text_is_trimmed_blank_is_null_and_the_steps_follow(
     frame = pl.DataFrame({"H": [text]}, schema={"H": pl.String})
     origin = Source(("H",), normalise=steps)  # type: ignore[arg-type]
     assert frame.select(normalised(origin)).item() == expected
+
+
+# Numbers as a column declares them
+
+
+WRITTEN: dict[str, tuple[str, dict[str, Any], pl.DataType, Any]] = {
+    "decimal comma": ("-1,5", {"decimal": ","}, MONEY, Decimal("-1.5")),
+    "decimal comma, and thousands": ("1.234.567,89", {"decimal": ",", "thousands": "."}, MONEY, Decimal("1234567.89")),
+    "thousands left out": ("1234567,89", {"decimal": ",", "thousands": "."}, MONEY, Decimal("1234567.89")),
+    "a point where a comma is declared": ("1.5", {"decimal": ","}, MONEY, None),
+    "groups of two": ("12.34,5", {"decimal": ",", "thousands": "."}, MONEY, None),
+    "a group too long": ("1.2345", {"decimal": ",", "thousands": "."}, MONEY, None),
+    "two commas": ("1,2,3", {"decimal": ","}, MONEY, None),
+    "thousands of an integer": ("1,234,567", {"thousands": ","}, pl.Int64(), 1_234_567),
+    "thousands of an integer, a fraction": ("1,234.5", {"thousands": ","}, pl.Int64(), None),
+    "spaces between thousands": ("12\u202f345,5", {"decimal": ",", "thousands": "\u202f"}, MONEY, Decimal("12345.5")),
+    "a float with a comma": ("1,5e3", {"decimal": ","}, pl.Float64(), 1500.0),
+    "a comma first": (",5", {"decimal": ","}, MONEY, Decimal("0.5")),
+    "noise of binary floats": ("2.5500000000000003", {"rounded": True}, MONEY, Decimal("2.55")),
+    "almost nothing": ("-1.776357e-15", {"rounded": True}, MONEY, Decimal(0)),
+    "an exponent without rounding": ("1.776357e-15", {}, MONEY, None),
+    "an exponent beyond the type": ("1e40", {"rounded": True}, MONEY, None),
+    "no number": ("e5", {"rounded": True}, MONEY, None),
+}
+
+
+@pytest.mark.parametrize(("text", "said", "dtype", "value"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_a_number_is_read_as_its_column_declares(
+    text: str, said: dict[str, Any], dtype: pl.DataType, value: Any
+) -> None:
+    assert cast(pl.Series([text]), dtype, Source(("x",), **said), "UTC")[0] == value
+
+
+@given(st.decimals(-(10**12), 10**12, places=2))
+@settings(max_examples=50, deadline=None)
+def test_every_amount_comes_back_from_how_another_country_writes_it(amount: Decimal) -> None:
+    written = f"{amount:,}".translate(str.maketrans(",.", ".,"))
+    origin = Source(("x",), decimal=",", thousands=".")
+    assert cast(pl.Series([written]), MONEY, origin, "UTC")[0] == amount
+    assert not excess_decimals(pl.Series([written]), 2, origin)[0]
+    assert excess_decimals(pl.Series([f"{written}1"]), 2, origin)[0]
+
+
+@pytest.mark.parametrize("dtype", [pl.Date(), pl.Datetime("us", "UTC")])
+def test_of_several_formats_each_reads_its_own_and_what_two_read_differently_is_refused(dtype: pl.DataType) -> None:
+    origin = Source(("x",), formats=("%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d", "%d/%m/%y"))
+    text = pl.Series(["13/02/2011", "02/13/2011", "2011-02-13", "13/02/11", "01/02/2011", "03/03/2011", "x", None])
+    days = cast(text, dtype, origin, "UTC").cast(pl.Date).to_list()
+    read = dt.date(2011, 2, 13)
+    assert days == [read, read, read, read, None, dt.date(2011, 3, 3), None, None]
+    assert ambiguous(text, dtype, origin).to_list() == [False] * 4 + [True] + [False] * 3
+    assert instants(text, origin.formats, "UTC")[1].to_list() == days

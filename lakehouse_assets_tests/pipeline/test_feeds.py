@@ -229,3 +229,18 @@ def test_a_business_date_is_added_with_a_new_revision(tmp_path: Path) -> None:
     assert delta.scan(lake.store, feed.silver.path, {}).collect()["dt"].unique().len() == 2
     assert publish(lake, feed="orders") == {}
     assert list(verify(lake)) == []
+
+
+def test_what_two_formats_read_differently_is_quarantined_under_a_rule_of_its_own(tmp_path: Path) -> None:
+    on = dy.Date(nullable=False, metadata=source("on", formats=("%d/%m/%Y", "%m/%d/%Y")))
+    price = dy.Decimal(18, 2, nullable=False, metadata=source("price", rounded=True))
+    lake = _lake(tmp_path, _feed({"on": on, "price": price}, business_date="on"))
+    texts = ["13/02/2011", "02/13/2011", "01/02/2011", "32/01/2011"]
+    _put(lake, [{"on": text, "price": f"{at}.5500000000000003"} for at, text in enumerate(texts)])
+    assert [(row["dt"], row["price"]) for row in _rows(lake, "silver")] == [
+        (dt.date(2011, 2, 13), Decimal("0.55")), (dt.date(2011, 2, 13), Decimal("1.55")),
+    ]  # fmt: skip
+    assert [(row["on"], row["rules"]) for row in _rows(lake, "quarantine")] == [
+        ("01/02/2011", ["on_unambiguous"]), ("32/01/2011", ["on_readable"]),
+    ]  # fmt: skip
+    assert list(verify(lake)) == []
