@@ -6,6 +6,8 @@ Set per feed, with exceptions per column (`source(..., on_missing=..., on_retype
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+_SHOWN = 8
+
 
 class Policy(StrEnum):
     """What happens to an object, a column or its rows.
@@ -37,22 +39,35 @@ class DriftPolicy:
 
 @dataclass
 class Drift:
-    """What was found in one object: column names, each with the shape of a value where there is one."""
+    """What was found in one object: column names, each with the shape of a value where there is one.
+
+    Of `garbled` columns, whose text looks decoded in another encoding than its own, it is words that show it; None
+    where the column is personal.
+    """
 
     new: dict[str, str | None] = field(default_factory=dict)
     missing: dict[str, str | None] = field(default_factory=dict)
     retyped: dict[str, str | None] = field(default_factory=dict)
+    garbled: dict[str, str | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.new or self.missing or self.retyped)
+        return bool(self.new or self.missing or self.retyped or self.garbled)
 
     @property
     def words(self) -> str:
         """All of it on one line; the shape of a value follows its column's name."""
         parts = []
         for kind, columns in (("new", self.new), ("missing", self.missing), ("retyped", self.retyped)):
-            named = [n[:40] if shape is None else f"{n[:40]} (written like {shape!r})" for n, shape in columns.items()]
-            if named:
-                shown = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")  # noqa: PLR2004
-                parts.append(f"{kind}: {shown}")
+            if columns:
+                parts.append(f"{kind}: {_named(columns, 'written like {!r}')}")
+        if self.garbled:
+            parts.append(
+                f"implausible characters: {_named(self.garbled, 'such as {}')}: perhaps its encoding is another one; "
+                "declare it, such as format=Csv(encoding='mac_roman')"
+            )
         return "; ".join(parts)
+
+
+def _named(columns: dict[str, str | None], words: str) -> str:
+    named = [n[:40] if seen is None else f"{n[:40]} ({words.format(seen)})" for n, seen in columns.items()]
+    return ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else "")

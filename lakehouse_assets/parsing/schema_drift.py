@@ -1,6 +1,7 @@
 """Noticing how an object's columns differ from the contract's, and what the owner's policies make of it.
 
-What is said of them goes to logs and to Dagster: the shape of a value, never the value.
+What is said of them goes to logs and to Dagster: the shape of a value, never the value. Only of text that looks wrongly
+decoded some words are shown, and of no personal column.
 """
 
 import re
@@ -12,6 +13,7 @@ from lakehouse_assets.contracts.declare import Feed, Source
 from lakehouse_assets.contracts.drift import Drift, Policy
 from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.casting import cast, normalised
+from lakehouse_assets.parsing.plausible_text import garbled_words
 
 _SAMPLE = 100
 _SURE = 12
@@ -34,6 +36,10 @@ def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: 
                 drift.missing[name] = None
         elif _is_retyped(raw[present[name]], feed, name):
             drift.retyped[name] = _shape(raw[present[name]])
+    for name in [name for name in present if isinstance(feed.contract.columns()[name].dtype, pl.String)]:
+        if words := garbled_words(raw[present[name]]):
+            is_shown = feed.sources[name].headers[0] in feed.shown_headers
+            drift.garbled[name] = ", ".join(repr(word[:_LONGEST]) for word in words) if is_shown else None
     return drift
 
 
