@@ -1,5 +1,6 @@
 """One stored table as everything outside its declaration sees it: place, columns, layout, owner."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,20 @@ PROVENANCE: dict[str, tuple[pl.DataType, str]] = {
     "_source_key": (pl.String(), "Key of the source object that the record came from."),
     "_line": (pl.Int64(), "Ordinal of the record in its decoded source object, from 1."),
 }
+
+
+_REVISED = re.compile(r"(.*)\.r(\d+)")
+
+
+def path_of(key: str, revision: int) -> str:
+    """Return the folder of a table's revision: one each, so that an old one stays while a new one fills."""
+    return key if revision == 1 else f"{key}.r{revision}"
+
+
+def revision_at(path: str) -> tuple[str, int]:
+    """Return the key and the revision of the table that a folder holds."""
+    found = _REVISED.fullmatch(path)
+    return (found[1], int(found[2])) if found else (path, 1)
 
 
 @dataclass(frozen=True)
@@ -42,8 +57,8 @@ class Table:
 
     @property
     def path(self) -> str:
-        """The table's folder below the lake root: one per revision, so that an old one stays while a new one fills."""
-        return self.key if self.revision == 1 else f"{self.key}.r{self.revision}"
+        """The table's folder below the lake root."""
+        return path_of(self.key, self.revision)
 
     @property
     def full_name(self) -> str:

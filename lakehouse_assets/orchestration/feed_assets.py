@@ -15,6 +15,7 @@ from lakehouse_assets.orchestration import date_partitions, events, failures, pr
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN, results
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
+from lakehouse_assets.orchestration.pending_runs import fingerprints_of
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.ingest import ingest
@@ -55,8 +56,13 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         lake = lakehouse.lake()
         ledger = Ledger.load(lake.store).of_feed(feed.name)
         found = pending_objects(lake, feed, ledger, config.after, config.through)
+
+        def left() -> dict[str, int]:
+            rest = pending_objects(lake, feed, lake.ledger_of(feed), config.after, config.through)
+            return fingerprints_of(feed, rest)
+
         objects, size, rejected, drifted = 0, 0, [], []
-        with events.step(context):
+        with events.step(context), failures.noted(context, feed.landing, left):
             for batch in ingest(lake, feed, found, context.run.run_id, lambda _: progress.advance(feed.landing, 1)):
                 objects += len(batch.versions)
                 size += sum(version.size for version in batch.versions)
@@ -170,12 +176,15 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         partitions, force = date_partitions.requested(context, config)
         outcomes: list[Outcome] = []
         commits = Commits(_published(context, feed, lake, partitions, outcomes, force=force))
-        with events.step(context):
+        with (
+            events.step(context),
+            failures.noted(context, feed.silver.key, lambda: failures.left_of(lake, feed, partitions)),
+        ):
             with only_own_events(context):
                 yield dg.Output(commits)
             commits.finish()
-        if any(outcome.verdict == HELD_BACK for outcome in outcomes):
-            failures.tag_as_decided(context)
+        if any(outcome.verdict in {HELD_BACK, UNACCOUNTED} for outcome in outcomes):
+            failures.note_left(context, feed.silver.key, failures.left_of(lake, feed, partitions))
         yield from results(lake, feed, outcomes)
 
     return published

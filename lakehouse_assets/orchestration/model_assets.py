@@ -11,7 +11,7 @@ from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.operations.computing import partitions_of
-from lakehouse_assets.orchestration import date_partitions, events, progress
+from lakehouse_assets.orchestration import date_partitions, events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -49,15 +49,20 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: date_partitions.RequestedPartitions, lakehouse: LakeResource
     ) -> Iterator[Any]:
         partitions, force = date_partitions.requested(context, config)
-        commits = Commits(_built(lakehouse.lake(), model, partitions, force=force))
+        lake = lakehouse.lake()
+        commits = Commits(_built(lake, model, partitions, force=force))
         broken: RuleBrokenError | None = None
-        with events.step(context):
+        with (
+            events.step(context),
+            failures.noted(context, model.table.key, lambda: failures.left_of(lake, model, partitions)),
+        ):
             with only_own_events(context):
                 yield dg.Output(commits)
             try:
                 commits.finish()
             except RuleBrokenError as error:
                 broken = error
+                failures.note_left(context, model.table.key, failures.left_of(lake, model, partitions))
         for rule in rules_of(model.schema):
             failed = broken is not None and broken.rule == rule.id
             yield events.TableCheckResult(

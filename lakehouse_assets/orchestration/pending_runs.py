@@ -4,7 +4,7 @@ A wave's work is ready when nothing that it reads is still pending. Used alike b
 the daily sweep. Not here: launching.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,20 @@ import dagster as dg
 
 from lakehouse_assets.catalog.duckdb_views import CatalogState
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Model
+from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint
 from lakehouse_assets.pipeline.waiting import reason_to_wait
 from lakehouse_assets.sources.landing import key_of, pending
+from lakehouse_assets.storage.stores import Stored
 
 REFRESH = "refresh"
 INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
 CATALOG = "catalog/duckdb"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
+_LONGEST_TAG = 63
 _PARTITION_TAG = "dagster/partition"
 
 refresh_job = dg.define_asset_job(
@@ -72,16 +74,39 @@ class Work:
         first, last = first_and_last(registry())
         dates = [partition for partition in named if as_date(partition) and first <= partition <= last]
         newest = {_PARTITION_TAG: max(dates, default=last)} if named else {}
-        return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | newest
+        tables = {left_tag(table): digest_of(partitions) for table, partitions in self.tables.items()}
+        return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | tables | newest
+
+    def without(self, tables: Collection[str]) -> "Work":
+        """Return the work without some of its tables."""
+        chosen = [table for table in self.tables if table not in tables]
+        return Work(self.wave, {t: self.tables[t] for t in chosen}, {t: self.config[t] for t in chosen})
+
+
+def left_tag(table: str) -> str:
+    """Return the tag whose value says what a run leaves undone of a table: at first, all that it was asked for.
+
+    Args:
+        table: `Table.key`.
+    """
+    return f"lakehouse.left/{table.replace('/', '.')[-_LONGEST_TAG:]}"
+
+
+def digest_of(partitions: Mapping[str, int]) -> str:
+    """Return the identity of some work on one table: partitions, or landed keys, with their input fingerprints."""
+    return f"{fingerprint(dict(partitions)):x}"
+
+
+def fingerprints_of(feed: Feed, landed: Iterable[Stored]) -> dict[str, int]:
+    """Return the input fingerprint of some landed objects, by key."""
+    return {key_of(feed, stored): fingerprint([stored.token, feed.version]) for stored in landed}
 
 
 def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
     """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
     tables: dict[str, dict[str, int]] = {}
     for feed in lake.registry.feeds.values():
-        found = {
-            key_of(feed, s): fingerprint([s.token, feed.version]) for s in pending(lake, feed, lake.ledger_of(feed))
-        }
+        found = fingerprints_of(feed, pending(lake, feed, lake.ledger_of(feed)))
         found = {key: value for key, value in found.items() if (exhausted or {}).get((feed.landing, key)) != value}
         if found:
             tables[feed.landing] = found

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import dagster as dg
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import progress
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
+from lakehouse_assets.orchestration.failures import failure_text
 from lakehouse_assets.orchestration.pending_runs import REPLAY, Given, Work, landed_work, table_work
 from lakehouse_assets.pipeline.waiting import waiting_models
 
@@ -91,27 +91,9 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, re
     for event in result.all_events:
         if not event.is_step_failure:
             continue
-        error, failure = event.step_failure_data.error, event.step_failure_data.user_failure_data
-        if error is None or error.cls_name != "DagsterAssetCheckFailedError":
-            text = failure.description if failure else _root_cause(error)
+        if text := failure_text(event):
             report.failures.append(f"{(event.step_key or '').replace('__', '.')}: {text}")
     for check in result.get_asset_check_evaluations():
         told_elsewhere = check.check_name in {"gate", "objects_accepted"}
         if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR and not told_elsewhere:
             report.failures.append(f"{'.'.join(check.asset_key.path)}: {check.description}")
-
-
-class _Error(Protocol):
-    """What Dagster keeps of an error."""
-
-    @property
-    def message(self) -> str: ...
-    @property
-    def cause(self) -> "_Error | None": ...
-
-
-def _root_cause(error: _Error | None) -> str:
-    """Return the innermost message of an unforeseen error on one line; the whole of it is in the run's log."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return " ".join(error.message.split()) if error else "it says no reason"

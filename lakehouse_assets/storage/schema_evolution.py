@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.storage.delta import opened, rows
+from lakehouse_assets.contracts.table import path_of, revision_at
+from lakehouse_assets.storage.delta import exists, opened, rows
 from lakehouse_assets.storage.delta_types import SchemaMismatchError, field
 from lakehouse_assets.storage.stores import Store
 
@@ -69,7 +71,7 @@ def open_table(
         table = opened(store, path)
     if earlier_partitions is not None and table.metadata().partition_columns == list(earlier_partitions):
         partitions = list(earlier_partitions)
-    changes = _differences(table, path, declared, partitions)
+    changes = _differences(store, table, path, declared, partitions)
     if changes:
         _evolve(table, store, columns, changes)
     return table
@@ -78,11 +80,11 @@ def open_table(
 def differences_of(store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning) -> dict[str, str]:
     """Return what `open_table` would change of a stored table; writes nothing. Raises as it does."""
     declared = {name: field(name, dtype) for name, dtype in columns.items()}
-    return _differences(opened(store, path), path, declared, list(layout.columns))
+    return _differences(store, opened(store, path), path, declared, list(layout.columns))
 
 
 def _differences(
-    table: "DeltaTable", path: str, declared: Mapping[str, dict[str, Any]], partitions: list[str]
+    store: Store, table: "DeltaTable", path: str, declared: Mapping[str, dict[str, Any]], partitions: list[str]
 ) -> dict[str, str]:
     """Return the columns that have to be added (`new`) or rewritten (`wider`), by name; writes nothing.
 
@@ -93,24 +95,29 @@ def _differences(
     there = table.metadata().partition_columns
     if there != partitions:
         raise _refusal(
-            path, f"it is declared partitioned by {partitions or 'nothing'} but stored by {there or 'nothing'}"
+            store, path, f"it is declared partitioned by {partitions or 'nothing'} but stored by {there or 'nothing'}"
         )
     changes = {}
     for name, kind in stored.items():
         if name not in declared:
-            raise _refusal(path, f"column {name!r} is stored but no longer declared")
+            why = "columns are only ever added to a stored table, because dropping one would lose its values"
+            raise _refusal(store, path, f"column {name!r} is stored but no longer declared, and {why}")
         wanted = declared[name]["type"]
         if kind != wanted:
             if name in partitions or not _is_wider(kind, wanted):
-                raise _refusal(path, f"column {name!r} is declared as {_words(wanted)} but stored as {_words(kind)}")
+                what = f"column {name!r} is declared as {_words(wanted)} but stored as {_words(kind)}"
+                raise _refusal(store, path, f"{what}, and a stored column only ever becomes wider")
             changes[name] = "wider"
     return changes | {name: "new" for name in declared if name not in stored}
 
 
-def _refusal(path: str, what: str) -> SchemaMismatchError:
+def _refusal(store: Store, path: str, what: str) -> SchemaMismatchError:
+    key, revision = revision_at(path)
+    # One that was filled earlier and given up may lie there with columns of its own.
+    free = next(number for number in count(revision + 1) if not exists(store, path_of(key, number)))
     return SchemaMismatchError(
-        f"{path}: {what}. Nothing was written; the stored table stands. Undo the change, or raise the declaration's "
-        "`revision`: then a new table is filled beside this one, from what is live."
+        f"{path}: {what}. Nothing was written; the stored table stands. Undo the change, or write `revision={free}` in "
+        "the declaration: then a new table is filled beside this one, from what is live."
     )
 
 

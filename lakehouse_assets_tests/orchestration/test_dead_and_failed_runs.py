@@ -156,7 +156,7 @@ def test_failing_work_is_given_up_after_three_attempts_until_the_daily_sweep(dae
     results = daemon.settle()
 
     assert [result.success for result in results] == [False] * ATTEMPTS
-    assert f"publish failed {ATTEMPTS} times" in (daemon.tick("tables_sensor").skip_message or "")
+    assert f"silver.sales failed {ATTEMPTS} times" in (daemon.tick("tables_sensor").skip_message or "")
 
     # The sweep of each day has as many attempts of its own.
     for date in ("2026-01-01", "2026-01-02"):

@@ -100,7 +100,7 @@ def test_what_would_lose_something_is_refused_untouched(
     with pytest.raises(SchemaMismatchError, match=message) as error:
         open_table(store, "t", columns, Partitioning.BY_DATE)
     assert str(error.value).startswith("t: ")
-    assert "Nothing was written; the stored table stands. Undo the change, or raise" in str(error.value)
+    assert "Nothing was written; the stored table stands. Undo the change, or write" in str(error.value)
     assert _state(store) == before
 
 
@@ -126,3 +126,13 @@ def test_a_writer_from_before_an_evolution_loses(store: Store) -> None:
         delta.replace(store, stale, pl.DataFrame(schema=BEFORE), f"dt in ('{DAY}')", {str(DAY): 8})
     assert _state(store)[1][0]["n"] is None
     assert delta.fingerprints(store, "t") == {str(DAY): 7}
+
+
+@pytest.mark.parametrize(("there", "free"), [(["t"], 2), (["t", "t.r2"], 3), (["t", "t.r2", "t.r3"], 4)])
+def test_a_refusal_names_the_revision_to_write_and_why(store: Store, there: list[str], free: int) -> None:
+    for path in there[1:]:
+        open_table(store, path, BEFORE, Partitioning.BY_DATE)
+    with pytest.raises(SchemaMismatchError) as told:
+        open_table(store, there[-1], {"n": pl.Int32(), "dt": pl.Date()}, Partitioning.BY_DATE)
+    assert f"or write `revision={free}` in the declaration" in str(told.value)
+    assert "dropping one would lose its values" in str(told.value)

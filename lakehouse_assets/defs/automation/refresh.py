@@ -14,19 +14,20 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.orchestration.failures import attempts
+from lakehouse_assets.orchestration.failures import SWEEP_TAG, attempts
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
     INGEST,
     WAVE_TAG,
     WORK_TAG,
     Work,
+    digest_of,
+    fingerprints_of,
     landed_work,
     refresh_job,
     table_work,
 )
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.pipeline.pending import fingerprint
 from lakehouse_assets.sources.landing import key_of, pending_among
 
 ATTEMPTS = 3
@@ -45,22 +46,32 @@ def _is_busy(instance: dg.DagsterInstance, wave: str) -> bool:
     return bool(instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: wave}, statuses=_ACTIVE)))
 
 
-def _request(instance: dg.DagsterInstance, work: Work, salt: str = "") -> dg.RunRequest | dg.SkipReason:
-    """Return a request for some work, unless its wave is busy or the same inputs have failed too often."""
+def _request(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg.RunRequest | dg.SkipReason:
+    """Return a request for some work, but for tables whose same inputs have failed too often.
+
+    Args:
+        sweep: The day of the daily sweep that asks, which has attempts of its own.
+    """
     if _is_busy(instance, work.wave):
         return dg.SkipReason(f"a run of {work.wave} is under way")
-    digest = work.digest + salt
-    failed = len(attempts(instance, digest))
-    if failed >= ATTEMPTS:
+    exhausted = {
+        table
+        for table, partitions in work.tables.items()
+        if len(attempts(instance, table, digest_of(partitions), sweep)) >= ATTEMPTS
+    }
+    work = work.without(exhausted)
+    if not work.tables:
+        named = ", ".join(sorted(table.replace("/", ".") for table in exhausted))
         return dg.SkipReason(
-            f"{work.wave} failed {failed} times on these inputs; it waits for a change, or for the daily sweep"
+            f"{named} failed {ATTEMPTS} times on these inputs; it waits for a change, or for the daily sweep"
         )
+    digest = work.digest + sweep
     # The same inputs may come back (v1, v2, v1), so the key counts every run that there was for them.
     return dg.RunRequest(
         run_key=f"{digest}-{instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))}",
         asset_selection=work.selection,
         run_config=work.run_config,
-        tags=work.tags | {WORK_TAG: digest},
+        tags=work.tags | {WORK_TAG: digest} | ({SWEEP_TAG: sweep} if sweep else {}),
     )
 
 
@@ -110,7 +121,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
         start = f"{feed.landing}/{after}" if after else ""
         page = list(islice(lake.store.list(feed.landing, start), lake.settings.listing_page))
         waiting = pending_among(lake, feed, lake.ledger_of(feed), page)
-        found = {key_of(feed, s): fingerprint([s.token, feed.version]) for s in waiting}
+        found = fingerprints_of(feed, waiting)
         full = len(page) == lake.settings.listing_page
         if found:
             tables[feed.landing] = found
@@ -149,10 +160,10 @@ def daily_sweep(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request whatever is pending, with a fresh count of attempts."""
     lake = lakehouse.lake()
-    salt = f"-{(context.scheduled_execution_time or dt.datetime.now(dt.UTC)):%Y%m%d}"
+    sweep = f"-{(context.scheduled_execution_time or dt.datetime.now(dt.UTC)):%Y%m%d}"
     landed = landed_work(lake)
     works = ([landed] if landed else []) + table_work(lake)
-    answers = [_request(context.instance, work, salt) for work in works]
+    answers = [_request(context.instance, work, sweep) for work in works]
     requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
     if requests:
         yield from requests
