@@ -1,6 +1,6 @@
 """Root of the code location, for Dagster: the lake of the settings. Nothing else."""
 
 from lakehouse_assets.context import current
-from lakehouse_assets.orchestration.location import definitions
+from lakehouse_assets.orchestration.location import code_location
 
-defs = definitions(current())
+defs = code_location(current())

@@ -45,7 +45,8 @@ def rebuild(lake: Lake) -> list[str]:
     import duckdb  # noqa: PLC0415 - not at import of the code location
 
     state = CatalogState.read(lake)
-    views = []
+    views: list[str] = []
+    kept = _views_of_broken(lake)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / PATH
         with duckdb.connect(str(file)) as connection:
@@ -56,13 +57,33 @@ def rebuild(lake: Lake) -> list[str]:
                 connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
                 views.append(table.full_name)
             for name, text in lake.registry.views.items():
-                connection.sql(f"CREATE VIEW {name} AS {text}")
+                if name not in kept:
+                    connection.sql(f"CREATE VIEW {name} AS {text}")
+                    views.append(name)
+            for name, statement in kept.items():
+                connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{name.split(".")[0]}"')
+                connection.sql(statement)
                 views.append(name)
         data = file.read_bytes()
     lake.store.replace(PATH, data)
     about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
     lake.store.replace(_STATE, json.dumps(about).encode())
     return views
+
+
+def _views_of_broken(lake: Lake) -> dict[str, str]:
+    """Return the SQL of views that stay as they are: of tables whose declarations cannot be loaded, and over them."""
+    import duckdb  # noqa: PLC0415
+
+    if not lake.registry.broken or not lake.store.stat(PATH) or damage(lake) is not None:
+        return {}
+    known = {table.full_name for table in _tables(lake)}
+    with duckdb.connect(lake.store.uri(PATH), read_only=True) as connection:
+        # In the order in which they were made: a view over others comes after them.
+        there = connection.sql(
+            "SELECT schema_name || '.' || view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_oid"
+        )
+        return {name: statement for name, statement in there.fetchall() if name not in known}
 
 
 def damage(lake: Lake) -> str | None:

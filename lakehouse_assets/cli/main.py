@@ -99,8 +99,9 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
     """
     # Dagster and the declared assets take a second to import, which the other commands do not need.
     from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.contracts.loading import declared  # noqa: PLC0415
     from lakehouse_assets.orchestration.instance import close_dead_runs, opened  # noqa: PLC0415
-    from lakehouse_assets.orchestration.location import definitions  # noqa: PLC0415
+    from lakehouse_assets.orchestration.location import broken_in, definitions  # noqa: PLC0415
     from lakehouse_assets.orchestration.pending_runs import REFRESH  # noqa: PLC0415
     from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
     from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
@@ -109,15 +110,18 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
         for run_id in close_dead_runs(instance):
             err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
         report = run_pending(lake, definitions(lake).resolve_job_def(REFRESH), instance, announce, advance, force)
+    broken = broken_in(lake, declared(lake.settings.definitions, only_tables=False))
     if not report.run_ids:
-        out.print("Nothing is pending: every table is up to date.")
-        return 0
+        out.print("Nothing is pending: every table is up to date." if not broken else "Nothing else is pending.")
+        render.broken(out, broken)
+        return 1 if broken else 0
     held, rejected = decided_in(lake, report.run_ids)
     render.summary(out, sizes(lake))
     for title, lines in (("held by the gate", held), ("rejected", rejected), ("failed", report.failures)):
         if lines:
             render.section(out, title, lines)
-    return 1 if held or rejected or report.failures else 0
+    render.broken(out, broken)
+    return 1 if held or rejected or report.failures or broken else 0
 
 
 @app.command()
@@ -166,6 +170,8 @@ def status() -> None:
 
         failed = of_pending_work(lake)
     render.status(out, found, failed)
+    render.broken(out, lake.registry.broken)
+    raise typer.Exit(1 if lake.registry.broken else 0)
 
 
 @app.command()
@@ -174,9 +180,11 @@ def plan() -> None:
     from lakehouse_assets.cli import render  # noqa: PLC0415
     from lakehouse_assets.query.plan import plan as steps  # noqa: PLC0415
 
-    found = steps(current())
+    lake = current()
+    found = steps(lake)
     render.plan(out, found)
-    raise typer.Exit(1 if any(step.refusal for step in found) else 0)
+    render.broken(out, lake.registry.broken)
+    raise typer.Exit(1 if lake.registry.broken or any(step.refusal for step in found) else 0)
 
 
 @app.command()

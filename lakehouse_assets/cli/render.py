@@ -1,6 +1,6 @@
 """How the command line shows the lake: tables, status, progress. Not here: what is shown."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import box
@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.query.overview import Status, TableSize
 from lakehouse_assets.query.plan import Step
 
@@ -93,6 +94,12 @@ def plan(console: Console, steps: list[Step]) -> None:
             console.print(gone, highlight=False)
         if step.refusal:
             console.print(f"  refused: {escape(step.refusal)}", soft_wrap=True, highlight=False)
+
+
+def broken(console: Console, found: Sequence[Broken]) -> None:
+    """Print what is declared and cannot be used."""
+    if found:
+        section(console, "not loaded", [str(one) for one in found])
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:

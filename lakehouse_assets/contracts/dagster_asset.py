@@ -24,16 +24,13 @@ _LAYER = "gold"
 _OF_MODEL = ("date", "plot", "plot_over", "revision")
 
 
-def model_of(value: object) -> Model | None:
+def model_of(value: Any) -> Model | None:  # noqa: ANN401 - anything that a module holds
     """Return the model that an asset with a schema declares; None for anything else.
 
     Raises:
         ContractError: The asset says something that the lake decides for its tables, or leaves out what they need.
     """
-    dagster = sys.modules.get("dagster")
-    if dagster is None or not isinstance(value, dagster.AssetsDefinition) or len(value.keys) != 1:
-        return None
-    metadata = dict(value.metadata_by_key.get(value.key) or {})
+    metadata = _metadata_of(value)
     if SCHEMA not in metadata:
         return None
     spec, function = value.get_asset_spec(), _function_of(value)
@@ -50,6 +47,18 @@ def model_of(value: object) -> Model | None:
         partitioning=Partitioning(metadata["partitioning"]) if "partitioning" in metadata else None,
         **{name: metadata[name] for name in _OF_MODEL if name in metadata},
     )
+
+
+def is_table(value: object) -> bool:
+    """Return whether something is an asset with a schema, whether or not it can be used as a model."""
+    return SCHEMA in _metadata_of(value)
+
+
+def _metadata_of(value: Any) -> dict[str, Any]:  # noqa: ANN401 - anything that a module holds
+    dagster = sys.modules.get("dagster")
+    if dagster is None or not isinstance(value, dagster.AssetsDefinition) or len(value.keys) != 1:
+        return {}
+    return dict(value.metadata_by_key.get(value.key) or {})
 
 
 def _schema_of(name: str, artifact: object) -> type[dy.Schema]:

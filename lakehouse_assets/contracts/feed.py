@@ -9,6 +9,7 @@ from functools import cached_property
 import polars as pl
 
 from lakehouse_assets.contracts import semantics
+from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
@@ -67,6 +68,7 @@ class Feed:
     format: Format | None = None
 
     def __post_init__(self) -> None:
+        check_arguments(f"feed {self.name!r}", self)
         if self.business_date is not None and self.business_date not in self.sources:
             msg = f"feed {self.name!r}: its business date {self.business_date!r} is no source column of its contract."
             raise ContractError(msg)

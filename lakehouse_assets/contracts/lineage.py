@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 from sqlglot.lineage import lineage as sql_lineage
 
 from lakehouse_assets.contracts.declare import Feed, Model
@@ -49,7 +50,10 @@ def of_model(model: Model, registry: Registry) -> Lineage:
         if table.full_name in model.upstream:
             schema.setdefault(table.layer, {})[table.name] = dict.fromkeys(table.columns, "text")
     # A map literal and FILTER without WHERE are DuckDB's own; lineage only needs the columns that they name.
-    nodes = sql_lineage(None, parsed(model.query), schema=schema, dialect="duckdb")
+    try:
+        nodes = sql_lineage(None, parsed(model.query), schema=schema, dialect="duckdb")
+    except SqlglotError:  # it names what the tables do not have: building the model says so, and `lakehouse plan`
+        return {}
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for name in model.schema.columns():
         if name not in nodes:  # the SQL does not return it: building the model says so

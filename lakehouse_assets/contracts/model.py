@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dataframely as dy
 
+from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.python_function import Function, check_inputs, meaning_of
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
@@ -52,6 +53,7 @@ class Model:
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        check_arguments(f"model {self.name!r}", self)
         if self.sql is not None and self.function is not None:
             msg = f"model {self.name!r} has both sql= and function=; leave one of them out."
             raise ContractError(msg)
@@ -99,6 +101,10 @@ class Model:
     def query(self) -> str:
         """The text of the SQL file, with views put in their place; empty for a function."""
         return expanded(self.sql.read_text(encoding="utf-8"), self.views) if self.sql is not None else ""
+
+    def reads_view(self, name: str) -> bool:
+        """Return whether the SQL file names a view."""
+        return self.sql is not None and name in tables_in(self.sql.read_text(encoding="utf-8"))
 
     @cached_property
     def upstream(self) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 A module-level `Feed`, `Model` or asset with a schema anywhere in the declared package is enough.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
+from lakehouse_assets.contracts.broken import Broken, of_asset, of_table
 from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
 from lakehouse_assets.contracts.loading import declared
@@ -15,39 +16,69 @@ from lakehouse_assets.contracts.views import views_of
 from lakehouse_assets.settings import settings
 
 
-class Registry:
-    """The declared feeds and models. Models come in an order in which each follows what it reads."""
+class UnusableError(ContractError):
+    """Some declared tables cannot be used; the others can.
 
-    def __init__(self, feeds: list[Feed], models: list[Model]) -> None:
+    Attributes:
+        tables: The declarations to leave out.
+        cause: What is wrong with them.
+        follows: Nothing is wrong with them, but with a table that they read.
+    """
+
+    def __init__(self, cause: Exception | str, *tables: Feed | Model, follows: bool = False) -> None:
+        super().__init__(str(cause))
+        self.cause = cause if isinstance(cause, Exception) else ContractError(cause)
+        self.tables, self.follows = tables, follows
+
+
+class Registry:
+    """The declared feeds and models. Models come in an order in which each follows what it reads.
+
+    Attributes:
+        broken: What is declared, too, and cannot be used. Nothing is known of its tables, least that they are gone.
+    """
+
+    def __init__(self, feeds: list[Feed], models: list[Model], broken: Iterable[Broken] = ()) -> None:
+        self.broken = tuple(broken)
+        for feed in feeds:
+            _derive(feed)
         self.feeds = {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
         self.views = views_of(self.feeds.values())
         models = [replace(model, views=self.views) for model in models]
         by_name = {model.table.full_name: model for model in sorted(models, key=lambda model: model.name)}
         if len(self.feeds) != len(feeds) or len(by_name) != len(models):
-            names = sorted([feed.name for feed in feeds] + [model.name for model in models])
+            declared: list[Feed | Model] = [*feeds, *models]
+            names = sorted(table.name for table in declared)
             twice = next(name for name in names if names.count(name) > 1)
-            msg = f"{twice!r} is declared twice; give one of the two another name."
-            raise ContractError(msg)
+            msg = f"{twice!r} is declared twice; give one of the two another name"
+            raise UnusableError(msg, *(table for table in declared if table.name == twice))
         known = {t.full_name for feed in feeds for t in (feed.silver, feed.quarantine, feed.by_rule, feed.bronze)}
         taken = {feed.by_rule.full_name: f"a table of the feed {feed.name!r}" for feed in feeds}
         taken |= dict.fromkeys(self.views, "a view of the counts by rule")
         if odd := next((feed for feed in feeds if feed.quarantine.full_name in taken), None):
             msg = (
                 f"{odd.quarantine.full_name} is {taken[odd.quarantine.full_name]}; give the feed {odd.name!r} another "
-                "name."
+                "name"
             )
-            raise ContractError(msg)
+            raise UnusableError(msg, odd)
         for model in models:
+            _derive(model)
+            if any(b.may_be_feed for b in self.broken) and (view := next(filter(model.reads_view, self.views), None)):
+                msg = f"{model.code} reads {view}, which shows all feeds, and one may be in what cannot be loaded"
+                raise UnusableError(msg, model, follows=True)
             for name in model.upstream:
                 if name not in known and name not in by_name:
-                    msg = f"{model.code} reads {name}, which no module declares; correct the name or declare it."
-                    raise ContractError(msg)
+                    if any(b.table is None or b.table.split(".")[1] == name.split(".")[1] for b in self.broken):
+                        msg = f"{model.code} reads {name}, which no module that can be loaded declares"
+                        raise UnusableError(msg, model, follows=True)
+                    msg = f"{model.code} reads {name}, which no module declares; correct the name or declare it"
+                    raise UnusableError(msg, model)
         order = TopologicalSorter({name: [u for u in m.upstream if u in by_name] for name, m in by_name.items()})
         try:
             self.models = {by_name[name].name: by_name[name] for name in order.static_order()}
         except CycleError as error:
-            msg = f"models read each other in a circle: {' -> '.join(error.args[1])}; break it."
-            raise ContractError(msg) from None
+            msg = f"models read each other in a circle: {' -> '.join(error.args[1])}; break it"
+            raise UnusableError(msg, *(by_name[name] for name in set(error.args[1]))) from None
 
     def levels(self) -> list[list[Model]]:
         """Return the models in waves: those of one wave read only silver and earlier waves."""
@@ -71,16 +102,31 @@ class Registry:
         """Return a table by its SQL name. Raises `ContractError` with the known names."""
         known = {table.full_name: table for table in self.tables()}
         if full_name not in known:
-            msg = f"there is no table {full_name!r}; declared are: {', '.join(known)}."
+            msg = f"there is no table {full_name!r}; {self._known(known)}"
             raise ContractError(msg)
         return known[full_name]
 
     def feed(self, name: str) -> Feed:
         """Return a feed by name. Raises `ContractError` with the known names."""
         if name not in self.feeds:
-            msg = f"there is no feed {name!r}; declared are: {', '.join(self.feeds)}."
+            msg = f"there is no feed {name!r}; {self._known(self.feeds)}"
             raise ContractError(msg)
         return self.feeds[name]
+
+    def _known(self, names: Iterable[str]) -> str:
+        declared = f"declared are: {', '.join(names)}" if names else "nothing is declared (see LAKEHOUSE_DEFINITIONS)"
+        return f"{declared}." if not self.broken else f"{declared}. Some cannot be loaded: see `lakehouse status`."
+
+
+def _derive(table: Feed | Model) -> None:
+    """Have everything computed that follows from a declaration alone, so that a mistake is found now."""
+    try:
+        if isinstance(table, Feed):
+            _ = table.version, table.reading_version, table.rules, table.silver, table.quarantine
+        else:
+            _ = table.upstream, table.version, table.table
+    except Exception as error:
+        raise UnusableError(error, table) from error
 
 
 def registry() -> Registry:
@@ -92,7 +138,24 @@ def registry() -> Registry:
 def registry_of(package: str) -> Registry:
     """Return the tables that a package declares. Imports its modules; reads no data."""
     objects = declared(package, only_tables=True)
-    return Registry(
-        [value for value in objects if isinstance(value, Feed)],
-        [model for value in objects if (model := value if isinstance(value, Model) else model_of(value))],
-    )
+    broken = [value for value in objects if isinstance(value, Broken)]
+    models = []
+    for value in objects:
+        try:
+            if model := value if isinstance(value, Model) else model_of(value):
+                models.append(model)
+        except ContractError as error:
+            broken.append(of_asset(value, error))
+    return _usable([value for value in objects if isinstance(value, Feed)], models, broken)
+
+
+def _usable(feeds: list[Feed], models: list[Model], broken: list[Broken]) -> Registry:
+    """Return the tables that can be used: what cannot is left out, and what reads it, until the rest holds together."""
+    while True:
+        try:
+            return Registry(feeds, models, broken)
+        except UnusableError as error:
+            broken = [*broken, *(of_table(table, error.cause, follows=error.follows) for table in error.tables)]
+            out = {(type(table), table.name) for table in error.tables}
+            feeds = [feed for feed in feeds if (Feed, feed.name) not in out]
+            models = [model for model in models if (Model, model.name) not in out]

@@ -66,8 +66,11 @@ def ask(
 
     Raises:
         ContractError: The column does not identify a person.
-        DecisionError: There is no value.
+        DecisionError: There is no value, or some declared tables cannot be loaded.
     """
+    if lake.registry.broken:
+        msg = f"Nothing was erased: tables that cannot be loaded would keep the person. {lake.registry.broken[0]}"
+        raise DecisionError(msg)
     column, sign, value = person.partition("=")
     if not sign:
         msg = f"{person!r} is not of the form KEY=VALUE, such as customer_id=17850. Nothing was erased."

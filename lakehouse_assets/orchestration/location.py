@@ -2,17 +2,19 @@
 
 Feeds, models and assets with a schema become tables of the lake; other assets, checks, jobs, sensors and schedules of
 the package are taken as they are. The job that does pending work is always there.
-Not here: what they are.
+What cannot be loaded is shown as an asset that says why, and leaves the rest as it is. Not here: what they are.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TypeGuard
 
 import dagster as dg
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.dagster_asset import model_of
-from lakehouse_assets.contracts.declare import ContractError, Feed, Model
+from lakehouse_assets.contracts.broken import Broken
+from lakehouse_assets.contracts.dagster_asset import is_table
+from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
@@ -27,15 +29,11 @@ _AssetSchedule = type(dg.build_schedule_from_partitioned_job(dg.define_asset_job
 
 
 def definitions(lake: Lake) -> dg.Definitions:
-    """Return everything that the declared package holds, bound to a lake. Does no I/O.
-
-    Raises:
-        ContractError: A table is declared where commands do not look for tables.
-    """
+    """Return everything that the declared package holds, bound to a lake. Does no I/O."""
     objects = declared(lake.settings.definitions, only_tables=False)
-    _check_all_registered(lake, objects)
+    not_loaded = [_shown(broken) for broken in broken_in(lake, objects)]
     own = dg.Definitions(
-        assets=[*_tables(lake), *(value for value in objects if _is_asset(value))],
+        assets=[*_tables(lake), *(value for value in objects if _is_asset(value)), *not_loaded],
         asset_checks=[value for value in objects if isinstance(value, dg.AssetChecksDefinition)],
         jobs=[refresh_job, *(value for value in objects if _is_other_job(value))],
         sensors=[value for value in objects if isinstance(value, dg.SensorDefinition)],
@@ -44,6 +42,31 @@ def definitions(lake: Lake) -> dg.Definitions:
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(own, *(value for value in objects if isinstance(value, dg.Definitions)))
+
+
+def code_location(lake: Lake) -> dg.Definitions:
+    """Return the definitions for Dagster's processes, whose log says what cannot be loaded."""
+    for broken in broken_in(lake, declared(lake.settings.definitions, only_tables=False)):
+        dg.get_dagster_logger("lakehouse").error(str(broken))
+    return definitions(lake)
+
+
+def broken_in(lake: Lake, objects: Iterable[object]) -> list[Broken]:
+    """Return what cannot be used of the declared package: its tables, and everything else.
+
+    Args:
+        objects: All that the package holds, as `declared` returns it.
+    """
+    elsewhere = [value for value in objects if isinstance(value, Broken)]
+    return list(dict.fromkeys([*lake.registry.broken, *elsewhere, *_not_registered(lake, objects)]))
+
+
+def _shown(broken: Broken) -> dg.AssetSpec:
+    """Return the asset in whose place something cannot be loaded: no run computes it, and the UI shows the reason."""
+    key = broken.table.split(".") if broken.table else ["not_loaded", re.sub(r"\W+", "_", broken.modules[0])]
+    return dg.AssetSpec(
+        key, group_name="not_loaded", kinds={"error"}, description=str(broken), metadata={"place": broken.place}
+    )
 
 
 def _tables(lake: Lake) -> Iterator[_Asset]:
@@ -63,16 +86,29 @@ def _is_other_job(value: object) -> TypeGuard[dg.JobDefinition]:
 
 def _is_asset(value: object) -> TypeGuard[_Asset]:
     """Return whether an object is an asset as it stands: no check (a kind of asset to Dagster), no table."""
-    return isinstance(value, _Asset) and not isinstance(value, dg.AssetChecksDefinition) and model_of(value) is None
+    return isinstance(value, _Asset) and not isinstance(value, dg.AssetChecksDefinition) and not is_table(value)
 
 
-def _check_all_registered(lake: Lake, objects: Iterable[object]) -> None:
-    known = [*lake.registry.feeds.values(), *lake.registry.models.values()]
+def _not_registered(lake: Lake, objects: Iterable[object]) -> Iterator[Broken]:
+    known = {*(table.full_name for table in lake.registry.tables()), *(found.table for found in lake.registry.broken)}
     for value in objects:
-        table = value if isinstance(value, Feed | Model) else model_of(value)
-        if table is not None and table not in known:
-            msg = (
-                f"{table.name!r} is declared in a package with {NO_TABLES} = False, where commands do not look for "
-                "tables; move its module out of that package."
+        name = _table_name(value)
+        if name is not None and name not in known:
+            short = name.split(".")[1]
+            what = (
+                f"{short!r} is declared in a package with {NO_TABLES} = False, where commands do not look for tables; "
+                "move its module out of that package"
             )
-            raise ContractError(msg)
+            yield Broken(lake.settings.definitions, what, table=name)
+
+
+def _table_name(value: object) -> str | None:
+    match value:
+        case Feed():
+            return f"silver.{value.name}"
+        case Model():
+            return f"gold.{value.name}"
+        case dg.AssetsDefinition() if is_table(value):
+            return ".".join(value.key.path)
+        case _:
+            return None

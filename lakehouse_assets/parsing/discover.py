@@ -11,6 +11,7 @@ import polars as pl
 from lakehouse_assets.parsing.archives import Rejection, unpack
 from lakehouse_assets.parsing.casting import instants
 from lakehouse_assets.parsing.parse import read
+from lakehouse_assets.settings import settings
 
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+$"
@@ -123,7 +124,7 @@ def _module(feed: str, key: str, rows: int, lines: list[str], dated: str | None)
     return f'''"""The {feed} feed: say what its records are, who sends them and when."""
 
 # Drafted from {rows:,} records of {key}. Correct types and descriptions, add rules, then put this file into
-# lakehouse_assets/defs/silver/{feed}.py: nothing else has to be told about it.
+# {settings().definitions.replace(".", "/")}/silver/{feed}.py: nothing else has to be told about it.
 
 import dataframely as dy
 

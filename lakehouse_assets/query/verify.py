@@ -40,6 +40,7 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     Args:
         deep: Read every landed original again, not only a sample.
     """
+    yield from (Finding("declarations", "", str(broken)) for broken in lake.registry.broken)
     basis = [*guarded(LEDGER.full_name, partial(table_checks.files, lake, LEDGER)), *_decisions(lake)]
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()

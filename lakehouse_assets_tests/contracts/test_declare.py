@@ -211,7 +211,7 @@ class Totals(dy.Schema):
     units = dy.Int64(nullable=False)
 
 def totals(**options):
-    return Model(name="totals", schema=Totals, description="x", owner="x", **options)
+    return Model(name="totals", schema=Totals, description="x", owner="team:x", **options)
 """
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.contracts.loading import declared
 
@@ -50,11 +51,38 @@ def test_a_package_that_is_not_there_is_named_with_its_setting(name: str) -> Non
         declared(name, only_tables=True)
 
 
-def test_a_module_that_lacks_something_else_says_so_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "lacking.py").write_text("import no_such_library")
+def test_a_package_that_cannot_be_loaded_itself_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lacking.py").write_text("X = 1\nimport no_such_library")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
-        declared("lacking", only_tables=True)
+    [broken] = declared("lacking", only_tables=True)
+    assert isinstance(broken, Broken)
+    assert (broken.place, broken.modules) == (f"{tmp_path}/lacking.py:2", ("lacking",))
+    assert broken.what == "ModuleNotFoundError: No module named 'no_such_library'"
+
+
+def test_a_folder_without_init_is_a_package(package: str, tmp_path: Path) -> None:
+    folder = tmp_path / package / "bare" / "below"
+    folder.mkdir(parents=True)
+    (folder / "four.py").write_text("FOUR = 'in a bare folder'")
+    assert "in a bare folder" in texts(declared(package, only_tables=True))
+
+
+def test_a_broken_module_is_told_once_with_those_that_import_it_and_the_others_load(
+    package: str, tmp_path: Path
+) -> None:
+    (tmp_path / package / "bad.py").write_text("A = 1\n\nB = (\n")
+    (tmp_path / package / "bad_too.py").write_text(f"from {package}.bad import A")
+    (tmp_path / package / "fails.py").write_text("def made():\n    raise ValueError('two\\nlines')\n\nX = made()")
+    found = declared(package, only_tables=True)
+    broken = [value for value in found if isinstance(value, Broken)]
+    assert [(Path(one.place).name, one.modules) for one in broken] == [
+        ("bad.py:3", (f"{package}.bad", f"{package}.bad_too")),
+        ("fails.py:2", (f"{package}.fails",)),
+    ]
+    assert broken[1].what == "ValueError: two lines"
+    assert texts(found) == ["at the root", "in the package", "two folders deep"]
 
 
 def test_reading_the_tables_of_this_project_imports_no_dagster() -> None:

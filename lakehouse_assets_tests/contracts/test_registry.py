@@ -21,7 +21,7 @@ class Totals(dy.Schema):
 def _model(folder: Path, name: str, *reads: str) -> Model:
     file = folder / f"{name}.sql"
     file.write_text(f"FROM {', '.join(reads)} SELECT 1 AS units" if reads else "SELECT 1 AS units")
-    return Model(name=name, schema=Totals, sql=file, description="x", owner="x")
+    return Model(name=name, schema=Totals, sql=file, description="x", owner="team:x")
 
 
 @pytest.fixture

@@ -54,6 +54,6 @@ def test_a_feed_must_not_have_the_name_of_a_view() -> None:
 def test_without_feeds_there_are_no_views(tmp_path: Path) -> None:
     file = tmp_path / "m.sql"
     file.write_text("FROM quarantine.by_rule")
-    model = Model(name="m", schema=MODEL.schema, sql=file, description="x", owner="x")
+    model = Model(name="m", schema=MODEL.schema, sql=file, description="x", owner="team:x")
     with pytest.raises(ContractError, match="which no module declares"):
         Registry([], [model])

@@ -12,7 +12,6 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.contracts.registry import registry_of
 from lakehouse_assets.orchestration.location import definitions
 from lakehouse_assets.settings import PROJECT, Settings
@@ -91,10 +90,16 @@ def test_every_kind_of_definition_is_found_by_itself(tmp_path: Path, monkeypatch
     assert {schedule.name for schedule in repository.schedule_defs} == {"hourly", "of_days_schedule"}
 
 
-def test_a_table_where_commands_do_not_look_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    modules = {"jobs/__init__.py": "HOLDS_TABLES = False", "jobs/flags.py": FEED}
-    with pytest.raises(ContractError, match="'flags' is declared in a package with HOLDS_TABLES = False"):
-        location(tmp_path, monkeypatch, modules)
+@pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `Sensor")
+def test_a_table_where_commands_do_not_look_is_shown_as_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = {"jobs/__init__.py": "HOLDS_TABLES = False", "jobs/flags.py": FEED, "jobs/kinds.py": KINDS}
+    graph = location(tmp_path, monkeypatch, modules).get_repository_def().asset_graph
+    flags = graph.get(dg.AssetKey(["silver", "flags"]))
+    assert "'flags' is declared in a package with HOLDS_TABLES = False" in (flags.description or "")
+    assert flags.key not in graph.executable_asset_keys
+    assert dg.AssetKey("report") in graph.executable_asset_keys
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def _model(lake: Lake, sql: str = GOOD, schema: type[dy.Schema] = Totals, **opti
     """Return the lake with `gold.totals` declared in it, and that model."""
     file = Path(f"{lake.store.root}-totals.sql")
     file.write_text(sql)
-    declared: dict[str, Any] = {"name": "totals", "description": "x", "owner": "x", "date": "dt"}
+    declared: dict[str, Any] = {"name": "totals", "description": "x", "owner": "team:x", "date": "dt"}
     model = Model(schema=schema, sql=file, **declared | options)
     return Lake(lake.store, lake.settings, Registry([sales(lake)], [model])), model
 

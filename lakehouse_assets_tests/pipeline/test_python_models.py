@@ -67,7 +67,7 @@ def published(lake: Lake) -> Lake:
 def declared(lake: Lake, function: Callable[..., Any], **options: Any) -> tuple[Lake, Model]:
     """Return the lake with `gold.units`, made by a function of `silver.sales`, and that model."""
     inputs = options.pop("inputs", {"rows": "silver.sales"})
-    texts = {"name": "units", "description": "x", "owner": "x", "date": "dt"}
+    texts = {"name": "units", "description": "x", "owner": "team:x", "date": "dt"}
     model = Model(schema=Units, function=function, inputs=inputs, **texts | options)
     return Lake(lake.store, lake.settings, Registry([sales(lake)], [model])), model
 
@@ -206,4 +206,4 @@ def test_a_function_that_fails_is_told_by_its_line_and_without_the_values(publis
 )
 def test_a_declaration_that_cannot_be_called_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ContractError, match=message):
-        Model(name="units", schema=Units, description="x", owner="x", **options)
+        Model(name="units", schema=Units, description="x", owner="team:x", **options)

@@ -1,0 +1,64 @@
+"""Checks of the plain arguments that declarations have: owner, dates, numbers. Not here: columns, rules, semantics."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lakehouse_assets.contracts.source import ContractError
+
+_OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What an argument has to be, what is said of one that is not, and what to write in its place."""
+
+    holds: Callable[[object], bool]
+    why: str
+    fix: Callable[[object], str]
+
+
+def check_arguments(declared: str, declaration: object) -> None:
+    """Check the plain arguments of a feed or a model, those of the names in `CHECKS`.
+
+    Args:
+        declared: What is declared, for the message: `feed 'sales'`.
+
+    Raises:
+        ContractError: One cannot work; the message says what to write.
+    """
+    for name, check in CHECKS.items():
+        if hasattr(declaration, name) and not check.holds(value := getattr(declaration, name)):
+            msg = f"{declared}: {name}={value!r} {check.why}; write {name}={check.fix(value)}."
+            raise ContractError(msg)
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
+
+
+def _meant(value: object) -> str:
+    """Return the date that somebody wrote as text, as code; else an example."""
+    try:
+        date = dt.date.fromisoformat(str(value)[:10])
+    except ValueError:
+        date = dt.date(2011, 6, 1)
+    return f"dt.date({date.year}, {date.month}, {date.day})"
+
+
+_TEXT = _Check(lambda value: isinstance(value, str), "is no text", lambda _: '"..."')
+CHECKS: Mapping[str, _Check] = {
+    "name": _TEXT,
+    "description": _TEXT,
+    "owner": _Check(
+        lambda value: isinstance(value, str) and bool(_OWNER.fullmatch(value)),
+        "is neither a team nor an e-mail address",
+        lambda _: '"team:sales"',
+    ),
+    "revision": _Check(lambda value: type(value) is int and value >= 1, "is no number from 1", lambda _: "2"),
+    "start_date": _Check(_is_date, "is no date", _meant),
+    "gate": _Check(
+        lambda value: isinstance(value, int | float) and 0 <= value <= 1, "is no share from 0 to 1", lambda _: "0.95"
+    ),
+}
