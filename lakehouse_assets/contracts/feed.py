@@ -42,6 +42,8 @@ class Feed:
         time_zone: The feed's business time zone: the business date is the day in it.
         source_zone: The zone of times without an offset; by default the business time zone.
         duplicates: `"drop"`: equal records count once; `"keep"`: each counts; columns: one for each id in them.
+        snapshot: For a feed without dates: `"union"` of all deliveries, or `"latest"`: each replaces the one before.
+        delivered_at: Where the keys of deliveries say which one is the latest, such as `"products-%Y-%m-%d"`.
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
@@ -66,6 +68,8 @@ class Feed:
     source_zone: str | None = None
     duplicates: semantics.Duplicates = "drop"
     format: Format | None = None
+    snapshot: semantics.Snapshot = "union"
+    delivered_at: str | None = None
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)

@@ -1,4 +1,4 @@
-"""What a feed's declaration says about its records as a whole: which are repeats, and in which zone times are written.
+"""What a feed's declaration says about its records as a whole: repeats, deliveries, and the zone of times.
 
 Here: what these arguments mean, and which of them make no sense. Not here: doing what they say.
 """
@@ -9,10 +9,14 @@ from typing import Literal, Protocol
 
 import polars as pl
 
+from lakehouse_assets.contracts import deliveries
 from lakehouse_assets.contracts.source import Contract
 
 Duplicates = Literal["drop", "keep"] | tuple[str, ...]
 """What becomes of repeated records: equal ones count once, all of them count, or one for each id in some columns."""
+
+Snapshot = Literal["union", "latest"]
+"""What a table without dates is: the records of all deliveries, or those of the newest one."""
 
 
 class Declared(Protocol):
@@ -46,6 +50,14 @@ class Declared(Protocol):
     def duplicates(self) -> Duplicates:
         """What becomes of repeated records."""
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """Which deliveries count."""
+
+    @property
+    def delivered_at(self) -> str | None:
+        """Where the keys say when a delivery was made."""
+
 
 def declared(feed: Declared) -> dict[str, object]:
     """Return those of the arguments that are not at their default: only they are part of a feed's version."""
@@ -54,12 +66,14 @@ def declared(feed: Declared) -> dict[str, object]:
         found["duplicates"] = feed.duplicates
     if feed.naive_zone != feed.time_zone:
         found["source_zone"] = feed.naive_zone
+    if feed.snapshot != "union":
+        found["snapshot"] = [feed.snapshot, feed.delivered_at]
     return found
 
 
 def refusal(feed: Declared) -> str | None:
     """Return what makes no sense of a feed's declaration, and what to change; None when all of it does."""
-    return _zone_refusal(feed) or _duplicates_refusal(feed)
+    return _zone_refusal(feed) or _duplicates_refusal(feed) or _snapshot_refusal(feed)
 
 
 def once_rule(feed: Declared) -> str | None:
@@ -100,3 +114,18 @@ def _duplicates_refusal(feed: Declared) -> str | None:
     if optional := next((name for name in ids if columns[name].nullable), None):
         return f"duplicates={ids!r}: without {optional!r} a record has no id; declare the column with nullable=False."
     return None
+
+
+def _snapshot_refusal(feed: Declared) -> str | None:
+    if feed.snapshot not in {"union", "latest"}:
+        return f'snapshot={feed.snapshot!r} says nothing; it is "union" or "latest".'
+    if feed.snapshot == "latest" and feed.business_date is not None:
+        return (
+            'snapshot="latest" is for a feed without business_date: there each delivery replaces the one before, '
+            "and here a date is replaced by a resend under its key. Leave one of the two out."
+        )
+    if feed.delivered_at is None:
+        return None
+    if feed.snapshot != "latest":
+        return 'delivered_at orders the deliveries of a feed with snapshot="latest"; declare that, or leave it out.'
+    return deliveries.refusal(feed.delivered_at)

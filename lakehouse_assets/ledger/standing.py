@@ -54,11 +54,7 @@ def live(entries: pl.DataFrame) -> pl.DataFrame:
 
 def accepted(entries: pl.DataFrame) -> pl.DataFrame:
     """Return the entries of the source object versions that stand."""
-    rows = entries
-    if (rows["state"] == HELD).any():
-        # What is held now was not good before either, had its manifest come first: the order must not matter.
-        void = latest(rows).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
-        rows = rows.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
+    rows = without_held(entries)
     taken = rows.filter(pl.col("state") == ACCEPTED)
     mixed = rows.filter(pl.col("state") == REJECTED)["object_key"]
     if not mixed.len():
@@ -68,6 +64,15 @@ def accepted(entries: pl.DataFrame) -> pl.DataFrame:
     standing = _standing(rows.filter(is_in("object_key", mixed)).select(*keys, "state").unique())
     kept = pl.DataFrame(standing, schema={name: SCHEMA[name] for name in keys}, orient="row")
     return pl.concat([whole, taken.join(kept, on=keys, how="semi")])
+
+
+def without_held(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the entries without those that are held, nor those that were taken before their bytes were held."""
+    if not (entries["state"] == HELD).any():
+        return entries
+    # What is held now was not good before either, had its manifest come first: the order must not matter.
+    void = latest(entries).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
+    return entries.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
 
 
 def is_in(column: str, values: pl.Series) -> pl.Expr:

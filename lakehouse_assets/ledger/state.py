@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 import polars as pl
 
+from lakehouse_assets.ledger import deliveries
 from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, SCHEMA, is_read_as
 from lakehouse_assets.ledger.standing import KnownVersion, accepted, is_in, known_versions, latest, live
 from lakehouse_assets.ledger.summary import Summary
@@ -148,6 +149,14 @@ class FeedLedger:
         is_it = (pl.col("object_key") == object_key) & (pl.col("object_hash") == object_hash)
         is_taken = (pl.col("state") == ACCEPTED) & pl.col("reason").is_null()
         return self.entries.filter(is_it & is_taken).height > 0
+
+    def newest(self, pattern: str | None) -> "FeedLedger":
+        """Return the part of the newest delivery that was accepted whole, for a feed whose deliveries replace others.
+
+        Args:
+            pattern: Where the keys say when a delivery was made; None for the order in which they were recorded.
+        """
+        return FeedLedger(deliveries.newest(self.entries, pattern))
 
     @property
     def partitions(self) -> list[str]:

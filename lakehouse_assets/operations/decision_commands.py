@@ -25,7 +25,7 @@ from lakehouse_assets.storage import delta
 
 def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
     """Return one live bronze record, as landed: bronze columns and `_part`, one row. Raises `DecisionError`."""
-    live = lake.ledger_of(feed).live.filter(pl.col("source_key") == key)
+    live = FeedState.of(lake, feed).ledger.live.filter(pl.col("source_key") == key)
     if not live.height:
         msg = f"{feed.name} has no live source object {key!r}; its keys are in ops.ledger. Nothing was decided."
         raise DecisionError(msg)

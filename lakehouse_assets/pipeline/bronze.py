@@ -107,7 +107,7 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
     """
     columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
     if not live.height:
-        return pl.LazyFrame(schema={**columns, "_part": pl.String()})
+        return pl.LazyFrame(schema={**columns, "_part": pl.String(), "dt": pl.Date()})
     ordered = live.sort("part", "source_key")
     paths = [bronze_path(feed, partition, file) for partition, file in ordered.select("part", "file").iter_rows()]
     of_path = ordered.select(

@@ -63,6 +63,11 @@ class Outcome:
         """The verdict in words: culprit, consequence, fix."""
         if self.verdict == UNACCOUNTED:
             return f"{self.partition}: {self.problem}. Nothing was written; the last good version stands."
+        if self.verdict == HELD_BACK and not self.valid + self.quarantined:
+            return (
+                f"{self.partition}: the newest delivery has no records. The published version stands; land a delivery "
+                "with records, or release this one if the table is to be empty."
+            )
         if self.verdict == HELD_BACK:
             return (
                 f"{self.partition}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
@@ -144,7 +149,9 @@ def outcomes_of(
     outcomes = []
     for partition in partitions:
         valid, quarantined, duplicates, sources = sums.get(partition, (0, 0, 0, 0))
-        score = valid / (valid + quarantined) if valid + quarantined else 1.0
+        # An empty date is sound; an empty delivery would take the whole table away.
+        without_any = 0.0 if feed.snapshot == "latest" else 1.0
+        score = valid / (valid + quarantined) if valid + quarantined else without_any
         if partition in missing:
             verdict = UNACCOUNTED
         elif partition == UNDATED or partition in state.outside:

@@ -11,6 +11,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.deliveries import delivered_at
 from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.decisions.recorded import Decisions
@@ -62,9 +63,7 @@ def _read(
     lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
 ) -> ObjectVersion:
     key = key_of(feed, stored)
-    if stored.size > lake.settings.max_source_bytes:
-        limit = lake.settings.max_source_bytes
-        reason = f"it has more than {limit:,} bytes (LAKEHOUSE_MAX_SOURCE_BYTES); land it in smaller objects."
+    if (reason := _refusal(lake, feed, key, stored)) is not None:
         return ObjectVersion(
             feed.name,
             key,
@@ -116,6 +115,18 @@ def _read(
         overruled=overruled,
         reading_version=feed.reading_version,
     )
+
+
+def _refusal(lake: Lake, feed: Feed, key: str, stored: Stored) -> str | None:
+    """Return why an object is rejected before it is read; None when it is to be read."""
+    if stored.size > (limit := lake.settings.max_source_bytes):
+        return f"it has more than {limit:,} bytes (LAKEHOUSE_MAX_SOURCE_BYTES); land it in smaller objects."
+    if feed.delivered_at is not None and delivered_at(key, feed.delivered_at) is None:
+        return (
+            f"its key has no date of the form {feed.delivered_at!r}, which says when a delivery was made; land it "
+            "under a key that has one."
+        )
+    return None
 
 
 def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:

@@ -46,7 +46,11 @@ def without_rows(value: int) -> int:
 
 @dataclass(frozen=True)
 class FeedState:
-    """A feed's partitions: the fingerprints of their inputs now, and those that are published or held."""
+    """A feed's partitions: the fingerprints of their inputs now, and those that are published or held.
+
+    Attributes:
+        ledger: The part of the ledger whose records count.
+    """
 
     feed: Feed
     inputs: dict[str, int]
@@ -57,6 +61,7 @@ class FeedState:
     decisions: Decisions
     effects: dict[Place, Effect]
     pins: dict[str, Pin]
+    ledger: FeedLedger
 
     @classmethod
     def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, hypothetical: tuple[Decision, ...] = ()) -> "FeedState":
@@ -75,14 +80,15 @@ class FeedState:
         cls, lake: Lake, feed: Feed, ledger: FeedLedger, decisions: Decisions, logs: list[Log]
     ) -> "FeedState":
         silver, quarantine, by_rule = (dict(log.transactions) for log in logs)
-        found = effects(feed, decisions.on_records(_live_among(ledger, decisions)))
+        counting = current(feed, ledger)
+        found = effects(feed, decisions.on_records(_live_among(counting, decisions)))
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
         moved = {d.partition_to for d in decisions.taken if isinstance(d, Correct) and d.partition_to}
         partitions = sorted({*ledger.partitions, *moved, *(effect.partition_to for effect in found.values())})
         outside = lake.outside(feed, partitions)
-        inputs = input_fingerprints(feed, ledger, partitions, outside, found)
+        inputs = input_fingerprints(feed, counting, partitions, outside, found)
         pins = pins_of(decisions, feed.silver)
-        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins)
+        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins, counting)
 
     @classmethod
     def of(cls, lake: Lake, feed: Feed) -> "FeedState":
@@ -140,6 +146,11 @@ class FeedState:
     def held(self) -> list[str]:
         """Partitions that the gate holds, sorted."""
         return [partition for partition in self.inputs if self.is_held(partition)]
+
+
+def current(feed: Feed, ledger: FeedLedger) -> FeedLedger:
+    """Return the part of a feed's ledger whose records count: that of the newest delivery where others are replaced."""
+    return ledger if feed.snapshot == "union" else ledger.newest(feed.delivered_at)
 
 
 def input_fingerprints(

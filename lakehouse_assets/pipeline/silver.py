@@ -18,7 +18,7 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.decisions.kinds import Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.ledger.ledger import FeedLedger, Ledger, summarise
+from lakehouse_assets.ledger.ledger import Ledger, summarise
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.bronze import unreadable
 from lakehouse_assets.pipeline.candidate import compute
@@ -90,7 +90,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     partitions = [p for p in partitions if p in state.inputs and p not in state.pins and (force or state.is_pending(p))]
     if not partitions:
         return []
-    found = _evaluate(lake, ledger, state, partitions)
+    found = _evaluate(lake, state, partitions)
     decided = {outcome.partition: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
     held = {HELD + partition: state.inputs[partition] for partition, o in decided.items() if o.verdict == HELD_BACK}
     # A table that bears these fingerprints already was written by an attempt that ended after it.
@@ -148,27 +148,26 @@ def evaluate(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[
     """
     ledger = lake.ledger_of(feed)
     state = FeedState.read(lake, feed, ledger, hypothetical)
-    return _evaluate(lake, ledger, state, [partition for partition in partitions if partition in state.inputs])
+    return _evaluate(lake, state, [partition for partition in partitions if partition in state.inputs])
 
 
-def _evaluate(lake: Lake, ledger: FeedLedger, state: FeedState, partitions: list[str]) -> Evaluation:
-    bronze, live, lost = _records(lake, ledger, state, partitions)
+def _evaluate(lake: Lake, state: FeedState, partitions: list[str]) -> Evaluation:
+    bronze, live, lost = _records(lake, state, partitions)
     candidate = compute(state.feed, bronze, state.outside)
     return Evaluation(candidate, live, outcomes_of(state.feed, live, partitions, candidate, state, lost))
 
 
-def _records(
-    lake: Lake, ledger: FeedLedger, state: FeedState, partitions: list[str]
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str]]:
+def _records(lake: Lake, state: FeedState, partitions: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str]]:
     """Return the records of some partitions, how many there should be, and which partitions cannot be read, and why."""
+    live = state.ledger.live
     try:
-        return *records(lake, state.feed, ledger.live, partitions, state.effects), {}
+        return *records(lake, state.feed, live, partitions, state.effects), {}
     except delta.UNREADABLE as error:
-        lost = unreadable(lake, state.feed, ledger.live.filter(pl.col("part").is_in(partitions)))
+        lost = unreadable(lake, state.feed, live.filter(pl.col("part").is_in(partitions)))
         if not lost:
             raise StorageError(" ".join(str(error).split())) from error
     rest = [partition for partition in partitions if partition not in lost]
-    return *records(lake, state.feed, ledger.live, rest, state.effects), lost
+    return *records(lake, state.feed, live, rest, state.effects), lost
 
 
 def open_declared(lake: Lake, table: Table) -> "DeltaTable":

@@ -15,6 +15,7 @@ from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.accounting import as_declared
 from lakehouse_assets.pipeline.bronze import read_bronze
+from lakehouse_assets.pipeline.pending import current
 from lakehouse_assets.pipeline.pins import decision_folder, open_at
 from lakehouse_assets.storage import delta, delta_files
 
@@ -80,8 +81,8 @@ def _scan(lake: Lake, table: Table, at: dt.datetime | None, named_in: str) -> Ma
 def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
     models = lake.registry.models.values()
     rows = [Decisions.load(lake.store, decision_folder(model.table)).frame([]) for model in models]
-    for name in lake.registry.feeds:
-        live = ledger.of_feed(name).live["source_hash"].to_list() if ledger is not None else []
+    for name, feed in lake.registry.feeds.items():
+        live = current(feed, ledger.of_feed(name)).live["source_hash"].to_list() if ledger is not None else []
         rows.append(Decisions.load(lake.store, name).frame(live))
     return pl.concat(rows)
 

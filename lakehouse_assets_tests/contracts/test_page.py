@@ -11,7 +11,7 @@ from lakehouse_assets.settings import PROJECT
 PAGE = (PROJECT / "docs" / "contracts.md").read_text(encoding="utf-8")
 EXAMPLES = {
     section.splitlines()[0]: code
-    for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
+    for section in re.split(r"^##+ ", PAGE, flags=re.MULTILINE)[1:]
     for code in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 }
 

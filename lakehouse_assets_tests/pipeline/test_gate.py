@@ -6,6 +6,7 @@ import pytest
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.decisions.recorded import Decisions
+from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, outcomes_of
 from lakehouse_assets.pipeline.pending import FeedState
@@ -35,7 +36,9 @@ def evaluated(
     )
     rows = valid + quarantined + 1 if landed is None else landed
     live = pl.DataFrame({"part": [partition], "source_hash": ["hash"], "source_key": ["a.csv"], "rows": [rows]})
-    known = FeedState(SALES, {partition: 1}, outside, silver or {}, {}, {}, Decisions(()), {}, {})
+    known = FeedState(
+        SALES, {partition: 1}, outside, silver or {}, {}, {}, Decisions(()), {}, {}, FeedLedger(Ledger.nothing())
+    )
     return Evaluation(candidate, live, outcomes_of(SALES, live, [partition], candidate, known, {}))
 
 
