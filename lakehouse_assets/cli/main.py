@@ -76,7 +76,10 @@ def land(
 @app.command()
 def run(
     tables: Annotated[
-        list[str] | None, typer.Argument(help="Silver or gold tables to compute again first, pending or not.")
+        list[str] | None,
+        typer.Argument(
+            help="Tables to make anew first, pending or not: bronze from landing, silver and gold from their inputs."
+        ),
     ] = None,
     first: Annotated[dt.datetime | None, typer.Option("--from", formats=[_DATE], help="Their first date.")] = None,
     last: Annotated[dt.datetime | None, typer.Option("--to", formats=[_DATE], help="Their last date.")] = None,

@@ -74,7 +74,8 @@ class FeedLedger:
         live = dict(self.live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
         touched = self.entries["part"].drop_nulls().unique().sort()
         updated = self.entries["ingested_at"].max()
-        sizes = self.rows.select("object_key", "version", "bytes").unique()
+        # The same bytes under a key count once, however often they were recorded.
+        sizes = self.rows.select("object_key", "object_hash", "bytes").unique()
         return Summary(
             partitions={partition: live.get(partition, 0) for partition in touched},
             fingerprints=self.fingerprints,
@@ -119,6 +120,11 @@ class FeedLedger:
     def live(self) -> pl.DataFrame:
         """What is live: one row per content and partition, as `standing.live` returns them."""
         return live(self.entries)
+
+    def objects_of(self, partitions: Iterable[str]) -> set[str]:
+        """Return the keys of the landed objects whose records are live in some partitions."""
+        contents = self.live.filter(pl.col("part").is_in(list(partitions)))["source_hash"]
+        return set(accepted(self.entries).filter(is_in("source_hash", contents))["object_key"])
 
     @cached_property
     def _by_content(self) -> tuple[pl.Series, pl.Series]:

@@ -24,10 +24,13 @@ def partitions_of(lake: Lake, table: Feed | Model, asked: list[str] | None, *, f
 
 
 def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | None) -> dict[str, list[str]]:
-    """Return the partitions of some tables that a person wants to be computed again, by `Table.key`.
+    """Return what a person wants to be made anew: partitions by the key of the asset that makes them.
+
+    Of a silver or gold table, its partitions are computed again. Of a bronze table, the landed originals of its
+    partitions are read again.
 
     Args:
-        names: SQL names of silver and gold tables.
+        names: SQL names of bronze, silver and gold tables.
         first: Business date from which on; None for the first that there is.
         last: Business date up to which; None for the last that there is.
 
@@ -39,14 +42,23 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
         raise ContractError(msg)
     computed: dict[str, Feed | Model] = {feed.silver.full_name: feed for feed in lake.registry.feeds.values()}
     computed |= {model.table.full_name: model for model in lake.registry.models.values()}
+    read = {feed.bronze.full_name: feed for feed in lake.registry.feeds.values()}
     chosen = {}
     for name in names:
-        if name not in computed:
-            msg = f"{name!r} is no table that is computed; nothing was done. Name one of: {', '.join(computed)}."
+        table: Feed | Model
+        if name in read:
+            key, table, found = read[name].landing, read[name], lake.ledger_of(read[name]).partitions
+        elif name in computed:
+            key, table, found = (
+                name.replace(".", "/"),
+                computed[name],
+                partitions_of(lake, computed[name], None, force=True),
+            )
+        else:
+            msg = f"{name!r} is no table that is computed; nothing was done. Name one of: {', '.join(read | computed)}."
             raise ContractError(msg)
-        found = partitions_of(lake, computed[name], None, force=True)
-        if within := _within(name, computed[name], found, first, last):
-            chosen[name.replace(".", "/")] = within
+        if within := _within(name, table, found, first, last):
+            chosen[key] = within
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""The Dagster assets of a feed: landing (which ingests), bronze, silver with its checks, quarantine."""
+"""The Dagster assets of a feed's tables: bronze, silver with its checks, quarantine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,95 +9,15 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import as_date
-from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
-from lakehouse_assets.orchestration.feed_checks import SHOWN, results
+from lakehouse_assets.orchestration.feed_checks import results
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
-from lakehouse_assets.orchestration.pending_runs import fingerprints_of
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
-from lakehouse_assets.pipeline.ingest import ingest
 from lakehouse_assets.pipeline.silver import publish
-from lakehouse_assets.sources.landing import pending as pending_objects
 from lakehouse_assets.storage import delta, delta_files
-
-
-class KeyRange(dg.Config):
-    """The landed keys that an ingest run looks at: those after one key, through another; all by default."""
-
-    after: str = ""
-    through: str | None = None
-
-
-def landing_asset(feed: Feed) -> dg.AssetsDefinition:
-    """Return the asset whose materialization reads what has landed and records it in the ledger."""
-    key = dg.AssetKey(["landing", feed.name])
-
-    @dg.asset(
-        key=key,
-        group_name="landing",
-        kinds={"file", "s3"},
-        owners=[feed.owner],
-        tags=shown_metadata.feed_tags(feed),
-        description=f"{feed.description} Original objects as they arrived; materializing ingests what is new.",
-        metadata=shown_metadata.links(feed.contract, bronze=feed.bronze.key),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "objects_accepted", asset=key, description="no source object of this run was rejected or held"
-            ),
-            dg.AssetCheckSpec(
-                "schema_drift", asset=key, description="the columns of this run's objects are those of the contract"
-            ),
-        ],
-    )
-    def landed(context: dg.AssetExecutionContext, config: KeyRange, lakehouse: LakeResource) -> Iterator[Any]:
-        lake = lakehouse.lake()
-        ledger = Ledger.load(lake.store).of_feed(feed.name)
-        found = pending_objects(lake, feed, ledger, config.after, config.through)
-
-        def left() -> dict[str, int]:
-            rest = pending_objects(lake, feed, lake.ledger_of(feed), config.after, config.through)
-            return fingerprints_of(feed, rest)
-
-        objects, size, rejected, drifted = 0, 0, [], []
-        with events.step(context), failures.noted(context, feed.landing, left):
-            for batch in ingest(lake, feed, found, context.run.run_id, lambda _: progress.advance(feed.landing, 1)):
-                objects += len(batch.versions)
-                size += sum(version.size for version in batch.versions)
-                rejected += batch.refused
-                drifted += batch.drifted
-                for partition, rows in batch.touched.items():
-                    counted = {"dagster/partition_row_count": rows}
-                    for event in events.materialized(feed.bronze.key, partition, counted, lake, feed):
-                        context.log_event(event)
-        for line in rejected[:SHOWN]:
-            context.log.warning(line)
-        yield dg.AssetCheckResult(
-            check_name="objects_accepted",
-            passed=not rejected,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=rejected[0] if rejected else "every source object was accepted",
-            metadata={"rejected": len(rejected), "reasons": dg.MetadataValue.md(events.bullets(rejected[:SHOWN]))},
-        )
-        yield dg.AssetCheckResult(
-            check_name="schema_drift",
-            passed=not drifted,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=drifted[0] if drifted else "no object drifted",
-            metadata={"drifted": len(drifted), "columns": dg.MetadataValue.md(events.bullets(drifted[:SHOWN]))},
-        )
-        yield dg.MaterializeResult(
-            metadata={
-                "objects": objects,
-                "bytes": size,
-                "rejected": len(rejected),
-                "dagster/uri": lake.store.uri(feed.landing),
-            }
-        )
-
-    return landed
 
 
 def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:

@@ -17,7 +17,8 @@ from lakehouse_assets.contracts.dagster_asset import is_table
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
-from lakehouse_assets.orchestration.feed_assets import bronze_spec, landing_asset, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.feed_assets import bronze_spec, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.pending_runs import refresh_job
 from lakehouse_assets.orchestration.resources import resources_at

@@ -12,7 +12,9 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.ledger.state import Reading
+from lakehouse_assets.pipeline import repair
 from lakehouse_assets.storage.delta import UNREADABLE
+from lakehouse_assets.storage.stores import StorageError
 
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -49,11 +51,17 @@ def write_bronze(lake: Lake, feed: Feed, records: pl.DataFrame, file: str) -> di
 
 def holds(lake: Lake, feed: Feed, records: pl.DataFrame, reading: Reading) -> bool:
     """Return whether the bronze files of a content hold what was read of it now: the bronze columns."""
-    parts = dict(_by_partition(feed, records))
+    parts = _by_partition(feed, records)
+    return is_counted(feed, records, reading) and all(
+        _file_holds(lake, bronze_path(feed, partition, reading.file), rows) for partition, rows in parts
+    )
+
+
+def is_counted(feed: Feed, records: pl.DataFrame, reading: Reading) -> bool:
+    """Return whether a reading of a content has as many records in each partition: the bronze columns."""
     # A partition that erased records have left is known with no rows.
-    if {p: rows.height for p, rows in parts.items()} != {p: count for p, count in reading.rows.items() if count}:
-        return False
-    return all(_file_holds(lake, bronze_path(feed, p, reading.file), rows) for p, rows in parts.items())
+    known = {partition: count for partition, count in reading.rows.items() if count}
+    return {partition: rows.height for partition, rows in _by_partition(feed, records)} == known
 
 
 def _file_holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
@@ -138,5 +146,19 @@ def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:
             scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
             scan.select(pl.col("_line").max()).collect()
         except UNREADABLE as error:
-            lost[partition] = f"the bronze file {path} of {key} cannot be read ({str(error).splitlines()[0]})"
+            reason = str(error).splitlines()[0]
+            fix = repair.of_bronze(feed.name, [partition])
+            lost[partition] = f"the bronze file {path} of {key} cannot be read ({reason}); {fix}"
     return lost
+
+
+def check_bronze(lake: Lake, feed: Feed, partitions: list[str]) -> None:
+    """Raise `StorageError` when bronze files of some partitions still cannot be read: no original of them is left."""
+    live = lake.ledger_of(feed).live.filter(pl.col("part").is_in(partitions))
+    if lost := unreadable(lake, feed, live):
+        lacking = live.filter(pl.col("part").is_in(list(lost)))["source_key"].unique().sort().to_list()
+        msg = (
+            f"bronze.{feed.name} of {', '.join(sorted(lost)[:5])} still cannot be read: landing does not hold an "
+            f"original of it. Land what is gone of {', '.join(lacking[:5])} again, then run the same command again."
+        )
+        raise StorageError(msg)

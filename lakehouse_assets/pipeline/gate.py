@@ -9,7 +9,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.pipeline import accounting
+from lakehouse_assets.pipeline import accounting, repair
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
 
@@ -133,7 +133,8 @@ def outcomes_of(
     """
     counted = candidate.accounting.rename({"_source_hash": "source_hash"})
     missing = {
-        partition: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze"
+        partition: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze; "
+        + repair.of_bronze(feed.name, [partition])
         for partition, key, landed, found in accounting.unaccounted(live, counted).iter_rows()
     } | lost
     sums = {

@@ -46,20 +46,27 @@ class Ingested:
 
 
 def ingest(
-    lake: Lake, feed: Feed, objects: Iterable[Stored], run_id: str, progress: Callable[[int], None] = lambda _: None
+    lake: Lake,
+    feed: Feed,
+    objects: Iterable[Stored],
+    run_id: str,
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    force: bool = False,
 ) -> Iterator[Ingested]:
     """Ingest landed objects in batches bounded in bytes, yielding after each ledger commit.
 
     Args:
         objects: In the order in which they are recorded.
         progress: Called with the bytes of each object read.
+        force: Read also what is known, and write bronze files that do not hold it in their place.
 
     Raises:
         StorageError: Some objects could not be read, or stored; the others were ingested before.
     """
     failed: list[StorageError] = []
     for batch in _batches(objects, lake.settings.ingest_batch_bytes):
-        result = _ingest_batch(lake, feed, batch, run_id, progress)
+        result = _ingest_batch(lake, feed, batch, run_id, progress, force=force)
         if result.versions:
             yield result
         failed += result.failed
@@ -85,7 +92,7 @@ def _batches(objects: Iterable[Stored], limit: int) -> Iterator[list[Stored]]:
 
 
 def _ingest_batch(
-    lake: Lake, feed: Feed, batch: list[Stored], run_id: str, progress: Callable[[int], None]
+    lake: Lake, feed: Feed, batch: list[Stored], run_id: str, progress: Callable[[int], None], *, force: bool
 ) -> Ingested:
     read: dict[str, ObjectVersion] = {}
     failed: dict[str, StorageError] = {}
@@ -94,13 +101,13 @@ def _ingest_batch(
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
         # After a conflict, another writer has recorded some of the batch.
-        left = still_pending(lake, feed, of_feed, batch)
+        left = batch if force else still_pending(lake, feed, of_feed, batch)
         # They may even have recorded a newer version of it, over which an older one must not come.
         left = [stored for stored in left if stored.path not in read or lake.store.stat(stored.path) == stored]
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
         decisions = Decisions.load(lake.store, feed.name)
         erasures = Erasures.load(lake.store, feed.name, decisions)
-        take = partial(read_object, lake, feed, Known(of_feed, feed, erasures), decisions, erasures)
+        take = partial(read_object, lake, feed, Known(of_feed, feed, erasures, force), decisions, erasures)
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             for stored, outcome in zip(missing, pool.map(take, missing), strict=True):
                 if isinstance(outcome, StorageError):

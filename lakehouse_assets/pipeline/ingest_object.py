@@ -23,7 +23,7 @@ from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import parse
-from lakehouse_assets.pipeline.bronze import holds, write_bronze
+from lakehouse_assets.pipeline.bronze import holds, is_counted, write_bronze
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
@@ -33,18 +33,34 @@ from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, S
 class Known:
     """What the ledger knows of contents, but those from which people were erased.
 
-    `is_read_again` is for an object that has to be read whatever is known of it.
+    Attributes:
+        force: A person asked to read what is known again: its bronze files may be damaged.
+        is_read_again: The object has to be read whatever is known of it.
     """
 
     ledger: FeedLedger
     feed: Feed
     erasures: Erasures
+    force: bool = False
     is_read_again: bool = False
 
     def reading(self, source_hash: str) -> Reading | None:
         """Return how a content that was read as the contract now says lies in bronze; None for one to be read."""
-        if self.is_read_again or source_hash in self.erasures.before:
+        if self.force or self.is_read_again or source_hash in self.erasures.before:
             return None
+        return self._read_as_now(source_hash)
+
+    def damaged(self, source_hash: str, records: pl.DataFrame) -> Reading | None:
+        """Return how a content lies in bronze whose files a person asked to write again where they are.
+
+        None for one that has other records than the ledger knows: they go beside the old ones.
+        """
+        if not self.force or source_hash in self.erasures.before:
+            return None
+        reading = self._read_as_now(source_hash)
+        return reading if reading and is_counted(self.feed, records, reading) else None
+
+    def _read_as_now(self, source_hash: str) -> Reading | None:
         known = self.ledger.readings(source_hash)
         return next((r for r in known if r.is_read_as(self.feed.reading_version, self.feed.version)), None)
 
@@ -171,7 +187,11 @@ def _read_source(
     for reading in readings:  # read in another way, and yet the same
         if holds(lake, feed, records, reading):
             return Entry(source.key, source_hash, dict(reading.rows), drift=words, file=reading.file), records
-    file = f"{source_hash}-{feed.reading_version}" if readings else source_hash
+    if damaged := known.damaged(source_hash, records):
+        # In their place: the inputs of what was made of them stay the same, and so do decisions about these inputs.
+        file = damaged.file
+    else:
+        file = f"{source_hash}-{feed.reading_version}" if readings else source_hash
     partitions = write_bronze(lake, feed, records, file)
     return Entry(source.key, source_hash, partitions, drift=words, file=file), records
 

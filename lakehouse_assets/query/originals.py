@@ -12,7 +12,9 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.ledger.ledger import FeedLedger
+from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
+from lakehouse_assets.pipeline import repair
 from lakehouse_assets.pipeline.bronze import holds
 from lakehouse_assets.pipeline.ingest_object import records_of
 from lakehouse_assets.query.table_checks import Finding, first_line
@@ -57,15 +59,15 @@ def _differences(
         yield f"{stored.path} does not hold the bytes that were ingested; land it again"
         return
     for source in unpack(stored.path.removeprefix(f"{feed.landing}/"), data, lake.settings.max_source_bytes):
-        if not _is_as_read(lake, feed, ledger, erasures, source):
-            yield f"what bronze holds of {source.key} is not what its landed original says"
+        readings = [] if source.hash is None else ledger.readings(source.hash)
+        reading = next((r for r in readings if r.is_read_as(feed.reading_version, feed.version)), None)
+        # What was rejected is not in bronze.
+        if reading is not None and not _is_as_read(lake, feed, erasures, source, reading):
+            fix = repair.of_bronze(feed.name, reading.rows)
+            yield f"what bronze holds of {source.key} is not what its landed original says; {fix}"
 
 
-def _is_as_read(lake: Lake, feed: Feed, ledger: FeedLedger, erasures: Erasures, source: SourceObject) -> bool:
-    readings = [] if source.hash is None else ledger.readings(source.hash)
-    reading = next((r for r in readings if r.is_read_as(feed.reading_version, feed.version)), None)
-    if reading is None:  # rejected, and so not in bronze
-        return True
+def _is_as_read(lake: Lake, feed: Feed, erasures: Erasures, source: SourceObject, reading: Reading) -> bool:
     try:
         records, _ = records_of(lake, feed, source, erasures)
     except Rejection:

@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.pipeline import repair
 from lakehouse_assets.pipeline.gold import ModelError
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.stores import StorageError
@@ -58,10 +59,13 @@ def files(lake: Lake, table: Table) -> Iterator[Finding]:
     named = delta_files.file_sizes(lake.store, table.path)
     there = {stored.path.removeprefix(f"{table.path}/"): stored.size for stored in lake.store.list(table.path)}
     for path, size in named.items():
-        if path not in there:
-            yield Finding(table.full_name, "", f"{path} is missing; the Delta log names it")
-        elif there[path] != size:
-            yield Finding(table.full_name, "", f"{path} has {there[path]:,} bytes, the Delta log says {size:,}")
+        if there.get(path) == size:
+            continue
+        if path in there:
+            what = f"{path} has {there[path]:,} bytes, the Delta log says {size:,}"
+        else:
+            what = f"{path} is missing; the Delta log names it"
+        yield Finding(table.full_name, "", f"{what}; {repair.of_data_file(lake.registry, table, path)}")
 
 
 def _log(lake: Lake, table: Table) -> Iterator[Finding]:
@@ -81,11 +85,14 @@ def _log(lake: Lake, table: Table) -> Iterator[Finding]:
             yield Finding(table.full_name, "", f"version {number} of its Delta log cannot be read")
 
 
-def rows(lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame) -> Iterator[Finding]:
+def rows(
+    lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame, written_by: str | None = None
+) -> Iterator[Finding]:
     """Compare stored rows with expected ones, partition by partition, whatever their order.
 
     Args:
         expected: The table's columns, and `_part`.
+        written_by: SQL name of the table that a person computes again to have these rows right; None for none.
     """
     columns = {name: column.dtype for name, column in table.columns.items()}
     layout = table.partitioning
@@ -100,11 +107,13 @@ def rows(lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame
     for partition in partitions:
         has, should = there.get(partition, (0, 0)), wanted.get(partition, (0, 0))
         if has[0] != should[0]:
-            yield Finding(
-                table.full_name, partition, f"{has[0]:,} rows are stored, {should[0]:,} follow from what is live"
-            )
+            what = f"{has[0]:,} rows are stored, {should[0]:,} follow from what is live"
         elif has != should:
-            yield Finding(table.full_name, partition, "its rows are not those that follow from what is live")
+            what = "its rows are not those that follow from what is live"
+        else:
+            continue
+        fix = f"; {repair.of_rows(written_by, partition)}" if written_by else ""
+        yield Finding(table.full_name, partition, what + fix)
 
 
 def partition_of(layout: Partitioning) -> pl.Expr:

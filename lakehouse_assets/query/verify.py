@@ -19,7 +19,7 @@ from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import theirs, unfollowed
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import leftovers
-from lakehouse_assets.pipeline import accounting, gold, silver
+from lakehouse_assets.pipeline import accounting, gold, repair, silver
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
@@ -79,9 +79,9 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             what = f"{item.path} is of an erased person, left by a writer that came late; ask again to forget"
             yield Finding(feed.bronze.full_name, "", what)
     for partition, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
-        path = bronze_path(feed, partition, file)
+        path, fix = bronze_path(feed, partition, file), repair.of_bronze(feed.name, [partition])
         if lake.store.stat(path) is None:
-            what = f"{path} is missing; the ledger has {rows:,} live records of {key}"
+            what = f"{path} is missing; the ledger has {rows:,} live records of {key}; {fix}"
             yield Finding(feed.bronze.full_name, partition, what)
             continue
         try:
@@ -91,12 +91,14 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
                 scan.select(pl.len(), content.n_unique(), content.first().alias("h")).collect().row(0)
             )
         except delta.UNREADABLE as error:
-            yield Finding(feed.bronze.full_name, partition, f"{path} cannot be read: {table_checks.first_line(error)}")
+            what = f"{path} cannot be read: {table_checks.first_line(error)}; {fix}"
+            yield Finding(feed.bronze.full_name, partition, what)
             continue
         if count != rows:
-            yield Finding(feed.bronze.full_name, partition, f"{path} has {count:,} records, the ledger {rows:,}")
+            what = f"{path} has {count:,} records, the ledger {rows:,}; {fix}"
+            yield Finding(feed.bronze.full_name, partition, what)
         if count and (hashes != 1 or first != source_hash):
-            yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object")
+            yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object; {fix}")
         elif erasures and theirs(feed, erasures, scan_files(lake, feed, [path]).collect()).any():
             yield Finding(
                 feed.bronze.full_name, partition, f"{path} holds records of an erased person; ask again to forget"
@@ -116,10 +118,12 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
         for outcome in lost:
             yield Finding(feed.silver.full_name, outcome.partition, str(outcome.problem))
         sound = [outcome for outcome in found.outcomes if outcome not in lost]
-        yield from table_checks.rows(lake, feed.silver, _written(sound, state), found.candidate.valid)
-        yield from table_checks.rows(lake, feed.quarantine, [o.partition for o in sound], _kept(found.candidate, state))
-        yield from table_checks.rows(lake, feed.by_rule, [o.partition for o in sound], found.by_rule())
-        yield from _accounts(lake, feed, [o.partition for o in sound], found.accounts())
+        names, silver_name = [outcome.partition for outcome in sound], feed.silver.full_name
+        kept = _kept(found.candidate, state)
+        yield from table_checks.rows(lake, feed.silver, _written(sound, state), found.candidate.valid, silver_name)
+        yield from table_checks.rows(lake, feed.quarantine, names, kept, silver_name)
+        yield from table_checks.rows(lake, feed.by_rule, names, found.by_rule(), silver_name)
+        yield from _accounts(lake, feed, names, found.accounts())
     yield from _pinned(lake, feed.silver, {p: pin for p, pin in state.pins.items() if not state.is_pending(p)})
     yield from table_checks.unknown_partitions(lake, feed.silver, set(state.inputs) - {UNDATED})
     for table in (feed.quarantine, feed.by_rule):
@@ -150,7 +154,8 @@ def _accounts(lake: Lake, feed: Feed, partitions: list[str], expected: pl.DataFr
         has, should = (set(rows.filter(is_it).iter_rows()) for rows in (there, wanted))
         if has != should or there.filter(is_it).height != len(has):
             keys = sorted({row[1] for row in has ^ should}) or ["a source object that is there twice"]
-            what = f"what became of the records of {', '.join(keys[:3])} is not what follows from what is live"
+            what = f"what became of the records of {', '.join(keys[:3])} is not what follows from what is live; "
+            what += repair.of_rows(feed.silver.full_name, partition)
             yield Finding(accounting.TABLE.full_name, f"{feed.name} {partition}", what)
 
 
@@ -184,7 +189,7 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     built = [partition for partition in current if partition not in state.pins]
     for partitions in batches(built, gold.upstream_rows(lake, model), lake.settings.publish_batch_rows):
         expected = gold.compute(lake, model, partitions).with_columns(table_checks.partition_of(model.layout))
-        yield from table_checks.rows(lake, model.table, partitions, expected)
+        yield from table_checks.rows(lake, model.table, partitions, expected, model.table.full_name)
     yield from _pinned(
         lake, model.table, {partition: pin for partition, pin in state.pins.items() if partition in current}
     )

@@ -131,6 +131,12 @@ def _described_anew(lake: Lake, path: str, page: Mapping[str, Stored], known: Kn
     return page.get(path) or lake.store.stat(path)
 
 
+def originals(lake: Lake, feed: Feed, ledger: FeedLedger, partitions: Iterable[str]) -> Iterator[Stored]:
+    """Yield the landed objects, as far as they are still there, whose records are live in some partitions."""
+    found = (lake.store.stat(f"{feed.landing}/{key}") for key in sorted(ledger.objects_of(partitions)))
+    yield from (stored for stored in found if stored is not None)
+
+
 def still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, objects: Sequence[Stored]) -> list[Stored]:
     """Return which of some objects that were pending still are, their manifests looked at."""
     decisions = Decisions.load(lake.store, feed.name)
