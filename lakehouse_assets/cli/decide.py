@@ -13,7 +13,7 @@ from rich.console import Console
 
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.contracts.partitioning import UNDATED, as_bucket
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations import decision_commands
@@ -33,7 +33,9 @@ Why = Annotated[str, typer.Option(help="The reason; it is kept.")]
 Who = Annotated[str | None, typer.Option(help="Who decides; by default, who is logged in.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 RuleFilter = Annotated[str | None, typer.Option(help="Only records that break this rule.")]
-DateFilter = Annotated[str | None, typer.Option(help="Only this business date, or `undated`.")]
+DateFilter = Annotated[
+    str | None, typer.Option(help="Only this business date, `undated`, or a bucket of a keyed feed (`bucket=07`).")
+]
 SourceFilter = Annotated[str | None, typer.Option(help="Only records of this source key.")]
 
 
@@ -148,8 +150,10 @@ def replay(
     lake = current()
     declared = lake.registry.feed(feed)
     chosen = _rows(lake, declared, rule, date, source)
-    named = chosen["dt"].cast(pl.String).fill_null(UNDATED) if declared.business_date else [WHOLE] * chosen.height
-    partitions = sorted(set(named))
+    partitions = (
+        chosen.select(declared.quarantine.partitioning.partition.alias("part"))["part"].unique().sort().to_list()
+    )
+    partitions = partitions if chosen.height else []
     if not partitions:
         typer.echo("No quarantined record is chosen; nothing to replay.")
         return
@@ -180,13 +184,13 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
             message = f"{feed.name} has no rule {rule!r}; its rules are {', '.join(feed.rules)}."
             raise DecisionError(message)
         rows = rows.filter(pl.col("rules").list.contains(rule))
-    if date not in {None, UNDATED}:
+    if date not in {None, UNDATED} and as_bucket(str(date)) is None:
         try:
             dt.date.fromisoformat(str(date))
         except ValueError:
             message = f"{date!r} is no business date; write one as 2026-11-20, or `undated`. Nothing was done."
             raise DecisionError(message) from None
-    if date is not None and feed.business_date:
+    if date is not None and feed.quarantine.partitioning.columns:
         rows = rows.filter(feed.quarantine.partitioning.filter([date]))
     if source is not None:
         rows = rows.filter(pl.col("_source_key") == source)

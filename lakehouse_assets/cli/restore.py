@@ -31,6 +31,12 @@ def restore(
     if declared.layer not in {"silver", "gold"} or (version is None) == (at is None):
         message = "restore takes a silver or gold table, and either --version or --at. Nothing was decided."
         raise DecisionError(message)
+    if (feed := next((feed for feed in lake.registry.feeds.values() if feed.history == declared), None)) is not None:
+        message = (
+            f"{table} is not restored by itself. Nothing was decided; restore {feed.silver.full_name}, and the buckets "
+            "that go back keep the history that they have."
+        )
+        raise DecisionError(message)
     target = version if version is not None else moment(at or "")
     published = delta.fingerprints(lake.store, declared.path)
     decision = pin(lake, declared, target, list(published), published, why, who)

@@ -8,11 +8,12 @@ from functools import cached_property
 
 import polars as pl
 
-from lakehouse_assets.contracts import semantics
+from lakehouse_assets.contracts import feed_tables, semantics
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
+from lakehouse_assets.contracts.keys import Key, bucketing, identity, key_of
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 from lakehouse_assets.contracts.source import (
@@ -20,14 +21,13 @@ from lakehouse_assets.contracts.source import (
     ContractError,
     Derived,
     Source,
-    columns_of,
     meaning,
     origin_of,
     rule_texts,
     steps,
     version,
 )
-from lakehouse_assets.contracts.table import PROVENANCE, Column, Table
+from lakehouse_assets.contracts.table import Table
 
 FIRST_DATE = dt.date(2009, 1, 1)
 _OWN_HEADERS = frozenset({"dt", "rules"})
@@ -50,6 +50,10 @@ class Feed:
         gate: A date whose share of valid among distinct records is below this is held.
         start_date: The first business date; records of earlier ones are quarantined.
         format: How the feed's objects are written; None where the content of each says it.
+        key: The contract columns that identify a row, for a keyed feed: its silver table is the current state per key.
+        versioned_by: The column by which the latest version of a key is known, or `"landing"` for the order of landing.
+        deleted_when: True for a record that deletes its key.
+        buckets: How many hash buckets the keys are sorted into; a change costs the buckets that it touches.
     """
 
     name: str
@@ -70,14 +74,21 @@ class Feed:
     format: Format | None = None
     snapshot: semantics.Snapshot = "union"
     delivered_at: str | None = None
+    key: tuple[str, ...] = ()
+    versioned_by: str | None = None
+    deleted_when: pl.Expr | None = field(default=None, compare=False)
+    buckets: int = 16
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)
         if self.business_date is not None and self.business_date not in self.sources:
             msg = f"feed {self.name!r}: its business date {self.business_date!r} is no source column of its contract."
             raise ContractError(msg)
+        if self.keyed is None and (self.versioned_by is not None or self.deleted_when is not None):
+            msg = f"feed {self.name!r}: versioned_by and deleted_when are of feeds with a key; name it with key."
+            raise ContractError(msg)
         for name, origin in self.sources.items():
-            if (taken := origin.headers[0]) in _OWN_HEADERS or taken.startswith("_"):
+            if (taken := origin.headers[0]) in {*_OWN_HEADERS, *self.raw_layout.columns} or taken.startswith("_"):
                 msg = (
                     f"{self.contract.__name__}.{name}: the header {taken!r} is a name of the lake's own; put another "
                     f"name before it: source('{name}', {taken!r})."
@@ -111,9 +122,16 @@ class Feed:
         columns = self.contract.columns().items()
         return {name: o.expression for name, c in columns if isinstance(o := origin_of(name, c), Derived)}
 
+    @cached_property
+    def keyed(self) -> Key | None:
+        """The key and what follows from it; None for a feed without one."""
+        return key_of(self) if self.key else None
+
     @property
     def layout(self) -> Partitioning:
         """The partitioning of the feed's silver table."""
+        if self.key:
+            return Partitioning.BY_BUCKET
         if self.business_date is None:
             return Partitioning.SNAPSHOT
         return self.partitioning or Partitioning.BY_DATE
@@ -142,6 +160,8 @@ class Feed:
         parts += [self.drift, *self._declared_format]
         if added := semantics.declared(self):
             parts.append(added)
+        if self.keyed is not None:
+            parts += identity(self.keyed)
         # What looks at other rows was once evaluated over whatever was published together: it is computed again.
         expressions = [*self.derivations.values(), *(rule.expression for rule in rules_of(self.contract))]
         return version(parts if all(map(is_row_wise, expressions)) else [*parts, "each partition alone"])
@@ -177,7 +197,8 @@ class Feed:
                 [retyped, type_read] if is_typed else None,
                 type_read if name == self.business_date else None,
             ]
-        return version([columns, self.drift.new, *self._declared_format])
+        read = version([columns, self.drift.new, *self._declared_format])
+        return read if self.keyed is None else f"{read}.{bucketing(self)}"
 
     @property
     def _declared_format(self) -> list[str]:
@@ -196,52 +217,37 @@ class Feed:
     @cached_property
     def bronze(self) -> Table:
         """The records as they came: every value text, under its first header name."""
-        columns = {
-            origin.headers[0]: Column(pl.String(), f"As landed; becomes `{name}`.", personal=origin.personal)
-            for name, origin in self.sources.items()
-        }
-        columns["_extra"] = Column(pl.String(), "Fields that the contract does not know, as JSON.", personal=True)
-        columns["_problem"] = Column(pl.String(), "What was wrong with the record's shape, if anything.")
-        columns |= {name: Column(dtype, text) for name, (dtype, text) in PROVENANCE.items()}
-        columns["_source_hash"] = Column(pl.String(), "SHA-256 of the source object's bytes.")
-        columns["_ingested_at"] = Column(pl.Datetime("us", "UTC"), "When the record was first ingested.")
-        text = f"{self.description} As it came, with provenance."
-        return Table("bronze", self.name, self._dated(columns), self._raw_layout, text, self.owner)
+        return feed_tables.bronze(self)
 
     @cached_property
     def silver(self) -> Table:
         """The published records: typed, validated, deduplicated."""
-        columns = columns_of(self.contract)
-        for name, dtype in self.layout.columns.items():
-            columns[name] = Column(dtype, f"Business date ({self.time_zone}), partition.", nullable=False)
-        columns |= {name: Column(dtype, text, nullable=False) for name, (dtype, text) in PROVENANCE.items()}
-        text = f"{self.description} Typed, validated, deduplicated."
-        return Table("silver", self.name, columns, self.layout, text, self.owner, self.revision)
+        return feed_tables.silver(self)
+
+    @cached_property
+    def history(self) -> Table | None:
+        """Every version of every key; None for a feed without a key."""
+        return None if self.keyed is None else feed_tables.history(self, self.keyed)
 
     @cached_property
     def quarantine(self) -> Table:
         """The distinct records that fail the contract now, with the reasons and the raw values."""
-        columns = {
-            "rules": Column(pl.List(pl.String()), "Ids of all the rules that the record breaks.", nullable=False),
-            **{name: column for name, column in self.bronze.columns.items() if not name.startswith("_")},
-            "_problem": self.bronze.columns["_problem"],
-            "_extra": self.bronze.columns["_extra"],
-            **{name: Column(dtype, text, nullable=False) for name, (dtype, text) in PROVENANCE.items()},
-            "_source_hash": self.bronze.columns["_source_hash"],
-        }
-        text = f"{self.description} Records that fail the contract, with the rules they break."
-        return Table("quarantine", self.name, self._dated(columns), self._raw_layout, text, self.owner, self.revision)
+        return feed_tables.quarantine(self)
 
     @cached_property
     def by_rule(self) -> Table:
-        """How many distinct records break each rule now, by business date; it outlives the records themselves."""
-        columns = {
-            "rule": Column(pl.String(), "Rule that they break; a record may break several.", nullable=False),
-            "records": Column(pl.Int64(), "Distinct records.", nullable=False),
-        }
-        text = f"{self.description} How many records break each rule, also of dates whose quarantine has expired."
-        name = f"{self.name}_by_rule"
-        return Table("quarantine", name, self._dated(columns), self._raw_layout, text, self.owner, self.revision)
+        """How many distinct records break each rule now, by partition; it outlives the records themselves."""
+        return feed_tables.by_rule(self)
+
+    @property
+    def typed(self) -> tuple[Table, ...]:
+        """The tables of its published records: silver, and the history of a keyed feed."""
+        return (self.silver,) if self.history is None else (self.silver, self.history)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All its tables."""
+        return (self.bronze, *self.typed, self.quarantine, self.by_rule)
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
@@ -276,11 +282,13 @@ class Feed:
         return f"{self.business_date}_in_range"
 
     @property
-    def _raw_layout(self) -> Partitioning:
-        """The partitioning of what also holds records without a date."""
+    def raw_layout(self) -> Partitioning:
+        """The partitioning of what also holds records without a date: bronze, quarantine."""
+        if self.key:
+            return Partitioning.BY_BUCKET
         return Partitioning.BY_DATE if self.business_date else Partitioning.SNAPSHOT
 
-    def _dated(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
-        if not self.business_date:
-            return columns
-        return {**columns, "dt": Column(pl.Date(), "Business date; null when it cannot be read.")}
+    @property
+    def headers(self) -> list[str]:
+        """The columns of bronze that hold fields of the landed records."""
+        return list(dict.fromkeys(origin.headers[0] for origin in self.sources.values()))

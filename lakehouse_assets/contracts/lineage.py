@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import lineage as sql_lineage
 
 from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.keys import Key
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.contracts.views import parsed
 
@@ -26,7 +27,19 @@ def of_silver(feed: Feed) -> Lineage:
         found[name] = tuple(dict.fromkeys(pair for root in roots for pair in found.get(root, ())))
     if feed.business_date:
         found |= dict.fromkeys(feed.layout.columns, direct[feed.business_date])
+    if feed.key:
+        found["bucket"] = tuple(dict.fromkeys(pair for name in feed.key for pair in direct[name]))
     return found | {name: ((feed.bronze.key, name),) for name in ("_source_key", "_line")}
+
+
+def of_history(feed: Feed, key: Key) -> Lineage:
+    """Return the lineage of a keyed feed's history in its bronze table."""
+    found = of_silver(feed)
+    version = () if key.is_by_landing else found[key.versioned_by]
+    deletes = () if key.deleted_when is None else key.deleted_when.meta.root_names()
+    deleted = tuple(dict.fromkeys(pair for name in sorted(set(deletes)) for pair in found[name]))
+    times = {"valid_from": version, "valid_to": version, "is_current": (*version, *deleted), "is_deleted": deleted}
+    return {**found, **times}
 
 
 def of_quarantine(feed: Feed) -> Lineage:
@@ -37,7 +50,7 @@ def of_quarantine(feed: Feed) -> Lineage:
 
 def of_by_rule(feed: Feed) -> Lineage:
     """Return the lineage of a feed's counts by rule, of which a record's every value may be the cause."""
-    return {"dt": ((feed.bronze.key, "dt"),)} if feed.business_date else {}
+    return {name: ((feed.bronze.key, name),) for name in feed.raw_layout.columns}
 
 
 @cache

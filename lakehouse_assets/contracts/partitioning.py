@@ -1,11 +1,12 @@
 """How a table is cut into partitions, and the names of those partitions.
 
 A partition has one name everywhere (ledger, fingerprints, run configuration): an ISO date, `UNDATED` for records
-whose business date cannot be read, or `WHOLE` for tables without a date.
+whose business date cannot be read, `bucket=07` for a hash bucket of keys, or `WHOLE` for a table in one piece.
 """
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Iterable
 from enum import Enum
 
@@ -15,17 +16,51 @@ UNDATED = "undated"
 WHOLE = "whole"
 
 
+_BUCKET = re.compile(r"bucket=([0-9]{2,})")
+
+
 def as_date(partition: str) -> dt.date | None:
-    """Return the business date that a partition name stands for; None for `UNDATED` and `WHOLE`."""
-    return None if partition in {UNDATED, WHOLE} else dt.date.fromisoformat(partition)
+    """Return the business date that a partition name stands for; None for every other name."""
+    if partition in {UNDATED, WHOLE} or as_bucket(partition) is not None:
+        return None
+    return dt.date.fromisoformat(partition)
+
+
+def as_bucket(partition: str) -> int | None:
+    """Return the hash bucket that a partition name stands for; None for every other name."""
+    found = _BUCKET.fullmatch(partition)
+    return int(found[1]) if found else None
+
+
+def bucket_name(bucket: int) -> str:
+    """Return the partition name of a hash bucket."""
+    return f"bucket={bucket:02}"
+
+
+def place(column: str) -> list[pl.Expr]:
+    """Expressions that give `dt` and `bucket` from a column of partition names: null where a name is of neither."""
+    name = pl.col(column)
+    date = pl.when(~name.is_in([UNDATED, WHOLE])).then(name).str.to_date(strict=False)
+    return [date.alias("dt"), name.str.extract(_BUCKET.pattern).cast(pl.Int32).alias("bucket")]
+
+
+def is_by_date(partition: str) -> bool:
+    """Return whether a partition name is one of a table by business date: a date, or `UNDATED`."""
+    return partition == UNDATED or as_date(partition) is not None
 
 
 class Partitioning(Enum):
-    """The layout of a table: by its business date, by year, month and day of it, or one snapshot."""
+    """The layout of a table: by its business date, by year, month and day of it, by hash bucket, or one snapshot."""
 
     BY_DATE = "by dt"
     BY_YEAR_MONTH_DAY = "by year/month/day"
+    BY_BUCKET = "by bucket"
     SNAPSHOT = "snapshot"
+
+    @property
+    def is_by_date(self) -> bool:
+        """Whether partitions are business dates."""
+        return self in {Partitioning.BY_DATE, Partitioning.BY_YEAR_MONTH_DAY}
 
     @property
     def columns(self) -> dict[str, pl.DataType]:
@@ -35,6 +70,8 @@ class Partitioning(Enum):
                 return {"dt": pl.Date()}
             case Partitioning.BY_YEAR_MONTH_DAY:
                 return {"year": pl.Int32(), "month": pl.Int32(), "day": pl.Int32()}
+            case Partitioning.BY_BUCKET:
+                return {"bucket": pl.Int32()}
             case Partitioning.SNAPSHOT:
                 return {}
 
@@ -50,7 +87,7 @@ class Partitioning(Enum):
                     date.month().cast(pl.Int32).alias("month"),
                     date.day().cast(pl.Int32).alias("day"),
                 ]
-            case Partitioning.SNAPSHOT:
+            case Partitioning.BY_BUCKET | Partitioning.SNAPSHOT:
                 return []
 
     @property
@@ -61,13 +98,15 @@ class Partitioning(Enum):
                 return pl.col("dt")
             case Partitioning.BY_YEAR_MONTH_DAY:
                 return pl.date("year", "month", "day")
-            case Partitioning.SNAPSHOT:
+            case Partitioning.BY_BUCKET | Partitioning.SNAPSHOT:
                 return pl.lit(None, pl.Date)
 
     def sql_predicate(self, partitions: Iterable[str]) -> str | None:
         """The Delta predicate of exactly these partitions; None for the whole of a snapshot."""
         if self is Partitioning.SNAPSHOT:
             return None
+        if self is Partitioning.BY_BUCKET:
+            return f"bucket in ({', '.join(str(bucket) for bucket in _buckets(partitions))})"
         dates = [date for partition in sorted(partitions) if (date := as_date(partition))]
         if self is Partitioning.BY_DATE:
             quoted = ", ".join(f"'{date}'" for date in dates)
@@ -89,12 +128,20 @@ class Partitioning(Enum):
     @property
     def partition(self) -> pl.Expr:
         """The name of a row's partition, from its partition columns."""
-        return pl.lit(WHOLE) if self is Partitioning.SNAPSHOT else self.date.cast(pl.String).fill_null(UNDATED)
+        match self:
+            case Partitioning.SNAPSHOT:
+                return pl.lit(WHOLE)
+            case Partitioning.BY_BUCKET:
+                return pl.format("bucket={}", pl.col("bucket").cast(pl.String).str.zfill(2))
+            case _:
+                return self.date.cast(pl.String).fill_null(UNDATED)
 
     def filter(self, partitions: Iterable[str]) -> pl.Expr:
         """The same predicate as a Polars expression, for readers."""
         if self is Partitioning.SNAPSHOT:
             return pl.lit(value=True)
+        if self is Partitioning.BY_BUCKET:
+            return pl.col("bucket").is_in(_buckets(partitions))
         dates = [date for partition in partitions if (date := as_date(partition))]
         if self is Partitioning.BY_DATE:
             chosen, undated = pl.col("dt").is_in(dates), pl.col("dt").is_null()
@@ -103,3 +150,7 @@ class Partitioning(Enum):
             chosen = number.is_in([date.year * 10_000 + date.month * 100 + date.day for date in dates])
             undated = pl.col("year").is_null()
         return (chosen | undated) if UNDATED in partitions else chosen
+
+
+def _buckets(partitions: Iterable[str]) -> list[int]:
+    return sorted(bucket for partition in partitions if (bucket := as_bucket(partition)) is not None)

@@ -52,15 +52,8 @@ class Registry:
             twice = next(name for name in names if names.count(name) > 1)
             msg = f"{twice!r} is declared twice; give one of the two another name"
             raise UnusableError(msg, *(table for table in declared if table.name == twice))
-        known = {t.full_name for feed in feeds for t in (feed.silver, feed.quarantine, feed.by_rule, feed.bronze)}
-        taken = {feed.by_rule.full_name: f"a table of the feed {feed.name!r}" for feed in feeds}
-        taken |= dict.fromkeys(self.views, "a view of the counts by rule")
-        if odd := next((feed for feed in feeds if feed.quarantine.full_name in taken), None):
-            msg = (
-                f"{odd.quarantine.full_name} is {taken[odd.quarantine.full_name]}; give the feed {odd.name!r} another "
-                "name"
-            )
-            raise UnusableError(msg, odd)
+        known = {table.full_name for feed in feeds for table in feed.tables}
+        _check_names(feeds, self.views)
         for model in models:
             _derive(model)
             if any(b.may_be_feed for b in self.broken) and (view := next(filter(model.reads_view, self.views), None)):
@@ -92,9 +85,10 @@ class Registry:
 
     def tables(self) -> Iterator[Table]:
         """Yield every declared table, layer by layer."""
-        for kind in ("bronze", "silver", "quarantine", "by_rule"):
+        for kind in ("bronze", "silver", "history", "quarantine", "by_rule"):
             for feed in self.feeds.values():
-                yield getattr(feed, kind)
+                if (table := getattr(feed, kind)) is not None:
+                    yield table
         for model in self.models.values():
             yield model.table
 
@@ -159,3 +153,18 @@ def _usable(feeds: list[Feed], models: list[Model], broken: list[Broken]) -> Reg
             out = {(type(table), table.name) for table in error.tables}
             feeds = [feed for feed in feeds if (Feed, feed.name) not in out]
             models = [model for model in models if (Model, model.name) not in out]
+
+
+def _check_names(feeds: Iterable[Feed], views: Iterable[str]) -> None:
+    """Raise `UnusableError` where a feed's table would have the name of another feed's, or of a view."""
+    taken = {
+        table.full_name: f"a table of the feed {feed.name!r}"
+        for feed in feeds
+        for table in feed.tables
+        if table.name != feed.name
+    }
+    taken |= dict.fromkeys(views, "a view of the counts by rule")
+    for feed in feeds:
+        if odd := next((table for table in (feed.silver, feed.quarantine) if table.full_name in taken), None):
+            msg = f"{odd.full_name} is {taken[odd.full_name]}; give the feed {feed.name!r} another name"
+            raise UnusableError(msg, feed)

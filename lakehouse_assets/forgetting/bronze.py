@@ -23,6 +23,7 @@ from lakehouse_assets.erasure.evidence import Erased, Erasures
 from lakehouse_assets.erasure.matching import followed, have, theirs
 from lakehouse_assets.erasure.search import Also, blanked
 from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.corrections import effects
 from lakehouse_assets.storage import delta
@@ -168,7 +169,7 @@ def _write_one(
     lake: Lake, feed: Feed, file: str, partitions: list[str], file_to: str, after: str, lines: frozenset[int]
 ) -> dict[str, int]:
     """Write one content's bronze files anew; a partition that it leaves keeps an empty one, so that it is known."""
-    blank_partition = UNDATED if feed.business_date else WHOLE
+    blank_partition = bucket_of({}, feed) if feed.key else UNDATED if feed.business_date else WHOLE
     frames = {
         partition: pl.read_parquet(io.BytesIO(lake.store.read(bronze_path(feed, partition, file))))
         for partition in partitions

@@ -106,7 +106,7 @@ def _unpin(lake: Lake, model: Model, partitions: set[str]) -> int:
 
 def _reads(lake: Lake, model: Model, feed: Feed) -> bool:
     """Return whether a model follows from a feed, however far down."""
-    own = {table.full_name for table in (feed.bronze, feed.silver, feed.quarantine, feed.by_rule)}
+    own = {table.full_name for table in feed.tables}
     by_table = {other.table.full_name: other for other in lake.registry.models.values()}
     return any(name in own or (name in by_table and _reads(lake, by_table[name], feed)) for name in model.upstream)
 

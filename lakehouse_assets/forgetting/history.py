@@ -26,14 +26,15 @@ from lakehouse_assets.storage import delta
 
 def old_revisions(lake: Lake, feed: Feed) -> list[str]:
     """Return the folders of the feed's silver tables of other revisions."""
-    own = re.compile(rf"(silver/{feed.name}(\.r\d+)?)/_delta_log/.*")
+    names = "|".join(table.name for table in feed.typed)
+    own = re.compile(rf"(silver/({names})(\.r\d+)?)/_delta_log/.*")
     found = {match.group(1) for item in leftovers.objects(lake, "silver") if (match := own.fullmatch(item.path))}
-    return sorted(found - {feed.silver.path})
+    return sorted(found - {table.path for table in feed.typed})
 
 
 def folders(lake: Lake, feed: Feed) -> list[str]:
     """Return the folders of all tables in whose past the feed's records or their traces may stand."""
-    own = [feed.silver.path, feed.quarantine.path, feed.by_rule.path, LEDGER.path, ACCOUNTING.path]
+    own = [*(table.path for table in feed.tables if table is not feed.bronze), LEDGER.path, ACCOUNTING.path]
     return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
 
 

@@ -73,7 +73,7 @@ def look(lake: Lake, request: Request, elsewhere: Elsewhere) -> Found:
         found.add("landing", "objects", int(seen.data is not None))
         found.add("landing", "records", seen.records)
     found.add_bronze(contents.find(lake, feed, erasures, also))
-    for table in (feed.silver, feed.quarantine):
+    for table in (*feed.typed, feed.quarantine):
         found.add(table.full_name, "records", sum(tables.rows_of(lake, feed, erasures, table).values()))
     elsewhere(found)
     return found
@@ -156,7 +156,7 @@ def _finish(lake: Lake, request: Request, erasures: Erasures, found: Found) -> N
     feed, decision = request.feed, request.decision
     held = contents.find(lake, feed, erasures, {})
     found.problems += [f"bronze.{feed.name}: {held.records} records"] if held.records else []
-    for table in (feed.silver, feed.quarantine):
+    for table in (*feed.typed, feed.quarantine):
         rows = tables.rows_of(lake, feed, erasures, table)
         found.problems += [f"{table.full_name} {partition}: {count} rows" for partition, count in rows.items()]
     if found.counts or request.is_unfinished:

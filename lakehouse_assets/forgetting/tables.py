@@ -10,7 +10,6 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erasures
 from lakehouse_assets.erasure.matching import followed, have, theirs
@@ -40,7 +39,7 @@ def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[st
 
 
 def _is_dated(table: Table) -> bool:
-    return table.partitioning is not Partitioning.SNAPSHOT
+    return bool(table.partitioning.columns)
 
 
 def _sizes(lake: Lake, table: Table) -> dict[str, int]:
@@ -68,7 +67,7 @@ def take_out(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, int]:
         Rows by table.
     """
     done = {}
-    for table in (feed.silver, feed.quarantine):
+    for table in (*feed.typed, feed.quarantine):
         if found := rows_of(lake, feed, erasures, table):
             sizes = _sizes(lake, table)
             for partitions in batches(list(found), sizes, lake.settings.publish_batch_rows):
@@ -82,7 +81,7 @@ def _rewrite(lake: Lake, feed: Feed, erasures: Erasures, table: Table, partition
     marks = delta.fingerprints(lake.store, table.path)
     chosen = table.partitioning.filter(partitions)
     rows = delta.rows(lake.store, stored).filter(chosen).collect()
-    if table is feed.silver:
+    if table.layer == "silver":
         gone = typed(feed, erasures, rows)
         new = {
             partition: fingerprint([marks.get(partition, 0), "erased", sorted(erasures.before)])

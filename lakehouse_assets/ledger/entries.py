@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, Column] = {
     "state": Column(pl.String(), "accepted, alias, superseded, rejected, or held until a person accepts it."),
     "reason": Column(pl.String(), "Why it was rejected or held and what to do, or what its acceptance overruled."),
     "drift": Column(pl.String(), "How its columns differ from the contract's."),
-    "part": Column(pl.String(), "Partition of the rows: a date, undated, or whole; null for no rows."),
+    "part": Column(pl.String(), "Partition of the rows: a date, undated, a bucket, or whole; null for no rows."),
     "rows": Column(pl.Int64(), "Records of the source object in this partition."),
     "bytes": Column(pl.Int64(), "Size of the landed object."),
     "contract": Column(pl.String(), "Version of the contract that the object was read with."),

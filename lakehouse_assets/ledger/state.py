@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 import polars as pl
 
-from lakehouse_assets.ledger import deliveries
+from lakehouse_assets.ledger import deliveries, landing_order
 from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, SCHEMA, is_read_as
 from lakehouse_assets.ledger.standing import KnownVersion, accepted, is_in, known_versions, latest, live
 from lakehouse_assets.ledger.summary import Summary
@@ -125,6 +125,16 @@ class FeedLedger:
         """Return the keys of the landed objects whose records are live in some partitions."""
         contents = self.live.filter(pl.col("part").is_in(list(partitions)))["source_hash"]
         return set(accepted(self.entries).filter(is_in("source_hash", contents))["object_key"])
+
+    @cached_property
+    def landings(self) -> pl.DataFrame:
+        """When what is live landed, as `landing_order.landings` returns it."""
+        return landing_order.landings(self.entries)
+
+    @cached_property
+    def last_readings(self) -> pl.DataFrame:
+        """How what is live was read, as `landing_order.last_readings` returns it."""
+        return landing_order.last_readings(self.entries)
 
     @cached_property
     def _by_content(self) -> tuple[pl.Series, pl.Series]:

@@ -2,8 +2,8 @@
 
 A rewrite is a commit like a publishing one, under the fingerprints that its dates have: a writer with older inputs
 loses and computes again. Not with `optimize.compact` of delta-rs 1.6: of two at once, or of one and an overwrite of
-the whole table, both commit, and the rows are doubled. Snapshots are left alone, because every run writes them whole,
-and so is the ledger, which compacts itself.
+the whole table, both commit, and the rows are doubled. Snapshots and buckets of keys are left alone, because every
+run writes them whole, and so is the ledger, which compacts itself.
 """
 
 import datetime as dt
@@ -14,7 +14,6 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.accounting import mark
 from lakehouse_assets.pipeline.pending import batches
@@ -36,9 +35,7 @@ class SmallFileGroup:
 
 def small_file_groups(lake: Lake, table: Table, more_than: int, small_bytes: int) -> Iterator[SmallFileGroup]:
     """Yield the dates before today that have more than so many small files, a commit's worth of rows at a time."""
-    if (table.partitioning is Partitioning.SNAPSHOT and table is not ACCOUNTING) or not delta.exists(
-        lake.store, table.path
-    ):
+    if (not table.partitioning.is_by_date and table is not ACCOUNTING) or not delta.exists(lake.store, table.path):
         return
     files = delta_files.files(lake.store, table.path)
     if not files.height:

@@ -67,7 +67,7 @@ def correct(
 ) -> Decision:
     """Give a record other raw values, by header; None for no value. The record may move to another date by it."""
     record = find_record(lake, feed, key, line)
-    headers = [name for name in feed.bronze.columns if not name.startswith("_") and name != "dt"]
+    headers = feed.headers
     if not values or (unknown := sorted(set(values) - set(headers))):
         wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
         msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
@@ -78,7 +78,13 @@ def correct(
         msg = "these values are of a person who was erased, and who must not come back. Nothing was decided."
         raise DecisionError(msg)
     before = effect_on(lake, feed, record)
-    partition_to = partition_of(feed, {**(before.values if before else {}), **values}) or record["_part"][0]
+    after = {**(before.values if before else {}), **values}
+    keys = [feed.sources[name].headers[0] for name in feed.key]
+    if any(header in values for header in keys):
+        # The bucket follows from the whole key, of which the decision then says everything.
+        values = {**{header: after.get(header, record[header][0]) for header in keys}, **values}
+        after |= values
+    partition_to = partition_of(feed, after) or record["_part"][0]
     about = _about(record, key, line)
     return kinds.new(kinds.Correct, feed.name, why, who, values=dict(values), partition_to=partition_to, **about)
 

@@ -12,7 +12,7 @@ from lakehouse_assets.orchestration.resources import LakeResource
 def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
     """Return the asset that writes the DuckDB file of views."""
     shown = [["gold", name] for name in lake.registry.models]
-    shown += [t.key.split("/") for f in lake.registry.feeds.values() for t in (f.silver, f.quarantine, f.by_rule)]
+    shown += [t.key.split("/") for f in lake.registry.feeds.values() for t in f.tables if t is not f.bronze]
 
     @dg.asset(
         key=CATALOG.split("/"),

@@ -8,11 +8,12 @@ import dagster as dg
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.keys import Key
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
-from lakehouse_assets.orchestration.feed_checks import results
+from lakehouse_assets.orchestration.feed_checks import conflict_specs, results
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
@@ -33,6 +34,21 @@ def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
         partitions_def=date_partitions.daily(lake.registry) if feed.business_date else None,
         metadata=shown_metadata.metadata_of(feed.bronze, lake.store, {})
         | shown_metadata.links(feed.contract, landing=feed.landing, silver=feed.silver.key),
+    )
+
+
+def history_spec(feed: Feed, key: Key, table: Table, lake: Lake) -> dg.AssetSpec:
+    """Return the history of a keyed feed: written with silver, just before it."""
+    return dg.AssetSpec(
+        key=table.key.split("/"),
+        deps=[["bronze", feed.name]],
+        group_name="history",
+        kinds={"deltalake", "polars", "silver"},
+        owners=[feed.owner],
+        tags=shown_metadata.feed_tags(feed),
+        description=table.description,
+        metadata=shown_metadata.metadata_of(table, lake.store, lineage.of_history(feed, key))
+        | shown_metadata.links(feed.contract, silver=feed.silver.key),
     )
 
 
@@ -70,6 +86,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         dg.AssetCheckSpec("accounting", asset=key, blocking=True, description=accounts),
         dg.AssetCheckSpec("rows_kept", asset=key, description="no published record vanished while its file is live"),
         dg.AssetCheckSpec("required_columns", asset=key, description="no held or pinned date lacks a required column"),
+        *conflict_specs(feed, key),
         *(dg.AssetCheckSpec(rule.id, asset=key, description=rule.text) for rule in feed.rules.values()),
     ]
 
@@ -157,12 +174,14 @@ def _materializations(
             failing = {"dagster/partition_row_count": rows, **outcome.broken}
             yield from events.materialized(table.key, outcome.partition, failing, lake, feed)
     if outcome.verdict == PUBLISHED:
+        if feed.history is not None:
+            yield from events.materialized(feed.history.key, outcome.partition, {"keys": outcome.rows}, lake, feed)
         yield from events.materialized(feed.silver.key, outcome.partition, _counts(outcome) | shown, lake, feed)
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:
     return {
-        "dagster/partition_row_count": outcome.valid,
+        "dagster/partition_row_count": outcome.rows,
         "landed": outcome.landed,
         "quarantined": outcome.quarantined,
         "duplicates": outcome.duplicates,

@@ -13,6 +13,13 @@ from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.unfilled import unfilled
 
 SHOWN = 50
+_CONFLICTS = "conflicting_versions"
+
+
+def conflict_specs(feed: Feed, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Return the check that a keyed feed has besides those of every feed."""
+    text = "no two records say different things of one version of a key"
+    return [] if feed.keyed is None else [dg.AssetCheckSpec(_CONFLICTS, asset=key, description=text)]
 
 
 def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.AssetCheckResult]:
@@ -62,6 +69,8 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
         description="\n".join(lacking[:SHOWN]) or "every published date has values in all required columns",
         metadata={"dates": len(lacking)},
     )
+    if feed.keyed is not None:
+        yield _conflicts(key, outcomes)
     for rule in feed.rules:
         by_partition = {o.partition: o.broken[rule] for o in outcomes if rule in o.broken}
         rows = [
@@ -79,3 +88,22 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
                 **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
             },
         )
+
+
+def _conflicts(key: dg.AssetKey, outcomes: list[Outcome]) -> dg.AssetCheckResult:
+    """Return whether records of the run's buckets contradict each other; where some stand, and none of their values."""
+    count = sum(outcome.overruled for outcome in outcomes)
+    places = [place for outcome in outcomes for place in outcome.overruled_such_as][:SHOWN]
+    return events.TableCheckResult(
+        asset_key=key,
+        check_name=_CONFLICTS,
+        passed=not count,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"{count:,} records do not count, because another one of the same key and version says something else, "
+            f"such as {places[0]}; land one version of each, or a finer versioned_by"
+            if count
+            else "no two records say different things of one version of a key"
+        ),
+        metadata={"records": count, "such as": dg.MetadataValue.md(events.bullets(places))},
+    )

@@ -17,7 +17,7 @@ from lakehouse_assets.contracts.dagster_asset import is_table
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset
-from lakehouse_assets.orchestration.feed_assets import bronze_spec, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.pending_runs import refresh_job
@@ -75,6 +75,8 @@ def _tables(lake: Lake) -> Iterator[_Asset]:
         yield landing_asset(feed)
         yield bronze_spec(feed, lake)
         yield silver_asset(feed, lake)
+        if feed.keyed is not None and feed.history is not None:
+            yield history_spec(feed, feed.keyed, feed.history, lake)
         yield from quarantine_specs(feed, lake)
     for model in lake.registry.models.values():
         yield model_asset(model, lake)

@@ -13,7 +13,7 @@ import dagster as dg
 from lakehouse_assets.catalog.duckdb_views import CatalogState
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
-from lakehouse_assets.contracts.partitioning import WHOLE, as_date
+from lakehouse_assets.contracts.partitioning import as_date, is_by_date
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint
@@ -69,8 +69,11 @@ class Work:
         its newest date, or today for records without one; what it works on is in its configuration.
         """
         named = {
-            partition for partitions in self.tables.values() for partition in partitions if self.wave != INGEST
-        } - {WHOLE}
+            partition
+            for partitions in self.tables.values()
+            for partition in partitions
+            if self.wave != INGEST and is_by_date(partition)
+        }
         first, last = first_and_last(registry())
         dates = [partition for partition in named if as_date(partition) and first <= partition <= last]
         newest = {_PARTITION_TAG: max(dates, default=last)} if named else {}
@@ -129,7 +132,7 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
     for feed in lake.registry.feeds.values():
         state = FeedState.read(lake, feed, lake.ledger_of(feed))
         undecided = left(feed.silver.key, state.inputs, state.pending)
-        waiting |= dict.fromkeys((feed.silver.key, feed.quarantine.key, feed.by_rule.key), undecided)
+        waiting |= dict.fromkeys((table.key for table in feed.tables if table is not feed.bronze), undecided)
     silver = {
         feed.silver.key: partitions for feed in lake.registry.feeds.values() if (partitions := waiting[feed.silver.key])
     }
@@ -155,7 +158,7 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
 def _ready(model: Model, waiting: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     upstream = [waiting.get(name.replace(".", "/"), {}) for name in model.upstream]
     mine = waiting[model.table.key]
-    if model.date is None or any(WHOLE in partitions for partitions in upstream):
+    if model.date is None or not all(is_by_date(partition) for partitions in upstream for partition in partitions):
         return {} if any(upstream) else dict(mine)
     return {
         partition: value

@@ -22,7 +22,7 @@ TABLE = Table(
     name="accounting",
     columns={
         "feed": Column(pl.String(), "Feed of the source object."),
-        "part": Column(pl.String(), "Partition: a business date, undated, or whole."),
+        "part": Column(pl.String(), "Partition: a business date, undated, a bucket of keys, or whole."),
         "source_key": Column(pl.String(), "Key of the source object."),
         "source_hash": Column(pl.String(), "SHA-256 of its bytes."),
         "landed": Column(pl.Int64(), "Records that the ledger knows of it in this partition."),
@@ -47,7 +47,13 @@ TABLE = Table(
 _SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
 # A file for each year: one more date writes some hundred short rows anew, and a sum over all dates opens few files.
 _STORED = _SCHEMA | {"year": pl.String()}
-_YEAR = pl.when(pl.col("part").is_in([UNDATED, WHOLE])).then("part").otherwise(pl.col("part").str.slice(0, 4))
+_YEAR = (
+    pl.when(pl.col("part").is_in([UNDATED, WHOLE]))
+    .then("part")
+    .when(pl.col("part").str.starts_with("bucket="))
+    .then(pl.lit("buckets"))  # nearly every landed object touches all of them
+    .otherwise(pl.col("part").str.slice(0, 4))
+)
 
 
 def open_accounting(store: Store) -> "DeltaTable":

@@ -10,12 +10,13 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_bucket, place
 from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.pipeline import repair
 from lakehouse_assets.storage.delta import UNREADABLE
 from lakehouse_assets.storage.stores import StorageError
 
+_PLACE = ("dt", "bucket")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -24,6 +25,8 @@ def bronze_path(feed: Feed, partition: str, file: str) -> str:
     folder = f"bronze/{feed.name}"
     if partition == WHOLE:
         return f"{folder}/{file}.parquet"
+    if as_bucket(partition) is not None:
+        return f"{folder}/{partition}/{file}.parquet"
     return f"{folder}/dt={_HIVE_NULL if partition == UNDATED else partition}/{file}.parquet"
 
 
@@ -40,7 +43,7 @@ def write_bronze(lake: Lake, feed: Feed, records: pl.DataFrame, file: str) -> di
     partitions = {}
     for partition, rows in _by_partition(feed, records):
         buffer = io.BytesIO()
-        rows.select(name for name in feed.bronze.columns if name != "dt").write_parquet(buffer, compression="lz4")
+        rows.select(_stored(feed)).write_parquet(buffer, compression="lz4")
         path = bronze_path(feed, partition, file)
         if not lake.store.create(path, buffer.getvalue()) and not _file_holds(lake, path, rows):
             # Left by an ingest that never committed, under another contract: no reader has ever seen it.
@@ -72,7 +75,7 @@ def _file_holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
         stored = pl.read_parquet(io.BytesIO(lake.store.read(path)))
     except pl.exceptions.PolarsError:
         return False
-    columns = sorted({*stored.columns, *rows.columns} - {"_ingested_at", "_source_key", "dt"})
+    columns = sorted({*stored.columns, *rows.columns} - {"_ingested_at", "_source_key", *_PLACE})
     there, wanted = (
         frame.select(pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name) for name in columns)
         for frame in (stored, rows)
@@ -83,18 +86,20 @@ def _file_holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
 def _by_partition(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     if not records.height:
         return
-    if feed.business_date is None:
+    layout = feed.raw_layout
+    if not layout.columns:
         yield WHOLE, records
         return
-    for (date,), rows in records.partition_by("dt", as_dict=True, maintain_order=True).items():
-        yield UNDATED if date is None else str(date), rows
+    named = records.with_columns(layout.partition.alias("_part"))
+    for (partition,), rows in named.partition_by("_part", as_dict=True, maintain_order=True).items():
+        yield str(partition), rows.drop("_part")
 
 
 def scan_files(lake: Lake, feed: Feed, paths: list[str]) -> pl.LazyFrame:
     """Return the records of some bronze files as they are stored, with the address of each one's file as `_path`."""
     return pl.scan_parquet(
         [lake.store.uri(path) for path in paths],
-        schema={name: column.dtype for name, column in feed.bronze.columns.items() if name != "dt"},
+        schema={name: feed.bronze.columns[name].dtype for name in _stored(feed)},
         missing_columns="insert",
         extra_columns="ignore",
         include_file_paths="_path",
@@ -111,11 +116,11 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
         live: Rows of `FeedLedger.live`.
 
     Returns:
-        Bronze columns with `_part` and `dt`. `_source_key` is the ledger's, not that of the first ingestion.
+        Bronze columns with `_part`, `dt` and `bucket`. `_source_key` is the ledger's, not that of the first ingestion.
     """
     columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
     if not live.height:
-        return pl.LazyFrame(schema={**columns, "_part": pl.String(), "dt": pl.Date()})
+        return pl.LazyFrame(schema={**columns, "_part": pl.String()}).with_columns(place("_part"))
     ordered = live.sort("part", "source_key")
     paths = [bronze_path(feed, partition, file) for partition, file in ordered.select("part", "file").iter_rows()]
     of_path = ordered.select(
@@ -124,13 +129,13 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
         pl.col("source_key").alias("_source_key"),
     )
     scan = scan_files(lake, feed, paths)
-    date = (
-        pl.when(pl.col("_part").is_in([UNDATED, WHOLE])).then(None).otherwise(pl.col("_part")).str.to_date(strict=False)
-    )
     joined = scan.drop("_source_key").join(of_path.lazy(), on="_path", how="left", maintain_order="left")
-    return joined.with_columns(date.alias("dt") if feed.business_date else pl.lit(None, pl.Date).alias("dt")).select(
-        *columns, "_part", *([] if "dt" in columns else ["dt"])
-    )
+    return joined.with_columns(place("_part")).select(*columns, "_part", *(n for n in _PLACE if n not in columns))
+
+
+def _stored(feed: Feed) -> list[str]:
+    """Return the columns that a bronze file holds; the others are told by its place."""
+    return [name for name in feed.bronze.columns if name not in feed.raw_layout.columns]
 
 
 def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:

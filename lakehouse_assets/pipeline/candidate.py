@@ -10,11 +10,13 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.evaluation import evaluated
-from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.contracts.keys import needed_rules
+from lakehouse_assets.contracts.partitioning import UNDATED, place
 from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.matching import BLANK
 from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, normalised
+from lakehouse_assets.pipeline.versions import Versions, columns_of_landing, deletes, versions_of
 
 _BY = ["_part", "_source_hash", "_source_key"]
 
@@ -24,17 +26,19 @@ class Candidate:
     """Valid and quarantined rows of some partitions, with their accounting.
 
     Attributes:
-        valid: Silver columns, plus `_part`.
+        valid: Silver columns, plus `_part`; of a keyed feed, the current state that follows from the valid records.
         quarantined: Quarantine columns, plus `_part`.
         accounting: Per `_part` and `_source_hash`: `_source_key`, and how many are `erased`, `discarded`, `duplicates`,
             `quarantined` and `valid`; and how many of the quarantined are `displaced`: they only repeat an id.
         broken: One row per `_part` and `rule` that some record breaks, with the number of `rows`.
+        versions: Of a keyed feed, the versions of its keys.
     """
 
     valid: pl.DataFrame
     quarantined: pl.DataFrame
     accounting: pl.DataFrame
     broken: pl.DataFrame
+    versions: Versions | None = None
 
 
 def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozenset()) -> Candidate:
@@ -42,7 +46,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
 
     Args:
         bronze: Bronze columns plus `_part` (partition name), `dt`, `_waived` and `_discarded`; a partition's ordered by
-            source key and line.
+            source key and line. Of a feed that is versioned by landing, with `_landed` and `_landed_at`.
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
     """
     is_erased = (bronze["_problem"] == BLANK).fill_null(value=False)
@@ -53,7 +57,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     typed, unreadable = _read(feed, bronze)
     # Records that could not be read are equal only if their raw text is.
     raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
-    values = typed.select(*feed.sources, "_problem", "_part", raw)
+    values = typed.select(*feed.sources, "_problem", "_part", *columns_of_landing(feed), raw)
     kept = _none(values).not_() if feed.duplicates == "keep" else _distinct(values, unreadable)
     repeated = bronze.select(_BY).filter(~kept)
     typed, records = typed.filter(kept), bronze.filter(kept)
@@ -61,21 +65,26 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     for name, expression in feed.derivations.items():  # one after the other: each may use those before it
         value = expression.cast(feed.contract.columns()[name].dtype)
         typed = typed.hstack(evaluated(typed, {name: value}, "_part"))
+    gone = deletes(feed, typed)
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
+    flags = _of_deletes_lifted(feed, flags, gone)
     displaced = _repeated(feed, typed, flags)
     if once := once_rule(feed):
         flags = flags.with_columns(displaced.alias(once))
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
-    silver = [name for name in feed.silver.columns if name not in feed.layout.columns]
-    valid = typed.filter(~bad)
+    valid = typed.with_columns(gone.alias("_deletes")).filter(~bad)
     if feed.business_date:
         valid = valid.with_columns(feed.layout.of_date("dt"))
+    versions = None if feed.keyed is None else versions_of(feed, feed.keyed, valid.with_columns(place("_part")))
+    if versions is None:
+        valid = valid.select(*feed.silver.columns, "_part")
     quarantined = records.filter(bad).with_columns(_rule_lists(flags.filter(bad)).alias("rules"))
     return Candidate(
-        valid=valid.select(*silver, *feed.layout.columns, "_part"),
+        valid=valid if versions is None else versions.current,
         quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
         accounting=_accounting(erased, discarded, repeated, records, bad, displaced),
         broken=_counts(flags, records["_part"]),
+        versions=versions,
     )
 
 
@@ -93,7 +102,7 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
                 wrong |= excess_decimals(text, dtype.scale, origin)
             if wrong.any():
                 unreadable[name] = pl.select(pl.when(wrong).then(text)).to_series()
-    rest = ["_source_key", "_source_hash", "_line", "_problem", "_part", "dt"]
+    rest = ["_source_key", "_source_hash", "_line", "_problem", "_part", "dt", *columns_of_landing(feed)]
     return bronze.select(rest).with_columns(values), unreadable
 
 
@@ -155,6 +164,14 @@ def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:
         (pl.col(name) & ~pl.col("_waived").list.contains(name).fill_null(value=False)).alias(name)
         for name in flags.columns
     )
+
+
+def _of_deletes_lifted(feed: Feed, flags: pl.DataFrame, gone: pl.Series) -> pl.DataFrame:
+    """Return the flags without those of records that delete their key: of them only what says so has to be right."""
+    if feed.keyed is None or not gone.any():
+        return flags
+    needed = needed_rules(feed.keyed, feed.rules)
+    return flags.with_columns(flags[name] & ~gone for name in flags.columns if name not in needed)
 
 
 def _rule_lists(flags: pl.DataFrame) -> pl.Series:

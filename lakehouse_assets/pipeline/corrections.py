@@ -11,9 +11,10 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, as_date
+from lakehouse_assets.contracts.partitioning import UNDATED, place
 from lakehouse_assets.decisions.kinds import Correct, Discard, OnRecord, Waive
 from lakehouse_assets.erasure.matching import BLANK
+from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import nul_problem
 from lakehouse_assets.pipeline.bronze import read_bronze
@@ -60,7 +61,12 @@ def effects(feed: Feed, decisions: Iterable[OnRecord]) -> dict[Place, Effect]:
 
 
 def partition_of(feed: Feed, values: Mapping[str, str | None]) -> str | None:
-    """Return the partition that corrected raw values put a record into; None when they do not say its date."""
+    """Return the partition that corrected raw values put a record into; None when they do not say it.
+
+    It follows from the business date, or from all the columns of the key.
+    """
+    if feed.key:
+        return bucket_of(values, feed) if any(feed.sources[n].headers[0] in values for n in feed.key) else None
     if feed.business_date is None:
         return None
     header = feed.sources[feed.business_date].headers[0]
@@ -90,8 +96,8 @@ def records(
         found: The effects of the decisions on live contents.
 
     Returns:
-        Bronze columns with `_part`, `dt`, `_waived` (rule ids, or null) and `_discarded`; and the expected `rows` per
-        `part`, `source_hash` and `source_key`.
+        Bronze columns with `_part`, `dt`, `bucket`, `_waived` (rule ids, or null) and `_discarded`; and the expected
+        `rows` per `part`, `source_hash` and `source_key`.
     """
     wanted = set(partitions)
     coming = {place: e for place, e in found.items() if e.partition_to in wanted and e.partition not in wanted}
@@ -116,13 +122,12 @@ def records(
 
 
 def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl.DataFrame:
-    headers = [name for name in feed.bronze.columns if not name.startswith("_") and name != "dt"]
+    headers = feed.headers
     rows = [
         {
             "_source_hash": source_hash,
             "_line": line,
             "_part_to": effect.partition_to if effect.partition_to != effect.partition else None,
-            "_dt_to": as_date(effect.partition_to),
             "_waived_to": effect.waived or None,
             "_discarded_to": effect.discarded,
             **{f"_has_{h}": h in effect.values for h in headers},
@@ -132,7 +137,7 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
     ]
     schema: dict[str, pl.DataType] = {
         "_source_hash": pl.String(), "_line": pl.Int64(), "_part_to": pl.String(),
-        "_dt_to": pl.Date(), "_waived_to": pl.List(pl.String()), "_discarded_to": pl.Boolean(),
+        "_waived_to": pl.List(pl.String()), "_discarded_to": pl.Boolean(),
     }  # fmt: skip
     schema |= {f"_has_{h}": pl.Boolean() for h in headers} | {f"_new_{h}": pl.String() for h in headers}
     decided = bronze.join(
@@ -149,10 +154,10 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
             # A corrected record has the shape that a person gave it, except for what is still in its values.
             pl.when(is_corrected & is_there).then(nul_problem(headers)).otherwise(pl.col("_problem")).alias("_problem"),
             pl.when(is_moved).then(pl.col("_part_to")).otherwise(pl.col("_part")).alias("_part"),
-            pl.when(is_moved).then(pl.col("_dt_to")).otherwise(pl.col("dt")).alias("dt"),
             pl.col("_waived_to").alias("_waived"),
             pl.col("_discarded_to").fill_null(value=False).alias("_discarded"),
         )
+        .with_columns(place("_part"))
         .select(bronze.columns)
     )
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.contracts.partitioning import UNDATED, place
 from lakehouse_assets.pipeline import accounting, repair
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
 
 PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "unaccounted"
+
+
+_SAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Outcome:
     Attributes:
         expired: The rows of its quarantined records are not kept.
         vanished: Records that were published and are not any more, though the same bytes are live.
+        current: Of a keyed feed, the keys that there are now; None for any other feed.
+        overruled: Of a keyed feed, records that say something else than another one of the same key and version.
+        overruled_such_as: Where some of them stand.
     """
 
     partition: str
@@ -38,6 +44,14 @@ class Outcome:
     problem: str | None = None
     expired: bool = False
     vanished: int = 0
+    current: int | None = None
+    overruled: int = 0
+    overruled_such_as: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows of silver that follow from its valid records."""
+        return self.valid if self.current is None else self.current
 
     @property
     def kept(self) -> int:
@@ -96,8 +110,7 @@ class Evaluation:
 
     def by_rule(self) -> pl.DataFrame:
         """Return how many records break each rule: the columns of that table, and `_part`."""
-        date = pl.when(~pl.col("_part").is_in([UNDATED, WHOLE])).then(pl.col("_part")).str.to_date(strict=False)
-        return self.candidate.broken.select("_part", "rule", pl.col("rows").alias("records"), date.alias("dt"))
+        return self.candidate.broken.select("_part", "rule", pl.col("rows").alias("records"), *place("_part"))
 
     def accounts(self) -> pl.DataFrame:
         """Return the accounting of every partition that is accounted for, without the run that evaluated it."""
@@ -147,6 +160,8 @@ def outcomes_of(
     for partition, rule, rows in candidate.broken.iter_rows():
         broken[partition][rule] = rows
     landed = rows_by_partition(live)
+    overruled = {} if candidate.versions is None else _places(candidate.versions.overruled)
+    current = dict(candidate.valid.group_by("_part").len().iter_rows()) if feed.keyed is not None else {}
     outcomes = []
     for partition in partitions:
         valid, quarantined, duplicates, sources = sums.get(partition, (0, 0, 0, 0))
@@ -176,6 +191,15 @@ def outcomes_of(
                 missing.get(partition),
                 # The records of a held date still need a person's decision.
                 state.is_expired(partition) and verdict != HELD_BACK,
+                current=None if feed.keyed is None else current.get(partition, 0),
+                overruled=len(overruled.get(partition, ())),
+                overruled_such_as=tuple(overruled.get(partition, ())[:_SAMPLES]),
             )
         )
     return outcomes
+
+
+def _places(records: pl.DataFrame) -> dict[str, list[str]]:
+    """Return where some records stand, by partition."""
+    places = records.select("_part", pl.format("{} line {}", "_source_key", "_line").alias("at")).sort("_part", "at")
+    return dict(places.group_by("_part", maintain_order=True).agg("at").iter_rows())

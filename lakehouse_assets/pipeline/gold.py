@@ -124,7 +124,7 @@ def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
 def _rows_of(lake: Lake, table: Table) -> dict[str, int]:
     if table.layer == "bronze":
         return rows_by_partition(lake.ledger_of(lake.registry.feed(table.name)).live)
-    if table.partitioning is Partitioning.SNAPSHOT or not delta.exists(lake.store, table.path):
+    if not table.partitioning.is_by_date or not delta.exists(lake.store, table.path):
         return {}
     files = delta_files.files(lake.store, table.path)
     dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")

@@ -21,6 +21,7 @@ from lakehouse_assets.erasure.search import blanked
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
 from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
+from lakehouse_assets.parsing.buckets import buckets
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import parse
 from lakehouse_assets.pipeline.bronze import holds, is_counted, write_bronze
@@ -208,5 +209,6 @@ def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures)
     provenance = {"_source_key": source.key, "_source_hash": source.hash, "_ingested_at": dt.datetime.now(dt.UTC)}
     dtypes = {name: feed.bronze.columns[name].dtype for name in provenance}
     return records.with_columns(
-        business_dates(records, feed), *(pl.lit(value, dtypes[name]).alias(name) for name, value in provenance.items())
+        buckets(records, feed) if feed.key else business_dates(records, feed),
+        *(pl.lit(value, dtypes[name]).alias(name) for name, value in provenance.items()),
     ), drift

@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -62,6 +62,7 @@ class FeedState:
     effects: dict[Place, Effect]
     pins: dict[str, Pin]
     ledger: FeedLedger
+    history: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, hypothetical: tuple[Decision, ...] = ()) -> "FeedState":
@@ -70,16 +71,16 @@ class FeedState:
         Args:
             hypothetical: Decisions that are not taken: what if they were?
         """
-        logs = [delta_log.read(lake.store, t.path) for t in (feed.silver, feed.quarantine, feed.by_rule)]
+        logs = [delta_log.read(lake.store, t.path) for t in (*feed.typed, feed.quarantine, feed.by_rule)]
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + hypothetical)
-        basis = (feed, ledger, *logs, decisions.taken, lake.today(feed), lake.settings.start_date)
+        basis = (feed, feed.version, ledger, *logs, decisions.taken, lake.today(feed), lake.settings.start_date)
         return _kept(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs))
 
     @classmethod
     def _computed(
         cls, lake: Lake, feed: Feed, ledger: FeedLedger, decisions: Decisions, logs: list[Log]
     ) -> "FeedState":
-        silver, quarantine, by_rule = (dict(log.transactions) for log in logs)
+        silver, *history, quarantine, by_rule = (dict(log.transactions) for log in logs)
         counting = current(feed, ledger)
         found = effects(feed, decisions.on_records(_live_among(counting, decisions)))
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
@@ -88,7 +89,8 @@ class FeedState:
         outside = lake.outside(feed, partitions)
         inputs = input_fingerprints(feed, counting, partitions, outside, found)
         pins = pins_of(decisions, feed.silver)
-        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins, counting)
+        known = history[0] if history else {}
+        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins, counting, known)
 
     @classmethod
     def of(cls, lake: Lake, feed: Feed) -> "FeedState":
@@ -168,7 +170,7 @@ def input_fingerprints(
     known = {is_outside: ledger.fingerprints.setdefault(name, {}) for is_outside, name in names.items()}
     special = decided.keys() | moved_in.keys()
     missing = [p for p in partitions if p in special or p not in known[p in outside]]
-    sources = _sources(ledger, missing)
+    sources = _sources(ledger, missing, is_by_landing=feed.keyed is not None and feed.keyed.is_by_landing)
     version = json.dumps(feed.version)
     found_now = {}
     for partition in missing:
@@ -180,10 +182,11 @@ def input_fingerprints(
     return {p: found_now[p] if p in found_now else known[p in outside][p] for p in partitions}
 
 
-def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
+def _sources(ledger: FeedLedger, partitions: list[str], *, is_by_landing: bool = False) -> dict[str, str]:
     """Return the live contents of some partitions, ordered by content, as JSON without the brackets.
 
-    Each with its key, and with its file where a content that was read in another way lies in one of its own.
+    Each with its key, and with its file where a content that was read in another way lies in one of its own; where the
+    order of landing counts, with its number in it.
     """
     if not partitions:
         return {}
@@ -194,7 +197,11 @@ def _sources(ledger: FeedLedger, partitions: list[str]) -> dict[str, str]:
     quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)
     is_named = pl.col("file") == pl.col("source_hash")
     file = pl.when(is_named).then(pl.lit("")).otherwise(pl.format(', "{}"', "file"))
-    texts = rows.select("part", pl.format('["{}", {}{}]', "source_hash", quoted, file).alias("text"))
+    landed: pl.Expr = pl.lit("")
+    if is_by_landing:
+        rows = rows.join(ledger.landings, on="source_hash", how="left", maintain_order="left")
+        landed = pl.format(", {}", pl.col("_landed"))
+    texts = rows.select("part", pl.format('["{}", {}{}{}]', "source_hash", quoted, file, landed).alias("text"))
     return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())
 
 
@@ -287,13 +294,18 @@ def _kept(lake: Lake, table: Table, basis: tuple[object, ...], compute: Callable
 
 
 def _published(lake: Lake, full_name: str) -> dict[str, int]:
+    """Return the fingerprints of a table by partition; of one by bucket, which is always read whole, one for all."""
     table = lake.registry.table(full_name)
     if table.layer == "bronze":
         live = lake.ledger_of(lake.registry.feed(table.name)).live.sort("part", "source_hash")
         by_partition = live.group_by("part", maintain_order=True).agg("source_hash", "source_key")
-        return {partition: fingerprint(sources) for partition, *sources in by_partition.iter_rows()}
-    found = delta.fingerprints(lake.store, table.path)
-    return {partition: value for partition, value in found.items() if not partition.startswith(HELD)}
+        found = {partition: fingerprint(sources) for partition, *sources in by_partition.iter_rows()}
+    else:
+        stored = delta.fingerprints(lake.store, table.path)
+        found = {partition: value for partition, value in stored.items() if not partition.startswith(HELD)}
+    if table.partitioning is Partitioning.BY_BUCKET:
+        return {WHOLE: fingerprint(found)} if found else {}
+    return found
 
 
 def rows_by_partition(live: pl.DataFrame) -> dict[str, int]:

@@ -9,7 +9,6 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.storage import delta
 
@@ -21,7 +20,7 @@ def read(lake: Lake, table: Table, partitions: Iterable[str] | None = None) -> p
         partitions: Those to read; None for all. A table without dates is always read whole.
     """
     columns = {name: column.dtype for name, column in table.columns.items()}
-    if table.partitioning is Partitioning.SNAPSHOT:
+    if not table.partitioning.is_by_date:
         partitions = None
     if table.layer == "bronze":
         feed = lake.registry.feed(table.name)

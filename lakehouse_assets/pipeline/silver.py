@@ -1,8 +1,8 @@
 """Publishing a feed: candidates through the gate into accounting, quarantine and silver, a batch of dates a commit.
 
-The silver commit is the commit point; for a date that is held or outside, the one of quarantine is. All tables are
-opened before the inputs are read and written through those handles, so a writer whose inputs are stale conflicts
-and computes again. Not here: what a candidate is.
+The silver commit is the commit point (the history of a keyed feed comes before it); for a date that is held or
+outside, the one of quarantine is. All tables are opened before the inputs are read and written through those handles,
+so a writer whose inputs are stale conflicts and computes again. Not here: what a candidate is.
 """
 
 from collections import Counter
@@ -32,6 +32,7 @@ from lakehouse_assets.pipeline.gate import (
     Outcome,
     outcomes_of,
 )
+from lakehouse_assets.pipeline.key_order import in_other_buckets, with_landings
 from lakehouse_assets.pipeline.pending import HELD, FeedState, batches, fingerprint, without_rows
 from lakehouse_assets.pipeline.pins import pins_of, restored
 from lakehouse_assets.storage import delta
@@ -73,6 +74,7 @@ def publish(
 def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *, force: bool) -> list[Outcome]:
     quarantine, by_rule = open_declared(lake, feed.quarantine), open_declared(lake, feed.by_rule)
     # Last: where one of the others refuses the contract, silver gets no column that nothing fills.
+    history = None if feed.history is None else open_declared(lake, feed.history)
     silver = open_declared(lake, feed.silver)
     accounts = accounting.open_accounting(lake.store)
     ledger = Ledger.load(lake.store).of_feed(feed.name)
@@ -119,6 +121,9 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
             or (decided[partition].verdict == OUTSIDE and partition in state.silver)
         )
     }  # fmt: skip
+    versions = found.candidate.versions
+    if feed.history and history and versions and _differ(state.history, commits, force=force):
+        _replace(lake, feed.history, history, versions.history, commits)
     if _differ(state.silver, commits, force=force):
         _replace(lake, feed.silver, silver, found.candidate.valid, commits)
     return [replace(outcome, vanished=lost.get(outcome.partition, 0)) for outcome in found.outcomes]
@@ -152,8 +157,10 @@ def evaluate(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[
 
 
 def _evaluate(lake: Lake, state: FeedState, partitions: list[str]) -> Evaluation:
-    bronze, live, lost = _records(lake, state, partitions)
-    candidate = compute(state.feed, bronze, state.outside)
+    misplaced = in_other_buckets(state.feed, state.ledger)
+    bronze, live, lost = _records(lake, state, [] if misplaced else partitions)
+    lost |= dict.fromkeys(partitions, misplaced) if misplaced else {}
+    candidate = compute(state.feed, with_landings(state.feed, state.ledger, bronze), state.outside)
     return Evaluation(candidate, live, outcomes_of(state.feed, live, partitions, candidate, state, lost))
 
 

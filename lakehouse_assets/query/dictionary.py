@@ -12,7 +12,7 @@ def as_markdown(registry: Registry) -> str:
     parts = ["# Data dictionary"]
     for table in (*registry.tables(), *described()):
         parts.append(_table(table))
-        if table.layer == "silver":
+        if table.layer == "silver" and table.name in registry.feeds:
             rules = {rule.id: rule.text for rule in registry.feeds[table.name].rules.values()}
             gate = registry.feeds[table.name].gate
             parts.append(f"Rules (a record that breaks one is in quarantine; gate {gate:.2%}):\n\n{_rules(rules)}")

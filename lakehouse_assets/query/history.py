@@ -9,7 +9,7 @@ from typing import Any
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_bucket, bucket_name
 from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.query.tables import OPS
 from lakehouse_assets.storage.stores import StorageError
@@ -79,7 +79,9 @@ def _version(lake: Lake, path: str) -> Version:
     partitions = {name for values in files if (name := _part(values)) is not None}
     # A date that a commit left or made empty has no file; its fingerprint names it.
     names = {mark.rpartition("/")[2] for mark in marks}  # of the accounting: feed and partition
-    partitions |= {name for name in names if name in {UNDATED, WHOLE} or _DATE.fullmatch(name)}
+    partitions |= {
+        name for name in names if name in {UNDATED, WHOLE} or _DATE.fullmatch(name) or as_bucket(name) is not None
+    }
     changed = any(body.get("dataChange") for kind, body in actions if kind in {"add", "remove"})
     rows = sum(json.loads(body["stats"])["numRecords"] for body in added if body.get("stats"))
     return Version(
@@ -103,5 +105,7 @@ def _part(values: dict[str, str | None]) -> str | None:
     if {"year", "month", "day"} <= values.keys():
         year, month, day = (values[name] for name in ("year", "month", "day"))
         return UNDATED if year is None or month is None or day is None else f"{year}-{month:0>2}-{day:0>2}"
+    if (bucket := values.get("bucket")) is not None:
+        return bucket_name(int(bucket))
     name = next((name for name in ("part", "dt") if name in values), None)
     return None if name is None else values[name] or UNDATED

@@ -7,7 +7,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.contracts.partitioning import Partitioning, as_date
+from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import unfinished
@@ -72,7 +72,8 @@ def sizes(lake: Lake) -> list[TableSize]:
             found.append(_decisions_size(lake))
         elif delta.exists(lake.store, table.path):
             size = _delta_size(lake, table)
-            found.append(_with_quality(size, quality.get(table.name, (0, 0, 0))) if table.layer == "silver" else size)
+            is_silver = table.layer == "silver" and table.name in lake.registry.feeds
+            found.append(_with_quality(size, quality.get(table.name, (0, 0, 0))) if is_silver else size)
         else:
             found.append(TableSize(table.full_name))
     return found
@@ -85,7 +86,7 @@ def _bronze_size(lake: Lake, table: Table) -> TableSize:
     return TableSize(
         table.full_name,
         sum(found.partitions.values()),
-        None if table.partitioning is Partitioning.SNAPSHOT else dates,
+        dates if table.partitioning.is_by_date else None,
         found.landed_bytes,
         dt.datetime.fromisoformat(found.updated) if found.updated else None,
     )
@@ -102,7 +103,7 @@ def _decisions_size(lake: Lake) -> TableSize:
 def _delta_size(lake: Lake, table: Table) -> TableSize:
     files = delta_files.files(lake.store, table.path)
     dates = None
-    if table.partitioning is not Partitioning.SNAPSHOT:
+    if table.partitioning.is_by_date:
         dates = (
             files.filter(pl.col("num_records") > 0).select(table.partitioning.date.n_unique()).item()
             if files.height

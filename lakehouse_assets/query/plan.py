@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, is_by_date
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, rows_by_partition
 from lakehouse_assets.sources.landing import to_read_anew
 from lakehouse_assets.storage import delta
@@ -42,7 +42,7 @@ def plan(lake: Lake) -> list[Step]:
     waiting: dict[str, list[str]] = {}
     for feed in lake.registry.feeds.values():
         steps.append(_feed_step(lake, feed, waiting))
-        rest = [_schema_step(lake, table, []) for table in (feed.quarantine, feed.by_rule)]
+        rest = [_schema_step(lake, table, []) for table in feed.tables if table not in (feed.bronze, feed.silver)]
         steps += [step for step in rest if step.schema or step.refusal]
     for model in lake.registry.models.values():
         refused = sorted({step.table for step in steps if step.refusal} & set(model.upstream))
@@ -54,7 +54,7 @@ def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
     ledger = lake.ledger_of(feed)
     partitions = FeedState.read(lake, feed, ledger).pending
     waiting[feed.silver.full_name] = [partition for partition in partitions if partition != UNDATED]
-    waiting |= dict.fromkeys((feed.quarantine.full_name, feed.by_rule.full_name), waiting[feed.silver.full_name])
+    waiting |= dict.fromkeys((table.full_name for table in feed.tables), waiting[feed.silver.full_name])
     rows = rows_by_partition(ledger.live)
     step = _schema_step(lake, feed.silver, partitions, sum(rows.get(partition, 0) for partition in partitions))
     objects, gone = to_read_anew(lake, feed, ledger)
@@ -67,7 +67,7 @@ def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]], refused
     if model.layout is Partitioning.SNAPSHOT:
         partitions = [WHOLE] if own or upstream else []
     else:
-        partitions = sorted(own | (upstream - {WHOLE}))
+        partitions = sorted(own | {partition for partition in upstream if is_by_date(partition)})
     waiting[model.table.full_name] = partitions
     step = _schema_step(lake, model.table, partitions)
     if partitions and refused and not step.refusal:

@@ -138,4 +138,4 @@ def unknown_partitions(lake: Lake, table: Table, known: set[str]) -> Iterator[Fi
         found.filter(pl.col("num_records") > 0).select(table.partitioning.partition).unique().iter_rows()
     ):
         if partition not in known:
-            yield Finding(table.full_name, partition, "it has rows of a date that nothing ever landed for")
+            yield Finding(table.full_name, partition, "it has rows, and nothing ever landed for it")

@@ -44,7 +44,7 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     basis = [*guarded(LEDGER.full_name, partial(table_checks.files, lake, LEDGER)), *_decisions(lake)]
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()
-    declared = [table for feed in feeds for table in (feed.silver, feed.quarantine, feed.by_rule)]
+    declared = [table for feed in feeds for table in feed.tables if table is not feed.bronze]
     for table in (accounting.TABLE, *declared, *(model.table for model in models)):
         yield from guarded(table.full_name, partial(table_checks.files, lake, table))
     if basis:  # without a readable ledger nothing else can be checked
@@ -121,11 +121,15 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
         names, silver_name = [outcome.partition for outcome in sound], feed.silver.full_name
         kept = _kept(found.candidate, state)
         yield from table_checks.rows(lake, feed.silver, _written(sound, state), found.candidate.valid, silver_name)
+        if feed.history is not None and found.candidate.versions is not None:
+            versions = found.candidate.versions.history
+            yield from table_checks.rows(lake, feed.history, _written(sound, state), versions, silver_name)
         yield from table_checks.rows(lake, feed.quarantine, names, kept, silver_name)
         yield from table_checks.rows(lake, feed.by_rule, names, found.by_rule(), silver_name)
         yield from _accounts(lake, feed, names, found.accounts())
     yield from _pinned(lake, feed.silver, {p: pin for p, pin in state.pins.items() if not state.is_pending(p)})
-    yield from table_checks.unknown_partitions(lake, feed.silver, set(state.inputs) - {UNDATED})
+    for table in feed.typed:
+        yield from table_checks.unknown_partitions(lake, table, set(state.inputs) - {UNDATED})
     for table in (feed.quarantine, feed.by_rule):
         yield from table_checks.unknown_partitions(lake, table, set(state.inputs))
 

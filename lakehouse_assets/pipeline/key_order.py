@@ -1,0 +1,36 @@
+"""What a keyed feed needs to know from the ledger: the order in which records landed, and that buckets hold their keys.
+
+Not here: what follows from the order.
+"""
+
+import polars as pl
+
+from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.keys import bucketing
+from lakehouse_assets.ledger.ledger import FeedLedger
+
+
+def with_landings(feed: Feed, ledger: FeedLedger, bronze: pl.DataFrame) -> pl.DataFrame:
+    """Return bronze records with `_landed` and `_landed_at`, where the order of landing says which version counts."""
+    if feed.keyed is None or not feed.keyed.is_by_landing:
+        return bronze
+    landed = ledger.landings.rename({"source_hash": "_source_hash"})
+    return bronze.join(landed, on="_source_hash", how="left", maintain_order="left")
+
+
+def in_other_buckets(feed: Feed, ledger: FeedLedger) -> str | None:
+    """Return why a keyed feed cannot be computed: live records lie where another declaration put them.
+
+    Then one key may be in two buckets, and in silver twice. None when all are where they belong.
+    """
+    if feed.keyed is None:
+        return None
+    is_ours = pl.col("dating").str.ends_with(f".{bucketing(feed)}").fill_null(value=False)
+    odd = ledger.last_readings.filter(~is_ours)["source_key"].sort()
+    if not odd.len():
+        return None
+    return (
+        f"{odd.len():,} landed objects, such as {odd[0]}, were sorted by another key or into another number of "
+        "buckets, and a key may stand in two places. `lakehouse run` reads them again; land those anew whose originals "
+        "are gone from landing, or undo the change of the declaration"
+    )
