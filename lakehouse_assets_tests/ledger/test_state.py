@@ -1,0 +1,71 @@
+"""What a feed's ledger says of keys and contents, from entries in memory."""
+
+import polars as pl
+import pytest
+
+from lakehouse_assets.ledger.entries import SCHEMA, Entry, ObjectVersion, rows_of
+from lakehouse_assets.ledger.state import FeedLedger
+
+
+def ledger(*versions: ObjectVersion) -> FeedLedger:
+    return FeedLedger(pl.DataFrame(rows_of(versions, 1, "run"), schema=SCHEMA))
+
+
+def version(key: str, *entries: Entry, contract: str = "c1", reading: str = "r1", at: str = "t") -> ObjectVersion:
+    return ObjectVersion("sales", key, at, 10, contract, entries, f"hash of {key}", reading_version=reading)
+
+
+def entry(content: str, rows: dict[str, int] | None = None, file: str | None = None) -> Entry:
+    return Entry(f"key of {content}", content, rows if rows is not None else {"2011-03-01": 1}, file=file)
+
+
+def test_known_among_tells_of_the_keys_asked_for_and_of_no_others() -> None:
+    known = ledger(version("a", entry("x")), version("b", entry("y")), version("a", entry("z"), at="newer"))
+    assert {key: found.token for key, found in known.known_among(["a", "never"]).items()} == {"a": "newer"}
+    assert known.known_among([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("reading", "contract", "is_read"),
+    [("r1", "c1", True), ("r1", "c2", True), ("r2", "c1", True), ("r2", "c2", False)],
+)
+def test_an_object_is_read_as_a_contract_says_if_the_reading_or_the_contract_is_the_same(
+    reading: str, contract: str, *, is_read: bool
+) -> None:
+    known = ledger(version("a", entry("x")))
+    assert known.known_versions["a"].is_read_as(reading, contract) == is_read
+    assert [found.is_read_as(reading, contract) for found in known.readings("x")] == [is_read]
+
+
+def test_readings_of_a_content_come_last_first_each_with_its_file_and_its_rows() -> None:
+    first = entry("x", {"2011-03-01": 2, "2011-03-02": 1})
+    known = ledger(
+        version("a", first),
+        version("b", entry("y"), contract="c9", reading="r9"),
+        version("a", entry("x", {"2011-03-04": 3}, file="x read anew"), contract="c2", reading="r2"),
+        version("c", entry("empty", {})),
+    )
+    assert [(r.version, r.contract, r.file, dict(r.rows)) for r in known.readings("x")] == [
+        ("r2", "c2", "x read anew", {"2011-03-04": 3}),
+        ("r1", "c1", "x", {"2011-03-01": 2, "2011-03-02": 1}),
+    ]
+    assert [(r.version, dict(r.rows)) for r in known.readings("empty")] == [("r1", {})]
+    assert known.readings("unknown") == []
+
+
+def test_a_refused_reading_is_none() -> None:
+    known = ledger(version("a", Entry("a", "x", {}, "it cannot be read")))
+    assert known.readings("x") == []
+    assert not known.was_taken("a", "hash of a")
+    assert known.refused["reason"].to_list() == ["it cannot be read"]
+
+
+def test_what_a_person_accepted_was_not_taken_as_it_came() -> None:
+    overruled = ObjectVersion("sales", "a", "t", 10, "c1", (entry("x"),), "bytes", overruled="late, accepted")
+    assert not ledger(overruled).was_taken("a", "bytes")
+    assert ledger(overruled).known_versions["a"].overruled
+    plain = ledger(version("a", entry("x")))
+    assert plain.was_taken("a", "hash of a")
+    assert not plain.was_taken("a", "other bytes")
+    assert not plain.was_taken("b", "hash of a")
+    assert not plain.known_versions["a"].overruled
