@@ -7,7 +7,7 @@ import datetime as dt
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model
-from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.contracts.partitioning import UNDATED, as_date
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 
 
@@ -68,7 +68,8 @@ def _within(
     """Return the partitions in a range of dates, or all without one. Raises `ContractError` where there is none."""
     if not first and not last:
         return partitions
-    if (table.business_date if isinstance(table, Feed) else table.date) is None:
+    declared = table.business_date if isinstance(table, Feed) else table.date
+    if declared is None or any(as_date(partition) is None for partition in partitions if partition != UNDATED):
         msg = f"{name} has no dates, so --from and --to cannot choose any. Nothing was done; name it without them."
         raise ContractError(msg)
     dates = sorted(date for partition in partitions if (date := as_date(partition)))

@@ -26,6 +26,16 @@ _TELLING = {
 }
 
 
+class CheckFailedError(dg.Failure):
+    """A blocking check failed. The check says the same; this is what the UI shows first of a failed step.
+
+    Without it, Dagster raises an error of its own, which names the check and nothing else.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, allow_retries=False)
+
+
 def left_of(lake: Lake, table: Feed | Model, asked: list[str] | None) -> dict[str, int]:
     """Return what is still pending of the partitions that a run was asked for, with their input fingerprints."""
     state = FeedState.of(lake, table) if isinstance(table, Feed) else ModelState.read(lake, table)
@@ -115,7 +125,7 @@ def _reason(instance: dg.DagsterInstance, run_id: str, table: str) -> str:
 def failure_text(event: dg.DagsterEvent) -> str | None:
     """Return why a step failed; None where a check says it."""
     error, failure = event.step_failure_data.error, event.step_failure_data.user_failure_data
-    if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+    if error is not None and error.cls_name in {"DagsterAssetCheckFailedError", CheckFailedError.__name__}:
         return None
     return (failure.description if failure else None) or _root_cause(error)
 

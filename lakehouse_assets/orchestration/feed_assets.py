@@ -13,7 +13,7 @@ from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
-from lakehouse_assets.orchestration.feed_checks import conflict_specs, results
+from lakehouse_assets.orchestration.feed_checks import SHOWN, conflict_specs, results
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
@@ -120,9 +120,12 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
             with only_own_events(context):
                 yield dg.Output(commits)
             commits.finish()
-        if any(outcome.verdict in {HELD_BACK, UNACCOUNTED} for outcome in outcomes):
+        stopped = [outcome.message for outcome in outcomes if outcome.verdict in {HELD_BACK, UNACCOUNTED}]
+        if stopped:
             failures.note_left(context, feed.silver.key, failures.left_of(lake, feed, partitions))
         yield from results(lake, feed, outcomes)
+        if stopped:
+            raise failures.CheckFailedError("\n".join(stopped[:SHOWN]))
 
     return published
 

@@ -82,7 +82,7 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
             check_name=rule,
             passed=not by_partition,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{sum(by_partition.values()):,} records are in quarantine for it" if by_partition else "",
+            description=_broken(outcomes, by_partition),
             metadata={
                 "records": sum(by_partition.values()),
                 **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
@@ -107,3 +107,15 @@ def _conflicts(key: dg.AssetKey, outcomes: list[Outcome]) -> dg.AssetCheckResult
         ),
         metadata={"records": count, "such as": dg.MetadataValue.md(events.bullets(places))},
     )
+
+
+def _broken(outcomes: list[Outcome], by_partition: dict[str, int]) -> str:
+    """Return how many records break a rule, and of which partitions that is said: those of the run, and no others."""
+    partitions = sorted(outcome.partition for outcome in outcomes)
+    if not partitions:
+        return "this run computed no partition"
+    several = f"the {len(partitions):,} partitions of this run, {partitions[0]} to {partitions[-1]}"
+    which = several if len(partitions) > 1 else f"{partitions[0]}, the only partition of this run"
+    if not by_partition:
+        return f"{which}: no record breaks it"
+    return f"{which}: {sum(by_partition.values()):,} in quarantine for it"

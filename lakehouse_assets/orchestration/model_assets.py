@@ -68,6 +68,8 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
             yield events.TableCheckResult(
                 asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
             )
+        if broken is not None:
+            raise failures.CheckFailedError(str(broken))
 
     return built
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.partitioning import UNDATED, place
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, place
 from lakehouse_assets.pipeline import accounting, repair
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
@@ -31,6 +31,7 @@ class Outcome:
         overruled_such_as: Where some of them stand.
     """
 
+    feed: str
     partition: str
     verdict: str
     landed: int
@@ -83,10 +84,12 @@ class Outcome:
                 "with records, or release this one if the table is to be empty."
             )
         if self.verdict == HELD_BACK:
+            date = "" if self.partition == WHOLE else f" --date {self.partition}"
             return (
                 f"{self.partition}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
                 f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The "
-                "published version stands; land corrected records, or correct the contract, and run again."
+                f"published version stands. `lakehouse quarantine list --feed {self.feed}{date}` lists them; land "
+                "corrected records, or correct the contract, and run again."
             )
         return f"{self.partition}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
 
@@ -178,6 +181,7 @@ def outcomes_of(
             verdict = PUBLISHED if score >= feed.gate or is_let_through else HELD_BACK
         outcomes.append(
             Outcome(
+                feed.name,
                 partition,
                 verdict,
                 landed.get(partition, 0),

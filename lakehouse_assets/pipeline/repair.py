@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from lakehouse_assets.contracts.declare import Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
+from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry
 
 _FOLDERS = re.compile(r"(?:dt=(\d{4}-\d\d-\d\d)|year=(\d+)/month=(\d+)/day=(\d+))/")
@@ -17,7 +17,7 @@ def command(table: str, partitions: Iterable[str] = ()) -> str:
         table: SQL name of a bronze, silver or gold table.
     """
     named = set(partitions)
-    dates = [] if named & {UNDATED, WHOLE} else sorted(named)
+    dates = [] if any(as_date(partition) is None for partition in named) else sorted(named)
     return f"`lakehouse run {table}{f' --from {dates[0]} --to {dates[-1]}' if dates else ''}`"
 
 

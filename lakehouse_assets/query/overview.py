@@ -11,6 +11,7 @@ from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import unfinished
+from lakehouse_assets.ledger.state import FeedLedger
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
@@ -149,8 +150,7 @@ def status(lake: Lake) -> Status:
         ]
         held += [f"{feed.silver.full_name} {partition}: {_why_held(lake, feed, partition)}" for partition in state.held]
         incomplete += unfilled(lake, state)
-        refused = ledger.refused.select("source_key", "state", "reason")
-        rejected += [f"{feed.name}: {key}: {state}: {reason}" for key, state, reason in refused.iter_rows()]
+        rejected += _refused(lake, feed, ledger)
     for model in lake.registry.models.values():
         built = ModelState.read(lake, model)
         if built.pending:
@@ -160,6 +160,13 @@ def status(lake: Lake) -> Status:
         ]
     waiting = list(waiting_models(lake)) if pending_dates else []
     return Status(landed, pending_dates, held, rejected, sorted(pinned), waiting, incomplete, erasing)
+
+
+def _refused(lake: Lake, feed: Feed, ledger: FeedLedger) -> list[str]:
+    """Return the rejected and held source objects, with the reason. One removed from landing waits for nobody."""
+    rows = ledger.refused.select("object_key", "source_key", "state", "reason").rows()
+    there = {key for key in {row[0] for row in rows} if lake.store.stat(f"{feed.landing}/{key}") is not None}
+    return [f"{feed.name}: {key}: {state}: {reason}" for landed, key, state, reason in rows if landed in there]
 
 
 def _why_held(lake: Lake, feed: Feed, partition: str) -> str:

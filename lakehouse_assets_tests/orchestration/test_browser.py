@@ -154,7 +154,7 @@ def test_partitions_are_business_dates(visit: Callable[..., Page]) -> None:
 def test_a_failed_run_says_which_date_is_held_and_why(visit: Callable[..., Page], lake: Lake) -> None:
     with instance_of(lake) as instance:
         [failed] = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
-    page = visit(f"/runs/{failed.run_id}", "1 blocking asset check failed", "failed_run")
+    page = visit(f"/runs/{failed.run_id}", f"{HELD}: quality score 0.7500 is below the gate", "failed_run")
     assert "Failure" in shown(page)
 
     page.locator('input[placeholder^="Filter"]').first.fill("below the gate")

@@ -84,6 +84,31 @@ def test_a_broken_rule_is_told_and_a_held_date_beside_it_is_no_failure(lake: Lak
     assert "break the rule 'total_max'" in line
 
 
+def test_the_first_line_of_a_failed_step_and_the_checks_say_which_dates_they_speak_of(lake: Lake, run: Run) -> None:
+    lake = _lake(lake, large="1000")
+    _land(lake, "x.csv", "1,a,2,01/03/2011,1.50", "2,a,x,02/03/2011,1.50")
+    run(lake)
+    with opened(lake.settings) as instance:
+        entries = [entry.dagster_event for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
+    events = [event for event in entries if event is not None]
+    said = {event.step_key: event.step_failure_data.user_failure_data for event in events if event.is_step_failure}
+    first = {step: str(failure.description).splitlines()[0] for step, failure in said.items() if failure}
+    assert first["silver__orders"].startswith(
+        "2011-03-02: quality score 0.0000 is below the gate 0.9000 (1 of 1 records"
+    )
+    assert "`lakehouse quarantine list --feed orders --date 2011-03-02` lists them" in first["silver__orders"]
+    assert "break the rule 'total_max'" in first["gold__large"]
+    checks = [
+        event.asset_check_evaluation_data
+        for event in events
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+    which = "the 2 partitions of this run, 2011-03-01 to 2011-03-02"
+    told = {check.check_name: check.description for check in checks if check.asset_key.path[0] == "silver"}
+    assert told["units_readable"] == f"{which}: 1 in quarantine for it"
+    assert told["number_required"] == f"{which}: no record breaks it"
+
+
 def test_a_table_that_failed_is_left_out_and_its_wave_goes_on(lake: Lake, run: Run) -> None:
     lake = _lake(lake, good="count(*)", bad="count(no_such_column)")
     _land(lake, "x.csv", "1,a,2,01/03/2011,1.50")

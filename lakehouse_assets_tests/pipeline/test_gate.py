@@ -56,7 +56,8 @@ def test_what_is_held_says_its_score_and_what_to_do() -> None:
     [outcome] = evaluated(9, 1).outcomes
     assert outcome.message == (
         f"{DAY}: quality score 0.9000 is below the gate 0.9500 (1 of 10 records break the contract). The "
-        "published version stands; land corrected records, or correct the contract, and run again."
+        "published version stands. `lakehouse quarantine list --feed sales --date 2011-03-01` lists them; land "
+        "corrected records, or correct the contract, and run again."
     )
 
 

@@ -122,7 +122,8 @@ def test_a_held_date_says_what_and_why_and_what_to_do(held: Lake) -> None:
     message = publish(held, force=True)[DAY].message
     assert message == (
         f"{DAY}: quality score 0.9000 is below the gate 0.9500 (2 of 20 records break the contract). The published "
-        "version stands; land corrected records, or correct the contract, and run again."
+        "version stands. `lakehouse quarantine list --feed sales --date 2011-03-01` lists them; land corrected "
+        "records, or correct the contract, and run again."
     )
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import sizes, status
-from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, run, sales_csv, zipped
+from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, run, sales, sales_csv, zipped
 
 NEXT = "2011-03-02"
 
@@ -90,3 +90,15 @@ def test_sizes_follow_a_resend(lake: Lake) -> None:
     found = {size.name: (size.rows, size.dates) for size in sizes(lake)}
     assert found["bronze.sales"] == found["silver.sales"] == (1, 1)
     assert found["gold.daily_sales"] == (1, 1)
+
+
+def test_a_rejected_object_that_was_removed_from_landing_waits_for_nobody(lake: Lake) -> None:
+    land(lake, "x.csv", sales_csv())
+    land(lake, "junk.csv", b"")
+    run(lake)
+    before = lake.ledger_of(sales(lake)).shown
+    assert len(status(lake).rejected) == 1
+    lake.store.delete("landing/sales/junk.csv")
+    assert status(lake).rejected == []
+    assert status(lake).is_idle
+    assert lake.ledger_of(sales(lake)).shown.equals(before)  # it is known still

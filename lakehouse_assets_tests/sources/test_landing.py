@@ -2,15 +2,19 @@
 
 import dataclasses
 import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.query.overview import sizes
+from lakehouse_assets.query.verify import verify
 from lakehouse_assets.sources.landing import files_of, land, pending
 from lakehouse_assets.storage.stores import LocalStore, StorageError, Stored
 from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import ingest, sales, sales_csv
 
 
@@ -24,6 +28,23 @@ def _file(folder: Path, data: bytes, name: str = "x.csv") -> Path:
 def _pending(lake: Lake, after: str = "") -> list[str]:
     feed = sales(lake)
     return [stored.path.removeprefix("landing/sales/") for stored in pending(lake, feed, lake.ledger_of(feed), after)]
+
+
+@pytest.mark.parametrize("how", ["-r", "-a"])
+def test_a_copied_lake_looks_at_its_files_once_and_computes_nothing(lake: Lake, tmp_path: Path, how: str) -> None:
+    for number, key in enumerate(("x.csv", "y.csv"), start=1):
+        retail.land(lake, key, sales_csv(number, f"2011-03-0{number}"))
+    retail.run(lake)
+    subprocess.run(["cp", how, lake.settings.root, str(tmp_path / "copy")], check=True)
+    copy = lake_at(str(tmp_path / "copy"))
+    there = {stored.path for stored in copy.store.list("bronze")}
+    assert _pending(copy) == ["x.csv", "y.csv"]  # other inodes: whether they are other bytes, only reading tells
+    assert retail.run(copy) == {}
+    assert _pending(copy) == []
+    assert {stored.path for stored in copy.store.list("bronze")} == there
+    size, before = (next(s for s in sizes(one) if s.name == "bronze.sales") for one in (copy, lake))
+    assert (size.rows, size.bytes) == (before.rows, before.bytes)
+    assert list(verify(copy, deep=True)) == []
 
 
 class Counting(LocalStore):
