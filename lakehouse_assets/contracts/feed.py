@@ -44,6 +44,7 @@ class Feed:
         duplicates: `"drop"`: equal records count once; `"keep"`: each counts; columns: one for each id in them.
         snapshot: For a feed without dates: `"union"` of all deliveries, or `"latest"`: each replaces the one before.
         delivered_at: Where the keys of deliveries say which one is the latest, such as `"products-%Y-%m-%d"`.
+        references: Columns whose values are those of another feed: `(("product_id", "products.product_id"),)`.
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
@@ -78,6 +79,7 @@ class Feed:
     versioned_by: str | None = None
     deleted_when: pl.Expr | None = field(default=None, compare=False)
     buckets: int = 16
+    references: semantics.References = ()
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)

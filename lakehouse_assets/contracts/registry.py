@@ -3,15 +3,17 @@
 A module-level `Feed`, `Model` or asset with a schema anywhere in the declared package is enough.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
+from lakehouse_assets.contracts import references
 from lakehouse_assets.contracts.broken import Broken, of_asset, of_table
 from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
 from lakehouse_assets.contracts.loading import declared
+from lakehouse_assets.contracts.references import Reference
 from lakehouse_assets.contracts.views import views_of
 from lakehouse_assets.settings import settings
 
@@ -43,6 +45,7 @@ class Registry:
         for feed in feeds:
             _derive(feed)
         self.feeds = {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
+        _refuse_references(self.feeds, self.broken)
         self.views = views_of(self.feeds.values())
         models = [replace(model, views=self.views) for model in models]
         by_name = {model.table.full_name: model for model in sorted(models, key=lambda model: model.name)}
@@ -72,6 +75,10 @@ class Registry:
         except CycleError as error:
             msg = f"models read each other in a circle: {' -> '.join(error.args[1])}; break it"
             raise UnusableError(msg, *(by_name[name] for name in set(error.args[1]))) from None
+
+    def references(self, feed: Feed) -> list[Reference]:
+        """Return the references of a feed to feeds that can be used."""
+        return references.references_of(feed, self.feeds)
 
     def levels(self) -> list[list[Model]]:
         """Return the models in waves: those of one wave read only silver and earlier waves."""
@@ -123,6 +130,11 @@ def _derive(table: Feed | Model) -> None:
         raise UnusableError(error, table) from error
 
 
+def _refuse_references(feeds: Mapping[str, Feed], broken: Iterable[Broken]) -> None:
+    if fault := references.fault(feeds, may_lack=any(b.may_be_feed for b in broken)):
+        raise UnusableError(fault[0], *fault[1])
+
+
 def registry() -> Registry:
     """Return the tables of the package that the settings name."""
     return registry_of(settings().definitions)
@@ -163,7 +175,7 @@ def _check_names(feeds: Iterable[Feed], views: Iterable[str]) -> None:
         for table in feed.tables
         if table.name != feed.name
     }
-    taken |= dict.fromkeys(views, "a view of the counts by rule")
+    taken |= dict.fromkeys(views, "a view of the lake's own")
     for feed in feeds:
         if odd := next((table for table in (feed.silver, feed.quarantine) if table.full_name in taken), None):
             msg = f"{odd.full_name} is {taken[odd.full_name]}; give the feed {feed.name!r} another name"

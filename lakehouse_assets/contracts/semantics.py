@@ -1,8 +1,9 @@
-"""What a feed's declaration says about its records as a whole: repeats, deliveries, and the zone of times.
+"""What a feed's declaration says about its records as a whole: repeats, deliveries, zones, references.
 
 Here: what these arguments mean, and which of them make no sense. Not here: doing what they say.
 """
 
+import re
 import zoneinfo
 from collections.abc import Iterable
 from typing import Literal, Protocol
@@ -12,11 +13,16 @@ import polars as pl
 from lakehouse_assets.contracts import deliveries
 from lakehouse_assets.contracts.source import Contract
 
+_PAIR = 2
+
 Duplicates = Literal["drop", "keep"] | tuple[str, ...]
 """What becomes of repeated records: equal ones count once, all of them count, or one for each id in some columns."""
 
 Snapshot = Literal["union", "latest"]
 """What a table without dates is: the records of all deliveries, or those of the newest one."""
+
+References = tuple[tuple[str, str], ...]
+"""Columns whose values are those of a column of a feed: `(("product_id", "products.product_id"),)`."""
 
 
 class Declared(Protocol):
@@ -33,6 +39,10 @@ class Declared(Protocol):
     @property
     def business_date(self) -> str | None:
         """The column whose day partitions it."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row, for a keyed feed."""
 
     @property
     def time_zone(self) -> str:
@@ -55,6 +65,10 @@ class Declared(Protocol):
         """Which deliveries count."""
 
     @property
+    def references(self) -> References:
+        """Columns whose values are those of a column of a feed."""
+
+    @property
     def delivered_at(self) -> str | None:
         """Where the keys say when a delivery was made."""
 
@@ -73,7 +87,7 @@ def declared(feed: Declared) -> dict[str, object]:
 
 def refusal(feed: Declared) -> str | None:
     """Return what makes no sense of a feed's declaration, and what to change; None when all of it does."""
-    return _zone_refusal(feed) or _duplicates_refusal(feed) or _snapshot_refusal(feed)
+    return _zone_refusal(feed) or _duplicates_refusal(feed) or _snapshot_refusal(feed) or _references_refusal(feed)
 
 
 def once_rule(feed: Declared) -> str | None:
@@ -124,8 +138,27 @@ def _snapshot_refusal(feed: Declared) -> str | None:
             'snapshot="latest" is for a feed without business_date: there each delivery replaces the one before, '
             "and here a date is replaced by a resend under its key. Leave one of the two out."
         )
+    if feed.snapshot == "latest" and feed.key:
+        return (
+            'snapshot="latest" is for a feed without key: with a key each record replaces the one before of its key. '
+            "Leave one of the two out."
+        )
     if feed.delivered_at is None:
         return None
     if feed.snapshot != "latest":
         return 'delivered_at orders the deliveries of a feed with snapshot="latest"; declare that, or leave it out.'
     return deliveries.refusal(feed.delivered_at)
+
+
+def _references_refusal(feed: Declared) -> str | None:
+    names = [one[0] for one in feed.references if isinstance(one, tuple)]
+    for one in feed.references:
+        if not (isinstance(one, tuple) and len(one) == _PAIR and re.fullmatch(r"[a-z][a-z0-9_]*\.\w+", one[1])):
+            return (
+                f"references={feed.references!r} is not a tuple of pairs, each of a column and what it references; "
+                'write it as in references=(("product_id", "products.product_id"),).'
+            )
+        if one[0] not in feed.contract.columns() or names.count(one[0]) > 1:
+            what = "is referenced twice" if names.count(one[0]) > 1 else "is no column of its contract"
+            return f"references={feed.references!r}: {one[0]!r} {what}; correct it."
+    return None

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from sqlglot import exp, parse_one
 
+from lakehouse_assets.contracts import references
 from lakehouse_assets.contracts.feed import Feed
 
 _DIALECT = "duckdb"
@@ -13,8 +14,11 @@ _DIALECT = "duckdb"
 def views_of(feeds: Iterable[Feed]) -> dict[str, str]:
     """Return the SQL of each view by the view's name.
 
-    `quarantine.by_rule` holds the counts by rule of all feeds: `feed`, `dt`, `rule`, `records`.
+    `quarantine.by_rule` holds the counts by rule of all feeds: `feed`, `dt`, `rule`, `records`. The values without a
+    counterpart in the feed that they reference are in `references.VIEW`.
     """
+    feeds = list(feeds)
+    missing = references.view_of({feed.name: feed for feed in feeds})
     counts = [
         exp.select(
             exp.Literal.string(feed.name).as_("feed"),
@@ -27,7 +31,8 @@ def views_of(feeds: Iterable[Feed]) -> dict[str, str]:
     if not counts:
         return {}
     whole = exp.union(*counts, distinct=False) if len(counts) > 1 else counts[0]
-    return {"quarantine.by_rule": whole.sql(dialect=_DIALECT)}
+    found = {"quarantine.by_rule": whole.sql(dialect=_DIALECT)}
+    return found if missing is None else found | {references.VIEW: missing}
 
 
 @lru_cache(maxsize=1_000)

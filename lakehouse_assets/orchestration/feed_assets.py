@@ -79,6 +79,9 @@ def _quarantine_spec(feed: Feed, table: Table, columns: lineage.Lineage, lake: L
 def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
     """Return silver: publishes the candidates of the dates asked for, through the gate."""
     key = dg.AssetKey(["silver", feed.name])
+    referenced = lake.registry.references(feed)
+    first = sorted({reference.feed for reference in referenced} - {feed.name})
+    is_dated = feed.business_date is not None
     gate = f"share of valid records at least {feed.gate:.2%}, per date"
     accounts = "landed = valid + quarantined + duplicates + discarded + erased, per source object"
     specs = [
@@ -87,12 +90,13 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         dg.AssetCheckSpec("rows_kept", asset=key, description="no published record vanished while its file is live"),
         dg.AssetCheckSpec("required_columns", asset=key, description="no held or pinned date lacks a required column"),
         *conflict_specs(feed, key),
+        *(dg.AssetCheckSpec(reference.name, asset=key, description=reference.text) for reference in referenced),
         *(dg.AssetCheckSpec(rule.id, asset=key, description=rule.text) for rule in feed.rules.values()),
     ]
 
     @dg.asset(
         key=key,
-        deps=[["bronze", feed.name]],
+        deps=[["bronze", feed.name], *date_partitions.upstream((["silver", name] for name in first), dated=is_dated)],
         group_name="silver",
         kinds={"deltalake", "polars", "silver"},
         owners=[feed.owner],

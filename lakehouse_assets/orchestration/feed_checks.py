@@ -8,8 +8,9 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.orchestration import events
-from lakehouse_assets.pipeline.gate import HELD_BACK, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.gate import HELD_BACK, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.references import missing
 from lakehouse_assets.pipeline.unfilled import unfilled
 
 SHOWN = 50
@@ -71,6 +72,16 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
     )
     if feed.keyed is not None:
         yield _conflicts(key, outcomes)
+    published = [outcome.partition for outcome in outcomes if outcome.verdict == PUBLISHED]
+    for found in missing(lake, feed, published):
+        yield events.TableCheckResult(
+            asset_key=key,
+            check_name=found.reference.name,
+            passed=not found.records,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=found.message,
+            metadata={"records": found.records, "values": found.values, "among": found.among},
+        )
     for rule in feed.rules:
         by_partition = {o.partition: o.broken[rule] for o in outcomes if rule in o.broken}
         rows = [

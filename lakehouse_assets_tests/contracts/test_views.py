@@ -47,7 +47,7 @@ def test_a_query_without_views_stays_as_it_was_written() -> None:
 
 
 def test_a_feed_must_not_have_the_name_of_a_view() -> None:
-    with pytest.raises(ContractError, match=r"quarantine\.by_rule is a view of the counts by rule; give the feed"):
+    with pytest.raises(ContractError, match=r"quarantine\.by_rule is a view of the lake's own; give the feed"):
         Registry([orders(name="by_rule")], [])
 
 
