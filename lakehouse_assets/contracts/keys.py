@@ -13,7 +13,7 @@ import polars as pl
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule
-from lakehouse_assets.contracts.semantics import Duplicates
+from lakehouse_assets.contracts.semantics import Duplicates, Snapshot
 from lakehouse_assets.contracts.source import (
     Contract,
     ContractError,
@@ -53,6 +53,12 @@ class Declared(Protocol):
 
     @property
     def duplicates(self) -> Duplicates: ...
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    @property
+    def late_data_window(self) -> int | None: ...
 
     @property
     def key(self) -> tuple[str, ...]: ...
@@ -116,6 +122,10 @@ def _problems(feed: Declared) -> Iterator[str]:
         yield f"buckets={feed.buckets}: a feed has 1 to {MAX_BUCKETS:,} buckets."
     if feed.duplicates != "drop":
         yield "it has a key, so a record that comes again counts once; leave out duplicates."
+    if feed.snapshot != "union":
+        yield "it has a key, so all its deliveries count, record by record; leave out snapshot."
+    if feed.late_data_window is not None:
+        yield "it has a key and no business dates, so nothing in it is late; leave out late_data_window."
     yield from _problems_of_columns(feed)
     yield from _problems_of_order(feed)
     if feed.deleted_when is not None:
@@ -177,7 +187,7 @@ def identity(key: Key) -> list[object]:
 
 def needed_rules(key: Key, rules: Mapping[str, Rule]) -> frozenset[str]:
     """Return the rules, by id, that also a record which deletes its key has to keep: those of what says so."""
-    reading = {f"{name}_{kind}" for name in key.needed for kind in ("readable", "scale")}
+    reading = {f"{name}_{kind}" for name in key.needed for kind in ("readable", "scale", "unambiguous")}
     return (
         frozenset({SHAPE, *reading} | {rule.id for rule in rules.values() if rule.column in key.needed}) & rules.keys()
     )

@@ -58,7 +58,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     # Records that could not be read are equal only if their raw text is.
     raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
     values = typed.select(*feed.sources, "_problem", "_part", *columns_of_landing(feed), raw)
-    kept = _none(values).not_() if feed.duplicates == "keep" else _distinct(values, unreadable)
+    kept = _none(values).not_() if feed.duplicates == "keep" else _distinct(feed, values, unreadable)
     repeated = bronze.select(_BY).filter(~kept)
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
@@ -106,15 +106,18 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
     return bronze.select(rest).with_columns(values), unreadable
 
 
-def _distinct(values: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.Series:
+def _distinct(feed: Feed, values: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.Series:
     """Return which records stay: the first of each group that is equal in every contract column.
 
+    Where the order of landing counts, the last one of an object does.
     Records with a hash of their own are distinct for certain; only the others are compared value by value.
     """
     whole = values.with_columns(text.alias(f"_text_{name}") for name, text in unreadable.items())
     suspects = whole.hash_rows().is_duplicated().arg_true()
     first = whole.with_row_index("_at").select(pl.col("_at").gather(suspects), pl.all().exclude("_at").gather(suspects))
-    force = first.filter(~pl.struct(pl.exclude("_at")).is_first_distinct())["_at"]
+    equal = pl.struct(pl.exclude("_at"))
+    stays = equal.is_last_distinct() if columns_of_landing(feed) else equal.is_first_distinct()
+    force = first.filter(~stays)["_at"]
     kept = pl.repeat(value=True, n=values.height, eager=True)
     return kept.scatter(force, False) if force.len() else kept  # noqa: FBT003
 

@@ -27,7 +27,8 @@ def of_data_file(registry: Registry, table: Table, path: str) -> str:
     Args:
         path: Below the table's folder.
     """
-    written_with = {t.full_name: f.silver.full_name for f in registry.feeds.values() for t in (f.quarantine, f.by_rule)}
+    feeds_tables = ((feed, table) for feed in registry.feeds.values() for table in feed.tables)
+    written_with = {t.full_name: f.silver.full_name for f, t in feeds_tables if t.layer != "bronze"}
     if table.layer == "ops":
         if table.name == "ledger":
             return "restore it from a copy, or see 'After a disaster' in docs/on-call.md"

@@ -1,19 +1,25 @@
 """Keyed feeds: the current state and the history follow from what is live, whatever the order in which it came."""
 
+import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.pipeline import silver
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.candidate import compute
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.stores import Store
 from lakehouse_assets_tests import customers
 from lakehouse_assets_tests.customers import Change
 from lakehouse_assets_tests.retail import ingest, publish
@@ -137,3 +143,125 @@ def test_records_of_one_version_that_disagree_are_told_by_their_place(lake: Lake
     assert {row[2] for row in customers.current(lake)} == {"Anne", "Bob"}
     evaluated = silver.evaluate(lake, lake.registry.feed("customers"), ["bucket=00", "bucket=01", "bucket=02"])
     assert [outcome.overruled_such_as for outcome in evaluated.outcomes if outcome.overruled] == [("a.csv line 1",)]
+
+
+def test_history_without_state_is_what_a_kill_between_the_two_leaves_and_the_next_run_mends(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers.land(lake, "a.csv", [ANNA, BOB])
+    customers.run(lake)
+    customers.land(lake, "b.csv", [ANNA_MOVED])
+    commit = delta.replace
+
+    def killed(store: Store, table: DeltaTable, *rest: Any) -> None:
+        if table.table_uri.rstrip("/").endswith("silver/customers"):
+            raise KeyboardInterrupt
+        commit(store, table, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            customers.run(lake)
+    assert customers.current(lake) == customers.expected([ANNA, BOB])[0]
+    assert customers.history(lake) == customers.expected([ANNA, BOB, ANNA_MOVED])[1]
+    customers.run(lake)
+    assert (customers.current(lake), customers.history(lake)) == customers.expected([ANNA, BOB, ANNA_MOVED])
+    assert list(verify(lake)) == []
+
+
+def test_damaged_rows_of_the_history_are_found_and_computed_again(lake: Lake) -> None:
+    customers.land(lake, "a.csv", [ANNA, BOB])
+    customers.run(lake)
+    table = lake.registry.table("silver.customers_history")
+    stored = delta.opened(lake.store, table.path)
+    rows = delta.rows(lake.store, stored).with_columns(pl.lit("Eve").alias("name")).collect()
+    marks = delta.fingerprints(lake.store, table.path)
+    delta.replace(lake.store, stored, rows, table.partitioning.sql_predicate(marks), marks)
+    told = [str(finding) for finding in verify(lake)]
+    assert told
+    assert all("silver.customers_history" in line and "`lakehouse run silver.customers`" in line for line in told)
+    publish(lake, feed="customers", force=True)
+    assert list(verify(lake)) == []
+
+
+def test_other_buckets_are_filled_from_what_landed_and_nothing_is_twice_meanwhile(tmp_path: Path) -> None:
+    folder, told = str(tmp_path / "lake"), [Change(at, "A", "x", None, 1) for at in range(30)]
+    before = customers.lake_of(folder)
+    customers.land(before, "a.csv", told[:20])
+    customers.land(before, "b.csv", told[20:])
+    customers.run(before)
+    after = customers.lake_of(folder, customers.feed(buckets=5))
+    kept = before.store.read("landing/customers/b.csv")
+    before.store.delete("landing/customers/b.csv")
+    ingest(after, feed="customers")
+    outcomes = publish(after, feed="customers")
+    assert {outcome.verdict for outcome in outcomes.values()} == {"unaccounted"}
+    assert "such as b.csv, were sorted by another key" in next(iter(outcomes.values())).message
+    assert customers.current(after) == customers.expected(told)[0]
+    before.store.replace("landing/customers/b.csv", kept)
+    customers.run(after)
+    assert (customers.current(after), customers.history(after)) == customers.expected(told)
+    assert list(verify(after)) == []
+
+
+def _told(lake: Lake) -> dict[int, list[tuple[Any, ...]]]:
+    """Return what the history says of each customer, in order: name, city, whether deleted; and the order's sanity."""
+    rows = delta.rows(lake.store, delta.opened(lake.store, "silver/customers_history")).collect()
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for row in rows.sort("customer_id", "valid_from", "valid_to", nulls_last=True).iter_rows(named=True):
+        found.setdefault(row["customer_id"], []).append((row["name"], row["city"], row["is_deleted"]))
+        assert row["valid_to"] is None or row["valid_from"] <= row["valid_to"]
+    return found
+
+
+def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path) -> None:
+    anna, moved = Change(1, "A", "Anna", "Bern", 1), Change(1, "A", "Anna", "Basel", 1)
+    bob, gone = Change(2, "A", "Bob", None, 1), Change(2, "A", None, None, 1, "D")
+    files = [[anna, bob], [moved, moved], [anna, gone], [bob, gone, bob]]
+    wanted = {
+        1: [("Anna", "Bern", False), ("Anna", "Basel", False), ("Anna", "Bern", False)],
+        2: [("Bob", None, False), (None, None, True), ("Bob", None, False)],
+    }
+    declared = customers.feed(versioned_by="landing")
+    for name, is_one_by_one in (("one by one", True), ("at once", False)):
+        lake = customers.lake_of(str(tmp_path / name), declared)
+        for at, file in enumerate(files):
+            customers.land(lake, f"{at}.csv", file)
+            if is_one_by_one:
+                customers.run(lake)
+        customers.run(lake)
+        assert _told(lake) == wanted
+        customers.land(lake, "1.csv", files[1])  # the same bytes: no landing
+        customers.run(lake)
+        assert _told(lake) == wanted
+        # Bytes that come back land anew, and are the latest word.
+        customers.land(lake, "0.csv", [bob])
+        customers.run(lake)
+        customers.land(lake, "0.csv", files[0])
+        customers.run(lake)
+        assert _told(lake)[1] == [("Anna", "Basel", False), ("Anna", "Bern", False)]
+        assert _told(lake)[2] == [(None, None, True), ("Bob", None, False)]
+        assert list(verify(lake)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ({"business_date": "changed_at"}, "leave out business_date"),
+        ({"key": ("shopping",)}, "'shopping' is no source column of Customers"),
+        ({"key": ("city",)}, "declare Customers.city with nullable=False"),
+        ({"key": ("changed_at",)}, "no text, whole number or date"),
+        ({"versioned_by": None}, "versioned_by='landing' for the order"),
+        ({"versioned_by": "name"}, "no source column that is a time, a date or a number"),
+        ({"deleted_when": pl.col("gone")}, "reads 'gone', which is no column"),
+        ({"deleted_when": pl.col("op") == pl.col("op").first()}, "looks at other records"),
+        ({"buckets": 0}, "a feed has 1 to 4,096 buckets"),
+        ({"duplicates": "keep"}, "leave out duplicates"),
+        ({"snapshot": "latest"}, "leave out snapshot"),
+        ({"late_data_window": 3}, "leave out late_data_window"),
+        ({"key": (), "versioned_by": None}, "are of feeds with a key"),
+    ],
+)
+def test_a_key_that_cannot_work_is_refused(options: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(ContractError, match=re.escape(wrong)):
+        customers.feed(**options)
