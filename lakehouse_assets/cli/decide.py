@@ -188,7 +188,7 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
         try:
             dt.date.fromisoformat(str(date))
         except ValueError:
-            message = f"{date!r} is no business date; write one as 2026-11-20, or `undated`. Nothing was done."
+            message = f"{date!r} is not a business date; write it as 2026-11-20, or `undated`. Nothing was done."
             raise DecisionError(message) from None
     if date is not None and feed.quarantine.partitioning.columns:
         rows = rows.filter(feed.quarantine.partitioning.filter([date]))

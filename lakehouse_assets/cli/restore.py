@@ -61,7 +61,7 @@ def moment(text: str) -> dt.datetime:
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        message = f"{text!r} is no moment; write one as 2026-11-20T06:30 or 2026-11-20 06:30:00+01:00."
+        message = f"{text!r} is not a point in time; write it as 2026-11-20T06:30 or 2026-11-20 06:30:00+01:00."
         raise DecisionError(message) from None
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 

@@ -55,7 +55,8 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
                 partitions_of(lake, computed[name], None, force=True),
             )
         else:
-            msg = f"{name!r} is no table that is computed; nothing was done. Name one of: {', '.join(read | computed)}."
+            known = ", ".join(read | computed)
+            msg = f"{name!r} is not a table that `run` can make anew; nothing was done. Name one of: {known}."
             raise ContractError(msg)
         if within := _within(name, table, found, first, last):
             chosen[key] = within

@@ -34,7 +34,7 @@ def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
         msg = f"{key!r} has no record {line}; `_line` in quarantine.{feed.name} says where one stands."
         raise DecisionError(msg)
     if found["_problem"][0] == BLANK:
-        msg = f"record {line} of {key!r} was erased with the person whose it was. Nothing was decided."
+        msg = f"record {line} of {key!r} was erased, as a person asked. Nothing was decided."
         raise DecisionError(msg)
     return found
 
@@ -69,13 +69,15 @@ def correct(
     record = find_record(lake, feed, key, line)
     headers = feed.headers
     if not values or (unknown := sorted(set(values) - set(headers))):
-        wrong = f"{unknown[0]!r} is no field" if values else "no field is given"
+        wrong = f"{unknown[0]!r} is not a field" if values else "no field is given"
         msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
         raise DecisionError(msg)
     erasures = Erasures.load(lake.store, feed.name)
     given = record.with_columns(pl.lit(text, pl.String).alias(header) for header, text in values.items())
     if erasures and theirs(feed, erasures, given).any():
-        msg = "these values are of a person who was erased, and who must not come back. Nothing was decided."
+        msg = (
+            "these values belong to a person who was erased; their records must not be made again. Nothing was decided."
+        )
         raise DecisionError(msg)
     before = effect_on(lake, feed, record)
     after = {**(before.values if before else {}), **values}

@@ -89,10 +89,12 @@ def refusal(feed: Feed, drift: Drift, headers: list[str]) -> str | None:
     if missing:
         known = [header for origin in feed.sources.values() for header in origin.headers]
         named = ", ".join(feed.sources[name].headers[0] for name in missing)
-        return (
-            f"the column {named} is missing; {header_names.found(headers, known)}. "
-            "Land it with that column, or declare the name that it has as an alternative header."
-        )
+        found = header_names.found(headers, known)
+        if len(missing) > 1:
+            fix = "Land it with these columns, or declare the names that they have as alternative headers."
+            return f"the columns {named} are missing; {found}. {fix}"
+        fix = "Land it with that column, or declare the name that it has as an alternative header."
+        return f"the column {named} is missing; {found}. {fix}"
     if drift.new and feed.drift.new is Policy.FREEZE:
         return f"{Drift(new=drift.new).words}; the contract is frozen. Land it without, or extend the contract."
     retyped = {name: s for name, s in drift.retyped.items() if feed.retyped_policy(name) is Policy.FREEZE}

@@ -67,7 +67,7 @@ class Outcome:
     @property
     def vanishing(self) -> str:
         """What became of the published records that vanished: culprit, consequence, fix."""
-        where = "is no business date any more" if self.verdict == OUTSIDE else "has records that now break the contract"
+        where = "is no longer a business date" if self.verdict == OUTSIDE else "has records that now break the contract"
         return (
             f"{self.partition}: {self.vanished:,} records that were published are in quarantine now, though the same "
             f"files are live: the date {where}. If that is not meant, undo the change of the contract and run again."

@@ -61,7 +61,7 @@ def restored(lake: Lake, table: Table, pins: Mapping[str, Pin]) -> pl.DataFrame:
 
 def _gone(table: Table, version: int, why: str) -> StorageError:
     return StorageError(
-        f"{table.full_name}: version {version} cannot be read any more ({why}). "
+        f"{table.full_name}: version {version} can no longer be read ({why}). "
         "The published version stands; pin a later version, and revoke the pin on this one if there is one."
     )
 
@@ -84,7 +84,7 @@ def open_at(lake: Lake, table: Table, version: int | dt.datetime) -> "DeltaTable
             raise StorageError(msg)
         if isinstance(version, int) and version < oldest:
             msg = (
-                f"{table.full_name} has no version {version} any more: those before {oldest} are gone, by an erasure "
+                f"{table.full_name} no longer has version {version}: those before {oldest} are gone, by an erasure "
                 "or by maintenance; see `lakehouse history`."
             )
             raise StorageError(msg)

@@ -17,7 +17,7 @@ def reason_to_wait(lake: Lake, model: Model) -> str | None:
     """Return why nothing can be built of a model now, in one line; None when it can."""
     for name in model.upstream:
         if why := _unlike_its_declaration(lake, lake.registry.table(name)):
-            return f"it waits, and stands as it was built last: {why}"
+            return f"it is not rebuilt, and keeps its present rows: {why}"
     return None
 
 

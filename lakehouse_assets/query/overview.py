@@ -144,7 +144,9 @@ def status(lake: Lake) -> Status:
         if state.pending:
             pending_dates[feed.silver.full_name] = state.pending
         begun = unfinished(lake.store, feed.name, state.decisions)
-        erasing += [f"{feed.name}: a {d.column}, asked for by {d.who} at {d.at[:16]}; ask again" for d in begun]
+        erasing += [
+            f"{feed.name}: by {d.column}, begun by {d.who} at {d.at[:16]}; run the same command again" for d in begun
+        ]
         pinned += [
             f"{feed.silver.full_name} {partition}: to version {pin.version}" for partition, pin in state.pins.items()
         ]

@@ -71,7 +71,10 @@ def _model_step(lake: Lake, model: Model, waiting: dict[str, list[str]], refused
     waiting[model.table.full_name] = partitions
     step = _schema_step(lake, model.table, partitions)
     if partitions and refused and not step.refusal:
-        return replace(step, refusal=f"it waits for {', '.join(refused)}, and stands as it was built last.")
+        return replace(
+            step,
+            refusal=f"it waits for {', '.join(refused)}; until then it is not rebuilt, and keeps its present rows.",
+        )
     return step
 
 

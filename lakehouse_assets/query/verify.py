@@ -76,7 +76,7 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
         yield Finding(feed.bronze.full_name, "", what)
     for item in leftovers.bronze_orphans(lake, feed) if erasures else []:
         if leftovers.content_of(item) in erasures.before:
-            what = f"{item.path} is of an erased person, left by a writer that came late; ask again to forget"
+            what = f"{item.path} is of an erased person, written late; run the same `lakehouse forget` again"
             yield Finding(feed.bronze.full_name, "", what)
     for partition, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
         path, fix = bronze_path(feed, partition, file), repair.of_bronze(feed.name, [partition])
@@ -101,7 +101,9 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object; {fix}")
         elif erasures and theirs(feed, erasures, scan_files(lake, feed, [path]).collect()).any():
             yield Finding(
-                feed.bronze.full_name, partition, f"{path} holds records of an erased person; ask again to forget"
+                feed.bronze.full_name,
+                partition,
+                f"{path} holds records of an erased person; run the same `lakehouse forget` again",
             )
 
 

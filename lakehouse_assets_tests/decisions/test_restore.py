@@ -277,7 +277,7 @@ def test_a_version_that_never_was_cannot_be_restored(lake: Lake, first: int, tar
 def test_a_version_whose_files_are_gone_cannot_be_restored(lake: Lake, first: int) -> None:
     table = DeltaTable(lake.store.uri("silver/sales"))
     assert table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
-    with pytest.raises(StorageError, match="cannot be read any more"):
+    with pytest.raises(StorageError, match="can no longer be read"):
         restore(lake, "silver.sales", first)
     assert states(lake) == {}
     landed(lake, [("late.csv", sales_csv([line(Quantity="99")]))])

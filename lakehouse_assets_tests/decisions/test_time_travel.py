@@ -109,5 +109,5 @@ def test_what_is_no_moment_is_refused_in_one_line(lake: Lake, lakehouse: Lakehou
     landed(lake, [("one.csv", sales_csv(2))])
     said = lakehouse("query", "FROM silver.sales", "--at", text)
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"lakehouse: '{text}' is no moment; write one as ")
+    assert said.err.startswith(f"lakehouse: '{text}' is not a point in time; write it as ")
     assert said.err.count("\n") == 1

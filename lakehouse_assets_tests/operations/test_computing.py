@@ -76,7 +76,9 @@ def test_a_table_of_which_nothing_landed_has_no_dates_yet(lake: Lake, cli: Cli) 
 
 @pytest.mark.parametrize("name", ["ops.ledger", "quarantine.sales", "silver.sail"])
 def test_a_table_that_is_not_computed_is_refused(published: Lake, name: str) -> None:
-    with pytest.raises(ContractError, match=f"'{name}' is no table that is computed; nothing was done. Name one of: b"):
+    with pytest.raises(
+        ContractError, match=f"'{name}' is not a table that `run` can make anew; nothing was done. Name one of: b"
+    ):
         again(published, [name], None, None)
 
 

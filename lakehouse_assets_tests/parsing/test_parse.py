@@ -135,7 +135,7 @@ REJECTED = {
         PLAIN.split(b"\n", 1)[1].replace(b'"', b"'"),
         "its first line has none of the contract's names: perhaps the header is missing",
     ),
-    "an unknown separator": (sales_csv(day(), separator="^"), "is missing; the columns found are 'InvoiceNo^Stock"),
+    "an unknown separator": (sales_csv(day(), separator="^"), "are missing; the columns found are 'InvoiceNo^Stock"),
     "a column twice": (
         PLAIN.replace(b"Country", b"Quantity", 1),
         "the column 'Quantity' is there twice; give each column a name of its own and land it again.",
@@ -148,7 +148,7 @@ REJECTED = {
     "a damaged gzip": (gzipped(PLAIN)[:-9], "the gzip is damaged or cut short"),
     "a cut json array": (_json(RECORDS, lines=False)[:-20], "the JSON array cannot be read "),
     "a json array nested too deeply": (b"[" * 100_000, "the JSON array cannot be read (nested too deeply)"),
-    "a json array of numbers": (b"[1, 2, 3]", "is missing; the columns found are none."),
+    "a json array of numbers": (b"[1, 2, 3]", "are missing; the columns found are none."),
     "a cut parquet": (_parquet(pl.DataFrame(RECORDS))[:-20], "the Parquet file cannot be read "),
     "only a parquet magic": (b"PAR1", "the Parquet file cannot be read "),
     "a web page": (b"<html><body>503 Service Unavailable</body></html>", "its first line has none"),
