@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from lakehouse_assets.contracts.broken import Broken
+from lakehouse_assets.contracts.wording import counted, in_words
 from lakehouse_assets.query.overview import Status, TableSize
 from lakehouse_assets.query.plan import Step
 
@@ -56,44 +57,67 @@ def _count(value: int | None) -> str:
 
 
 def status(console: Console, found: Status, failed: list[str]) -> None:
-    """Print what is pending, held, rejected and failed, each with its reason."""
-    section(console, "pending in landing", found.landed)
-    pending = [
-        f"{table}: {len(partitions):,} ({partitions[0]} .. {partitions[-1]})"
-        for table, partitions in found.pending.items()
-    ]
-    section(console, "pending partitions", pending)
-    section(console, "held", found.held)
-    section(console, "rejected", found.rejected)
-    section(console, "failed", failed)
-    if found.waiting:
-        section(console, "waiting", found.waiting)
-    if found.unfilled:
-        section(console, "without values of a required column", found.unfilled)
-    if found.pinned:
-        section(console, "pinned", found.pinned)
-    if found.erasing:
-        section(console, "erasures not finished", found.erasing)
+    """Print what is pending and what needs a person, each with its reason; of the rest, nothing."""
+    pending = [f"{table}: {in_words(partitions)}" for table, partitions in found.pending.items()]
+    sections = {
+        "pending in landing": found.landed,
+        "pending": pending,
+        "held": found.held,
+        "rejected": found.rejected,
+        "failed": failed,
+        "waiting": found.waiting,
+        "without values of a required column": found.unfilled,
+        "pinned": found.pinned,
+        "erasures not finished": found.erasing,
+    }
+    for title, lines in sections.items():
+        if lines:
+            section(console, title, lines)
+    if not any(sections.values()):
+        console.print("Nothing is pending, held, rejected or failed.")
 
 
-def plan(console: Console, steps: list[Step]) -> None:
-    """Print what would be computed, evolved or refused."""
+def plan(console: Console, steps: list[Step], seconds: float) -> None:
+    """Print what would be read, computed, evolved or refused, and how long it may take."""
     if not steps:
         console.print("Nothing would be rebuilt: every table follows its declaration.")
+        return
     for step in steps:
-        rows = f", {step.rows:,} bronze rows" if step.rows else ""
-        span = f" ({step.partitions[0]} .. {step.partitions[-1]}{rows})" if step.partitions else ""
-        console.print(f"[bold]{step.table}[/bold]: {len(step.partitions):,} partitions{span}", highlight=False)
-        for name, change in step.schema.items():
-            what = "would be added" if change == "new" else "would be rewritten with a wider type"
-            console.print(f"  column {name} {what}", highlight=False)
-        if step.objects:
-            console.print(f"  {step.objects:,} landed objects would be read anew first", highlight=False)
-        if step.gone:
-            gone = f"  {step.gone:,} landed objects are gone and stay as they were read; land them again to change that"
-            console.print(gone, highlight=False)
-        if step.refusal:
-            console.print(f"  refused: {escape(step.refusal)}", soft_wrap=True, highlight=False)
+        rows = f", {counted(step.rows, 'row')} in bronze" if step.rows else ""
+        what = f": {in_words(step.partitions)}{rows}" if step.partitions else ""
+        console.print(f"[bold]{step.table}[/bold]{what}", highlight=False)
+        for line in _lines(step):
+            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    console.print(_in_all(steps, seconds), soft_wrap=True, highlight=False)
+
+
+def _lines(step: Step) -> Iterator[str]:
+    if step.refusal:
+        yield f"refused: {step.refusal}"
+    for name, change in step.schema.items():
+        yield f"column {name} would be {'added' if change == 'new' else 'rewritten with a wider type'}"
+    if step.new:
+        yield f"{counted(step.new, 'landed object')} would be read first; which dates they touch is known then"
+    if step.objects:
+        yield f"{counted(step.objects, 'landed object')} would be read anew first ({counted(step.anew_rows, 'row')})"
+    if step.bytes:
+        yield f"{filesize(step.bytes)} would be read from landing"
+    if step.gone:
+        yield f"{counted(step.gone, 'landed object')} gone from landing would stay as read; land again to change that"
+    yield from step.notes
+
+
+def _in_all(steps: list[Step], seconds: float) -> str:
+    work, refused = [step for step in steps if step.is_work], sum(step.refusal is not None for step in steps)
+    read = sum(step.new + step.objects for step in work)
+    feeds = sum(step.table.startswith("silver.") and bool(step.partitions) for step in work)
+    built = sum(step.table.startswith("gold.") for step in work)
+    parts = [f"{counted(read, 'landed object')} to read"] if read else []
+    parts += [f"{counted(feeds, 'feed')} to publish"] if feeds else []
+    parts += [f"{counted(built, 'gold table')} to build"] if built else []
+    parts += [f"{counted(refused, 'table')} refused"] if refused else []
+    time = f" About {max(round(seconds), 1):,} s: an estimate from bytes and rows." if work else ""
+    return f"In all: {', '.join(parts) or 'columns to add'}.{time}"
 
 
 def broken(console: Console, found: Sequence[Broken]) -> None:

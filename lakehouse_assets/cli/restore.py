@@ -40,9 +40,7 @@ def restore(
     target = version if version is not None else moment(at or "")
     published = delta.fingerprints(lake.store, declared.path)
     decision = pin(lake, declared, target, list(published), published, why, who)
-    typer.echo(
-        f"{table}: {len(decision.pins)} partitions go back to version {decision.version}: {_some(decision.pins)}"
-    )
+    typer.echo(f"{table}: back to version {decision.version}: {_some(decision.pins)}")
     if dry_run:
         typer.echo("Dry run: nothing was recorded.")
         return

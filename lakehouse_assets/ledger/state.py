@@ -116,6 +116,11 @@ class FeedLedger:
         """Return the latest recorded version of each of some object keys that was ever recorded."""
         return known_versions(self.entries.filter(is_in("object_key", pl.Series(list(keys), dtype=pl.String))))
 
+    def rows_of(self, keys: Iterable[str]) -> int:
+        """Return how many records stand of the objects with some keys."""
+        chosen = self.entries.filter(is_in("object_key", pl.Series(list(keys), dtype=pl.String)))
+        return int(accepted(chosen)["rows"].sum())
+
     @cached_property
     def live(self) -> pl.DataFrame:
         """What is live: one row per content and partition, as `standing.live` returns them."""

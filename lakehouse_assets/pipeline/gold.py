@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Model, Table
+from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.engines.handing_over import CallError, call
-from lakehouse_assets.pipeline.pending import ModelState, batches, rows_by_partition
+from lakehouse_assets.pipeline.model_inputs import upstream_rows, upstream_tables
+from lakehouse_assets.pipeline.pending import ModelState, batches
 from lakehouse_assets.pipeline.pins import restored
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.pipeline.waiting import reason_to_wait
-from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.storage import delta
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,35 +111,28 @@ def compute(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
     return _conform(model, _result(lake, model, partitions), partitions)
 
 
-def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
-    """Return upstream rows by partition, from file statistics: what bounds the memory of a batch."""
-    rows: dict[str, int] = {}
-    if model.layout is Partitioning.SNAPSHOT:
-        return rows
-    for table in _upstream_tables(lake, model):
-        for partition, count in _rows_of(lake, table).items():
-            rows[partition] = rows.get(partition, 0) + count
-    return rows
+def compile_sql(lake: Lake, model: Model) -> None:
+    """Compile a model's SQL against the declared columns of the tables that it reads. No row is read or written.
 
+    Of a function nothing can be said before it is called.
 
-def _rows_of(lake: Lake, table: Table) -> dict[str, int]:
-    if table.layer == "bronze":
-        return rows_by_partition(lake.ledger_of(lake.registry.feed(table.name)).live)
-    if not table.partitioning.is_by_date or not delta.exists(lake.store, table.path):
-        return {}
-    files = delta_files.files(lake.store, table.path)
-    dated = files.select(table.partitioning.date.cast(pl.String).alias("part"), "num_records")
-    return {str(part): int(n) for part, n in dated.drop_nulls().group_by("part").agg(pl.sum("num_records")).iter_rows()}
-
-
-def _upstream_tables(lake: Lake, model: Model) -> list[Table]:
-    return [lake.registry.table(name) for name in model.upstream]
+    Raises:
+        ModelError: It names what is not declared, or returns something else than its schema says.
+    """
+    if model.function is not None:
+        return
+    upstream = upstream_tables(lake, model)
+    empty = {
+        table.full_name: pl.LazyFrame(schema={name: column.dtype for name, column in table.columns.items()})
+        for table in upstream
+    }
+    _conform(model, _query(model, empty, limit=0), [])
 
 
 def _result(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
     """Return what the SQL or the function makes of the tables that it reads."""
     asked = None if model.layout is Partitioning.SNAPSHOT else partitions
-    tables = {table.full_name: read(lake, table, asked) for table in _upstream_tables(lake, model)}
+    tables = {table.full_name: read(lake, table, asked) for table in upstream_tables(lake, model)}
     if model.function is None:
         return _query(model, tables)
     try:
@@ -147,12 +141,13 @@ def _result(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
         raise _mismatch(model, str(error)) from None
 
 
-def _query(model: Model, tables: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
+def _query(model: Model, tables: Mapping[str, pl.LazyFrame], limit: int | None = None) -> pl.DataFrame:
     import duckdb  # noqa: PLC0415 - not at import of a declaration
 
     connection = session(tables)
     try:
-        return pl.DataFrame(connection.sql(model.query).to_arrow_table())
+        found = connection.sql(model.query)
+        return pl.DataFrame((found if limit is None else found.limit(limit)).to_arrow_table())
     except duckdb.Error as error:
         raise _mismatch(model, f"{_told(error)}. Correct the SQL") from None
     finally:

@@ -102,7 +102,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
         for partition, o in decided.items()
     }
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
-    lost = _vanished(lake, state, found)
+    lost = vanished(lake, state, found)
     if decided and (force or any(known.get(name) != value for name, value in accounted.items())):
         rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
         accounting.write(lake.store, accounts, feed.name, accounted, rows)
@@ -129,7 +129,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     return [replace(outcome, vanished=lost.get(outcome.partition, 0)) for outcome in found.outcomes]
 
 
-def _vanished(lake: Lake, state: FeedState, found: Evaluation) -> dict[str, int]:
+def vanished(lake: Lake, state: FeedState, found: Evaluation) -> dict[str, int]:
     """Return how many published records of each partition are about to vanish without an explanation."""
     commits = [o.partition for o in found.outcomes if o.verdict in {PUBLISHED, OUTSIDE} and o.partition in state.silver]
     if not commits:

@@ -23,6 +23,7 @@ from lakehouse_assets.pipeline import accounting, gold, repair, silver
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.model_inputs import upstream_rows
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, batches, rows_by_partition
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
 from lakehouse_assets.query import originals, table_checks
@@ -193,7 +194,7 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     state = ModelState.read(lake, model)
     current = [partition for partition in state.inputs if not state.is_pending(partition)]
     built = [partition for partition in current if partition not in state.pins]
-    for partitions in batches(built, gold.upstream_rows(lake, model), lake.settings.publish_batch_rows):
+    for partitions in batches(built, upstream_rows(lake, model), lake.settings.publish_batch_rows):
         expected = gold.compute(lake, model, partitions).with_columns(table_checks.partition_of(model.layout))
         yield from table_checks.rows(lake, model.table, partitions, expected, model.table.full_name)
     yield from _pinned(

@@ -153,12 +153,20 @@ def still_pending(lake: Lake, feed: Feed, ledger: FeedLedger, objects: Sequence[
         return [stored for stored, pending in zip(objects, pool.map(is_pending, objects), strict=True) if pending]
 
 
-def to_read_anew(lake: Lake, feed: Feed, ledger: FeedLedger) -> tuple[int, int]:
-    """Return how many accepted objects the contract now reads in another way: those in landing, and those gone."""
+@dataclass(frozen=True)
+class Anew:
+    """The keys of accepted objects that a contract reads in another way than they were read, and their live rows."""
+
+    keys: frozenset[str]
+    rows: int
+
+
+def to_read_anew(feed: Feed, ledger: FeedLedger) -> Anew:
+    """Return the accepted objects that the contract now reads in another way, whether or not landing still has them."""
     known = ledger.known_versions.items()
-    keys = {key for key, v in known if v.state == ACCEPTED and not v.is_read_as(feed.reading_version, feed.version)}
-    there = sum(key_of(feed, stored) in keys for stored in lake.store.list(feed.landing)) if keys else 0
-    return there, len(keys) - there
+    version = feed.reading_version, feed.version
+    keys = frozenset(key for key, v in known if v.state == ACCEPTED and not v.is_read_as(*version))
+    return Anew(keys, ledger.rows_of(keys) if keys else 0)
 
 
 def _differs(feed: Feed, known: KnownVersion | None, decisions: Decisions, stored: Stored) -> bool:

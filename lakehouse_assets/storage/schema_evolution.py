@@ -30,6 +30,8 @@ _WIDER = {
     "integer": {"long"},
     "float": {"double"},
 }
+_ONLY_ADDED = "columns are only ever added to a stored table, because dropping one would lose its values"
+_ONLY_WIDER = "a stored column only ever becomes wider"
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
@@ -97,17 +99,17 @@ def _differences(
         raise _refusal(
             store, path, f"it is declared partitioned by {partitions or 'nothing'} but stored by {there or 'nothing'}"
         )
-    changes = {}
+    changes, refused = {}, []
     for name, kind in stored.items():
         if name not in declared:
-            why = "columns are only ever added to a stored table, because dropping one would lose its values"
-            raise _refusal(store, path, f"column {name!r} is stored but no longer declared, and {why}")
-        wanted = declared[name]["type"]
-        if kind != wanted:
+            refused.append(f"column {name!r} is stored but no longer declared, and {_ONLY_ADDED}")
+        elif kind != (wanted := declared[name]["type"]):
+            changes[name] = "wider"
             if name in partitions or not _is_wider(kind, wanted):
                 what = f"column {name!r} is declared as {_words(wanted)} but stored as {_words(kind)}"
-                raise _refusal(store, path, f"{what}, and a stored column only ever becomes wider")
-            changes[name] = "wider"
+                refused.append(f"{what}, and {_ONLY_WIDER}")
+    if refused:
+        raise _refusal(store, path, "; ".join(refused))
     return changes | {name: "new" for name in declared if name not in stored}
 
 

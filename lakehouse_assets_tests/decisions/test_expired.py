@@ -56,7 +56,7 @@ def test_it_is_a_decision_like_any_other_and_can_be_taken_back(expired: Lake, la
     assert (kind, before) == ("expire", NEXT)
     assert why == f"policy: quarantined rows of more than {days_ago(expired, NEXT):,} days ago are not kept"
     assert lakehouse("revoke", "sales", taken, "--why", "an audit").code == 0
-    assert f"silver.sales: 1 ({DAY} .. {DAY})" in lakehouse("status").out
+    assert f"silver.sales: {DAY}\n" in lakehouse("status").out
     settle(expired)
     assert "day.csv" in lakehouse("quarantine", "list").out
     assert lakehouse("verify").code == 0

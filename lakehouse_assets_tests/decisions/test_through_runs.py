@@ -51,7 +51,7 @@ def test_a_held_object_is_told_by_the_exit_code_and_by_status_until_it_is_accept
     ran = cli(lake, "run")
     assert ran.returncode == 0, ran.stdout
     assert quantities(lake) == [1, 2, 3]
-    assert "rejected: none" in cli(lake, "status").stdout
+    assert "rejected:" not in cli(lake, "status").stdout
     sound(lake)
 
 
@@ -79,9 +79,7 @@ def test_a_restored_gold_table_stays_through_real_runs(lake: Lake, cli: Cli, tmp
     settle(lake, gold=True)
     arguments = ("restore", "gold.daily_sales", "--version", str(good), "--why", "checked")
     foretold = cli(lake, *arguments, "--dry-run")
-    assert foretold.stdout == (
-        f"gold.daily_sales: 1 partitions go back to version {good}: {DAY}\nDry run: nothing was recorded.\n"
-    )
+    assert foretold.stdout == (f"gold.daily_sales: back to version {good}: {DAY}\nDry run: nothing was recorded.\n")
     assert shown(lake, "gold.daily_sales") != before
 
     restored = cli(lake, *arguments)

@@ -178,7 +178,7 @@ def test_a_held_date_stays_listed_until_good_data_releases_it(
     after = published(lake)
     assert [row for row in after if row["dt"] != BAD] == [row for row in with_late if row["dt"] != BAD]
     assert sum(row["lines"] for row in after) == sum(row["lines"] for row in with_late) + 2
-    assert "held: none" in cli(lake, "status").stdout
+    assert "held:" not in cli(lake, "status").stdout
     assert gate_in_the_ui(lake) == AssetCheckExecutionRecordStatus.SUCCEEDED
 
 
@@ -193,7 +193,7 @@ def test_the_same_good_bytes_again_release_a_held_date_and_rebuild_nothing_needl
     assert cli(lake, "run").returncode == 0
 
     assert published(lake) == before
-    assert "held: none" in cli(lake, "status").stdout
+    assert "held:" not in cli(lake, "status").stdout
     assert ask(lake, of(BAD, "count(*) AS n", "quarantine.sales")) == [{"n": 0}]
     assert ask(lake, "SELECT sum(held) AS held, sum(published) AS n FROM ops.accounting") == [{"held": 0, "n": 536639}]
     assert gate_in_the_ui(lake) == AssetCheckExecutionRecordStatus.SUCCEEDED
@@ -233,4 +233,4 @@ def test_a_rejected_object_is_listed_and_the_other_files_are_processed(lake: Lak
     runs = run_ids(lake)
     assert cli(lake, "run").returncode == 0
     only(seen_since(lake, runs), BAD)
-    assert "rejected: none" in cli(lake, "status").stdout
+    assert "rejected:" not in cli(lake, "status").stdout
