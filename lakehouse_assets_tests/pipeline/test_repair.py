@@ -17,7 +17,7 @@ from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.sources.landing import originals
 from lakehouse_assets.storage import delta_files
-from lakehouse_assets_tests import retail
+from lakehouse_assets_tests import customers, retail
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.retail import DAY, day, land, line, publish, sales, sales_csv, zipped
 
@@ -145,4 +145,35 @@ def test_bronze_without_an_original_is_told_until_it_is_landed_again(lake: Lake,
     assert "Land what is gone of x.csv again, then run the same command again." in told.stdout
     cli(lake, "land", "sales", original)
     assert cli(lake, *asked).returncode == 0
+    assert [str(finding) for finding in verify(lake)] == []
+
+
+def test_a_keyed_feed_is_repaired_by_bucket_and_its_history_with_its_state(tmp_path: Path) -> None:
+    lake = customers.lake_of(str(tmp_path / "lake"))
+    customers.land(lake, "x.csv", [customers.Change(at, "A", "Anna", "Bern", at) for at in range(1, 9)])
+    customers.run(lake)
+    feed = lake.registry.feed("customers")
+    paths = [bronze_path(feed, *row) for row in lake.ledger_of(feed).live.select("part", "file").iter_rows()]
+    for path in (*paths[:2], _data_file(lake, "silver/customers_history")):
+        lake.store.delete(path)
+    assert _commands(lake) == ["run bronze.customers", "run silver.customers"]
+    for name in ("bronze.customers", "silver.customers"):
+        [(key, partitions)] = again(lake, [name], None, None).items()
+        if key == feed.landing:
+            found = originals(lake, feed, lake.ledger_of(feed), partitions)
+            list(ingest_objects(lake, feed, found, "again", force=True))
+        else:
+            publish(lake, feed="customers", force=True)
+    assert [str(finding) for finding in verify(lake, deep=True)] == []
+
+
+def test_lost_accounting_is_written_anew_as_verify_says(lake: Lake) -> None:
+    land(lake, "x.csv", sales_csv([*day(DAY), *day(NEXT, 2)]))
+    retail.run(lake)
+    lake.store.delete(_data_file(lake, "ops/accounting"))
+    fix = "remove the folder ops/accounting; then `lakehouse run silver.sales` writes the table anew"
+    assert any(str(finding).endswith(fix) for finding in verify(lake))
+    for stored in list(lake.store.list("ops/accounting")):
+        lake.store.delete(stored.path)
+    publish(lake, force=True)
     assert [str(finding) for finding in verify(lake)] == []
