@@ -97,6 +97,13 @@ def test_a_room_imports_only_from_the_rooms_above_it() -> None:
     assert sorted(_violations()) == [], "move what is shared to the room above, or pass it as an argument"
 
 
+def test_erasure_is_known_by_its_protocol_only() -> None:
+    """What forgets a person works inside of it; all others use one module."""
+    others = {name: tree for name, tree in MODULES.items() if _room(name) not in {"erasure", "forgetting"}}
+    used = {(name, taken) for name, tree in others.items() for taken in _imported(tree) if _room(taken) == "erasure"}
+    assert {taken for _, taken in used} == {"erasure.protocol"}, sorted(used)
+
+
 def test_modules_import_in_no_circle() -> None:
     imports = {(module, taken) for module, tree in MODULES.items() for taken in _imported(tree)}
     assert sorted(KNOWN_CIRCLES - imports) == [], "these no longer exist: remove them from the list"

@@ -33,11 +33,9 @@ def forget(
     request = ask(lake, lake.registry.feed(feed), person, why, who, any_column=any_column, hypothetical=dry_run)
     search = partial(_forget_in_dagster, lake, request, dry_run=dry_run)
     if dry_run:
-        found = service.look(lake, request, search)
+        found = service.look(request, search)
     else:
-        found = service.forget(
-            lake, request, lambda: run_lake(lake), search, lambda what: err.print(f"erasing from {what}")
-        )
+        found = service.forget(request, lambda: run_lake(lake), search, lambda what: err.print(f"erasing from {what}"))
     _show(request, found)
     if dry_run:
         for one in found.unsearched:
@@ -59,7 +57,8 @@ def _show(request: Request, found: Found) -> None:
     if rows:
         typer.echo(answers.as_table(answers.Answer(["place", "what", "count"], rows)))
         return
-    typer.echo(f"No record of {request.feed.name} has this {request.decision.column}: no table and no version changes.")
+    about = f"{request.erasures.feed.name} has this {request.decision.column}"
+    typer.echo(f"No record of {about}: no table and no version changes.")
     typer.echo("The request applies to files that land later: records with the value are taken out of them.")
 
 

@@ -142,10 +142,10 @@ class Expire(Decision):
 
 @dataclass(frozen=True, kw_only=True)
 class Erase(Decision):
-    """A person who was erased and must not come back, told by keyed hashes.
+    """A person who was erased and must not come back, known by keyed hashes only.
 
     Attributes:
-        column: The column that tells the person.
+        column: The column that identifies the person.
         digest: Hash of their value, normalised as the contract did then; `normalisation` is the identity of that.
         plain: Hash of the value in lower case, read from `header`: it counts when the normalisation has changed.
         released: The fingerprints with which partitions were released then.

@@ -1,1 +1,1 @@
-"""Who was erased, whose a record is, and what an ingest does about it. Forgetting somebody, see `forgetting`."""
+"""Who was erased, whose a record is, and cleaning landed objects. Other rooms import `protocol` only."""

@@ -1,25 +1,45 @@
-"""Whether a record belongs to an erased person.
+"""Whether a record belongs to an erased person, who is known by keyed hashes only.
 
 It does when its value in the identifying column equals the person's, both normalised. A record of broken shape, or in
 a rejected object, matches when the value is anywhere in it, because its fields are not known. Not here: what happens
 to the record.
 """
 
+import hashlib
+import hmac
 import re
-from collections.abc import Callable
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.erasure.evidence import Erasures, Person
+from lakehouse_assets.decisions.kinds import Erase
 from lakehouse_assets.parsing.casting import cast, normalised
+from lakehouse_assets.storage.stores import Store
 
 BLANK = "erased"
-"""The `_problem` of a tombstone."""
+"""The `_problem` of a blank record, from which a person was erased."""
+_KEY = "erasures/key"
 _PIECES = (r'[,;\t|"\r\n]+', r'[\s,;|"\'{}\[\]:=]+')
 _TEXTS_AT_ONCE = 20_000
 _QUOTED = re.compile(r'"((?:[^"\\]|""|\\.)*)"')
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def key_of(store: Store, *, hypothetical: bool = False) -> bytes:
+    """Return the lake's key for hashes of erased values, made once and never shown.
+
+    Args:
+        hypothetical: Make up one where there is none, without keeping it.
+    """
+    if store.stat(_KEY) is None:
+        key = secrets.token_hex(32).encode()
+        if hypothetical:
+            return key
+        store.create(_KEY, key)
+    return store.read(_KEY)
 
 
 def canonical(feed: Feed, column: str, texts: pl.Series) -> pl.Series:
@@ -32,123 +52,132 @@ def canonical(feed: Feed, column: str, texts: pl.Series) -> pl.Series:
     return pl.select(pl.coalesce(typed, text).alias(column)).to_series()
 
 
-def plain(texts: pl.Series) -> pl.Series:
-    """Return values in a form that no contract has a say in, for when theirs has changed: lower case, without `.0`."""
+def identity(feed: Feed, key: bytes, column: str, value: str) -> dict[str, str]:
+    """Return what an `Erase` decision keeps of a raw value that identifies a person and is not blank."""
+    values = pl.Series([value], dtype=pl.String)
+    return {
+        "column": column,
+        "digest": _digest(key, feed, column, canonical(feed, column, values)[0]),
+        "plain": _digest(key, feed, "", _plain(values)[0]),
+        "header": feed.sources[column].headers[0],
+        "normalisation": feed.normalisations[column],
+    }
+
+
+@dataclass(frozen=True)
+class People:
+    """The erased people of a feed, by the decisions that stand; `key` is the lake's key for their hashes."""
+
+    feed: Feed
+    key: bytes = b""
+    people: tuple[Erase, ...] = ()
+
+    @cached_property
+    def columns(self) -> dict[str, tuple[set[str], set[str]]]:
+        """The identifying columns now: the hashes of normalised values, and of plain ones, per column.
+
+        The plain ones are of people erased when the column was normalised in another way, or had another name.
+        """
+        found: dict[str, tuple[set[str], set[str]]] = {}
+        for person in self.people:
+            if (column := self._column_of(person)) is not None:
+                exact, loose = found.setdefault(column, (set(), set()))
+                is_same = self.feed.normalisations.get(person.column) == person.normalisation
+                (exact if is_same else loose).add(person.digest if is_same else person.plain)
+        return found
+
+    @property
+    def unread_columns(self) -> list[str]:
+        """The columns by which people were erased, and that nothing reads any more: they may come back unseen."""
+        return sorted({person.column for person in self.people if self._column_of(person) is None})
+
+    def _column_of(self, person: Erase) -> str | None:
+        """Return the column that reads the person's identifying field now; None if there is none any more."""
+        if person.column in self.feed.sources:
+            return person.column
+        return next((name for name, origin in self.feed.sources.items() if person.header in origin.headers), None)
+
+    def in_values(self, column: str, values: pl.Series) -> pl.Series:
+        """Return which values of a column, raw or typed, identify an erased person."""
+        found = pl.repeat(value=False, n=values.len(), eager=True)
+        exact, loose = self.columns.get(column, (set(), set()))
+        for wanted, of_column in ((exact, column), (loose, "")):
+            if wanted:
+                texts = canonical(self.feed, column, values) if of_column else _plain(values)
+                distinct = texts.drop_nulls().unique()
+                known = [text for text in distinct if _digest(self.key, self.feed, of_column, text) in wanted]
+                found |= texts.is_in(known).fill_null(value=False)
+        return found
+
+    def in_rows(self, rows: pl.DataFrame) -> pl.Series:
+        """Return which rows with silver's columns are an erased person's."""
+        found = pl.repeat(value=False, n=rows.height, eager=True)
+        for column in self.columns.keys() & set(rows.columns):
+            found |= self.in_values(column, rows[column])
+        return found
+
+    def in_records(self, records: pl.DataFrame) -> pl.Series:
+        """Return which records are an erased person's.
+
+        Args:
+            records: The feed's raw values by header, `_extra` and `_problem`, as bronze and quarantine hold them. Rows
+                of quarantine that are older than a column do not have it.
+        """
+        headers = {n: header for n, o in self.feed.sources.items() if (header := o.headers[0]) in records.columns}
+        found = pl.repeat(value=False, n=records.height, eager=True)
+        for column in self.columns.keys() & headers.keys():
+            found |= self.in_values(column, records[headers[column]])
+        broken = records["_problem"].is_not_null() & (records["_problem"] != BLANK)
+        if broken.any():
+            somewhere = self.in_fields(records.filter(broken).select(*headers.values(), "_extra"))
+            found = found.scatter(broken.arg_true().filter(somewhere), True) if somewhere.any() else found  # noqa: FBT003
+        return found
+
+    def in_fields(self, texts: pl.DataFrame) -> pl.Series:
+        """Return in which rows of texts an erased value is anywhere, as a whole field or word."""
+        texts = texts.select(pl.all().cast(pl.String))
+        joined = texts.select(pl.concat_str(pl.all(), separator="\n", ignore_nulls=True)).to_series()
+        found = self.in_texts(joined)
+        for column in self.columns:
+            for name in texts.columns:
+                found |= self.in_values(column, texts[name])
+        return found
+
+    def in_texts(self, texts: pl.Series) -> pl.Series:
+        """Return in which texts an erased value is, as a whole field or word."""
+        found = [pl.Series([], dtype=pl.Boolean)]
+        for start in range(0, texts.len(), _TEXTS_AT_ONCE):
+            some = texts.slice(start, _TEXTS_AT_ONCE)
+            pieces = _pieces(some)
+            hits = pl.Series([], dtype=pl.UInt32)
+            for column in self.columns:
+                hits = hits.append(pieces["at"].filter(self.in_values(column, pieces["piece"])))
+            found.append(pl.int_range(some.len(), eager=True).is_in(hits.cast(pl.Int64).unique().implode()))
+        return pl.concat(found)
+
+
+def _digest(key: bytes, feed: Feed, column: str, value: str) -> str:
+    """Return the keyed hash of a value of a column; of a plain value, the column is the empty text."""
+    return hmac.new(key, f"{feed.name}\0{column}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def _plain(texts: pl.Series) -> pl.Series:
+    """Return values in a form that does not depend on the contract: lower case, without `.0`."""
     return texts.cast(pl.String).str.strip_chars().str.to_lowercase().str.strip_suffix(".0")
 
 
-def followed(feed: Feed, erasures: Erasures) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Return the identifying columns now: the HMACs of normalised values, and of plain ones, per column.
-
-    The plain ones are of those erased when the column was normalised in another way, or had another name.
-    """
-    found: dict[str, tuple[set[str], set[str]]] = {}
-    for person in erasures.people:
-        if feed.normalisations.get(person.column) == person.normalisation:
-            found.setdefault(person.column, (set(), set()))[0].add(person.digest)
-        elif (column := _reading(feed, person)) is not None:
-            found.setdefault(column, (set(), set()))[1].add(person.plain)
-    return {column: (frozenset(same), frozenset(other)) for column, (same, other) in found.items()}
-
-
-def _reading(feed: Feed, person: Person) -> str | None:
-    """Return the column that reads the person's identifying field; None if there is none any more."""
-    if person.column in feed.sources:
-        return person.column
-    return next((name for name, origin in feed.sources.items() if person.header in origin.headers), None)
-
-
-def unfollowed(feed: Feed, erasures: Erasures) -> list[str]:
-    """Return the columns by which people were erased, and that nothing reads any more: they may come back unseen."""
-    return sorted({person.column for person in erasures.people if _reading(feed, person) is None})
-
-
-def theirs(feed: Feed, erasures: Erasures, records: pl.DataFrame) -> pl.Series:
-    """Return which records are an erased person's.
-
-    Args:
-        records: The feed's raw values by header, `_extra` and `_problem`, as bronze and quarantine hold them. Rows of
-            quarantine that are older than a column do not have it.
-    """
-    found = pl.repeat(value=False, n=records.height, eager=True)
-    headers = {name: header for name, o in feed.sources.items() if (header := o.headers[0]) in records.columns}
-    for column in followed(feed, erasures).keys() & headers.keys():
-        found |= have(feed, erasures, column, records[headers[column]])
-    broken = records["_problem"].is_not_null() & (records["_problem"] != BLANK)
-    if broken.any():
-        somewhere = anywhere(feed, erasures, records.filter(broken).select(*headers.values(), "_extra"))
-        found = found.scatter(broken.arg_true().filter(somewhere), True) if somewhere.any() else found  # noqa: FBT003
-    return found
-
-
-def have(feed: Feed, erasures: Erasures, column: str, values: pl.Series) -> pl.Series:
-    """Return which values of a column, raw or typed, stand for an erased person."""
-    found = pl.repeat(value=False, n=values.len(), eager=True)
-    same, other = followed(feed, erasures).get(column, (frozenset(), frozenset()))
-    if same:
-        normal = canonical(feed, column, values)
-        wanted = erasures.among(same, column, normal.drop_nulls().unique())
-        found |= normal.is_in(wanted).fill_null(value=False)
-    if other:
-        low = plain(values)
-        found |= low.is_in(erasures.among(other, "", low.drop_nulls().unique())).fill_null(value=False)
-    return found
-
-
-def anywhere(feed: Feed, erasures: Erasures, texts: pl.DataFrame) -> pl.Series:
-    """Return in which rows of text an erased value stands, as a whole field or word."""
-    texts = texts.select(pl.all().cast(pl.String))
-    found = stands_in(
-        feed, erasures, texts.select(pl.concat_str(pl.all(), separator="\n", ignore_nulls=True)).to_series()
-    )
-    for column in followed(feed, erasures):
-        for name in texts.columns:
-            found |= have(feed, erasures, column, texts[name])
-    return found
-
-
-def stands_in(feed: Feed, erasures: Erasures, texts: pl.Series) -> pl.Series:
-    """Return in which texts an erased value stands, as a whole field or word."""
-    found = [pl.Series([], dtype=pl.Boolean)]
-    for start in range(0, texts.len(), _TEXTS_AT_ONCE):
-        some = texts.slice(start, _TEXTS_AT_ONCE)
-        frame = some.alias("text").to_frame().with_row_index("at")
-        cuts = [pl.col("text").str.replace_all(pattern, "\0").str.split("\0") for pattern in _PIECES]
-        ways = [frame.select("at", cut.alias("piece")).explode("piece") for cut in cuts]
-        quoted = frame.filter(pl.col("text").str.contains(r'["\\]'))
-        rows = [(at, piece) for at, text in quoted.iter_rows() for piece in _fields(text)]
-        ways.append(pl.DataFrame(rows, schema={"at": pl.UInt32, "piece": pl.String}, orient="row"))
-        pieces = pl.concat(ways)
-        hits = pl.Series([], dtype=pl.UInt32)
-        for column in followed(feed, erasures):
-            hits = hits.append(pieces["at"].filter(have(feed, erasures, column, pieces["piece"])))
-        found.append(pl.int_range(some.len(), eager=True).is_in(hits.cast(pl.Int64).unique().implode()))
-    return pl.concat(found)
+def _pieces(texts: pl.Series) -> pl.DataFrame:
+    """Return what may be a field or a word in texts: `at` (index of the text), `piece`."""
+    frame = texts.alias("text").to_frame().with_row_index("at")
+    cuts = [pl.col("text").str.replace_all(pattern, "\0").str.split("\0") for pattern in _PIECES]
+    quoted = frame.filter(pl.col("text").str.contains(r'["\\]'))
+    rows = [(at, piece) for at, text in quoted.iter_rows() for piece in _fields(text)]
+    of_quotes = pl.DataFrame(rows, schema={"at": pl.UInt32, "piece": pl.String}, orient="row")
+    return pl.concat([*(frame.select("at", cut.alias("piece")).explode("piece") for cut in cuts), of_quotes])
 
 
 def _fields(text: str) -> list[str]:
-    """Return what stands between quotes in a text, as CSV and JSON write it."""
+    """Return what is between quotes in a text, as CSV and JSON write it."""
     spelt = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text).encode("utf-16", "surrogatepass")
     found = [match[1] for match in _QUOTED.finditer(spelt.decode("utf-16", "replace"))]
     return [*found, *(field.replace('""', '"').replace('\\"', '"') for field in found)]
-
-
-def redactor(feed: Feed, column: str, value: str) -> Callable[[str], str]:
-    """Return what takes a value out of a text for people, where it stands as a word of its own.
-
-    Args:
-        value: In its normalised form; raw forms of it that normalise to it word by word go, too.
-    """
-    # Digits and letters to F may be a part of a time or of an id: then not after a colon or a hyphen either.
-    is_odd = re.fullmatch("[0-9a-fA-F]*", value) is not None
-    before, after = (r"(?<![\w.:+-])0*", r"(?![\w+-]|[.:]\w)") if is_odd else (r"(?<![\w.])", r"(?!\w)")
-    word = re.compile(rf"{before}{re.escape(value)}(\.0+)?{after}", re.IGNORECASE)
-
-    def redact(text: str) -> str:
-        found = word.finditer(text)
-        hits = [m for m in found if canonical(feed, column, pl.Series([m.group()]))[0] == value]
-        for match in reversed(hits):
-            text = f"{text[: match.start()]}({BLANK}){text[match.end() :]}"
-        return text
-
-    return redact

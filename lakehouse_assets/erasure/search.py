@@ -8,15 +8,14 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.erasure.evidence import Erased, Erasures
-from lakehouse_assets.erasure.matching import BLANK, anywhere, stands_in, theirs
+from lakehouse_assets.erasure.evidence import Erased, Evidence
+from lakehouse_assets.erasure.matching import People
 from lakehouse_assets.erasure.tombstones import without
 from lakehouse_assets.parsing.archives import Rejection, decompressed, unpack
 from lakehouse_assets.parsing.parse import parse, read
@@ -24,7 +23,7 @@ from lakehouse_assets.parsing.parse import parse, read
 _LINE_ENDS = re.compile(r"(\r\n|\n|\r)")
 
 Also = Mapping[str, frozenset[int]]
-"""Lines by content that are a person's for another reason than their landed value: it was corrected to be theirs."""
+"""Lines by content that are a person's whatever their landed values are: somebody corrected them so."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Searched:
         data: Its new bytes; None when nothing was found.
         erased: What was taken out of its source objects.
         records: How many records that were, in all.
-        unsearched: Source objects into which nobody can look, each with the reason.
+        unsearched: Source objects that cannot be searched, each with the reason.
     """
 
     data: bytes | None
@@ -44,22 +43,12 @@ class Searched:
     unsearched: list[str] = field(default_factory=list)
 
 
-def blanked(records: pl.DataFrame, lines: Iterable[int]) -> pl.DataFrame:
-    """Return bronze records of which some are tombstones: no value, no date, only their place."""
-    gone = pl.col("_line").is_in(sorted(lines))
-    kept = {"_line", "_source_key", "_source_hash", "_ingested_at"}
-    empty = [name for name in records.columns if name not in kept]
-    return records.with_columns(pl.when(~gone).then(pl.col(name)).alias(name) for name in empty).with_columns(
-        pl.when(gone).then(pl.lit(BLANK)).otherwise(pl.col("_problem")).alias("_problem")
-    )
-
-
-def search(feed: Feed, erasures: Erasures, key: str, data: bytes, limit: int, also: Also | None = None) -> Searched:
+def search(people: People, evidence: Evidence, key: str, data: bytes, limit: int, also: Also | None = None) -> Searched:
     """Look for the erased people in a landed object, and return it without them.
 
     Args:
         limit: The most bytes that one source object may have when decompressed.
-        also: Lines that go whatever their landed value.
+        also: Lines that are taken out whatever they say.
     """
     erased, records, unsearched = list[Erased](), 0, list[str]()
     changed: dict[str, bytes] = {}
@@ -68,7 +57,7 @@ def search(feed: Feed, erasures: Erasures, key: str, data: bytes, limit: int, al
             unsearched.append(f"{source.key}: {source.rejection}")
             continue
         try:
-            result = _search_source(feed, erasures, source.data, limit, also or {})
+            result = _search_source(people, evidence, source.data, limit, also or {})
         except Rejection as error:
             unsearched.append(f"{source.key}: {error}")
             continue
@@ -83,26 +72,27 @@ def search(feed: Feed, erasures: Erasures, key: str, data: bytes, limit: int, al
 
 
 def _search_source(
-    feed: Feed, erasures: Erasures, data: bytes, limit: int, also: Also
+    people: People, evidence: Evidence, data: bytes, limit: int, also: Also
 ) -> tuple[bytes, Erased, int] | None:
     """Return a source object without the erased people, what was taken out, and how many records; None for nothing."""
     content = hashlib.sha256(data).hexdigest()
+    feed = people.feed
     known = [header for origin in feed.sources.values() for header in origin.headers]
-    blank, before = erasures.blank_lines(content), erasures.of_before(content)
+    blank, before = evidence.blank_lines(content), evidence.of_before(content)
     meant = set(also.get(content, ())) | {line for erased in before for line in erased.corrected}
     refused = False
     try:
         records = parse(data, feed, limit)[0]
-        lines = set(records["_line"].filter(theirs(feed, erasures, records)))
+        lines = set(records["_line"].filter(people.in_records(records)))
     except Rejection:
         refused = True
         try:
             frame = read(data, known, limit, feed.format).frame
         except Rejection:
-            return _search_text(feed, erasures, data, content, limit)
-        if stands_in(feed, erasures, pl.Series(frame.columns)).any():  # a file without a header, perhaps
-            return _search_text(feed, erasures, data, content, limit)
-        found = anywhere(feed, erasures, frame) if frame.width else pl.Series([], dtype=pl.Boolean)
+            return _search_text(people, data, content, limit)
+        if people.in_texts(pl.Series(frame.columns)).any():  # a file without a header, perhaps
+            return _search_text(people, data, content, limit)
+        found = people.in_fields(frame) if frame.width else pl.Series([], dtype=pl.Boolean)
         lines = {at + 1 for at in found.arg_true()}
     gone = (lines | meant) - blank
     if not gone:
@@ -118,9 +108,7 @@ def _search_source(
     return new, erased, len(gone)
 
 
-def _search_text(
-    feed: Feed, erasures: Erasures, data: bytes, content: str, limit: int
-) -> tuple[bytes, Erased, int] | None:
+def _search_text(people: People, data: bytes, content: str, limit: int) -> tuple[bytes, Erased, int] | None:
     """Take lines out of an object that cannot be read as records: as it stays refused, places do not matter."""
     plain = decompressed(data, limit)
     codec = "utf-16" if plain.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
@@ -129,9 +117,9 @@ def _search_text(
     except UnicodeError:
         parts = ["\0"]
     if "\0" in "".join(parts):
-        msg = "it is no text, so nobody can look into it; remove it, or land it again, whole."
+        msg = "it is no text, so it cannot be searched; remove it, or land it again, whole."
         raise Rejection(msg)
-    lines = stands_in(feed, erasures, pl.Series(map(_readable, parts[::2]), dtype=pl.String)).arg_true()
+    lines = people.in_texts(pl.Series(map(_readable, parts[::2]), dtype=pl.String)).arg_true()
     if not lines.len():
         return None
     for at in lines:

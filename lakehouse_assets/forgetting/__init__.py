@@ -1,1 +1,1 @@
-"""Forgetting a person: the act, from landing to the past of every table. Who is meant, see `erasure`."""
+"""Forgetting a person: in landing, bronze, decisions, tables and their history. Matching records, see `erasure`."""

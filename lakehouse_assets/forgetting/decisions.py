@@ -13,20 +13,21 @@ from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Accept, Correct, Decision, OnRecord, Pin, Release
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.matching import BLANK, followed, have
+from lakehouse_assets.erasure.evidence import Evidence
+from lakehouse_assets.erasure.protocol import Erasures
+from lakehouse_assets.forgetting.request import MARK
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.pins import decision_folder
 
 
 def rewrite(lake: Lake, feed: Feed, redact: Callable[[str], str]) -> int:
-    """Bring the decisions about a feed to the contents of now, without the value; return how many changed.
+    """Bring the decisions about a feed up to date with the new contents, without the value; return how many changed.
 
-    What people changed of others' records stays as it is, whatever it says: only the columns that tell a person count.
+    Corrections of other people's records stay as they are, except for values in the identifying columns.
     """
-    erasures = Erasures.load(lake.store, feed.name)
-    hashes = _given_up(lake, feed, erasures)
-    keys = {feed.sources[column].headers[0]: column for column in followed(feed, erasures)}
+    erasures = Erasures.load(lake, feed)
+    hashes, people = _replaced(lake, feed, erasures.evidence), erasures.people
+    columns = {feed.sources[column].headers[0]: column for column in people.columns}
 
     def change(decision: Decision) -> Decision:
         changed = replace(decision, who=redact(decision.who), why=redact(decision.why))
@@ -35,28 +36,28 @@ def rewrite(lake: Lake, feed: Feed, redact: Callable[[str], str]) -> int:
         if not isinstance(changed, OnRecord):
             return changed
         changed = replace(changed, source_hash=hashes.get(changed.source_hash, changed.source_hash))
-        if changed.line in erasures.blank_lines(changed.source_hash):
+        if changed.line in erasures.evidence.blank_lines(changed.source_hash):
             changed = replace(changed, line=None)
             return replace(changed, partition_to=None, values={}) if isinstance(changed, Correct) else changed
         if not isinstance(changed, Correct):
             return changed
-        told = {
-            header: f"({BLANK})"
-            for header in changed.values.keys() & keys.keys()
-            if have(feed, erasures, keys[header], pl.Series([changed.values[header]])).any()
+        theirs = {
+            header: MARK
+            for header in changed.values.keys() & columns.keys()
+            if people.in_values(columns[header], pl.Series([changed.values[header]], dtype=pl.String)).any()
         }
-        return replace(changed, values={**changed.values, **told})
+        return replace(changed, values={**changed.values, **theirs})
 
     return recorded.rewrite(lake.store, feed.name, change)
 
 
-def _given_up(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, str]:
+def _replaced(lake: Lake, feed: Feed, evidence: Evidence) -> dict[str, str]:
     """Return the contents and objects that the ledger no longer knows, with what it knows in their place."""
     rows = lake.ledger_of(feed).rows
     known = {*rows["source_hash"], *rows["object_hash"]}
     found: dict[str, str] = {}
-    for before in erasures.before.keys() - known:
-        afters = [erased.after for erased in erasures.of_before(before) if erased.after in known]
+    for before in evidence.before.keys() - known:
+        afters = [erased.after for erased in evidence.of_before(before) if erased.after in known]
         found |= {before: afters[-1]} if afters else {}
     return found
 
@@ -94,23 +95,24 @@ def repin(lake: Lake, folder: str, table: str, fingerprints: Mapping[str, int | 
 
 def unpin_gold(lake: Lake, feed: Feed, partitions: set[str]) -> int:
     """Unpin the partitions of gold that a person's records went into; return how many decisions changed."""
-    return sum(_unpin(lake, model, partitions) for model in downstream(lake, feed))
-
-
-def _unpin(lake: Lake, model: Model, partitions: set[str]) -> int:
-    table, folder = model.table, decision_folder(model.table)
-    pinned = {partition for d in recorded.Decisions.load(lake.store, folder).active_of(Pin) for partition in d.pins}
-    gone = pinned if model.layout is Partitioning.SNAPSHOT else pinned & partitions
-    return repin(lake, folder, table.full_name, dict.fromkeys(gone)) if gone else 0
-
-
-def _reads(lake: Lake, model: Model, feed: Feed) -> bool:
-    """Return whether a model follows from a feed, however far down."""
-    own = {table.full_name for table in feed.tables}
-    by_table = {other.table.full_name: other for other in lake.registry.models.values()}
-    return any(name in own or (name in by_table and _reads(lake, by_table[name], feed)) for name in model.upstream)
+    changed = 0
+    for model in downstream(lake, feed):
+        folder = decision_folder(model.table)
+        pins = recorded.Decisions.load(lake.store, folder).active_of(Pin)
+        pinned = {partition for decision in pins for partition in decision.pins}
+        gone = pinned if model.layout is Partitioning.SNAPSHOT else pinned & partitions
+        changed += repin(lake, folder, model.table.full_name, dict.fromkeys(gone)) if gone else 0
+    return changed
 
 
 def downstream(lake: Lake, feed: Feed) -> list[Model]:
-    """Return the models that follow from a feed."""
-    return [model for model in lake.registry.models.values() if _reads(lake, model, feed)]
+    """Return the models that read a feed, or another of them."""
+    models, names = (
+        list[Model](),
+        {table.full_name for table in feed.tables},
+    )
+    for model in lake.registry.models.values():  # each after those that it reads
+        if not names.isdisjoint(model.upstream):
+            models.append(model)
+            names.add(model.table.full_name)
+    return models

@@ -12,10 +12,8 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.matching import theirs
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting.decisions import downstream
-from lakehouse_assets.forgetting.tables import typed
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import leftovers
 from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found
@@ -38,36 +36,30 @@ def folders(lake: Lake, feed: Feed) -> list[str]:
     return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
 
 
-def forget_past(lake: Lake, feed: Feed, erasures: Erasures, folder: str, *, versions: bool) -> list[Found]:
+def forget_past(erasures: Erasures, folder: str, *, versions: bool) -> list[Found]:
     """Remove a person from the past of a table; return the files that are gone.
 
     Args:
         versions: Remove all versions but the present one; else only data files with an erased person's rows that no
             log entry knows. A writer that is about to commit such a file is out of date and fails.
     """
-    there = leftovers.objects(lake, folder)
-    if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
+    lake = erasures.lake
+    names = {item.path.removeprefix(f"{folder}/"): item for item in leftovers.objects(lake, folder)}
+    log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
+    if not log:
         return []
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     try:
-        return _forget(lake, feed, erasures, folder, there, versions=versions)
+        table = delta.opened(lake.store, folder)
+        if versions:
+            table.create_checkpoint()
+        now, active = table.version(), leftovers.active_files(table)
+        known = leftovers.removed_files(table, folder, dt.timedelta()) | set(leftovers.removed_in(lake, log))
     except DeltaError as error:
         raise delta.unreadable(lake.store, folder, error) from error
-
-
-def _forget(
-    lake: Lake, feed: Feed, erasures: Erasures, folder: str, there: list[Found], *, versions: bool
-) -> list[Found]:
-    table = delta.opened(lake.store, folder)
-    if versions:
-        table.create_checkpoint()
-    now, active = table.version(), leftovers.active_files(table)
-    names = {item.path.removeprefix(f"{folder}/"): item for item in there}
-    log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
-    known = leftovers.removed_files(table, folder, dt.timedelta()) | set(leftovers.removed_in(lake, log))
     data = {name: item for name, item in names.items() if not name.startswith("_delta_log/") and name not in active}
-    gone = [item for n, item in data.items() if (versions if n in known else _is_theirs(lake, feed, erasures, item))]
+    gone = [item for n, item in data.items() if (versions if n in known else _is_theirs(erasures, item))]
     if versions:
         entries = {item for kind in (COMMIT, CHECKPOINT) for n, item in all_versions(log, kind).items() if n < now}
         gone += sorted(entries, key=lambda one: one.path)
@@ -76,29 +68,28 @@ def _forget(
     return gone
 
 
-def _is_theirs(lake: Lake, feed: Feed, erasures: Erasures, item: Found) -> bool:
+def _is_theirs(erasures: Erasures, item: Found) -> bool:
     """Return whether a data file holds an erased person's rows; one cut short is of a writer that died."""
     layer = item.path.split("/", 1)[0]
     if layer not in {"bronze", "silver", "quarantine"} or not item.path.endswith(".parquet"):
         return False
     try:
-        rows = pl.read_parquet(io.BytesIO(lake.store.read(item.path)))
+        rows = pl.read_parquet(io.BytesIO(erasures.lake.store.read(item.path)))
     except delta.UNREADABLE:
         return True
     if layer == "silver":
-        return bool(typed(feed, erasures, rows).any())
-    missing = [name for name in feed.bronze.columns if name not in rows.columns]
+        return bool(erasures.people.in_rows(rows).any())
+    missing = [name for name in erasures.feed.bronze.columns if name not in rows.columns]
     rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
-    return bool(theirs(feed, erasures, rows).any())
+    return bool(erasures.matches(rows).any())
 
 
-def forget_bronze(lake: Lake, feed: Feed, erasures: Erasures) -> list[Found]:
-    """Remove the bronze files of contents that gave way, and unknown ones with an erased person's records."""
-    gone = []
-    for item in leftovers.bronze_orphans(lake, feed):
-        if leftovers.content_of(item) in erasures.before or _is_theirs(lake, feed, erasures, item):
-            lake.store.delete(item.path)
-            gone.append(item)
+def forget_bronze(erasures: Erasures) -> list[Found]:
+    """Remove the bronze files of replaced contents, and those with an erased person's records that no ledger knows."""
+    orphans = leftovers.bronze_orphans(erasures.lake, erasures.feed)
+    gone = [o for o in orphans if erasures.has_replaced(leftovers.content_of(o)) or _is_theirs(erasures, o)]
+    for item in gone:
+        erasures.lake.store.delete(item.path)
     return gone
 
 

@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lakehouse_assets.context import Lake
-from lakehouse_assets.erasure.landed_objects import clean
 from lakehouse_assets.erasure.search import Also
 from lakehouse_assets.forgetting.request import Request
 from lakehouse_assets.parsing.archives import unpack
@@ -18,62 +16,72 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass
-class Cleaned:
-    """The landed objects of a feed after the cleaning.
+class InLanding:
+    """What was found in the landed objects of a feed, and what they are since.
 
     Attributes:
         hashes: By key of an object: the new hashes of it and of its contents, by the old ones. Those of an erasure
             that was interrupted, whose clean object is there already, are among them.
         tokens: New token and size of the objects that were written anew, by key and old token.
-        sources: Key, hash before and hash after of each source object from which records were taken.
-        records: How many records were taken out.
+        taken: Key, hash before and hash after of each source object from which records were taken.
+        records: How many records those were.
+        objects: In how many landed objects they were.
         unsearched: What could not be searched, each with the reason.
     """
 
     hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    sources: list[tuple[str, str, str]] = field(default_factory=list)
+    taken: list[tuple[str, str, str]] = field(default_factory=list)
     records: int = 0
+    objects: int = 0
     unsearched: list[str] = field(default_factory=list)
 
+    @property
+    def contents(self) -> dict[str, str]:
+        """The new hashes of all objects and contents, by the old ones.
 
-def clean_all(lake: Lake, request: Request, also: Also) -> Cleaned:
-    """Take the erased people out of every landed object of the feed."""
-    feed, erasures, limit, cleaned = request.feed, request.erasures, lake.settings.max_source_bytes, Cleaned()
-    for stored in list(lake.store.list(feed.landing)):
-        key = key_of(feed, stored)
-        cleaned.unsearched += _named(lake, request, stored, key)
+        What was cleaned now overrules what an earlier erasure, perhaps revoked, made of the same content.
+        """
+        anew = {key for key, _ in self.tokens}
+        ordered = sorted(self.hashes, key=lambda key: key in anew)
+        return {before: after for key in ordered for before, after in self.hashes[key].items()}
+
+
+def clean_all(request: Request, also: Also, *, dry_run: bool = False) -> InLanding:
+    """Take the erased people out of every landed object of the feed; in a dry run, search only."""
+    erasures, landed = request.erasures, InLanding()
+    store, limit = erasures.lake.store, erasures.lake.settings.max_source_bytes
+    for stored in list(store.list(erasures.feed.landing)):
+        key = key_of(erasures.feed, stored)
+        landed.unsearched += _named(request, stored, key)
         if manifest.is_manifest(stored.path):
             continue
         if stored.size > limit:
-            cleaned.unsearched.append(f"{key}: it is larger than LAKEHOUSE_MAX_SOURCE_BYTES; remove it.")
+            landed.unsearched.append(f"{key}: it is larger than LAKEHOUSE_MAX_SOURCE_BYTES; remove it.")
             continue
         try:
-            data = lake.store.read(stored.path, stored.token)
-            now, new, seen = clean(lake, feed, erasures, stored, data, also)
+            data = store.read(stored.path, stored.token)
+            now, new, since, found = erasures.clean(stored, data, also, dry_run=dry_run)
         except AnotherVersionError:
             continue  # the new version is cleaned by the next ingest
-        cleaned.unsearched += seen.unsearched
-        digest = hashlib.sha256(new).hexdigest()
-        there = {digest, *(source.hash for source in unpack(key, new, limit) if source.hash)}
-        hashes = {erased.before: after for after in there for erased in erasures.of_after(after)}
+        landed.unsearched += found.unsearched
+        landed.records += found.records
+        landed.objects += found.data is not None
+        landed.taken += [(key, one.before, one.after) for one in found.erased]
+        there = {hashlib.sha256(new).hexdigest(), *(one.hash for one in unpack(key, new, limit) if one.hash)}
+        landed.hashes[key] = {one.before: after for after in there for one in since.evidence.of_after(after)}
         if now != stored:
-            hashes |= {one.before: one.after for one in seen.erased} | {hashlib.sha256(data).hexdigest(): digest}
-            cleaned.sources += [(key, one.before, one.after) for one in seen.erased]
-            cleaned.records += seen.records
-            cleaned.tokens[key, stored.token] = (now.token, len(new))
-        cleaned.hashes[key] = hashes
-    return cleaned
+            landed.tokens[key, stored.token] = (now.token, len(new))
+    return landed
 
 
-def _named(lake: Lake, request: Request, stored: Stored, key: str) -> Iterator[str]:
+def _named(request: Request, stored: Stored, key: str) -> Iterator[str]:
     """Yield where an object's name, or its manifest's text, has the value. Short values are of dates and counters."""
     if request.is_short:
         return
-    redact = request.redact
-    if redact(key) != key:
-        yield f"{redact(key)}: its name holds the value; land it under another one, and remove it."
+    if (name := request.redact(key)) != key:
+        yield f"{name}: its name holds the value; land it under another one, and remove it."
     if manifest.is_manifest(stored.path):
-        texts = _STRING.findall(lake.store.read(stored.path).decode(errors="replace"))
-        if any(redact(text) != text for text in texts):
-            yield f"{redact(key)}: the manifest holds the value in a text; land it without."
+        texts = _STRING.findall(request.erasures.lake.store.read(stored.path).decode(errors="replace"))
+        if any(request.redact(text) != text for text in texts):
+            yield f"{name}: the manifest holds the value in a text; land it without."

@@ -1,4 +1,7 @@
-"""Whom to forget: checks the request, and makes the decision that stands for it. Not here: what is done about it."""
+"""Whom to forget: checks the request, makes the decision that stands for it, and takes the value out of texts.
+
+Not here: what is done about the request.
+"""
 
 import re
 from collections.abc import Callable
@@ -11,11 +14,11 @@ from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.kinds import DecisionError, Erase
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure import evidence
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.matching import BLANK, canonical, plain, redactor
-from lakehouse_assets.forgetting.decisions import released
+from lakehouse_assets.erasure.matching import canonical, identity, key_of
+from lakehouse_assets.erasure.protocol import Erasures, unfinished
 
+MARK = "(erased)"
+"""What is in a text in place of an erased value."""
 _LONG = 5
 
 
@@ -32,7 +35,6 @@ class Request:
         is_short: The value is so short that it may stand in names of files by chance.
     """
 
-    feed: Feed
     decision: Erase
     erasures: Erasures
     redact: Callable[[str], str]
@@ -43,7 +45,7 @@ class Request:
     def holds(self, text: str) -> bool:
         """Return whether a text holds the value; a short one only if it is the whole text: it is in many by chance."""
         clean = self.redact(text)
-        return clean.strip() == f"({BLANK})" if self.is_short else clean != text
+        return clean.strip() == MARK if self.is_short else clean != text
 
 
 def ask(
@@ -80,25 +82,20 @@ def ask(
     if normal is None:
         msg = f"{column} has no value, and a blank one identifies nobody. Nothing was erased."
         raise DecisionError(msg)
-    redact = redactor(feed, column, normal)
-    as_typed = re.compile(rf"(?<!\w){re.escape(value.strip())}(?!\w)")
-    key = evidence.key_of(lake.store, hypothetical=hypothetical)
-    taken = Decisions.load(lake.store, feed.name)
-    digest = evidence.digest(key, feed.name, column, normal)
-    before = next((d for d in taken.active_of(Erase) if d.digest == digest), None)
-    decision = before or kinds.new(
-        Erase, feed.name, redact(as_typed.sub(f"({BLANK})", why)), None if who is None else redact(who),
-        column=column, digest=digest, plain=evidence.digest(key, feed.name, "", plain(pl.Series([value]))[0]),
-        header=feed.sources[column].headers[0], normalisation=feed.normalisations[column],
-        released=released(lake, feed),
-    )  # fmt: skip
+    key, taken = key_of(lake.store, hypothetical=hypothetical), Decisions.load(lake.store, feed.name)
+    about, redact = identity(feed, key, column, value), redactor(feed, column, normal)
+    before = next((d for d in taken.active_of(Erase) if d.digest == about["digest"]), None)
+    if before is None:
+        as_typed = re.compile(rf"(?<!\w){re.escape(value.strip())}(?!\w)")
+        why, who = redact(as_typed.sub(MARK, why)), None if who is None else redact(who)
+        decision = kinds.new(Erase, feed.name, why, who, **about)
+        taken = Decisions((*taken.taken, decision))
     return Request(
-        feed,
-        decision,
-        Erasures.load(lake.store, feed.name, taken if before else Decisions((*taken.taken, decision)), key),
+        before or decision,
+        Erasures.load(lake, feed, taken, key),
         redact,
         is_new=before is None,
-        is_unfinished=before in evidence.unfinished(lake.store, feed.name, taken),
+        is_unfinished=before in unfinished(lake, feed, taken),
         is_short=len(normal) < _LONG,
     )
 
@@ -107,18 +104,26 @@ def _check(feed: Feed, column: str, *, any_column: bool) -> None:
     """Raise `ContractError` unless a column identifies a person: personal, and of text or whole numbers."""
     types = feed.contract.columns()
     usable = [n for n in feed.sources if isinstance(types[n].dtype, pl.String) or types[n].dtype.is_integer()]
-    personal = [name for name in usable if feed.sources[name].personal]
-    if column in (usable if any_column else personal):
-        return
-    if column in usable:
-        named = f"personal are {', '.join(personal)}" if personal else "no column of the feed is personal"
-        msg = (
-            f"{column!r} of {feed.name} is not declared as personal, so a value of it identifies nobody ({named}). "
-            "Nothing was erased; add --any-column to erase every record that has the value."
-        )
-    else:
-        named = ", ".join(usable if any_column else personal) or "no column is declared as personal"
-        msg = (
-            f"{column!r} is no column of {feed.name} that identifies a person; those are: {named}. Nothing was erased."
-        )
-    raise ContractError(msg)
+    allowed = usable if any_column else [name for name in usable if feed.sources[name].personal]
+    if column not in allowed:
+        named = f"those that do are: {', '.join(allowed)}" if allowed else "no column is declared as personal"
+        more = "; add --any-column to erase every record that has the value" if column in usable else ""
+        msg = f"{column!r} of {feed.name} does not identify a person ({named}). Nothing was erased{more}."
+        raise ContractError(msg)
+
+
+def redactor(feed: Feed, column: str, value: str) -> Callable[[str], str]:
+    """Return what takes a value out of a text for people, where it is a word of its own.
+
+    Args:
+        value: In its normalised form; words that normalise to it go, too.
+    """
+    # Digits and letters to F may be a part of a time or of an id: then not after a colon or a hyphen either.
+    is_odd = re.fullmatch("[0-9a-fA-F]*", value) is not None
+    before, after = (r"(?<![\w.:+-])0*", r"(?![\w+-]|[.:]\w)") if is_odd else (r"(?<![\w.])", r"(?!\w)")
+    word = re.compile(rf"{before}{re.escape(value)}(\.0+)?{after}", re.IGNORECASE)
+
+    def replaced(match: re.Match[str]) -> str:
+        return MARK if canonical(feed, column, pl.Series([match.group()]))[0] == value else match.group()
+
+    return lambda text: word.sub(replaced, text)

@@ -5,22 +5,22 @@ run the command again. Where nobody is found the decision stands all the same, a
 removed. Not here: who is meant, and how a command shows what was found.
 """
 
+import datetime as dt
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions import recorded
-from lakehouse_assets.erasure import evidence
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.search import search
-from lakehouse_assets.forgetting import bronze as contents
+from lakehouse_assets.erasure.evidence import reports
+from lakehouse_assets.erasure.protocol import Erasures
+from lakehouse_assets.forgetting import bronze, history, tables
 from lakehouse_assets.forgetting import decisions as decided
-from lakehouse_assets.forgetting import history, landing, tables
-from lakehouse_assets.forgetting.bronze import Held
+from lakehouse_assets.forgetting.find import InBronze, corrected, find
+from lakehouse_assets.forgetting.landing import InLanding, clean_all
 from lakehouse_assets.forgetting.request import Request
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
-from lakehouse_assets.sources import manifest
-from lakehouse_assets.sources.landing import key_of
 
 
 @dataclass
@@ -48,12 +48,15 @@ class Found:
         if count:
             self.counts[place, what] = self.counts.get((place, what), 0) + count
 
-    def add_bronze(self, held: Held) -> None:
-        """Count what bronze and the ledger hold."""
+    def add_inputs(self, landed: InLanding, held: InBronze) -> None:
+        """Count what landing, bronze and the ledger hold."""
+        self.add("landing", "objects", landed.objects)
+        self.add("landing", "records", landed.records)
         self.add("bronze", "contents", len(held.lines))
         self.add("bronze", "records", held.records)
         self.add("ops.ledger", "texts", held.texts)
-        self.unsearched += held.unsearched
+        self.objects += landed.taken
+        self.unsearched += landed.unsearched + held.unsearched
         self.partitions |= held.partitions
 
 
@@ -61,26 +64,17 @@ Elsewhere = Callable[[Found], None]
 """Forgets the person in what is not part of the lake, and adds to what was found."""
 
 
-def look(lake: Lake, request: Request, elsewhere: Elsewhere) -> Found:
+def look(request: Request, elsewhere: Elsewhere) -> Found:
     """Return what there is of a person. Writes nothing."""
-    feed, erasures, found = request.feed, request.erasures, Found()
-    limit, also = lake.settings.max_source_bytes, contents.corrected(lake, feed, erasures)
-    for stored in lake.store.list(feed.landing):
-        if manifest.is_manifest(stored.path) or stored.size > limit:
-            continue
-        seen = search(feed, erasures, key_of(feed, stored), lake.store.read(stored.path), limit, also)
-        found.unsearched += seen.unsearched
-        found.add("landing", "objects", int(seen.data is not None))
-        found.add("landing", "records", seen.records)
-    found.add_bronze(contents.find(lake, feed, erasures, also))
-    for table in (*feed.typed, feed.quarantine):
-        found.add(table.full_name, "records", sum(tables.rows_of(lake, feed, erasures, table).values()))
+    erasures, found, also = request.erasures, Found(), corrected(request.erasures)
+    found.add_inputs(clean_all(request, also, dry_run=True), find(erasures, also))
+    for table in (*erasures.feed.typed, erasures.feed.quarantine):
+        found.add(table.full_name, "records", sum(tables.rows_of(erasures, table).values()))
     elsewhere(found)
     return found
 
 
 def forget(
-    lake: Lake,
     request: Request,
     run: Callable[[], object],
     elsewhere: Elsewhere,
@@ -95,41 +89,40 @@ def forget(
     Raises:
         StorageError: The storage refused; what was done stands.
     """
-    found = _erase_inputs(lake, request, progress)
+    lake, feed = request.erasures.lake, request.erasures.feed
+    found = _erase_inputs(lake, feed, request, progress)
     if found.counts or request.is_unfinished:
         run()
-    erasures = Erasures.load(lake.store, request.feed.name)
-    taken = tables.take_out(lake, request.feed, erasures)
+    erasures = Erasures.load(lake, feed)
+    taken = tables.take_out(erasures)
     for table, rows in taken.items():
         found.add(table, "records of held or pinned dates", rows)
     if taken:
         run()
     progress("earlier versions and Dagster")
-    _erase_history(lake, request, erasures, found)
+    _erase_history(request, erasures, found)
     elsewhere(found)
-    _finish(lake, request, erasures, found)
+    _finish(request, erasures, found)
     return found
 
 
-def _erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None]) -> Found:
+def _erase_inputs(lake: Lake, feed: Feed, request: Request, progress: Callable[[str], None]) -> Found:
     """Take a person out of what everything follows from: landing, bronze, the ledger, decisions."""
-    feed, found = request.feed, Found()
-    if request.is_new:
-        recorded.record(lake.store, request.decision)
-    erasures, also = request.erasures, contents.corrected(lake, feed, request.erasures)
-    progress("landing")
-    # An earlier contract may have matched other lines than the present one does.
-    read = contents.find(lake, feed, erasures, also).lines
-    either = {content: also.get(content, frozenset()) | read.get(content, frozenset()) for content in {*also, *read}}
-    cleaned = landing.clean_all(lake, request, either)
-    found.unsearched += cleaned.unsearched
-    found.objects += cleaned.sources
-    found.add("landing", "objects", len(cleaned.tokens))
-    found.add("landing", "records", cleaned.records)
     # As of the beginning of the erasure: when the command is repeated, the releases are already out of date.
-    released = decided.released(lake, feed) | dict(request.decision.released)
+    decision = request.decision
+    if request.is_new:
+        decision = replace(decision, released=decided.released(lake, feed))
+        recorded.record(lake.store, decision)
+    progress("landing")
+    found, also = Found(), corrected(request.erasures)
+    held = find(request.erasures, also)
+    # An earlier contract may have matched other lines than the present one does.
+    either = {content: also.get(content, frozenset()) | lines for content, lines in held.lines.items()}
+    landed = clean_all(request, {**also, **either})
+    released = decided.released(lake, feed) | dict(decision.released)
     progress("bronze and the ledger")
-    found.add_bronze(contents.replace(lake, feed, also, cleaned.hashes, cleaned.tokens, request.redact))
+    bronze.replace(lake, feed, held, also, landed, request.redact)
+    found.add_inputs(landed, held)
     progress("decisions")
     found.add("decisions", "changed", decided.rewrite(lake, feed, request.redact))
     decided.release_again(lake, feed, released)
@@ -137,27 +130,27 @@ def _erase_inputs(lake: Lake, request: Request, progress: Callable[[str], None])
     return found
 
 
-def _erase_history(lake: Lake, request: Request, erasures: Erasures, found: Found) -> None:
+def _erase_history(request: Request, erasures: Erasures, found: Found) -> None:
     """Take a person out of what the lake was before: old contents, files of dead writers, earlier versions."""
-    feed = request.feed
+    lake, feed = erasures.lake, erasures.feed
     for folder in history.old_revisions(lake, feed):
-        found.add(folder, "records", tables.take_out_of_old(lake, feed, erasures, folder))
-    found.add("bronze", "old files removed", len(history.forget_bronze(lake, feed, erasures)))
+        found.add(folder, "records", tables.take_out_of_old(erasures, folder))
+    found.add("bronze", "old files removed", len(history.forget_bronze(erasures)))
     # First what is theirs for certain. Earlier versions of tables go only if there was anything of the person at all.
     for versions in (False, True):
         for folder in history.folders(lake, feed) if not versions or found.counts or request.is_unfinished else []:
-            gone = history.forget_past(lake, feed, erasures, folder, versions=versions)
+            gone = history.forget_past(erasures, folder, versions=versions)
             found.add(folder.replace("/", "."), "old files removed", len(gone))
     history.forget_temporary(lake)
 
 
-def _finish(lake: Lake, request: Request, erasures: Erasures, found: Found) -> None:
+def _finish(request: Request, erasures: Erasures, found: Found) -> None:
     """Keep the report if everything is done; else say what is not."""
-    feed, decision = request.feed, request.decision
-    held = contents.find(lake, feed, erasures, {})
+    lake, feed, decision = erasures.lake, erasures.feed, request.decision
+    held = find(erasures, {})
     found.problems += [f"bronze.{feed.name}: {held.records} records"] if held.records else []
     for table in (*feed.typed, feed.quarantine):
-        rows = tables.rows_of(lake, feed, erasures, table)
+        rows = tables.rows_of(erasures, table)
         found.problems += [f"{table.full_name} {partition}: {count} rows" for partition, count in rows.items()]
     if found.counts or request.is_unfinished:
         models = decided.downstream(lake, feed)
@@ -173,4 +166,5 @@ def _finish(lake: Lake, request: Request, erasures: Erasures, found: Found) -> N
         "counts": [{"place": place, "what": what, "count": n} for (place, what), n in found.counts.items()],
         "landed": [{"key": key, "before": before, "after": after} for key, before, after in found.objects],
     }
-    found.report = evidence.finish(lake.store, decision.feed, decision.id, report)
+    found.report = f"{reports(feed.name)}/{decision.id}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}.json"
+    lake.store.create(found.report, json.dumps(report, indent=1).encode())

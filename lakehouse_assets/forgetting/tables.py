@@ -9,37 +9,33 @@ from functools import partial
 import polars as pl
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.matching import followed, have, theirs
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting.decisions import repin
 from lakehouse_assets.pipeline.pending import batches, fingerprint
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta, delta_files
 
 
-def rows_of(lake: Lake, feed: Feed, erasures: Erasures, table: Table) -> dict[str, int]:
+def rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
     """Return how many of an erased person's rows each partition of silver or quarantine holds."""
+    lake = erasures.lake
     if not delta.exists(lake.store, table.path):
         return {}
+    is_dated = bool(table.partitioning.columns)
     columns = {name: column.dtype for name, column in table.columns.items()}
     scan = delta.scan(lake.store, table.path, columns).with_columns(table.partitioning.partition.alias("_part"))
     if table.layer == "silver":
-        keys = list(followed(feed, erasures).keys() & set(scan.collect_schema().names()))
+        keys = list(erasures.people.columns.keys() & set(scan.collect_schema().names()))
         counted = scan.group_by("_part", *keys).len().collect()  # people are few, lines are many
-        found = counted.filter(typed(feed, erasures, counted)).group_by("_part").agg(pl.sum("len")).sort("_part")
+        found = counted.filter(erasures.people.in_rows(counted)).group_by("_part").agg(pl.sum("len")).sort("_part")
         return dict(found.iter_rows())
-    sizes = _sizes(lake, table)
-    hits: dict[str, int] = {}
+    sizes, hits = _sizes(lake, table), dict[str, int]()
     for partitions in batches(sorted(sizes), sizes, lake.settings.publish_batch_rows):
-        rows = scan.filter(table.partitioning.filter(partitions)).collect() if _is_dated(table) else scan.collect()
-        hits |= dict(rows.filter(theirs(feed, erasures, rows)).group_by("_part").len().sort("_part").iter_rows())
+        rows = (scan.filter(table.partitioning.filter(partitions)) if is_dated else scan).collect()
+        hits |= dict(rows.filter(erasures.matches(rows)).group_by("_part").len().sort("_part").iter_rows())
     return hits
-
-
-def _is_dated(table: Table) -> bool:
-    return bool(table.partitioning.columns)
 
 
 def _sizes(lake: Lake, table: Table) -> dict[str, int]:
@@ -50,15 +46,7 @@ def _sizes(lake: Lake, table: Table) -> dict[str, int]:
     return dict(files.group_by(table.partitioning.partition.alias("part")).agg(pl.sum("num_records")).iter_rows())
 
 
-def typed(feed: Feed, erasures: Erasures, rows: pl.DataFrame) -> pl.Series:
-    """Return which rows with silver's columns are an erased person's."""
-    found = pl.repeat(value=False, n=rows.height, eager=True)
-    for column in followed(feed, erasures).keys() & set(rows.columns):
-        found |= have(feed, erasures, column, rows[column])
-    return found
-
-
-def take_out(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, int]:
+def take_out(erasures: Erasures) -> dict[str, int]:
     """Take a person's rows out of silver and quarantine where no run has: of dates that are held or pinned.
 
     Silver's dates get new fingerprints, so that gold follows.
@@ -66,54 +54,49 @@ def take_out(lake: Lake, feed: Feed, erasures: Erasures) -> dict[str, int]:
     Returns:
         Rows by table.
     """
-    done = {}
-    for table in (*feed.typed, feed.quarantine):
-        if found := rows_of(lake, feed, erasures, table):
-            sizes = _sizes(lake, table)
-            for partitions in batches(list(found), sizes, lake.settings.publish_batch_rows):
-                delta.until_committed(partial(_rewrite, lake, feed, erasures, table, partitions))
+    done, limit = {}, erasures.lake.settings.publish_batch_rows
+    for table in (*erasures.feed.typed, erasures.feed.quarantine):
+        if found := rows_of(erasures, table):
+            for partitions in batches(list(found), _sizes(erasures.lake, table), limit):
+                delta.until_committed(partial(_rewrite, erasures, table, partitions))
             done[table.full_name] = sum(found.values())
     return done
 
 
-def _rewrite(lake: Lake, feed: Feed, erasures: Erasures, table: Table, partitions: list[str]) -> None:
-    stored = delta.opened(lake.store, table.path)
-    marks = delta.fingerprints(lake.store, table.path)
-    chosen = table.partitioning.filter(partitions)
-    rows = delta.rows(lake.store, stored).filter(chosen).collect()
+def _rewrite(erasures: Erasures, table: Table, partitions: list[str]) -> None:
+    lake = erasures.lake
+    stored, marks = delta.opened(lake.store, table.path), delta.fingerprints(lake.store, table.path)
+    rows = delta.rows(lake.store, stored).filter(table.partitioning.filter(partitions)).collect()
     if table.layer == "silver":
-        gone = typed(feed, erasures, rows)
-        new = {
-            partition: fingerprint([marks.get(partition, 0), "erased", sorted(erasures.before)])
-            for partition in partitions
-        }
-        pinned = set(pins_of(Decisions.load(lake.store, feed.name), table)) & set(new)
+        gone, before = erasures.people.in_rows(rows), sorted(erasures.evidence.before)
+        new = {partition: fingerprint([marks.get(partition, 0), "erased", before]) for partition in partitions}
+        pinned = pins_of(Decisions.load(lake.store, erasures.feed.name), table).keys() & new.keys()
         # The pin first: a run in between would restore what is pinned.
         if pinned:
             repin(lake, decision_folder(table), table.full_name, {partition: new[partition] for partition in pinned})
     else:
-        gone = theirs(feed, erasures, rows)
+        gone = erasures.matches(rows)
         new = {partition: marks[partition] for partition in partitions if partition in marks}
     delta.replace(lake.store, stored, rows.filter(~gone), table.partitioning.sql_predicate(partitions), new)
 
 
-def take_out_of_old(lake: Lake, feed: Feed, erasures: Erasures, path: str) -> int:
+def take_out_of_old(erasures: Erasures, path: str) -> int:
     """Take a person's rows out of a table of an earlier revision; return how many there were.
 
-    Partition by partition, told by their own values: the log keeps what a commit's predicate says.
+    Whole partitions are replaced: the log keeps the predicate of a commit, so it must not hold the person's value.
     """
+    lake, people = erasures.lake, erasures.people
     stored = delta.opened(lake.store, path)
-    names = {field.name for field in stored.schema().fields}
     partitions = stored.metadata().partition_columns
-    columns = sorted(followed(feed, erasures).keys() & names)
+    columns = sorted(people.columns.keys() & {field.name for field in stored.schema().fields})
     if not columns:
         return 0
     rows = delta.rows(lake.store, stored).select(*columns, *partitions).collect()
-    hits = rows.filter(typed(feed, erasures, rows))
+    hits = rows.filter(people.in_rows(rows))
     for place in hits.select(partitions).unique().iter_rows(named=True) if partitions else [{}] if hits.height else []:
         stored = delta.opened(lake.store, path)
         chosen = [pl.col(name).eq_missing(pl.lit(value)) for name, value in place.items()]
         whole = delta.rows(lake.store, stored).filter(*chosen).collect()
         predicate = " and ".join(f"{name} is null" if v is None else f"{name} = '{v}'" for name, v in place.items())
-        delta.replace(lake.store, stored, whole.filter(~typed(feed, erasures, whole)), predicate or None, {})
+        delta.replace(lake.store, stored, whole.filter(~people.in_rows(whole)), predicate or None, {})
     return hits.height

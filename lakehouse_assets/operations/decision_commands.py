@@ -13,8 +13,7 @@ from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.kinds import Decision, DecisionError, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.matching import BLANK, theirs
+from lakehouse_assets.erasure.protocol import IS_BLANK, Erasures
 from lakehouse_assets.ledger.ledger import HELD
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
@@ -33,7 +32,7 @@ def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
     if not found.height:
         msg = f"{key!r} has no record {line}; `_line` in quarantine.{feed.name} says where one stands."
         raise DecisionError(msg)
-    if found["_problem"][0] == BLANK:
+    if found.filter(IS_BLANK).height:
         msg = f"record {line} of {key!r} was erased, as a person asked. Nothing was decided."
         raise DecisionError(msg)
     return found
@@ -72,9 +71,9 @@ def correct(
         wrong = f"{unknown[0]!r} is not a field" if values else "no field is given"
         msg = f"{wrong}; the fields of {feed.name} are {', '.join(headers)}. Nothing was decided."
         raise DecisionError(msg)
-    erasures = Erasures.load(lake.store, feed.name)
+    erasures = Erasures.load(lake, feed)
     given = record.with_columns(pl.lit(text, pl.String).alias(header) for header, text in values.items())
-    if erasures and theirs(feed, erasures, given).any():
+    if erasures and erasures.matches(given).any():
         msg = (
             "these values belong to a person who was erased; their records must not be made again. Nothing was decided."
         )

@@ -43,7 +43,7 @@ class Searched:
 
 
 def forget(settings: Settings, holds: Holds, *, dry_run: bool = False) -> Searched:
-    """Delete from a lake's instance what says a value: runs with their events and logs, and ticks.
+    """Delete from a lake's instance what holds a value: runs with their events and logs, and ticks.
 
     If interrupted, repeat it.
 
@@ -75,7 +75,9 @@ def _search_run(
     if not (guilty or any(map(holds, _texts([run.run_config, run.tags]))) or _prints(instance, run, entries, holds)):
         return
     if not run.is_finished:
-        found.left.append(f"Dagster's run {run.run_id} holds the value and is under way; ask again when it has ended.")
+        found.left.append(
+            f"Dagster's run {run.run_id} holds the value and is under way; run the command again when it has ended."
+        )
         return
     found.runs.append(run.run_id)
     # Dagster keeps the results of checks beside those of runs, and deletes them with an asset's whole history only.
@@ -170,4 +172,4 @@ def _drop_deleted_bytes(settings: Settings) -> Iterator[str]:
                     database.execute("VACUUM")
                     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except sqlite3.Error as error:
-                yield f"{path}: deleted bytes may still be in it ({error}); stop Dagster and ask again."
+                yield f"{path}: deleted bytes may still be in it ({error}); stop Dagster and run the command again."

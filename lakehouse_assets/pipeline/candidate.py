@@ -14,7 +14,7 @@ from lakehouse_assets.contracts.keys import needed_rules
 from lakehouse_assets.contracts.partitioning import UNDATED, place
 from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
-from lakehouse_assets.erasure.matching import BLANK
+from lakehouse_assets.erasure.protocol import IS_BLANK
 from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, normalised
 from lakehouse_assets.pipeline.versions import Versions, columns_of_landing, deletes, versions_of
 
@@ -49,7 +49,7 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
             source key and line. Of a feed that is versioned by landing, with `_landed` and `_landed_at`.
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
     """
-    is_erased = (bronze["_problem"] == BLANK).fill_null(value=False)
+    is_erased = bronze.select(IS_BLANK).to_series()
     is_discarded = bronze["_discarded"] & ~is_erased
     erased, discarded = (bronze.select(_BY).filter(out) for out in (is_erased, is_discarded))
     if erased.height or discarded.height:

@@ -13,7 +13,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, place
 from lakehouse_assets.decisions.kinds import Correct, Discard, OnRecord, Waive
-from lakehouse_assets.erasure.matching import BLANK
+from lakehouse_assets.erasure.protocol import IS_BLANK
 from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import nul_problem
@@ -145,7 +145,7 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
     )
     # A record moves only if its date was corrected: where it stands is for bronze to say.
     is_moved = pl.col("_part_to").is_not_null()
-    is_there = pl.col("_problem").fill_null("") != BLANK  # no decision brings an erased record back
+    is_there = ~IS_BLANK  # no decision brings an erased record back
     is_corrected = pl.any_horizontal(f"_has_{h}" for h in headers)
     changed = [pl.when(pl.col(f"_has_{h}")).then(pl.col(f"_new_{h}")).otherwise(pl.col(h)).alias(h) for h in headers]
     return (

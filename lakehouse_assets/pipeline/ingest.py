@@ -14,7 +14,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Ledger, ObjectVersion
 from lakehouse_assets.pipeline.ingest_object import Known, read_object
 from lakehouse_assets.sources.landing import still_pending
@@ -106,7 +106,7 @@ def _ingest_batch(
         left = [stored for stored in left if stored.path not in read or lake.store.stat(stored.path) == stored]
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
         decisions = Decisions.load(lake.store, feed.name)
-        erasures = Erasures.load(lake.store, feed.name, decisions)
+        erasures = Erasures.load(lake, feed, decisions)
         take = partial(read_object, lake, feed, Known(of_feed, feed, erasures, force), decisions, erasures)
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             for stored, outcome in zip(missing, pool.map(take, missing), strict=True):

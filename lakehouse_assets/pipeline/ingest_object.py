@@ -15,9 +15,7 @@ from lakehouse_assets.contracts.deliveries import delivered_at
 from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.landed_objects import clean, verdict
-from lakehouse_assets.erasure.search import blanked
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
 from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
@@ -47,7 +45,7 @@ class Known:
 
     def reading(self, source_hash: str) -> Reading | None:
         """Return how a content that was read as the contract now says lies in bronze; None for one to be read."""
-        if self.force or self.is_read_again or source_hash in self.erasures.before:
+        if self.force or self.is_read_again or self.erasures.has_replaced(source_hash):
             return None
         return self._read_as_now(source_hash)
 
@@ -56,7 +54,7 @@ class Known:
 
         None for one that has other records than the ledger knows: they go beside the old ones.
         """
-        if not self.force or source_hash in self.erasures.before:
+        if not self.force or self.erasures.has_replaced(source_hash):
             return None
         reading = self._read_as_now(source_hash)
         return reading if reading and is_counted(self.feed, records, reading) else None
@@ -93,27 +91,25 @@ def _read(
     try:
         data = lake.store.read(stored.path, stored.token)
         if erasures:
-            stored, data, found = clean(lake, feed, erasures, stored, data)
-            erasures = Erasures.load(lake.store, feed.name, decisions) if found.records else erasures
+            stored, data, erasures, _ = erasures.clean(stored, data)
     except StorageError as error:
         # Gone or replaced between listing and reading: the next listing tells what became of it.
         if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
     promised = manifest.load(lake, there) if (there := manifest.find(lake, stored.path)) else None
-    totals = manifest.Totals()
+    totals = manifest.Totals(key, list(promised.sums) if promised else ())
     entries = []
     for source in unpack(key, data, lake.settings.max_source_bytes):
         # Control totals need the records: what is already known is read again for them.
         entry, records = _read_source(lake, feed, source, replace(known, is_read_again=bool(promised)), erasures)
         entries.append(entry)
         if promised:
-            member = source.key.removeprefix(f"{key}!") if source.key != key else key.rsplit("/", 1)[-1]
-            totals.add(member, source.hash, records, list(promised.sums))
+            totals.add(source.key, source.hash, records)
     digest = hashlib.sha256(data).hexdigest()
-    held = manifest.mismatch(promised, totals, feed.shown_headers) if promised else None
-    if promised and digest in erasures.after:
-        held = verdict(lake, feed, erasures, stored, data, promised)
+    held = None
+    if promised:
+        held = erasures.mismatch(digest, promised, manifest.mismatch(promised, totals, feed.shown_headers))
     if held is None and (late := _too_late(lake, feed, entries)) and not known.ledger.was_taken(key, digest):
         held = late
     overruled = None
@@ -170,7 +166,7 @@ def _read_source(
         return Entry(source.key, None, {}, source.rejection), None
     if (reading := known.reading(source_hash)) is not None:
         return Entry(source.key, source_hash, dict(reading.rows), file=reading.file), None
-    if any(erased.refused for erased in erasures.of_after(source_hash)):
+    if erasures.has_refused(source_hash):
         reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
         return Entry(source.key, source_hash, {}, reason), None
     try:
@@ -204,8 +200,7 @@ def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures)
         Rejection: The contract does not take it; the message says why and what to do.
     """
     records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
-    if lines := erasures.blank_lines(source.hash or ""):
-        records = blanked(records, lines)
+    records = erasures.blanked(records, source.hash or "")
     provenance = {"_source_key": source.key, "_source_hash": source.hash, "_ingested_at": dt.datetime.now(dt.UTC)}
     dtypes = {name: feed.bronze.columns[name].dtype for name in provenance}
     return records.with_columns(

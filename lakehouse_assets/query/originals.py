@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import Erasures
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
@@ -30,7 +29,7 @@ def disagreements(lake: Lake, feed: Feed, *, deep: bool = False) -> Iterator[Fin
         deep: Read every original; else `SAMPLE` of them, the same ones each time.
     """
     ledger = lake.ledger_of(feed)
-    erasures = Erasures.load(lake.store, feed.name, Decisions.load(lake.store, feed.name))
+    erasures = Erasures.load(lake, feed)
     known = {
         key: version
         for key, version in ledger.known_versions.items()

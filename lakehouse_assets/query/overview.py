@@ -10,7 +10,7 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import unfinished
+from lakehouse_assets.erasure.protocol import unfinished
 from lakehouse_assets.ledger.state import FeedLedger
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
@@ -143,7 +143,7 @@ def status(lake: Lake) -> Status:
         state = FeedState.read(lake, feed, ledger)
         if state.pending:
             pending_dates[feed.silver.full_name] = state.pending
-        begun = unfinished(lake.store, feed.name, state.decisions)
+        begun = unfinished(lake, feed, state.decisions)
         erasing += [
             f"{feed.name}: by {d.column}, begun by {d.who} at {d.at[:16]}; run the same command again" for d in begun
         ]

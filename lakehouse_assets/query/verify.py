@@ -15,8 +15,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.evidence import Erasures
-from lakehouse_assets.erasure.matching import theirs, unfollowed
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import leftovers
 from lakehouse_assets.pipeline import accounting, gold, repair, silver
@@ -71,12 +70,12 @@ def _decisions(lake: Lake) -> Iterator[Finding]:
 
 def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
     """Compare what is live with the stored objects: their rows and hashes, and that no erased person is in them."""
-    erasures = Erasures.load(lake.store, feed.name)
-    for column in unfollowed(feed, erasures):
+    erasures = Erasures.load(lake, feed)
+    for column in erasures.people.unread_columns:
         what = f"people were erased by {column}, which no column reads any more: they may come back unseen"
         yield Finding(feed.bronze.full_name, "", what)
     for item in leftovers.bronze_orphans(lake, feed) if erasures else []:
-        if leftovers.content_of(item) in erasures.before:
+        if erasures.has_replaced(leftovers.content_of(item)):
             what = f"{item.path} is of an erased person, written late; run the same `lakehouse forget` again"
             yield Finding(feed.bronze.full_name, "", what)
     for partition, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
@@ -100,7 +99,7 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             yield Finding(feed.bronze.full_name, partition, what)
         if count and (hashes != 1 or first != source_hash):
             yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object; {fix}")
-        elif erasures and theirs(feed, erasures, scan_files(lake, feed, [path]).collect()).any():
+        elif erasures and erasures.matches(scan_files(lake, feed, [path]).collect()).any():
             yield Finding(
                 feed.bronze.full_name,
                 partition,

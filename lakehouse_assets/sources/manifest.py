@@ -41,19 +41,27 @@ class Manifest:
 
 @dataclass
 class Totals:
-    """What was found in an object: rows, sums by header, hashes by member name."""
+    """What was found in an object: rows, sums by header, hashes by member name.
 
+    Attributes:
+        object_key: The landed object.
+        headers: The fields to sum.
+    """
+
+    object_key: str
+    headers: Sequence[str] = ()
     rows: int = 0
     sums: dict[str, decimal.Decimal | None] = field(default_factory=dict)
     members: dict[str, str | None] = field(default_factory=dict)
 
-    def add(self, member: str, source_hash: str | None, records: pl.DataFrame | None, wanted: Sequence[str]) -> None:
+    def add(self, source_key: str, source_hash: str | None, records: pl.DataFrame | None) -> None:
         """Count one source object."""
-        self.members[member] = source_hash
+        member = source_key.removeprefix(f"{self.object_key}!")
+        self.members[member if member != self.object_key else member.rsplit("/", 1)[-1]] = source_hash
         if records is None:
             return
         self.rows += records.height
-        for header in wanted:
+        for header in self.headers:
             before = self.sums.get(header, decimal.Decimal(0))
             found = _sum(records[header]) if header in records.columns else None
             self.sums[header] = None if found is None or before is None else _EXACT.add(before, found)

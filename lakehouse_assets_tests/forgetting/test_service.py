@@ -25,7 +25,7 @@ def lake_with_history(lake: Lake) -> Lake:
 
 def forget(lake: Lake, person: str) -> service.Found:
     request = ask(lake, sales(lake), f"customer_id={person}", "a request", "ann")
-    return service.forget(lake, request, lambda: run(lake), lambda _: None)
+    return service.forget(request, lambda: run(lake), lambda _: None)
 
 
 def files_of_tables(lake: Lake) -> set[str]:

@@ -160,7 +160,10 @@ def test_what_cannot_be_deleted_is_told(told: Told) -> None:
             saying, run_config=config, tags={"who": VALUE}, status=dg.DagsterRunStatus.STARTED
         )
     [cursor_or_run, other] = sorted(instance_search.forget(told.settings, holds).left)
-    assert cursor_or_run == f"Dagster's run {run.run_id} holds the value and is under way; ask again when it has ended."
+    assert (
+        cursor_or_run
+        == f"Dagster's run {run.run_id} holds the value and is under way; run the command again when it has ended."
+    )
     assert other == "The cursor of Dagster's s holds the value; reset it in the UI."
 
 

@@ -1,0 +1,115 @@
+"""Finding the erased people in bronze: in every file that the ledger knows, live or not.
+
+Not here: what is done about their records.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lakehouse_assets.decisions.kinds import OnRecord
+from lakehouse_assets.decisions.recorded import Decisions
+from lakehouse_assets.erasure.protocol import Erasures
+from lakehouse_assets.erasure.search import Also
+from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
+from lakehouse_assets.pipeline.corrections import effects
+from lakehouse_assets.pipeline.pending import batches
+from lakehouse_assets.storage import delta
+
+
+@dataclass
+class InBronze:
+    """Where people's records are in bronze and in the ledger.
+
+    Attributes:
+        lines: Lines by content.
+        partitions: The partitions that hold some, or to which a correction moved one.
+        unsearched: Bronze files that cannot be read, each with the reason.
+        searched: Paths of the files that were searched.
+        texts: How many texts of the ledger held the value.
+    """
+
+    lines: dict[str, frozenset[int]] = field(default_factory=dict)
+    partitions: set[str] = field(default_factory=set)
+    unsearched: list[str] = field(default_factory=list)
+    searched: set[str] = field(default_factory=set)
+    texts: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many records that are."""
+        return sum(len(lines) for lines in self.lines.values())
+
+    def add(self, other: "InBronze") -> None:
+        """Add what was found in other files."""
+        for content, lines in other.lines.items():
+            self.lines[content] = self.lines.get(content, frozenset()) | lines
+        self.partitions |= other.partitions
+        self.unsearched += other.unsearched
+        self.searched |= other.searched
+
+
+def corrected(erasures: Erasures) -> Also:
+    """Return the lines by content that a decision corrected to be an erased person's."""
+    feed, found = erasures.feed, dict[str, set[int]]()
+    active = Decisions.load(erasures.lake.store, feed.name).active_of(OnRecord)
+    for (content, line), effect in effects(feed, active).items():
+        for column in erasures.people.columns:
+            value = effect.values.get(feed.sources[column].headers[0])
+            if value is not None and erasures.people.in_values(column, pl.Series([value])).any():
+                found.setdefault(content, set()).add(line)
+    return {content: frozenset(lines) for content, lines in found.items()}
+
+
+def find(erasures: Erasures, also: Also, known: frozenset[str] = frozenset()) -> InBronze:
+    """Find the erased people in bronze.
+
+    Args:
+        also: See `corrected`.
+        known: Paths of files that were searched before.
+    """
+    held, found = InBronze(), dict[str, set[int]]()
+    meant = pl.DataFrame(
+        [(content, line, True) for content, lines in also.items() for line in lines],
+        schema={"source_hash": pl.String, "_line": pl.Int64, "_meant": pl.Boolean},
+        orient="row",
+    )
+    files = files_of(erasures).filter(~pl.col("path").is_in(list(known)))
+    rows = dict(files.select("path", "rows").iter_rows())
+    places_of = files.select(pl.Series("_path", map(erasures.lake.store.uri, rows), pl.String), "source_hash", "part")
+    for paths in batches(list(rows), rows, erasures.lake.settings.publish_batch_rows):
+        held.searched.update(paths)
+        for records in _read(erasures, paths, held.unsearched):
+            places = records.select("_line", "_path", erasures.matches(records).alias("_theirs"))
+            places = places.join(places_of, on="_path").join(meant, on=["source_hash", "_line"], how="left")
+            theirs = places.filter(pl.col("_theirs") | pl.col("_meant"))
+            for content, line, partition in theirs.select("source_hash", "_line", "part").iter_rows():
+                found.setdefault(content, set()).add(line)
+                held.partitions.add(partition)
+    new = {content: frozenset(lines - erasures.evidence.blank_lines(content)) for content, lines in found.items()}
+    held.lines = {content: lines for content, lines in new.items() if lines}
+    return held
+
+
+def files_of(erasures: Erasures) -> pl.DataFrame:
+    """Return the bronze files that the ledger knows: `source_hash`, `file` (their name), `part`, `rows`, `path`."""
+    rows = erasures.lake.ledger_of(erasures.feed).rows.filter(pl.col("part").is_not_null())
+    named = rows.select("source_hash", pl.coalesce("file", "source_hash").alias("file"), "part", "rows")
+    files = named.unique(["file", "part"]).sort("part", "file")
+    places = files.select("part", "file").iter_rows()
+    paths = [bronze_path(erasures.feed, partition, file) for partition, file in places]
+    return files.with_columns(pl.Series("path", paths, dtype=pl.String))
+
+
+def _read(erasures: Erasures, paths: list[str], unsearched: list[str]) -> Iterator[pl.DataFrame]:
+    """Yield the records of some bronze files with their `_path`; file by file if one is damaged."""
+    try:
+        yield scan_files(erasures.lake, erasures.feed, paths).collect()
+    except delta.UNREADABLE as error:
+        if len(paths) == 1:
+            why = str(error).splitlines()[0]
+            unsearched.append(f"{paths[0]}: the bronze file cannot be read ({why}); see `lakehouse verify`.")
+            return
+        for path in paths:
+            yield from _read(erasures, [path], unsearched)
