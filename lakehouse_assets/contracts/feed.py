@@ -15,6 +15,7 @@ from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
 from lakehouse_assets.contracts.keys import Key, bucketing, identity, key_of
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.periods import Period
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 from lakehouse_assets.contracts.source import (
     Contract,
@@ -45,6 +46,7 @@ class Feed:
         snapshot: For a feed without dates: `"union"` of all deliveries, or `"latest"`: each replaces the one before.
         delivered_at: Where the keys of deliveries say which one is the latest, such as `"products-%Y-%m-%d"`.
         references: Columns whose values are those of another feed: `(("product_id", "products.product_id"),)`.
+        partition_by: Whether a partition holds a `"day"`, a `"month"` or a `"year"`; it is named by its first day.
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
@@ -80,6 +82,7 @@ class Feed:
     deleted_when: pl.Expr | None = field(default=None, compare=False)
     buckets: int = 16
     references: semantics.References = ()
+    partition_by: Period = "day"
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)
@@ -187,6 +190,7 @@ class Feed:
         where a retyped column is dropped or refused.
         """
         columns = {}
+        period = [] if self.partition_by == "day" else [self.partition_by]
         zones = [self.time_zone] if self.naive_zone == self.time_zone else [self.time_zone, self.naive_zone]
         for name, origin in self.sources.items():
             retyped = self.retyped_policy(name)
@@ -197,7 +201,7 @@ class Feed:
                 origin.headers,
                 self.missing_policy(name),
                 [retyped, type_read] if is_typed else None,
-                type_read if name == self.business_date else None,
+                [*type_read, *period] if name == self.business_date else None,
             ]
         read = version([columns, self.drift.new, *self._declared_format])
         return read if self.keyed is None else f"{read}.{bucketing(self)}"

@@ -8,6 +8,7 @@ import polars as pl
 from lakehouse_assets.contracts import keys
 from lakehouse_assets.contracts.keys import Key, bucket_column, history_columns
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.periods import Period
 from lakehouse_assets.contracts.source import columns_of
 from lakehouse_assets.contracts.table import PROVENANCE, Column, Table
 
@@ -32,6 +33,9 @@ class Declared(keys.Declared, Protocol):
 
     @property
     def raw_layout(self) -> Partitioning: ...
+
+    @property
+    def partition_by(self) -> Period: ...
 
     @property
     def keyed(self) -> Key | None: ...
@@ -62,7 +66,7 @@ def silver(feed: Declared) -> Table:
         columns |= bucket_column(feed.keyed)
     else:
         for name, dtype in feed.layout.columns.items():
-            columns[name] = Column(dtype, f"Business date ({feed.time_zone}), partition.", nullable=False)
+            columns[name] = Column(dtype, f"{_dated(feed)} ({feed.time_zone}), partition.", nullable=False)
     columns |= _provenance()
     what = "Typed, validated, deduplicated." if feed.keyed is None else "The current state, a row per key."
     return Table("silver", feed.name, columns, feed.layout, f"{feed.description} {what}", feed.owner, feed.revision)
@@ -109,4 +113,9 @@ def _placed(feed: Declared, columns: Mapping[str, Column]) -> Mapping[str, Colum
         return {**columns, **bucket_column(feed.keyed)}
     if not feed.business_date:
         return columns
-    return {**columns, "dt": Column(pl.Date(), "Business date; null when it cannot be read.")}
+    return {**columns, "dt": Column(pl.Date(), f"{_dated(feed)}; null when it cannot be read.")}
+
+
+def _dated(feed: Declared) -> str:
+    """Return what the partition column of a table by date says."""
+    return "Business date" if feed.partition_by == "day" else f"First day of the business date's {feed.partition_by}"

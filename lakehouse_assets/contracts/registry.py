@@ -76,6 +76,8 @@ class Registry:
             msg = f"models read each other in a circle: {' -> '.join(error.args[1])}; break it"
             raise UnusableError(msg, *(by_name[name] for name in set(error.args[1]))) from None
 
+        _refuse_mixed_periods(feeds, self.models.values())
+
     def references(self, feed: Feed) -> list[Reference]:
         """Return the references of a feed to feeds that can be used."""
         return references.references_of(feed, self.feeds)
@@ -128,6 +130,21 @@ def _derive(table: Feed | Model) -> None:
             _ = table.upstream, table.version, table.table
     except Exception as error:
         raise UnusableError(error, table) from error
+
+
+def _refuse_mixed_periods(feeds: Iterable[Feed], models: Iterable[Model]) -> None:
+    """Raise `UnusableError` for a model by date that would find a month's records on its first day only."""
+    periods = {t.full_name: feed.partition_by for feed in feeds if feed.business_date for t in feed.tables}
+    for model in models:
+        found = sorted({periods[name] for name in model.upstream if name in periods})
+        if model.date is not None and len(found) > 1:
+            msg = (
+                f"{model.code} reads tables by {' and by '.join(found)}, and {model.table.full_name} is built date by "
+                "date; declare one partition_by for all, or leave out its date, so that it is built whole"
+            )
+            raise UnusableError(msg, model)
+        if model.date is not None and found:
+            periods[model.table.full_name] = found[0]
 
 
 def _refuse_references(feeds: Mapping[str, Feed], broken: Iterable[Broken]) -> None:

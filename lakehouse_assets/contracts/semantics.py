@@ -3,6 +3,7 @@
 Here: what these arguments mean, and which of them make no sense. Not here: doing what they say.
 """
 
+import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from typing import Literal, Protocol
 import polars as pl
 
 from lakehouse_assets.contracts import deliveries
+from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.periods import PERIODS, Period, first_day
 from lakehouse_assets.contracts.source import Contract
 
 _PAIR = 2
@@ -43,6 +46,18 @@ class Declared(Protocol):
     @property
     def key(self) -> tuple[str, ...]:
         """The columns that identify a row, for a keyed feed."""
+
+    @property
+    def partitioning(self) -> Partitioning | None:
+        """The layout of its silver table, where it is declared."""
+
+    @property
+    def start_date(self) -> dt.date:
+        """The first business date."""
+
+    @property
+    def partition_by(self) -> Period:
+        """The business dates that a partition holds."""
 
     @property
     def time_zone(self) -> str:
@@ -82,12 +97,20 @@ def declared(feed: Declared) -> dict[str, object]:
         found["source_zone"] = feed.naive_zone
     if feed.snapshot != "union":
         found["snapshot"] = [feed.snapshot, feed.delivered_at]
+    if feed.partition_by != "day":
+        found["partition_by"] = feed.partition_by
     return found
 
 
 def refusal(feed: Declared) -> str | None:
     """Return what makes no sense of a feed's declaration, and what to change; None when all of it does."""
-    return _zone_refusal(feed) or _duplicates_refusal(feed) or _snapshot_refusal(feed) or _references_refusal(feed)
+    return (
+        _zone_refusal(feed)
+        or _duplicates_refusal(feed)
+        or _snapshot_refusal(feed)
+        or _references_refusal(feed)
+        or _period_refusal(feed)
+    )
 
 
 def once_rule(feed: Declared) -> str | None:
@@ -161,4 +184,20 @@ def _references_refusal(feed: Declared) -> str | None:
         if one[0] not in feed.contract.columns() or names.count(one[0]) > 1:
             what = "is referenced twice" if names.count(one[0]) > 1 else "is no column of its contract"
             return f"references={feed.references!r}: {one[0]!r} {what}; correct it."
+    return None
+
+
+def _period_refusal(feed: Declared) -> str | None:
+    period = feed.partition_by
+    if period not in PERIODS:
+        return f'partition_by={period!r} says nothing; it is "day", "month" or "year".'
+    if period == "day":
+        return None
+    if feed.business_date is None or feed.partitioning is not None:
+        return (
+            f"partition_by={period!r} is for a feed with a business_date whose silver table is partitioned by `dt`; "
+            "leave it out, or leave out partitioning."
+        )
+    if feed.start_date != (first := first_day(feed.start_date, period)):
+        return f"partition_by={period!r} needs a start_date at the beginning of a {period}, such as {first}."
     return None

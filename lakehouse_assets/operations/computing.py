@@ -8,6 +8,7 @@ import datetime as dt
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model
 from lakehouse_assets.contracts.partitioning import UNDATED, as_date
+from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 
 
@@ -74,7 +75,8 @@ def _within(
         msg = f"{name} has no dates, so --from and --to cannot choose any. Nothing was done; name it without them."
         raise ContractError(msg)
     dates = sorted(date for partition in partitions if (date := as_date(partition)))
-    within = [str(date) for date in dates if (first or date) <= date <= (last or date)]
+    period = table.partition_by if isinstance(table, Feed) else "day"
+    within = [str(date) for date in dates if (first or date) <= last_day(date, period) and date <= (last or date)]
     if not within:
         there = f"it has {len(dates):,} dates, from {dates[0]} to {dates[-1]}" if dates else "it has no dates yet"
         msg = f"{name} has no date {_range(first, last)}; {there}. Nothing was done."

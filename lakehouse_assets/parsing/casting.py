@@ -9,6 +9,7 @@ import re
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed, Source
+from lakehouse_assets.contracts.periods import first_days
 
 _DATE_TIME = (
     "%Y-%m-%d %H:%M:%S",
@@ -94,15 +95,20 @@ def _plain(text: pl.Series, origin: Source) -> pl.Series:
 
 
 def business_dates(frame: pl.DataFrame, feed: Feed) -> pl.Series:
-    """Return the business date of each bronze record (`pl.Date`), null where it cannot be read."""
+    """Return the business date of each bronze record (`pl.Date`), null where it cannot be read.
+
+    Of a feed by month or year it is the first day of that.
+    """
     name = feed.business_date
     if name is None:
         return pl.Series("dt", [None] * frame.height, dtype=pl.Date)
     origin = feed.sources[name]
     text = frame.select(normalised(origin).alias(name)).to_series()
     if isinstance(feed.contract.columns()[name].dtype, pl.Date):
-        return cast(text, pl.Date(), origin, feed.naive_zone).alias("dt")
-    return instants(text, origin.formats, feed.naive_zone, feed.time_zone)[1].alias("dt")
+        days = cast(text, pl.Date(), origin, feed.naive_zone)
+    else:
+        days = instants(text, origin.formats, feed.naive_zone, feed.time_zone)[1]
+    return first_days(days, feed.partition_by).alias("dt")
 
 
 def instants(

@@ -14,6 +14,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.deliveries import delivered_at
 from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
@@ -148,7 +149,10 @@ def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
         return None
     first = lake.today(feed) - dt.timedelta(days=feed.late_data_window)
     dates = sorted(
-        date for entry in entries for partition in entry.partitions if (date := as_date(partition)) and date < first
+        date
+        for entry in entries
+        for partition in entry.partitions
+        if (date := as_date(partition)) and last_day(date, feed.partition_by) < first
     )
     if not dates:
         return None

@@ -16,6 +16,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
+from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
@@ -119,7 +120,9 @@ class FeedState:
     def is_expired(self, partition: str) -> bool:
         """Return whether the partition's quarantined rows are not kept, unless the gate holds it."""
         date = as_date(partition)
-        return date is not None and self.expired_before is not None and date < self.expired_before
+        if date is None or self.expired_before is None:
+            return False
+        return last_day(date, self.feed.partition_by) < self.expired_before
 
     def has_expired(self, partition: str) -> bool:
         """Return whether the present candidate's quarantined rows were left out, or removed, as decided."""
