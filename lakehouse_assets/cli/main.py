@@ -181,14 +181,17 @@ def status() -> None:
 def plan() -> None:
     """Show what the present declarations would rebuild, evolve or refuse. Nothing is written."""
     from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.contracts.loading import declared  # noqa: PLC0415
+    from lakehouse_assets.orchestration.location import broken_in  # noqa: PLC0415
     from lakehouse_assets.query.plan import plan as steps  # noqa: PLC0415
     from lakehouse_assets.query.plan import seconds  # noqa: PLC0415
 
     lake = current()
     found = steps(lake)
     render.plan(out, found, seconds(found))
-    render.broken(out, lake.registry.broken)
-    raise typer.Exit(1 if lake.registry.broken or any(step.refusal for step in found) else 0)
+    broken = broken_in(lake, declared(lake.settings.definitions, only_tables=False))
+    render.broken(out, broken)
+    raise typer.Exit(1 if broken or any(step.refusal for step in found) else 0)
 
 
 @app.command()

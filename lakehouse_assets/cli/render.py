@@ -67,6 +67,7 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
         "failed": failed,
         "waiting": found.waiting,
         "without values of a required column": found.unfilled,
+        "in quarantine, and published before the contract changed": found.vanished,
         "pinned": found.pinned,
         "erasures not finished": found.erasing,
     }

@@ -73,16 +73,24 @@ def as_declared(rows: pl.LazyFrame) -> pl.LazyFrame:
     return delta.as_declared(rows, _SCHEMA).with_columns(pl.col("erased").fill_null(0))
 
 
-def write(store: Store, table: "DeltaTable", feed: str, fingerprints: dict[str, int], rows: pl.DataFrame) -> None:
+def write(
+    store: Store,
+    table: "DeltaTable",
+    feed: str,
+    fingerprints: dict[str, int],
+    rows: pl.DataFrame,
+    marks: Mapping[str, int] | None = None,
+) -> None:
     """Replace the accounting of some partitions of a feed. Raises `Conflict` like every publishing commit.
 
     Args:
         fingerprints: By feed and partition, `sales/2011-03-01`.
+        marks: What else the commit bears, by application id.
     """
     names = ", ".join(f"'{name.partition('/')[2]}'" for name in sorted(fingerprints))
     frame = rows.with_columns(pl.lit(feed).alias("feed"), _YEAR.alias("year"))
     frame = frame.select(pl.col(n).cast(t) for n, t in _STORED.items())
-    delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", fingerprints)
+    delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", {**fingerprints, **(marks or {})})
 
 
 def mark(feed: str, partition: str) -> str:

@@ -5,7 +5,6 @@ outside, the one of quarantine is. All tables are opened before the inputs are r
 so a writer whose inputs are stale conflicts and computes again. Not here: what a candidate is.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,10 +15,10 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.decisions.kinds import Decision, OnRecord
+from lakehouse_assets.decisions.kinds import Decision
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import Ledger, summarise
-from lakehouse_assets.pipeline import accounting
+from lakehouse_assets.pipeline import accounting, vanished
 from lakehouse_assets.pipeline.bronze import unreadable
 from lakehouse_assets.pipeline.candidate import compute
 from lakehouse_assets.pipeline.corrections import records
@@ -102,10 +101,10 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
         for partition, o in decided.items()
     }
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
-    lost = vanished(lake, state, found)
+    lost = vanished.find(lake, state, found, known)
     if decided and (force or any(known.get(name) != value for name, value in accounted.items())):
         rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
-        accounting.write(lake.store, accounts, feed.name, accounted, rows)
+        accounting.write(lake.store, accounts, feed.name, accounted, rows, lost.marks)
     inputs = {partition: state.inputs[partition] for partition in decided}
     if _differ(state.by_rule, inputs, force=force):
         _replace(lake, feed.by_rule, by_rule, found.by_rule(), inputs)
@@ -126,19 +125,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
         _replace(lake, feed.history, history, versions.history, commits)
     if _differ(state.silver, commits, force=force):
         _replace(lake, feed.silver, silver, found.candidate.valid, commits)
-    return [replace(outcome, vanished=lost.get(outcome.partition, 0)) for outcome in found.outcomes]
-
-
-def vanished(lake: Lake, state: FeedState, found: Evaluation) -> dict[str, int]:
-    """Return how many published records of each partition are about to vanish without an explanation."""
-    commits = [o.partition for o in found.outcomes if o.verdict in {PUBLISHED, OUTSIDE} and o.partition in state.silver]
-    if not commits:
-        return {}
-    before = accounting.scan_accounting(lake.store).filter(
-        (pl.col("feed") == state.feed.name) & pl.col("part").is_in(commits)
-    )
-    decisions = Counter(decision.source_hash for decision in state.decisions.taken if isinstance(decision, OnRecord))
-    return accounting.vanished(before.collect(), found.accounts().filter(pl.col("part").is_in(commits)), decisions)
+    return [replace(outcome, vanished=lost.new.get(outcome.partition, 0)) for outcome in found.outcomes]
 
 
 def _differ(stored: Mapping[str, int], wanted: Mapping[str, int], *, force: bool) -> bool:

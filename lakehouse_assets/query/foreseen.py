@@ -15,10 +15,11 @@ from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.parsing.archives import Rejection, unpack
 from lakehouse_assets.parsing.parse import parse
+from lakehouse_assets.pipeline import vanished
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.gate import HELD_BACK
 from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
-from lakehouse_assets.pipeline.silver import evaluate, vanished
+from lakehouse_assets.pipeline.silver import evaluate
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
@@ -109,7 +110,7 @@ def records(lake: Lake, feed: Feed, state: FeedState, ledger: FeedLedger) -> Rec
         size += rows.get(partition, 0)
     found = evaluate(lake, feed, sorted(chosen)) if chosen else None
     if found is not None:
-        leaving += sum(vanished(lake, state, found).values())
+        leaving += sum(vanished.find(lake, state, found, {}).new.values())
     held = sum(outcome.verdict == HELD_BACK for outcome in found.outcomes) if found is not None else 0
     return Records(len(published), len(outside) + len(chosen), leaving, held)
 

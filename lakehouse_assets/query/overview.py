@@ -12,6 +12,7 @@ from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import unfinished
 from lakehouse_assets.ledger.state import FeedLedger
+from lakehouse_assets.pipeline import vanished
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
@@ -45,6 +46,7 @@ class Status:
 
     `waiting` are models that cannot be built until another table fits its contract, `unfilled` published dates that
     lack values of a required column.
+    `vanished` are published dates that a changed contract took records from.
     `erasing` are erasures that were begun and not finished: the command has to be run again.
     """
 
@@ -56,6 +58,7 @@ class Status:
     waiting: list[str]
     unfilled: list[str]
     erasing: list[str]
+    vanished: list[str]
 
     @property
     def is_idle(self) -> bool:
@@ -137,6 +140,7 @@ def status(lake: Lake) -> Status:
     """Return what is pending, held and rejected, from the lake root alone."""
     lake = lake.at_once()
     landed, pending_dates, held, rejected, pinned, incomplete, erasing = [], {}, [], [], [], [], []
+    taken_away: list[str] = []
     for feed in lake.registry.feeds.values():
         ledger = lake.ledger_of(feed)
         landed += [f"{feed.name}: {key_of(feed, stored)}" for stored in pending(lake, feed, ledger)]
@@ -152,6 +156,7 @@ def status(lake: Lake) -> Status:
         ]
         held += [f"{feed.silver.full_name} {partition}: {_why_held(lake, feed, partition)}" for partition in state.held]
         incomplete += unfilled(lake, state)
+        taken_away += vanished.standing(lake, feed)
         rejected += _refused(lake, feed, ledger)
     for model in lake.registry.models.values():
         built = ModelState.read(lake, model)
@@ -161,7 +166,7 @@ def status(lake: Lake) -> Status:
             f"{model.table.full_name} {partition}: to version {pin.version}" for partition, pin in built.pins.items()
         ]
     waiting = list(waiting_models(lake)) if pending_dates else []
-    return Status(landed, pending_dates, held, rejected, sorted(pinned), waiting, incomplete, erasing)
+    return Status(landed, pending_dates, held, rejected, sorted(pinned), waiting, incomplete, erasing, taken_away)
 
 
 def _refused(lake: Lake, feed: Feed, ledger: FeedLedger) -> list[str]:

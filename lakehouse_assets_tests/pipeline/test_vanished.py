@@ -13,6 +13,7 @@ from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.operations.decision_commands import discard, revoke
 from lakehouse_assets.orchestration.runner import Report
+from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.retail import ingest, land, publish
 
@@ -76,6 +77,39 @@ def test_run_names_what_vanished(published: Lake, run_of: Callable[[Lake], Repor
 )
 def test_what_a_new_version_of_the_file_leaves_out_is_not_told(published: Lake, lines: list[str]) -> None:
     assert _put(published, "x.csv", *lines) == 0
+
+
+def _told(lake: Lake) -> list[str]:
+    return status(lake).vanished
+
+
+def test_status_names_what_vanished_until_it_is_back(published: Lake) -> None:
+    stricter = _with(published, pl.col("units") < 100)
+    assert _told(published) == []
+    _publish(stricter)
+    [line] = _told(stricter)
+    assert line.startswith(f"silver.orders {DAY}: 1 record that had been published, of files that are still live")
+    publish(stricter, feed="orders", force=True)
+    assert _put(stricter, "late.csv", _order(7), _order(8)) == 0
+    assert _told(stricter) == [line]
+    _publish(_with(published, pl.col("units") < 3))
+    assert _told(stricter) == [line]
+    _publish(_with(published, start_date=LATER))
+    assert "5 records that had been published" in _told(stricter)[0]
+    _publish(published)
+    assert _told(published) == []
+
+
+@pytest.mark.parametrize("way", ["another version", "discarded"])
+def test_status_no_longer_names_what_has_an_explanation(published: Lake, way: str) -> None:
+    stricter = _with(published, pl.col("units") < 100)
+    _publish(stricter)
+    if way == "discarded":
+        recorded.record(stricter.store, discard(stricter, stricter.registry.feed("orders"), "x.csv", 3, "why", "ann"))
+        _publish(stricter)
+    else:
+        _put(stricter, "x.csv", _order(1), _order(2))
+    assert _told(stricter) == []
 
 
 def test_a_record_that_becomes_a_duplicate_is_not_told(published: Lake) -> None:
