@@ -16,7 +16,7 @@ from lakehouse_assets.decisions.kinds import Erase
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.evidence import Erased, Evidence, reports
 from lakehouse_assets.erasure.matching import BLANK, People, key_of
-from lakehouse_assets.erasure.search import Also, Searched, search
+from lakehouse_assets.erasure.search import KnownLines, Searched, search
 from lakehouse_assets.parsing.archives import Rejection, unpack
 from lakehouse_assets.parsing.parse import parse
 from lakehouse_assets.sources import landing, manifest
@@ -89,13 +89,15 @@ class Erasures:
         same = [erased for erased in known if erased.manifest == promised.digest]
         return same[0].held if same else _TOO_LATE
 
-    def clean(self, stored: Stored, data: bytes, also: Also | None = None, *, dry_run: bool = False) -> Cleaned:
+    def clean(
+        self, stored: Stored, data: bytes, known_lines: KnownLines | None = None, *, dry_run: bool = False
+    ) -> Cleaned:
         """Take the erased people out of a landed object, if they are in it.
 
         The order of writes is: evidence, landed object, then everything that reads it.
 
         Args:
-            also: Lines by content that are taken out whatever they say.
+            known_lines: Lines by content that are taken out whatever they say.
             dry_run: Search only.
 
         Raises:
@@ -103,7 +105,7 @@ class Erasures:
             StorageError: The storage refused; the object is as it was.
         """
         lake, limit = self.lake, self.lake.settings.max_source_bytes
-        found = search(self.people, self.evidence, landing.key_of(self.feed, stored), data, limit, also)
+        found = search(self.people, self.evidence, landing.key_of(self.feed, stored), data, limit, known_lines)
         if found.data is None or dry_run:
             return Cleaned(stored, data, self, found)
         before, after = hashlib.sha256(data).hexdigest(), hashlib.sha256(found.data).hexdigest()

@@ -22,7 +22,7 @@ from lakehouse_assets.parsing.parse import parse, read
 
 _LINE_ENDS = re.compile(r"(\r\n|\n|\r)")
 
-Also = Mapping[str, frozenset[int]]
+KnownLines = Mapping[str, frozenset[int]]
 """Lines by content that are a person's whatever their landed values are: somebody corrected them so."""
 
 
@@ -43,12 +43,14 @@ class Searched:
     unsearched: list[str] = field(default_factory=list)
 
 
-def search(people: People, evidence: Evidence, key: str, data: bytes, limit: int, also: Also | None = None) -> Searched:
+def search(
+    people: People, evidence: Evidence, key: str, data: bytes, limit: int, known_lines: KnownLines | None = None
+) -> Searched:
     """Look for the erased people in a landed object, and return it without them.
 
     Args:
         limit: The most bytes that one source object may have when decompressed.
-        also: Lines that are taken out whatever they say.
+        known_lines: Lines that are taken out whatever they say.
     """
     erased, records, unsearched = list[Erased](), 0, list[str]()
     changed: dict[str, bytes] = {}
@@ -57,7 +59,7 @@ def search(people: People, evidence: Evidence, key: str, data: bytes, limit: int
             unsearched.append(f"{source.key}: {source.rejection}")
             continue
         try:
-            result = _search_source(people, evidence, source.data, limit, also or {})
+            result = _search_source(people, evidence, source.data, limit, known_lines or {})
         except Rejection as error:
             unsearched.append(f"{source.key}: {error}")
             continue
@@ -72,14 +74,14 @@ def search(people: People, evidence: Evidence, key: str, data: bytes, limit: int
 
 
 def _search_source(
-    people: People, evidence: Evidence, data: bytes, limit: int, also: Also
+    people: People, evidence: Evidence, data: bytes, limit: int, known_lines: KnownLines
 ) -> tuple[bytes, Erased, int] | None:
     """Return a source object without the erased people, what was taken out, and how many records; None for nothing."""
     content = hashlib.sha256(data).hexdigest()
     feed = people.feed
     known = [header for origin in feed.sources.values() for header in origin.headers]
     blank, before = evidence.blank_lines(content), evidence.of_before(content)
-    meant = set(also.get(content, ())) | {line for erased in before for line in erased.corrected}
+    meant = set(known_lines.get(content, ())) | {line for erased in before for line in erased.corrected}
     refused = False
     try:
         records = parse(data, feed, limit)[0]

@@ -17,7 +17,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.erasure.evidence import Erased
 from lakehouse_assets.erasure.protocol import Erasures, blanked
-from lakehouse_assets.erasure.search import Also
+from lakehouse_assets.erasure.search import KnownLines
 from lakehouse_assets.forgetting.find import InBronze, files_of, find
 from lakehouse_assets.forgetting.landing import InLanding
 from lakehouse_assets.ledger.ledger import Ledger
@@ -27,22 +27,22 @@ from lakehouse_assets.storage import delta
 
 
 def replace(
-    lake: Lake, feed: Feed, held: InBronze, also: Also, landed: InLanding, redact: Callable[[str], str]
+    lake: Lake, feed: Feed, held: InBronze, known_lines: KnownLines, landed: InLanding, redact: Callable[[str], str]
 ) -> None:
     """Replace contents by those without the erased people: in bronze, then in one ledger commit.
 
     Args:
         held: What was found in bronze; what is found since is added.
-        also: See `find.corrected`.
+        known_lines: See `find.corrected`.
         redact: Takes an erased value out of a text.
     """
-    written = [_write(Erasures.load(lake, feed), held, also, landed)]
+    written = [_write(Erasures.load(lake, feed), held, known_lines, landed)]
 
     def attempt() -> None:
         # A run may have recorded more since the search, or the last attempt: that is searched, too.
         ledger, erasures = Ledger.load(lake.store), Erasures.load(lake, feed)
-        fresh = find(erasures, also, frozenset(held.searched))
-        written.append(_write(erasures, fresh, also, landed))
+        fresh = find(erasures, known_lines, frozenset(held.searched))
+        written.append(_write(erasures, fresh, known_lines, landed))
         held.add(fresh)
         is_its = pl.col("feed") == feed.name
         texts = ledger.rows.filter(is_its).select("reason", "drift").unpivot()["value"].drop_nulls()
@@ -55,7 +55,7 @@ def replace(
     delta.until_committed(attempt)
 
 
-def _write(erasures: Erasures, held: InBronze, also: Also, landed: InLanding) -> pl.DataFrame:
+def _write(erasures: Erasures, held: InBronze, known_lines: KnownLines, landed: InLanding) -> pl.DataFrame:
     """Write the bronze files of the contents without the erased people, and keep the evidence.
 
     Returns:
@@ -70,7 +70,7 @@ def _write(erasures: Erasures, held: InBronze, also: Also, landed: InLanding) ->
         erased = max(known, key=lambda one: one.after == after, default=None)
         if erased is None:
             made_up = hashlib.sha256(f"{content} without {sorted(every)}".encode()).hexdigest()
-            erased = Erased(content, made_up, tuple(sorted(every)), tuple(sorted(also.get(content, ()))))
+            erased = Erased(content, made_up, tuple(sorted(every)), tuple(sorted(known_lines.get(content, ()))))
             evidence.record(erased)
         of_content = files.filter(pl.col("source_hash") == content)
         for (name,), those in of_content.partition_by("file", as_dict=True).items():

@@ -11,7 +11,7 @@ import polars as pl
 from lakehouse_assets.decisions.kinds import OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
-from lakehouse_assets.erasure.search import Also
+from lakehouse_assets.erasure.search import KnownLines
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.corrections import effects
 from lakehouse_assets.pipeline.pending import batches
@@ -50,7 +50,7 @@ class InBronze:
         self.searched |= other.searched
 
 
-def corrected(erasures: Erasures) -> Also:
+def corrected(erasures: Erasures) -> KnownLines:
     """Return the lines by content that a decision corrected to be an erased person's."""
     feed, found = erasures.feed, dict[str, set[int]]()
     active = Decisions.load(erasures.lake.store, feed.name).active_of(OnRecord)
@@ -62,20 +62,20 @@ def corrected(erasures: Erasures) -> Also:
     return {content: frozenset(lines) for content, lines in found.items()}
 
 
-def find(erasures: Erasures, also: Also, known: frozenset[str] = frozenset()) -> InBronze:
+def find(erasures: Erasures, known_lines: KnownLines, searched: frozenset[str] = frozenset()) -> InBronze:
     """Find the erased people in bronze.
 
     Args:
-        also: See `corrected`.
-        known: Paths of files that were searched before.
+        known_lines: See `corrected`.
+        searched: Paths of files that were searched before.
     """
     held, found = InBronze(), dict[str, set[int]]()
     meant = pl.DataFrame(
-        [(content, line, True) for content, lines in also.items() for line in lines],
+        [(content, line, True) for content, lines in known_lines.items() for line in lines],
         schema={"source_hash": pl.String, "_line": pl.Int64, "_meant": pl.Boolean},
         orient="row",
     )
-    files = files_of(erasures).filter(~pl.col("path").is_in(list(known)))
+    files = files_of(erasures).filter(~pl.col("path").is_in(list(searched)))
     rows = dict(files.select("path", "rows").iter_rows())
     places_of = files.select(pl.Series("_path", map(erasures.lake.store.uri, rows), pl.String), "source_hash", "part")
     for paths in batches(list(rows), rows, erasures.lake.settings.publish_batch_rows):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lakehouse_assets.erasure.search import Also
+from lakehouse_assets.erasure.search import KnownLines
 from lakehouse_assets.forgetting.request import Request
 from lakehouse_assets.parsing.archives import unpack
 from lakehouse_assets.sources import manifest
@@ -47,13 +47,13 @@ class InLanding:
         return {before: after for key in ordered for before, after in self.hashes[key].items()}
 
 
-def clean_all(request: Request, also: Also, *, dry_run: bool = False) -> InLanding:
+def clean_all(request: Request, known_lines: KnownLines, *, dry_run: bool = False) -> InLanding:
     """Take the erased people out of every landed object of the feed; in a dry run, search only."""
     erasures, landed = request.erasures, InLanding()
     store, limit = erasures.lake.store, erasures.lake.settings.max_source_bytes
     for stored in list(store.list(erasures.feed.landing)):
         key = key_of(erasures.feed, stored)
-        landed.unsearched += _named(request, stored, key)
+        landed.unsearched += _names_with_value(request, stored, key)
         if manifest.is_manifest(stored.path):
             continue
         if stored.size > limit:
@@ -61,7 +61,7 @@ def clean_all(request: Request, also: Also, *, dry_run: bool = False) -> InLandi
             continue
         try:
             data = store.read(stored.path, stored.token)
-            now, new, since, found = erasures.clean(stored, data, also, dry_run=dry_run)
+            now, new, since, found = erasures.clean(stored, data, known_lines, dry_run=dry_run)
         except AnotherVersionError:
             continue  # the new version is cleaned by the next ingest
         landed.unsearched += found.unsearched
@@ -75,7 +75,7 @@ def clean_all(request: Request, also: Also, *, dry_run: bool = False) -> InLandi
     return landed
 
 
-def _named(request: Request, stored: Stored, key: str) -> Iterator[str]:
+def _names_with_value(request: Request, stored: Stored, key: str) -> Iterator[str]:
     """Yield where an object's name, or its manifest's text, has the value. Short values are of dates and counters."""
     if request.is_short:
         return

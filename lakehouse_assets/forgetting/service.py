@@ -66,8 +66,8 @@ Elsewhere = Callable[[Found], None]
 
 def look(request: Request, elsewhere: Elsewhere) -> Found:
     """Return what there is of a person. Writes nothing."""
-    erasures, found, also = request.erasures, Found(), corrected(request.erasures)
-    found.add_inputs(clean_all(request, also, dry_run=True), find(erasures, also))
+    erasures, found, known_lines = request.erasures, Found(), corrected(request.erasures)
+    found.add_inputs(clean_all(request, known_lines, dry_run=True), find(erasures, known_lines))
     for table in (*erasures.feed.typed, erasures.feed.quarantine):
         found.add(table.full_name, "records", sum(tables.rows_of(erasures, table).values()))
     elsewhere(found)
@@ -114,14 +114,14 @@ def _erase_inputs(lake: Lake, feed: Feed, request: Request, progress: Callable[[
         decision = replace(decision, released=decided.released(lake, feed))
         recorded.record(lake.store, decision)
     progress("landing")
-    found, also = Found(), corrected(request.erasures)
-    held = find(request.erasures, also)
+    found, known_lines = Found(), corrected(request.erasures)
+    held = find(request.erasures, known_lines)
     # An earlier contract may have matched other lines than the present one does.
-    either = {content: also.get(content, frozenset()) | lines for content, lines in held.lines.items()}
-    landed = clean_all(request, {**also, **either})
+    either = {content: known_lines.get(content, frozenset()) | lines for content, lines in held.lines.items()}
+    landed = clean_all(request, {**known_lines, **either})
     released = decided.released(lake, feed) | dict(decision.released)
     progress("bronze and the ledger")
-    bronze.replace(lake, feed, held, also, landed, request.redact)
+    bronze.replace(lake, feed, held, known_lines, landed, request.redact)
     found.add_inputs(landed, held)
     progress("decisions")
     found.add("decisions", "changed", decided.rewrite(lake, feed, request.redact))

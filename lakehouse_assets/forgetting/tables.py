@@ -23,7 +23,6 @@ def rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
     lake = erasures.lake
     if not delta.exists(lake.store, table.path):
         return {}
-    is_dated = bool(table.partitioning.columns)
     columns = {name: column.dtype for name, column in table.columns.items()}
     scan = delta.scan(lake.store, table.path, columns).with_columns(table.partitioning.partition.alias("_part"))
     if table.layer == "silver":
@@ -33,7 +32,7 @@ def rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
         return dict(found.iter_rows())
     sizes, hits = _sizes(lake, table), dict[str, int]()
     for partitions in batches(sorted(sizes), sizes, lake.settings.publish_batch_rows):
-        rows = (scan.filter(table.partitioning.filter(partitions)) if is_dated else scan).collect()
+        rows = scan.filter(table.partitioning.filter(partitions)).collect()
         hits |= dict(rows.filter(erasures.matches(rows)).group_by("_part").len().sort("_part").iter_rows())
     return hits
 
