@@ -117,11 +117,11 @@ def shown(rows: pl.DataFrame) -> set[tuple[Any, ...]]:
     return set(found)
 
 
-def bronze(declared: Feed, files: Iterable[Iterable[Change]]) -> pl.DataFrame:
-    """Return files of changes as the live records that a candidate is computed from."""
+def bronze(declared: Feed, files: Iterable[Iterable[Change]], *, plain: bool = False) -> pl.DataFrame:
+    """Return files of changes as the live records that a candidate is computed from; keys in several ways, or plain."""
     frames = []
     for at, file in enumerate(files):
-        source = SourceObject(f"{at}.csv", changes_csv(file, plain=at % 2 == 0))
+        source = SourceObject(f"{at}.csv", changes_csv(file, plain=plain or at % 2 == 0))
         records = parse(source.data, declared, 2**20)[0]
         frames.append(
             records.with_columns(

@@ -13,7 +13,7 @@ from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
-from lakehouse_assets.contracts.keys import Key, bucketing, identity, key_of
+from lakehouse_assets.contracts.keys import Delivery, Key, bucketing, identity, key_of
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import Period
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
@@ -56,6 +56,7 @@ class Feed:
         key: The contract columns that identify a row, for a keyed feed: its silver table is the current state per key.
         versioned_by: The column by which the latest version of a key is known, or `"landing"` for the order of landing.
         deleted_when: True for a record that deletes its key.
+        delivery: `"changes"`, or `"full"`: a key that a landed object lacks is deleted with it.
         buckets: How many hash buckets the keys are sorted into; a change costs the buckets that it touches.
     """
 
@@ -80,6 +81,7 @@ class Feed:
     key: tuple[str, ...] = ()
     versioned_by: str | None = None
     deleted_when: pl.Expr | None = field(default=None, compare=False)
+    delivery: Delivery = "changes"
     buckets: int = 16
     references: semantics.References = ()
     partition_by: Period = "day"
@@ -89,8 +91,8 @@ class Feed:
         if self.business_date is not None and self.business_date not in self.sources:
             msg = f"feed {self.name!r}: its business date {self.business_date!r} is no source column of its contract."
             raise ContractError(msg)
-        if self.keyed is None and (self.versioned_by is not None or self.deleted_when is not None):
-            msg = f"feed {self.name!r}: versioned_by and deleted_when are of feeds with a key; name it with key."
+        if self.keyed is None and (self.versioned_by or self.deleted_when is not None or self.delivery != "changes"):
+            msg = f"feed {self.name!r}: versioned_by, deleted_when, delivery are of feeds with a key; name it with key."
             raise ContractError(msg)
         for name, origin in self.sources.items():
             if (taken := origin.headers[0]) in {*_OWN_HEADERS, *self.raw_layout.columns} or taken.startswith("_"):

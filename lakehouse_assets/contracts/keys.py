@@ -6,7 +6,7 @@ the versions.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import polars as pl
 
@@ -29,6 +29,8 @@ LANDING = "landing"
 """The `versioned_by` of a feed whose records have no version of their own: the order in which objects landed."""
 LANDED = {"_landed": pl.Int64(), "_landed_at": pl.Datetime("us", "UTC")}
 """Columns that tell a record's place in the order of landing: the number of its object version, and when it came."""
+Delivery = Literal["changes", "full"]
+"""What a landed object says of the keys that are not in it: nothing, or that they are deleted."""
 MAX_BUCKETS = 4096
 HISTORY = ("valid_from", "valid_to", "is_current", "is_deleted")
 
@@ -72,6 +74,9 @@ class Declared(Protocol):
     @property
     def buckets(self) -> int: ...
 
+    @property
+    def delivery(self) -> Delivery: ...
+
 
 @dataclass(frozen=True)
 class Key:
@@ -81,6 +86,7 @@ class Key:
     versioned_by: str
     deleted_when: pl.Expr | None
     buckets: int
+    is_full: bool
     own_types: Mapping[str, pl.DataType]
 
     @property
@@ -110,12 +116,25 @@ def key_of(feed: Declared) -> Key:
         msg = f"feed {feed.name!r}: {problem}"
         raise ContractError(msg)
     types = {name: column.dtype for name, column in feed.contract.columns().items()}
-    return Key(feed.key, feed.versioned_by or LANDING, feed.deleted_when, feed.buckets, types)
+    return Key(feed.key, feed.versioned_by or LANDING, feed.deleted_when, feed.buckets, feed.delivery == "full", types)
 
 
 def _problems(feed: Declared) -> Iterator[str]:
     """Yield what is wrong with the declaration of a key: culprit, and what to change."""
     columns, contract = feed.contract.columns(), feed.contract.__name__
+    yield from _problems_of_options(feed)
+    yield from _problems_of_columns(feed)
+    yield from _problems_of_order(feed)
+    if feed.deleted_when is not None:
+        if strange := sorted(set(feed.deleted_when.meta.root_names()) - columns.keys()):
+            yield f"its deleted_when reads {strange[0]!r}, which is no column of {contract}."
+        elif not is_row_wise(feed.deleted_when):
+            yield "its deleted_when looks at other records; it has to follow from the record alone."
+    if taken := next((name for name in HISTORY if name in columns), None):
+        yield f"{contract}.{taken} is a name of the history's own; give the column another one."
+
+
+def _problems_of_options(feed: Declared) -> Iterator[str]:
     if feed.business_date is not None or feed.partitioning is not None:
         yield "it has a key, so it is partitioned by buckets of keys; leave out business_date and partitioning."
     if not 1 <= feed.buckets <= MAX_BUCKETS:
@@ -126,15 +145,10 @@ def _problems(feed: Declared) -> Iterator[str]:
         yield "it has a key, so all its deliveries count, record by record; leave out snapshot."
     if feed.late_data_window is not None:
         yield "it has a key and no business dates, so nothing in it is late; leave out late_data_window."
-    yield from _problems_of_columns(feed)
-    yield from _problems_of_order(feed)
-    if feed.deleted_when is not None:
-        if strange := sorted(set(feed.deleted_when.meta.root_names()) - columns.keys()):
-            yield f"its deleted_when reads {strange[0]!r}, which is no column of {contract}."
-        elif not is_row_wise(feed.deleted_when):
-            yield "its deleted_when looks at other records; it has to follow from the record alone."
-    if taken := next((name for name in HISTORY if name in columns), None):
-        yield f"{contract}.{taken} is a name of the history's own; give the column another one."
+    if feed.delivery not in {"changes", "full"}:
+        yield f'delivery={feed.delivery!r} says nothing; it is "changes" or "full".'
+    if feed.delivery == "full" and feed.versioned_by != LANDING:
+        yield f'with delivery="full" the order of deliveries decides; say versioned_by={LANDING!r}.'
 
 
 def _problems_of_columns(feed: Declared) -> Iterator[str]:
@@ -182,7 +196,7 @@ def bucketing(feed: Declared) -> str:
 def identity(key: Key) -> list[object]:
     """Return what of a key the candidate follows from, for the contract's version."""
     deleted = None if key.deleted_when is None else meaning(key.deleted_when)
-    return [key.columns, key.versioned_by, deleted, key.buckets]
+    return [key.columns, key.versioned_by, deleted, key.buckets, *(["full"] if key.is_full else [])]
 
 
 def needed_rules(key: Key, rules: Mapping[str, Rule]) -> frozenset[str]:
@@ -199,7 +213,7 @@ def history_columns(feed: Declared, key: Key) -> dict[str, Column]:
     columns = {}
     for name, column in columns_of(feed.contract).items():
         # A record that deletes its key need not say anything else.
-        nullable = name not in key.needed
+        nullable = name not in (key.columns if key.is_full else key.needed)
         columns[name] = Column(column.dtype, column.description, nullable or column.nullable, column.personal)
     return columns | {
         "valid_from": Column(key.valid_from, f"Since when the version holds: {told}.", nullable=False),

@@ -10,7 +10,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
-from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.partitioning import Partitioning, is_by_date
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Accept, Correct, Decision, OnRecord, Pin, Release
 from lakehouse_assets.erasure.evidence import Evidence
@@ -96,11 +96,13 @@ def repin(lake: Lake, folder: str, table: str, fingerprints: Mapping[str, int | 
 def unpin_gold(lake: Lake, feed: Feed, partitions: set[str]) -> int:
     """Unpin the partitions of gold that a person's records went into; return how many decisions changed."""
     changed = 0
+    # What a feed without dates publishes goes into every date of what reads it.
+    is_whole = not all(map(is_by_date, partitions))
     for model in downstream(lake, feed):
         folder = decision_folder(model.table)
         pins = recorded.Decisions.load(lake.store, folder).active_of(Pin)
         pinned = {partition for decision in pins for partition in decision.pins}
-        gone = pinned if model.layout is Partitioning.SNAPSHOT else pinned & partitions
+        gone = pinned if model.layout is Partitioning.SNAPSHOT or is_whole else pinned & partitions
         changed += repin(lake, folder, model.table.full_name, dict.fromkeys(gone)) if gone else 0
     return changed
 

@@ -11,7 +11,8 @@ def landings(entries: pl.DataFrame) -> pl.DataFrame:
     """Return when each content that is live landed: `source_hash`, `_landed`, `_landed_at`; the first in order first.
 
     `_landed` is the number of the object version, `_landed_at` when it was recorded. Reading an object anew, or landing
-    the same bytes under the same key again, is no landing. Of a content under several keys the last landing counts.
+    the same bytes under the same key again, is no landing. A content under several keys has a landing for each. An
+    object without records has none.
     """
     key, digest = pl.col("object_key"), pl.col("object_hash")
     versions = entries.select("object_key", "object_hash", "version", "ingested_at").unique(["object_key", "version"])
@@ -23,9 +24,10 @@ def landings(entries: pl.DataFrame) -> pl.DataFrame:
         pl.col("version").first().over("_landing").alias("_landed"),
         pl.col("ingested_at").first().over("_landing").alias("_landed_at"),
     )
-    standing = accepted(entries).select("object_key", "version", "source_hash").unique()
-    of_content = standing.join(landed, on=["object_key", "version"]).sort("_landed")
-    return of_content.group_by("source_hash").agg(pl.col(_LANDED).last()).sort("_landed", "source_hash")
+    standing = accepted(entries).filter(pl.col("part").is_not_null())
+    of_content = standing.select("object_key", "version", "source_hash").unique()
+    found = of_content.join(landed, on=["object_key", "version"]).select("source_hash", *_LANDED).unique()
+    return found.sort("_landed", "source_hash")
 
 
 def last_readings(entries: pl.DataFrame) -> pl.DataFrame:

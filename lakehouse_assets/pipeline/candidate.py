@@ -16,7 +16,7 @@ from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.protocol import IS_BLANK
 from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, normalised
-from lakehouse_assets.pipeline.versions import Versions, columns_of_landing, deletes, versions_of
+from lakehouse_assets.pipeline.versions import Versions, deletes, versions_of, with_first_landing
 
 _BY = ["_part", "_source_hash", "_source_key"]
 
@@ -41,14 +41,23 @@ class Candidate:
     versions: Versions | None = None
 
 
-def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozenset()) -> Candidate:
+def compute(
+    feed: Feed,
+    bronze: pl.DataFrame,
+    outside: frozenset[str] = frozenset(),
+    landings: pl.DataFrame | None = None,
+) -> Candidate:
     """Compute the candidate of the partitions present in some bronze records, with the decisions on them applied.
 
     Args:
         bronze: Bronze columns plus `_part` (partition name), `dt`, `_waived` and `_discarded`; a partition's ordered by
-            source key and line. Of a feed that is versioned by landing, with `_landed` and `_landed_at`.
+            source key and line.
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
+        landings: For a feed that is versioned by landing, when each content landed: `_source_hash`, `_landed`,
+            `_landed_at`.
     """
+    if landings is not None:
+        bronze = with_first_landing(bronze, landings)
     is_erased = bronze.select(IS_BLANK).to_series()
     is_discarded = bronze["_discarded"] & ~is_erased
     erased, discarded = (bronze.select(_BY).filter(out) for out in (is_erased, is_discarded))
@@ -57,8 +66,10 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     typed, unreadable = _read(feed, bronze)
     # Records that could not be read are equal only if their raw text is.
     raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
-    values = typed.select(*feed.sources, "_problem", "_part", *columns_of_landing(feed), raw)
-    kept = _none(values).not_() if feed.duplicates == "keep" else _distinct(feed, values, unreadable)
+    values = typed.select(*feed.sources, "_problem", "_part", *([] if landings is None else ["_landed"]), raw)
+    kept = (
+        _none(values).not_() if feed.duplicates == "keep" else _distinct(values, unreadable, last=landings is not None)
+    )
     repeated = bronze.select(_BY).filter(~kept)
     typed, records = typed.filter(kept), bronze.filter(kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
@@ -75,8 +86,10 @@ def compute(feed: Feed, bronze: pl.DataFrame, outside: frozenset[str] = frozense
     valid = typed.with_columns(gone.alias("_deletes")).filter(~bad)
     if feed.business_date:
         valid = valid.with_columns(feed.layout.of_date("dt"))
-    versions = None if feed.keyed is None else versions_of(feed, feed.keyed, valid.with_columns(place("_part")))
-    if versions is None:
+    versions = None
+    if feed.keyed is not None:
+        versions = versions_of(feed, feed.keyed, valid.with_columns(place("_part")), typed.filter(bad), landings)
+    else:
         valid = valid.select(*feed.silver.columns, "_part")
     quarantined = records.filter(bad).with_columns(_rule_lists(flags.filter(bad)).alias("rules"))
     return Candidate(
@@ -102,21 +115,28 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
                 wrong |= excess_decimals(text, dtype.scale, origin)
             if wrong.any():
                 unreadable[name] = pl.select(pl.when(wrong).then(text)).to_series()
-    rest = ["_source_key", "_source_hash", "_line", "_problem", "_part", "dt", *columns_of_landing(feed)]
+    rest = [
+        "_source_key",
+        "_source_hash",
+        "_line",
+        "_problem",
+        "_part",
+        "dt",
+        *(name for name in ("_landed",) if name in bronze),
+    ]
     return bronze.select(rest).with_columns(values), unreadable
 
 
-def _distinct(feed: Feed, values: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.Series:
-    """Return which records stay: the first of each group that is equal in every contract column.
+def _distinct(values: pl.DataFrame, unreadable: dict[str, pl.Series], *, last: bool) -> pl.Series:
+    """Return which records stay: the first (or the last) of each group that is equal in every contract column.
 
-    Where the order of landing counts, the last one of an object does.
     Records with a hash of their own are distinct for certain; only the others are compared value by value.
     """
     whole = values.with_columns(text.alias(f"_text_{name}") for name, text in unreadable.items())
     suspects = whole.hash_rows().is_duplicated().arg_true()
     first = whole.with_row_index("_at").select(pl.col("_at").gather(suspects), pl.all().exclude("_at").gather(suspects))
     equal = pl.struct(pl.exclude("_at"))
-    stays = equal.is_last_distinct() if columns_of_landing(feed) else equal.is_first_distinct()
+    stays = equal.is_last_distinct() if last else equal.is_first_distinct()
     force = first.filter(~stays)["_at"]
     kept = pl.repeat(value=True, n=values.height, eager=True)
     return kept.scatter(force, False) if force.len() else kept  # noqa: FBT003

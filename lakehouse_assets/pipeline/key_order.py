@@ -10,12 +10,11 @@ from lakehouse_assets.contracts.keys import bucketing
 from lakehouse_assets.ledger.ledger import FeedLedger
 
 
-def with_landings(feed: Feed, ledger: FeedLedger, bronze: pl.DataFrame) -> pl.DataFrame:
-    """Return bronze records with `_landed` and `_landed_at`, where the order of landing says which version counts."""
+def landings_of(feed: Feed, ledger: FeedLedger) -> pl.DataFrame | None:
+    """Return when each content landed: `_source_hash`, `_landed`, `_landed_at`; None where that counts for nothing."""
     if feed.keyed is None or not feed.keyed.is_by_landing:
-        return bronze
-    landed = ledger.landings.rename({"source_hash": "_source_hash"})
-    return bronze.join(landed, on="_source_hash", how="left", maintain_order="left")
+        return None
+    return ledger.landings.rename({"source_hash": "_source_hash"})
 
 
 def in_other_buckets(feed: Feed, ledger: FeedLedger) -> str | None:

@@ -169,15 +169,18 @@ def input_fingerprints(
         found: The effects of the decisions on live contents.
     """
     decided, moved_in = touched(found), _moved_in(ledger, found)
+    key = feed.keyed
     names = {False: feed.version, True: f"{feed.version} outside"}
     known = {is_outside: ledger.fingerprints.setdefault(name, {}) for is_outside, name in names.items()}
-    special = decided.keys() | moved_in.keys()
+    # A full delivery says something of every key, also of those that it lacks.
+    deliveries = ledger.landings["_landed"].unique().sort().to_list() if key is not None and key.is_full else []
+    special = set(partitions) if deliveries else decided.keys() | moved_in.keys()
     missing = [p for p in partitions if p in special or p not in known[p in outside]]
-    sources = _sources(ledger, missing, is_by_landing=feed.keyed is not None and feed.keyed.is_by_landing)
+    sources = _sources(ledger, missing, is_by_landing=key is not None and key.is_by_landing)
     version = json.dumps(feed.version)
     found_now = {}
     for partition in missing:
-        rest = json.dumps([*decided.get(partition, []), *moved_in.get(partition, [])])
+        rest = json.dumps([*decided.get(partition, []), *moved_in.get(partition, []), *deliveries])
         text = f"[{version}, {json.dumps(partition in outside)}, [{sources.get(partition, '')}], {rest}]"
         found_now[partition] = _fingerprint_of(text)
     for partition in found_now.keys() - special:
@@ -202,8 +205,10 @@ def _sources(ledger: FeedLedger, partitions: list[str], *, is_by_landing: bool =
     file = pl.when(is_named).then(pl.lit("")).otherwise(pl.format(', "{}"', "file"))
     landed: pl.Expr = pl.lit("")
     if is_by_landing:
-        rows = rows.join(ledger.landings, on="source_hash", how="left", maintain_order="left")
-        landed = pl.format(", {}", pl.col("_landed"))
+        numbers = pl.col("_landed").cast(pl.String).str.join(", ")
+        landings = ledger.landings.group_by("source_hash", maintain_order=True).agg(numbers)
+        rows = rows.join(landings, on="source_hash", how="left", maintain_order="left")
+        landed = pl.format(", [{}]", pl.col("_landed"))
     texts = rows.select("part", pl.format('["{}", {}{}{}]', "source_hash", quoted, file, landed).alias("text"))
     return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())
 

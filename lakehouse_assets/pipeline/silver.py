@@ -31,7 +31,7 @@ from lakehouse_assets.pipeline.gate import (
     Outcome,
     outcomes_of,
 )
-from lakehouse_assets.pipeline.key_order import in_other_buckets, with_landings
+from lakehouse_assets.pipeline.key_order import in_other_buckets, landings_of
 from lakehouse_assets.pipeline.pending import HELD, FeedState, batches, fingerprint, without_rows
 from lakehouse_assets.pipeline.pins import pins_of, restored
 from lakehouse_assets.storage import delta
@@ -147,7 +147,7 @@ def _evaluate(lake: Lake, state: FeedState, partitions: list[str]) -> Evaluation
     misplaced = in_other_buckets(state.feed, state.ledger)
     bronze, live, lost = _records(lake, state, [] if misplaced else partitions)
     lost |= dict.fromkeys(partitions, misplaced) if misplaced else {}
-    candidate = compute(state.feed, with_landings(state.feed, state.ledger, bronze), state.outside)
+    candidate = compute(state.feed, bronze, state.outside, landings_of(state.feed, state.ledger))
     return Evaluation(candidate, live, outcomes_of(state.feed, live, partitions, candidate, state, lost))
 
 

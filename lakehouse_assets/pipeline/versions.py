@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.contracts.keys import LANDED, Key
+from lakehouse_assets.contracts.keys import Key
+from lakehouse_assets.contracts.partitioning import place
+from lakehouse_assets.pipeline.absence import absences
 
 _IS_LAST, _IS_SAME = "_is_last", "_is_same"
 
@@ -40,7 +42,15 @@ def deletes(feed: Feed, typed: pl.DataFrame) -> pl.Series:
     return found["deletes"]
 
 
-def versions_of(feed: Feed, key: Key, valid: pl.DataFrame) -> Versions:
+def with_first_landing(bronze: pl.DataFrame, landings: pl.DataFrame) -> pl.DataFrame:
+    """Return bronze records with `_landed`: where in the order of landing their content stands first."""
+    first = landings.group_by("_source_hash").agg(pl.min("_landed"))
+    return bronze.join(first, on="_source_hash", how="left", maintain_order="left")
+
+
+def versions_of(
+    feed: Feed, key: Key, valid: pl.DataFrame, broken: pl.DataFrame, landings: pl.DataFrame | None
+) -> Versions:
     """Return the versions of the keys of some records.
 
     A record holds from its own version to the next one of its key. Of several with the same version one counts: by
@@ -49,9 +59,15 @@ def versions_of(feed: Feed, key: Key, valid: pl.DataFrame) -> Versions:
     first of them stands.
 
     Args:
-        valid: Valid records: contract columns, partition columns, provenance, `_part`, `_deletes`; by landing also
-            `_landed` and `_landed_at`.
+        valid: Valid records: contract columns, partition columns, provenance, `_part`, `_deletes`.
+        broken: Records that break the contract: the same columns, as far as they can be read.
+        landings: By landing, when each content landed, perhaps several times.
     """
+    if landings is not None:
+        valid, broken = (rows.drop("_landed").join(landings, on="_source_hash") for rows in (valid, broken))
+        if key.is_full:
+            gone = absences(key, valid, broken, landings).with_columns(place("_part"))
+            valid = pl.concat([valid, gone.select(name for name in gone.columns if name in valid)], how="diagonal")
     said = [name for name in feed.sources if name not in {*key.columns, key.versioned_by}]
     order, since = ("_landed", "_landed_at") if key.is_by_landing else (key.versioned_by, key.versioned_by)
     ties = ["_source_key", "_line"] if key.is_by_landing else ["_deletes", *said]
@@ -80,8 +96,8 @@ def versions_of(feed: Feed, key: Key, valid: pl.DataFrame) -> Versions:
     return Versions(
         current=history.filter("is_current").select(*feed.silver.columns, "_part"),
         history=history.select(*(table.columns if table else ()), "_part"),
-        repeated=winners.filter(_IS_SAME).select(about),
-        overruled=ordered.filter(~pl.col(_IS_LAST)).select(about),
+        repeated=winners.filter(_IS_SAME).select(about).unique(),
+        overruled=ordered.filter(~pl.col(_IS_LAST)).select(about).unique(),
     )
 
 
@@ -89,8 +105,3 @@ def _has(step: int) -> pl.Expr:
     """Return whether there is a row so many before (or after, below 0)."""
     row = pl.int_range(pl.len())
     return row >= step if step > 0 else row < pl.len() + step
-
-
-def columns_of_landing(feed: Feed) -> list[str]:
-    """Return the columns, besides those of bronze, by which records of a feed are ordered."""
-    return list(LANDED) if feed.keyed is not None and feed.keyed.is_by_landing else []

@@ -1,10 +1,12 @@
 """Keyed feeds: the current state and the history follow from what is live, whatever the order in which it came."""
 
+import hashlib
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import dataframely as dy
 import polars as pl
 import pytest
 from deltalake import DeltaTable
@@ -12,7 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.contracts.declare import ContractError, Model
+from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.decisions import kinds, recorded
+from lakehouse_assets.defs.silver.sales import FEED as SALES
+from lakehouse_assets.forgetting.decisions import unpin_gold
 from lakehouse_assets.pipeline import silver
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.candidate import compute
@@ -22,7 +28,7 @@ from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import Store
 from lakehouse_assets_tests import customers
 from lakehouse_assets_tests.customers import Change
-from lakehouse_assets_tests.retail import ingest, publish
+from lakehouse_assets_tests.retail import build, day, ingest, land, publish, sales_csv
 
 FEED = customers.feed()
 ANNA, ANNA_MOVED = Change(1, "A", "Anna", "Bern", 1), Change(1, "A", "Anna", "Basel", 5)
@@ -204,6 +210,71 @@ def test_other_buckets_are_filled_from_what_landed_and_nothing_is_twice_meanwhil
     assert list(verify(after)) == []
 
 
+BY_LANDING, FULL = (customers.feed(versioned_by="landing", delivery=what) for what in ("changes", "full"))
+delivered = st.lists(
+    st.dictionaries(st.integers(1, 3), st.sampled_from(["Anna", "Bob", "D"]), min_size=1), min_size=1, max_size=5
+)
+
+
+@_settings(60)
+@given(delivered, st.sampled_from(["changes", "full"]))
+def test_deliveries_follow_each_other_also_when_one_comes_again(deliveries: list[dict[int, str]], what: str) -> None:
+    is_full = what == "full"
+    wanted: dict[int, list[tuple[int, str]]] = {}
+    for at, delivery in enumerate(deliveries):
+        gone = dict.fromkeys(wanted.keys() - delivery.keys(), "D") if is_full else {}
+        for key, name in {**delivery, **gone}.items():
+            told = wanted.setdefault(key, [])
+            if not told or told[-1][1] != name:
+                told.append((at, name))
+    files = [
+        [
+            Change(key, "A", None, None, 1, "D") if name == "D" else Change(key, "A", name, None, 1)
+            for key, name in those
+        ]
+        for those in (sorted(delivery.items()) for delivery in deliveries)
+    ]
+    contents = [customers.changes_csv(file) for file in files]
+    landings = pl.DataFrame(
+        [(hashlib.sha256(c).hexdigest(), at, customers.moment(at)) for at, c in enumerate(contents)],
+        schema={"_source_hash": pl.String, "_landed": pl.Int64, "_landed_at": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+    feed = FULL if is_full else BY_LANDING
+    once = [file for at, file in enumerate(files) if contents.index(contents[at]) == at]
+    found = compute(feed, customers.bronze(feed, once, plain=True), landings=landings)
+    assert found.versions is not None
+    rows = found.versions.history.sort("customer_id", "valid_from").iter_rows(named=True)
+    shown: dict[int, list[tuple[int, str]]] = {}
+    for row in rows:
+        minute = int((row["valid_from"] - customers.moment(0)).total_seconds() // 60)
+        shown.setdefault(row["customer_id"], []).append((minute, "D" if row["is_deleted"] else row["name"]))
+    assert shown == wanted
+    alive = {key for key, told in wanted.items() if told[-1][1] != "D"}
+    assert set(found.valid["customer_id"]) == alive
+    assert found.accounting["valid"].sum() == sum(map(len, once))
+
+
+def test_a_key_that_a_full_delivery_lacks_is_deleted_and_one_that_it_spoils_is_not(tmp_path: Path) -> None:
+    lake = customers.lake_of(str(tmp_path / "lake"), customers.feed(versioned_by="landing", delivery="full", gate=0))
+    anna, bob, eve = (Change(at, "A", name, None, 1) for at, name in enumerate(["Anna", "Bob", "Eve"], 1))
+    customers.land(lake, "1.csv", [anna, bob, eve])
+    customers.run(lake)
+    customers.land(lake, "2.csv", [anna, eve._replace(op="?")])
+    customers.run(lake)
+    there, gone = ("Anna", None, False), (None, None, True)
+    assert _told(lake) == {1: [there], 2: [("Bob", None, False), gone], 3: [("Eve", None, False)]}
+    customers.land(lake, "3.csv", [])  # says nothing
+    customers.land(lake, "4.csv", [bob])
+    customers.run(lake)
+    assert _told(lake) == {
+        1: [there, gone],
+        2: [("Bob", None, False), gone, ("Bob", None, False)],
+        3: [("Eve", None, False), gone],
+    }
+    assert list(verify(lake)) == []
+
+
 def _told(lake: Lake) -> dict[int, list[tuple[Any, ...]]]:
     """Return what the history says of each customer, in order: name, city, whether deleted; and the order's sanity."""
     rows = delta.rows(lake.store, delta.opened(lake.store, "silver/customers_history")).collect()
@@ -234,6 +305,10 @@ def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path
         customers.land(lake, "1.csv", files[1])  # the same bytes: no landing
         customers.run(lake)
         assert _told(lake) == wanted
+        customers.land(lake, "4.csv", files[3])  # the same bytes under another key: they change nothing now
+        customers.run(lake)
+        assert _told(lake) == wanted
+        lake.store.delete("landing/customers/4.csv")
         # Bytes that come back land anew, and are the latest word.
         customers.land(lake, "0.csv", [bob])
         customers.run(lake)
@@ -259,9 +334,50 @@ def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path
         ({"duplicates": "keep"}, "leave out duplicates"),
         ({"snapshot": "latest"}, "leave out snapshot"),
         ({"late_data_window": 3}, "leave out late_data_window"),
+        ({"delivery": "full"}, "say versioned_by='landing'"),
+        ({"delivery": "whole"}, 'it is "changes" or "full"'),
         ({"key": (), "versioned_by": None}, "are of feeds with a key"),
     ],
 )
 def test_a_key_that_cannot_work_is_refused(options: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ContractError, match=re.escape(wrong)):
         customers.feed(**options)
+
+
+class _Daily(dy.Schema):
+    dt = dy.Date(primary_key=True, description="Date.")
+    customers = dy.Int64(nullable=False, description="Customers.")
+
+
+def _daily(sales: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
+    return sales.select("dt").unique().join(customers.select(pl.len().cast(pl.Int64).alias("customers")), how="cross")
+
+
+def test_a_model_by_date_follows_a_keyed_feed_with_all_its_dates(tmp_path: Path) -> None:
+    base = customers.lake_of(str(tmp_path / "lake"))
+    model = Model(
+        name="daily",
+        schema=_Daily,
+        description="Customers by day.",
+        owner="team:x",
+        function=_daily,
+        inputs={"sales": "silver.sales", "customers": "silver.customers"},
+        date="dt",
+    )
+    lake = Lake(base.store, base.settings, Registry([customers.feed(), SALES], [model]))
+    land(lake, "sales.csv", sales_csv([*day("2011-03-01"), *day("2011-03-02")]))
+    ingest(lake)
+    publish(lake)
+    customers.land(lake, "a.csv", [ANNA, BOB])
+    customers.run(lake)
+    assert set(build(lake)["daily"][0].frame["customers"]) == {2}
+    assert build(lake)["daily"] == []
+    customers.land(lake, "b.csv", [Change(3, "A", "Eve", None, 1)])
+    customers.run(lake)
+    [again] = build(lake)["daily"]
+    assert set(again.rows) == {"2011-03-01", "2011-03-02"}
+    assert set(again.frame["customers"]) == {3}
+    # A restored date holds what the feed said of all keys: forgetting one of them undoes the restoration.
+    pinned = kinds.new(kinds.Pin, "gold.daily", "x", "me", table="gold.daily", version=1, pins={"2011-03-01": 1})
+    recorded.record(lake.store, pinned)
+    assert unpin_gold(lake, lake.registry.feed("customers"), {"bucket=01"}) == 1
