@@ -210,13 +210,13 @@ def verify(
 
 @app.command()
 def discover(
-    file: Annotated[Path, typer.Argument(help="A file of records, in any format that landing takes.")],
-    feed: Annotated[str | None, typer.Option(help="Name for the feed; by default, the file's.")] = None,
+    paths: Annotated[list[Path], typer.Argument(help="Files of records, or folders of them; a sample is looked at.")],
+    feed: Annotated[str | None, typer.Option(help="Name for the feed; by default, that of the first path.")] = None,
 ) -> None:
-    """Read an unknown file and print a draft contract module for it."""
+    """Look at unknown files and print a draft contract module for them."""
     from lakehouse_assets.parsing.discover import draft  # noqa: PLC0415
 
-    typer.echo(draft(file, feed, settings().max_source_bytes))
+    typer.echo(draft(paths, feed, settings().max_source_bytes))
 
 
 @app.command()

@@ -1,146 +1,155 @@
-"""Schema discovery: from an undeclared file to the draft of a contract module, which a person then completes."""
+"""Schema discovery: from undeclared files to the draft of a contract module, which a person then completes."""
 
-import keyword
+import datetime as dt
 import re
-import unicodedata
+from itertools import combinations
 from pathlib import Path
 
-import dataframely as dy
 import polars as pl
 
-from lakehouse_assets.parsing.archives import Rejection, unpack
-from lakehouse_assets.parsing.casting import instants
-from lakehouse_assets.parsing.parse import read
-from lakehouse_assets.settings import settings
+from lakehouse_assets.contracts.declare import Format
+from lakehouse_assets.contracts.feed import FIRST_DATE
+from lakehouse_assets.parsing.archives import Rejection
+from lakehouse_assets.parsing.draft_text import Draft, Field, module, snake_case
+from lakehouse_assets.parsing.encoding_inference import encoding_of
+from lakehouse_assets.parsing.nested import paths_in, with_nested
+from lakehouse_assets.parsing.records import Raw
+from lakehouse_assets.parsing.sample import Head, heads
+from lakehouse_assets.parsing.sample_records import format_of, is_text, records_of
+from lakehouse_assets.parsing.type_inference import column, decimal_sign
 
-_INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
-_NUMBER = r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+$"
-_PERSONAL = re.compile(r"customer|e_?mail|phone|first_?name|last_?name|birth|passport|iban", re.IGNORECASE)
-_IMPORTED = {"Contract", "Feed", "dy", "source"}
-_TAKEN = {name for name in dir(dy.Schema) if not name.startswith("__")} | {"dt", "year", "month", "day"} | _IMPORTED
-_MAX_SCALE = 10
-_MAX_DIGITS = 38
+_PERSONAL = re.compile(
+    r"customer|e[-_ ]?mail|phone|(first|last|full)[-_ ]?name|surname|birth|passport|iban|\bssn\b|ip[-_ ]?address",
+    re.IGNORECASE,
+)
+_KEYS_SHOWN, _PAIRED = 3, 8
 
 
-def draft(file: Path, name: str | None, limit: int) -> str:
-    """Return the text of a module that declares a feed for the records of a file.
+def draft(paths: list[Path], name: str | None, limit: int) -> str:
+    """Return the text of a module that declares a feed for the records of some files.
 
     Args:
-        file: CSV, JSON or Parquet, possibly gzip or in a zip, of which the first member counts.
-        name: The feed's name; derived from the file's if None.
-        limit: The most bytes that the file may have when decompressed.
+        paths: Files or folders: CSV, JSON, Parquet, Excel, lines of fixed width, possibly gzip or in a zip. Some of the
+            files are looked at, and the beginning of each.
+        name: The feed's name; derived from that of the first path if None.
+        limit: The most bytes that a file may have when decompressed.
 
     Raises:
         FileNotFoundError: There is no such file.
-        Rejection: The file cannot be read as records.
+        Rejection: No file can be read as records.
     """
-    if not file.is_file():
-        msg = f"{file}: no such file. Nothing was discovered."
-        raise FileNotFoundError(msg)
-    first = next(unpack(file.name, file.read_bytes(), limit))
-    if first.rejection:
-        msg = f"{first.key}: {first.rejection}"
-        raise Rejection(msg)
-    frame = read(first.data, [], limit).frame
-    fields = frame.columns
-    if not fields or not frame.height:
-        msg = f"{first.key}: it holds no records to learn from."
-        raise Rejection(msg)
-    feed = snake_case(name or file.name.split(".", 1)[0])
-    lines, dated = [], None
-    columns: set[str] = set()
-    for field in fields:
-        column = snake_case(field)
-        while column in columns:
-            column += "_"
-        columns.add(column)
-        kind, nullable = _kind(frame[field])
-        if kind.startswith(("dy.Datetime", "dy.Date(")) and not nullable:
-            dated = dated or column
-        lines.append(_column(column, field, kind, nullable))
-    return _module(feed, first.key, frame.height, lines, dated)
-
-
-def snake_case(name: str) -> str:
-    """Return a name as a Python identifier and SQL column: lower case, words joined by underscores."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name.strip()))
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "field"
-    found = f"n{found}" if found[0].isdigit() else found
-    return f"{found}_" if keyword.iskeyword(found) or found in _TAKEN else found
-
-
-def _kind(values: pl.Series) -> tuple[str, bool]:
-    """Return the constructor of the narrowest type that every value fits, and whether some are missing."""
-    text = values.str.strip_chars()
-    present = text.filter(text.is_not_null() & (text != ""))
-    nullable = present.len() < values.len()
-    options = f"nullable={nullable}"
-    if not present.len():
-        return f"dy.String({options}", True
-    if present.str.contains(_INTEGER).all():
-        return f"dy.Int64({options}", nullable
-    if present.str.contains(_NUMBER).all():
-        scale = int(present.str.extract(r"\.([0-9]*)$").str.len_bytes().fill_null(0).max() or 0)  # type: ignore[arg-type]
-        digits = int(present.str.extract(r"^[+-]?([0-9]*)").str.len_bytes().max() or 0)  # type: ignore[arg-type]
-        fits = scale <= _MAX_SCALE and digits + scale <= _MAX_DIGITS
-        if fits and not present.str.contains(r"^[+-]?0[0-9]").any():
-            return f"dy.Decimal({min(max(18, digits) + scale, _MAX_DIGITS)}, {scale}, {options}", nullable
-    if present.str.to_lowercase().is_in(["true", "false"]).all():
-        return f"dy.Bool({options}", nullable
-    if present.str.contains(r"^\d{4}-\d{2}-\d{2}").all():
-        if present.str.strptime(pl.Date, "%Y-%m-%d", strict=False).null_count() == 0:
-            return f"dy.Date({options}", nullable
-        if instants(present, (), "UTC")[0].null_count() == 0:
-            return f'dy.Datetime(time_zone="UTC", {options}', nullable
-    return f"dy.String({options}", nullable
-
-
-def _column(column: str, field: str, kind: str, nullable: bool) -> str:  # noqa: FBT001 - part of the kind
-    # The lake has names of its own in bronze: such a field goes by another name there.
-    own = field.strip().startswith("_") or field.strip() in {"dt", "rules"}
-    named = [f"{column}_field", field.strip()] if own else [field.strip()] * (field.strip() != column)
-    arguments = [*map(_quoted, named), *["personal=True"] * bool(_PERSONAL.search(field))]
-    metadata = f", metadata=source({', '.join(arguments)})" if arguments else ""
-    meaning = f"{field}, as landed{'; may be missing' if nullable else ''}."
-    return f"""    {column} = {kind}, description={_quoted(meaning)}{metadata})"""
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def _module(feed: str, key: str, rows: int, lines: list[str], dated: str | None) -> str:
-    title = "".join(word.capitalize() for word in feed.split("_"))
-    title += "Record" * (title in _IMPORTED)
-    what = "the column whose day partitions the feed; None for a snapshot"
-    dates = (
-        f'    business_date="{dated}",  # {what}\n    time_zone="UTC",\n'
-        if dated
-        else f"    business_date=None,  # {what}\n"
+    sample, count = heads(paths)
+    feed = snake_case(name or paths[0].resolve().name.split(".", 1)[0])
+    form, notes, frames, left = _read(sample, limit)
+    frame = _unnested(pl.concat([each for _, each in frames], how="diagonal"))
+    fields = _fields(frame)
+    dated = next((field for field in fields if _is_business_date(field)), None)
+    first = dated.type.days[0] if dated and dated.type.days else FIRST_DATE
+    looked_at = frames[0][0] if count == 1 and len(frames) == 1 else f"{len(frames):,} of {count:,} files"
+    is_all = not any(head.is_cut for head in sample)
+    return module(
+        Draft(
+            feed=feed,
+            learned_from=f"{'' if is_all else 'the first '}{frame.height:,} records of {looked_at}",
+            fields=tuple(fields),
+            form=form,
+            notes=(*notes, *_left_out(left), *_keys(frame, fields)),
+            dated=dated.column if dated else None,
+            first_year=first.year if first < FIRST_DATE else None,
+        )
     )
-    body = "\n".join(lines)
-    imported = "Contract, Feed, source" if "metadata=source(" in body else "Contract, Feed"
-    return f'''"""The {feed} feed: say what its records are, who sends them and when."""
-
-# Drafted from {rows:,} records of {key}. Correct types and descriptions, add rules, then put this file into
-# {settings().definitions.replace(".", "/")}/silver/{feed}.py: nothing else has to be told about it.
-
-import dataframely as dy
-
-from lakehouse_assets.contracts.declare import {imported}
 
 
-class {title}(Contract):
-    """One record of {feed}."""
+def _read(
+    sample: list[Head], limit: int
+) -> tuple[Format | None, tuple[str, ...], list[tuple[str, pl.DataFrame]], list[str]]:
+    """Return the format, what to know of it, the records by file, and which files were left out and why.
 
-{body}
+    The first file that can be read decides the format; the encoding is that of all of them together.
+    """
+    encoding = encoding_of(head.data for head in sample if is_text(head))
+    form: Format | None = None
+    notes: tuple[str, ...] = ()
+    frames: list[tuple[str, pl.DataFrame]] = []
+    left = []
+    for head in sample:
+        try:
+            if head.problem:
+                raise Rejection(head.problem)  # noqa: TRY301 - told like what the readers say
+            if not frames:
+                form, notes = format_of(head, encoding, limit)
+            frame = records_of(head, form, limit)
+        except Rejection as rejection:
+            left.append(f"{head.name}: {rejection}")
+            continue
+        frame = frame.rename({name: name.strip() for name in frame.columns if name != name.strip()})
+        if not frame.width or not frame.height:
+            continue
+        if frames and not set(frame.columns) & set(frames[0][1].columns):
+            left.append(f"{head.name}: its fields are others; land it in a feed of its own.")
+            continue
+        frames.append((head.name, frame))
+    if not frames:
+        raise Rejection(left[0] if left else f"{sample[0].name}: it holds no records to learn from.")
+    return form, notes, frames, left
 
 
-FEED = Feed(
-    name="{feed}",
-    contract={title},
-    description="Say in a sentence what these records are.",
-    owner="team:data-platform",
-{dates}    gate=0.95,
-)'''
+def _unnested(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return records with the values inside of JSON objects in place of these, where they are alike in all records."""
+    names: list[str] = []
+    for field in frame.columns:
+        present = frame[field].drop_nulls()
+        paths = paths_in(present) if present.len() and present.str.starts_with("{").all() else []
+        names += [field] if not paths or set(paths) & set(frame.columns) else paths
+    nested = [name for name in names if name not in frame.columns]
+    return with_nested(Raw(frame), nested)[0].frame.select(names)
+
+
+def _fields(frame: pl.DataFrame) -> list[Field]:
+    signs = {decimal_sign(frame[field]) for field in frame.columns} - {None}
+    decimal = signs.pop() if len(signs) == 1 else None
+    fields: list[Field] = []
+    taken: set[str] = set()
+    for field in frame.columns:
+        name = snake_case(field)
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        is_personal = _PERSONAL.search(field) is not None
+        kind = column(field, frame[field], is_personal=is_personal, decimal=decimal)
+        fields.append(Field(field, name, kind, is_personal))
+    return fields
+
+
+def _is_business_date(field: Field) -> bool:
+    """Return whether a column can be the business date: never missing, of no person, and not in the future."""
+    days = field.type.days
+    if days is None or field.type.nullable or field.is_personal:
+        return False
+    return days[1] <= dt.datetime.now(dt.UTC).date()
+
+
+def _left_out(left: list[str]) -> list[str]:
+    if not left:
+        return []
+    more = f" And {len(left) - 1:,} more." if len(left) > 1 else ""
+    return [f"Left out: {left[0]}{more}"]
+
+
+def _keys(frame: pl.DataFrame, fields: list[Field]) -> list[str]:
+    """Say which columns, or else pairs of them, tell the records of the sample apart."""
+    if frame.height < 2:  # noqa: PLR2004 - one record says nothing
+        return []
+    possible = [f for f in fields if not f.type.nullable and not f.type.kind.startswith(("dy.Decimal", "dy.Float"))]
+    distinct = {f: frame[f.name].n_unique() for f in possible}
+    found = [f.column for f in possible if distinct[f] == frame.height][:_KEYS_SHOWN]
+    if not found:
+        likely = sorted(possible, key=lambda f: -distinct[f])[:_PAIRED]
+        pairs = (
+            (one, other)
+            for one, other in combinations(likely, 2)
+            if distinct[one] * distinct[other] >= frame.height
+            and frame.select(pl.struct(one.name, other.name).n_unique()).item() == frame.height
+        )
+        found = [f"{one.column} with {other.column}" for one, other in pairs][:1]
+    return [f"Unique in these records: {', '.join(found)}."] if found else []

@@ -50,6 +50,27 @@ def start_of(text: str, path: str) -> int:
     return at
 
 
+def span_of(text: str) -> tuple[int, int]:
+    """Return where one JSON value begins and ends. Raises `ValueError`, `IndexError`, `RecursionError`."""
+    at = _space(text, 0)
+    return at, _DECODER.raw_decode(text, at)[1]
+
+
+def elements_at(text: str, at: int) -> list[object]:
+    """Return the elements of an array that begins at a place; those that are whole, where the text is cut."""
+    found: list[object] = []
+    try:
+        at = _space(text, at + 1)
+        while text[at] != "]":
+            value, at = _DECODER.raw_decode(text, at)
+            found.append(value)
+            at = _space(text, at)
+            at = _space(text, at + 1) if text[at] == "," else at
+    except (ValueError, IndexError, RecursionError):
+        pass
+    return found
+
+
 def first_array_of_objects(text: str, *, depth: int = 4) -> str | None:
     """Return the path of the first array of objects in a document that may be cut; None where there is none."""
     return _first(text, _space(text, 0), depth, [])

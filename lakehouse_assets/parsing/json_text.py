@@ -45,6 +45,18 @@ def read_json(text: bytes) -> Raw:
     return _raw(map(_line, _lines(whole)))
 
 
+def read_beginning_of_array(text: str) -> Raw:
+    """Read the records of an array that may be cut anywhere: those that are whole."""
+
+    def whole() -> Iterator[tuple[Any, None]]:
+        try:
+            yield from ((element, None) for element in _elements(text))
+        except (ValueError, RecursionError):
+            return
+
+    return _raw(whole())
+
+
 def _elements(text: str) -> Iterator[Any]:
     """Yield the elements of a JSON array. Raises `ValueError` where the text stops being one."""
     at = _end(_SPACE, text, 1)

@@ -12,6 +12,7 @@ from lakehouse_assets.parsing.json_text import text_of, value_of
 from lakehouse_assets.parsing.records import Raw
 
 _Path = tuple[str, ...]
+_SAMPLE = 2_000
 
 
 def with_nested(raw: Raw, wanted: Iterable[str]) -> tuple[Raw, frozenset[str]]:
@@ -35,6 +36,34 @@ def with_nested(raw: Raw, wanted: Iterable[str]) -> tuple[Raw, frozenset[str]]:
         if wrong.null_count() < wrong.len():
             problem = wrong if problem is None else pl.select(pl.coalesce(problem, wrong)).to_series()
     return Raw(raw.frame.with_columns(columns), problem, raw.extras), frozenset(paths)
+
+
+def paths_in(texts: pl.Series, most: int = 30) -> list[str]:
+    """Return the paths to the values in the objects that a field holds; none where they are not alike.
+
+    Args:
+        texts: Values of the field.
+        most: An object with more names than that is rather a table of its own.
+    """
+    leaves, inner = dict[_Path, None](), set[_Path]()
+    for text in texts.drop_nulls().head(_SAMPLE):
+        value, reason = _object(text)
+        if reason or not isinstance(value, dict):
+            return []
+        _collect(value, (texts.name.strip(),), leaves, inner)
+        if len(leaves) > most:
+            return []
+    is_odd = any(not name or name != name.strip() or "." in name for path in leaves for name in path)
+    return [] if is_odd or inner & leaves.keys() else [".".join(path) for path in leaves]
+
+
+def _collect(value: dict[str, Any], at: _Path, leaves: dict[_Path, None], inner: set[_Path]) -> None:
+    for name, each in value.items():
+        if isinstance(each, dict) and each:
+            inner.add((*at, name))
+            _collect(each, (*at, name), leaves, inner)
+        elif each is not None:
+            leaves[(*at, name)] = None
 
 
 def _parent(header: str, names: Iterable[str]) -> str | None:

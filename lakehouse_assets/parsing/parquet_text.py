@@ -3,6 +3,8 @@
 Read by Arrow, batch by batch: a damaged page ends in an error there, where it would end the process in Polars.
 """
 
+from pathlib import Path
+
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,9 +41,29 @@ def read_parquet(data: bytes, limit: int) -> Raw:
                 raise Rejection(msg)
         return Raw(pl.concat(frames) if frames else _text_frame(file.schema_arrow.empty_table()))
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0][:200]
-        msg = f"the Parquet file cannot be read ({reason}); land it again, whole."
-        raise Rejection(msg) from None
+        raise Rejection(_unreadable(error)) from None
+
+
+def read_beginning(data: bytes | Path, rows: int) -> Raw:
+    """Read the first rows of a Parquet file, without the rest of it. Raises `Rejection`."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data) if isinstance(data, bytes) else data)
+        for field in file.schema_arrow:
+            _refuse_textless(field.name, field.type)
+        frames, count = [_text_frame(file.schema_arrow.empty_table())], 0
+        for batch in file.iter_batches(batch_size=min(_batch_rows(file), rows)):
+            frames.append(_text_frame(pa.Table.from_batches([batch])))
+            count += batch.num_rows
+            if count >= rows:
+                break
+        return Raw(pl.concat(frames))
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise Rejection(_unreadable(error)) from None
+
+
+def _unreadable(error: Exception) -> str:
+    reason = (str(error).splitlines() or ["no reason given"])[0][:200]
+    return f"the Parquet file cannot be read ({reason}); land it again, whole."
 
 
 def _batch_rows(file: pq.ParquetFile) -> int:

@@ -69,10 +69,11 @@ def read(data: bytes, known: list[str], limit: int, form: Format | None = None) 
     if text.count(b"\0") > len(text) // _NULS:
         msg = "every other byte is NUL, as in UTF-16; save it as UTF-8 and land it again."
         raise Rejection(msg)
-    return _read_text(text, known, form)
+    return read_text(text, known, form)
 
 
-def _read_text(text: bytes, known: list[str], form: Format | None) -> Raw:
+def read_text(text: bytes, known: list[str], form: Format | None) -> Raw:
+    """Read UTF-8 text as it is declared, or as its content says. The arguments are those of `read`."""
     match form:
         case FixedWidth():
             return read_fixed_width(text, form)

@@ -1,6 +1,8 @@
 """What `discover` drafts from a file is a module that compiles, and whose feed takes every record of that file."""
 
 import json
+import subprocess
+import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,8 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Contract, Feed
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.parsing.archives import Rejection
-from lakehouse_assets.parsing.discover import draft, snake_case
+from lakehouse_assets.parsing.discover import draft
+from lakehouse_assets.parsing.draft_text import snake_case
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import SHARED, lake_at
 from lakehouse_assets_tests.retail import HEADERS, day, gzipped, ingest, land, publish, sales_csv, zipped
@@ -34,7 +37,7 @@ def _module(folder: Path, text: str) -> types.ModuleType:
 def _feed(folder: Path, data: bytes, name: str = "orders.csv", feed: str | None = None) -> Feed:
     file = folder / name
     file.write_bytes(data)
-    found = _module(folder, draft(file, feed, LIMIT)).FEED
+    found = _module(folder, draft([file], feed, LIMIT)).FEED
     assert isinstance(found, Feed)
     return found
 
@@ -73,12 +76,12 @@ def test_sales_are_discovered_with_their_types_and_published_whole(tmp_path: Pat
 def test_a_draft_names_the_header_only_where_it_is_not_the_column_name(tmp_path: Path) -> None:
     file = tmp_path / "things.csv"
     file.write_text("id,long_name,Size\n1,x,2\n")
-    text = draft(file, None, LIMIT)
+    text = draft([file], None, LIMIT)
     assert text.count("metadata=") == 1
     assert 'metadata=source("Size")' in text
     assert _feed(tmp_path, b"id,size,email\n1,2,a@b\n").sources["email"].personal
     file.write_text("id,size\n1,2\n")
-    assert "source" not in draft(file, None, LIMIT)
+    assert "source" not in draft([file], None, LIMIT)
 
 
 KINDS: dict[str, tuple[list[str | None], str]] = {
@@ -212,13 +215,13 @@ def test_a_file_without_records_is_refused_in_one_line(tmp_path: Path, data: byt
     file = tmp_path / "x.csv"
     file.write_bytes(data)
     with pytest.raises(Rejection) as error:
-        draft(file, None, LIMIT)
+        draft([file], None, LIMIT)
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"gone.csv: no such file\. Nothing was discovered\.$"):
-        draft(tmp_path / "gone.csv", None, LIMIT)
+        draft([tmp_path / "gone.csv"], None, LIMIT)
 
 
 def _dumps() -> list[Path]:
@@ -233,3 +236,156 @@ def test_a_real_dump_is_discovered_and_published_whole(tmp_path: Path, file: Pat
     data = file.read_bytes()
     feed = _feed(tmp_path, data, file.name)
     assert _published(tmp_path, feed, data).height == len(json.loads(data))
+
+
+# Several files, and odd ones
+
+
+def _written(folder: Path, files: dict[str, bytes]) -> Path:
+    (landing := folder / "drops").mkdir()
+    for name, data in files.items():
+        (landing / name).write_bytes(data)
+    return landing
+
+
+def test_types_hold_for_every_file_of_a_folder(tmp_path: Path) -> None:
+    files = {
+        "1.csv": b"id,price,note\n1,2,a\n2,3,b\n",
+        "2.csv": b"id,price,note,late\n3,2.55,,\n4,1,x,y\n5,1,z,\n",
+        "3.json": b'[{"id": "x7", "price": 1}]',
+    }
+    text = draft([_written(tmp_path, files)], None, LIMIT)
+    feed = _module(tmp_path, text).FEED
+    assert feed.name == "drops"
+    assert _types(feed) == {"id": "String", "price": "Decimal", "note": "String", "late": "String"}
+    assert {name for name, column in feed.contract.columns().items() if column.nullable} == {"note", "late"}
+    assert "# Drafted from 6 records of 3 of 3 files." in text
+
+
+def test_what_cannot_be_read_or_has_other_fields_is_left_out_and_said(tmp_path: Path) -> None:
+    files = {
+        "1.csv": b"id,price\n1,2\n",
+        "2.csv": b"\x00\xff" * 9,
+        "3.csv": b"store,city\n1,x\n",
+        "4.csv": b"id,price\n",
+    }
+    text = " ".join(draft([_written(tmp_path, files)], None, LIMIT).replace("#", " ").split())
+    assert "1 records of 1 of 4 files" in text
+    assert "Left out: 2.csv: " in text
+    assert "And 1 more." in text
+
+
+def test_a_folder_of_many_files_is_looked_at_here_and_there(tmp_path: Path) -> None:
+    files = {f"{at:03d}.csv": f"id,at\n{at},2011-03-01\n".encode() for at in range(100)}
+    files["050.csv.manifest.json"] = b"{}"
+    text = draft([_written(tmp_path, files)], None, LIMIT)
+    assert "24 records of 24 of 100 files" in text
+
+
+@pytest.mark.parametrize("pack", [bytes, gzipped, lambda data: zipped({"day.csv": data})])
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_long_file_is_looked_at_from_its_beginning(
+    tmp_path: Path, kind: str, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse_assets.parsing.sample._MOST_BYTES_EACH", 100_000)
+    records = [{"id": at, "text": 'two\nlines, "quoted"', "late": at if at == 9_999 else None} for at in range(10_000)]
+    if kind == "csv":
+        data = pl.DataFrame(records, infer_schema_length=None).write_csv().encode()
+    else:
+        data = json.dumps({"n": 1, "items": records}).encode()
+    (file := tmp_path / f"long.{kind}").write_bytes(pack(data))
+    text = draft([file], None, LIMIT)
+    feed = _module(tmp_path, text).FEED
+    assert "the first " in text
+    assert _types(feed) == {"id": "Int64", "text": "String", "late": "String"}
+    assert "# text: no value in the sample" in text
+
+
+def test_a_large_parquet_file_is_read_from_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lakehouse_assets.parsing.sample._MOST_BYTES_EACH", 1_000)
+    file = tmp_path / "x.parquet"
+    pl.DataFrame({"id": range(100_000), "opened": ["2011-03-01"] * 100_000}).write_parquet(file)
+    text = draft([file], None, LIMIT)
+    assert _types(_module(tmp_path, text).FEED) == {"id": "Int64", "opened": "Date"}
+    assert "the first 50,000 records" in " ".join(text.replace("#", " ").split())
+
+
+COMMENTS: dict[str, tuple[list[str], str, str]] = {
+    "numbers, but for some": ([*map(str, range(30)), "n/a"], "String", "# text: 1 of 31 values are no number: 'n/a'"),
+    "leading zeros": (["01", "02"], "String", "# text: leading zeros"),
+    "decimals or thousands": (["1,234", "5,678"], "String", "does not tell decimals from thousands"),
+    "thousands": (["1,234", "1,234,567"], "Int64", 'thousands=","'),
+    "decimal comma": (["1,23", "4,5"], "Decimal", 'decimal=","'),
+    "day first": (["13/01/2011", "01/02/2011"], "Date", 'formats=("%d/%m/%Y",)'),
+    "two formats that differ": (["13/01/2011", "2011/01/13", "01/13/2011 "], "String", ""),
+    "long decimals": (["0.123456789012345", "0.5"], "Float64", "# float: too many decimals"),
+    "codes that look like exponents": (["12e3", "12", "1.5"], "String", ""),
+    "identifiers that look like dates": (["20110301", "20110302"], "Int64", ""),
+    "times without seconds": (["1.3.2011 8:26", "13.3.2011 18:26"], "Datetime", 'formats=("%d.%m.%Y %H:%M",)'),
+}
+
+
+@pytest.mark.parametrize(("values", "kind", "said"), COMMENTS.values(), ids=COMMENTS.keys())
+def test_a_draft_says_how_values_are_written_and_why_they_stay_text(
+    tmp_path: Path, values: list[str], kind: str, said: str
+) -> None:
+    data = json.dumps([{"k": f"k{at}", "v": value} for at, value in enumerate(values)]).encode()
+    (file := tmp_path / "things.json").write_bytes(data)
+    text = draft([file], None, LIMIT)
+    assert _types(_feed(tmp_path, data, "things.json"))["v"] == kind
+    assert said in text
+    assert _published(tmp_path, _feed(tmp_path, data, "things.json"), data).height == len(values)
+
+
+def test_a_comment_shows_no_personal_value(tmp_path: Path) -> None:
+    (file := tmp_path / "x.csv").write_text("id,E-Mail\n" + "".join(f"{at},{at}\n" for at in range(20)) + "20,secret\n")
+    text = draft([file], None, LIMIT)
+    assert "1 of 21 values are no number" in text
+    assert "secret" not in text
+
+
+def test_other_columns_tell_what_a_point_in_a_number_is(tmp_path: Path) -> None:
+    data = b"id;price;units\n1;1,5;1.234\n2;2,25;5.678\n"
+    feed = _feed(tmp_path, data)
+    assert _types(feed) == {"id": "Int64", "price": "Decimal", "units": "Int64"}
+    assert _published(tmp_path, feed, data)["units"].to_list() == [1234, 5678]
+
+
+@pytest.mark.parametrize(
+    ("text", "has_header"),
+    [
+        ("country,2010,2011\nUK,1,2\nFR,3,4\n", True),
+        ("name,city\nann,York\nbob,Leeds\n", True),
+        ("1,ann,2011-03-01\n2,bob,2011-03-02\n", False),
+        ("ann,York\nbob,York\nann,Leeds\n", False),
+    ],
+)
+def test_a_first_line_that_looks_like_data_is_taken_as_a_record(tmp_path: Path, text: str, *, has_header: bool) -> None:
+    feed = _feed(tmp_path, text.encode())
+    assert (feed.format is None) == has_header
+    assert _published(tmp_path, feed, text.encode()).height == text.count("\n") - has_header
+
+
+def test_columns_and_pairs_that_tell_records_apart_are_named(tmp_path: Path) -> None:
+    (file := tmp_path / "x.csv").write_text("shop,till,n\nA,1,1.5\nA,2,1.5\nB,1,1.5\n")
+    assert "# Unique in these records: shop with till." in draft([file], None, LIMIT)
+
+
+def test_objects_that_are_not_alike_stay_text(tmp_path: Path) -> None:
+    data = json.dumps([{"id": 1, "x": {"a": {"b": 1}}}, {"id": 2, "x": {"a": 5}}]).encode()
+    (file := tmp_path / "x.json").write_bytes(data)
+    assert "# text: JSON objects" in draft([file], None, LIMIT)
+    assert _published(tmp_path, _feed(tmp_path, data, "x.json"), data).height == 2
+
+
+@pytest.mark.slow
+def test_a_large_file_is_discovered_in_little_memory(tmp_path: Path) -> None:
+    block = "".join(f'{at},2011-03-01 08:00:00,"Flat white, large",{at / 8}\n' for at in range(20_000)).encode()
+    with (file := tmp_path / "big.csv").open("wb") as stream:
+        stream.write(b"id,at,article,price\n")
+        for _ in range(300):  # 250 MB; the peak is the same with more
+            stream.write(block)
+    code = "import resource, sys; from pathlib import Path; from lakehouse_assets.parsing.discover import draft; "
+    code += "draft([Path(sys.argv[1])], None, 2**30); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    ran = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 400
