@@ -13,7 +13,7 @@ import polars as pl
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.rules import SHAPE, Rule
-from lakehouse_assets.contracts.semantics import Duplicates, Snapshot
+from lakehouse_assets.contracts.semantics import Duplicates
 from lakehouse_assets.contracts.source import (
     Contract,
     ContractError,
@@ -57,9 +57,6 @@ class Declared(Protocol):
     def duplicates(self) -> Duplicates: ...
 
     @property
-    def snapshot(self) -> Snapshot: ...
-
-    @property
     def late_data_window(self) -> int | None: ...
 
     @property
@@ -77,6 +74,9 @@ class Declared(Protocol):
     @property
     def delivery(self) -> Delivery: ...
 
+    @property
+    def delivered_at(self) -> str | None: ...
+
 
 @dataclass(frozen=True)
 class Key:
@@ -87,6 +87,7 @@ class Key:
     deleted_when: pl.Expr | None
     buckets: int
     is_full: bool
+    delivered_at: str | None
     own_types: Mapping[str, pl.DataType]
 
     @property
@@ -116,7 +117,15 @@ def key_of(feed: Declared) -> Key:
         msg = f"feed {feed.name!r}: {problem}"
         raise ContractError(msg)
     types = {name: column.dtype for name, column in feed.contract.columns().items()}
-    return Key(feed.key, feed.versioned_by or LANDING, feed.deleted_when, feed.buckets, feed.delivery == "full", types)
+    return Key(
+        feed.key,
+        feed.versioned_by or LANDING,
+        feed.deleted_when,
+        feed.buckets,
+        feed.delivery == "full",
+        feed.delivered_at,
+        types,
+    )
 
 
 def _problems(feed: Declared) -> Iterator[str]:
@@ -141,8 +150,6 @@ def _problems_of_options(feed: Declared) -> Iterator[str]:
         yield f"buckets={feed.buckets}: a feed has 1 to {MAX_BUCKETS:,} buckets."
     if feed.duplicates != "drop":
         yield "it has a key, so a record that comes again counts once; leave out duplicates."
-    if feed.snapshot != "union":
-        yield "it has a key, so all its deliveries count, record by record; leave out snapshot."
     if feed.late_data_window is not None:
         yield "it has a key and no business dates, so nothing in it is late; leave out late_data_window."
     if feed.delivery not in {"changes", "full"}:
@@ -196,7 +203,14 @@ def bucketing(feed: Declared) -> str:
 def identity(key: Key) -> list[object]:
     """Return what of a key the candidate follows from, for the contract's version."""
     deleted = None if key.deleted_when is None else meaning(key.deleted_when)
-    return [key.columns, key.versioned_by, deleted, key.buckets, *(["full"] if key.is_full else [])]
+    return [
+        key.columns,
+        key.versioned_by,
+        deleted,
+        key.buckets,
+        *(["full"] if key.is_full else []),
+        *([key.delivered_at] if key.delivered_at else []),
+    ]
 
 
 def needed_rules(key: Key, rules: Mapping[str, Rule]) -> frozenset[str]:
@@ -209,7 +223,8 @@ def needed_rules(key: Key, rules: Mapping[str, Rule]) -> frozenset[str]:
 
 def history_columns(feed: Declared, key: Key) -> dict[str, Column]:
     """Return the columns of the history but those that every silver table has."""
-    told = "when the record's object landed, UTC" if key.is_by_landing else f"the record's `{key.versioned_by}`"
+    landed = "was delivered" if key.delivered_at else "landed"
+    told = f"when the record's object {landed}, UTC" if key.is_by_landing else f"the record's `{key.versioned_by}`"
     columns = {}
     for name, column in columns_of(feed.contract).items():
         # A record that deletes its key need not say anything else.

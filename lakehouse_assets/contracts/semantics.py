@@ -84,6 +84,10 @@ class Declared(Protocol):
         """Columns whose values are those of a column of a feed."""
 
     @property
+    def versioned_by(self) -> str | None:
+        """What orders the versions of a key."""
+
+    @property
     def delivered_at(self) -> str | None:
         """Where the keys say when a delivery was made."""
 
@@ -168,8 +172,11 @@ def _snapshot_refusal(feed: Declared) -> str | None:
         )
     if feed.delivered_at is None:
         return None
-    if feed.snapshot != "latest":
-        return 'delivered_at orders the deliveries of a feed with snapshot="latest"; declare that, or leave it out.'
+    if feed.snapshot != "latest" and feed.versioned_by != "landing":
+        return (
+            'delivered_at orders the deliveries of a feed with snapshot="latest", or of one with '
+            'versioned_by="landing"; declare that, or leave it out.'
+        )
     return deliveries.refusal(feed.delivered_at)
 
 

@@ -49,6 +49,7 @@ class FeedLedger:
         summary: Summary | None = None,
     ) -> None:
         self._entries, self._rows, self._summary = entries, rows, summary
+        self._landings: dict[tuple[str | None, str], pl.DataFrame] = {}
         self.fingerprints: dict[str, dict[str, int]] = summary.fingerprints if summary else {}
 
     @cached_property
@@ -131,10 +132,11 @@ class FeedLedger:
         contents = self.live.filter(pl.col("part").is_in(list(partitions)))["source_hash"]
         return set(accepted(self.entries).filter(is_in("source_hash", contents))["object_key"])
 
-    @cached_property
-    def landings(self) -> pl.DataFrame:
-        """When what is live landed, as `landing_order.landings` returns it."""
-        return landing_order.landings(self.entries)
+    def landings(self, pattern: str | None = None, zone: str = "UTC") -> pl.DataFrame:
+        """Return when what is live landed, as `landing_order.landings` does."""
+        if (pattern, zone) not in self._landings:
+            self._landings[pattern, zone] = landing_order.landings(self.entries, pattern, zone)
+        return self._landings[pattern, zone]
 
     @cached_property
     def last_readings(self) -> pl.DataFrame:

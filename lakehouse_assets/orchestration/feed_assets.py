@@ -82,7 +82,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
     referenced = lake.registry.references(feed)
     first = sorted({reference.feed for reference in referenced} - {feed.name})
     is_dated = feed.business_date is not None
-    gate = f"share of valid records at least {feed.gate:.2%}, per date"
+    gate = f"share of valid records at least {feed.gate:.2%}, per {'bucket' if feed.key else 'date'}"
     accounts = "landed = valid + quarantined + duplicates + discarded + erased, per source object"
     specs = [
         dg.AssetCheckSpec("gate", asset=key, blocking=True, description=gate),

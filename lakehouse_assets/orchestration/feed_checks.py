@@ -36,7 +36,8 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
         passed=not standing,
         # Dates that were held before do not fail the run that has other work; they keep the check from being green.
         severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
-        description="\n".join(o.message for o in held[:SHOWN]) or f"{len(standing)} dates are held",
+        description="\n".join(o.message for o in held[:SHOWN])
+        or f"{len(standing)} {'buckets' if feed.key else 'dates'} are held",
         metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
     )
     yield gate

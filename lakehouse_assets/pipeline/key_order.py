@@ -14,7 +14,7 @@ def landings_of(feed: Feed, ledger: FeedLedger) -> pl.DataFrame | None:
     """Return when each content landed: `_source_hash`, `_landed`, `_landed_at`; None where that counts for nothing."""
     if feed.keyed is None or not feed.keyed.is_by_landing:
         return None
-    return ledger.landings.rename({"source_hash": "_source_hash"})
+    return ledger.landings(feed.delivered_at, feed.naive_zone).rename({"source_hash": "_source_hash"})
 
 
 def in_other_buckets(feed: Feed, ledger: FeedLedger) -> str | None:

@@ -21,6 +21,7 @@ from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects, touched
+from lakehouse_assets.pipeline.key_order import landings_of
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
 from lakehouse_assets.storage import delta, delta_log
 from lakehouse_assets.storage.delta_log import Log
@@ -173,10 +174,12 @@ def input_fingerprints(
     names = {False: feed.version, True: f"{feed.version} outside"}
     known = {is_outside: ledger.fingerprints.setdefault(name, {}) for is_outside, name in names.items()}
     # A full delivery says something of every key, also of those that it lacks.
-    deliveries = ledger.landings["_landed"].unique().sort().to_list() if key is not None and key.is_full else []
+    landings = landings_of(feed, ledger)
+    is_full = key is not None and key.is_full
+    deliveries = landings["_landed"].unique().sort().to_list() if landings is not None and is_full else []
     special = set(partitions) if deliveries else decided.keys() | moved_in.keys()
     missing = [p for p in partitions if p in special or p not in known[p in outside]]
-    sources = _sources(ledger, missing, is_by_landing=key is not None and key.is_by_landing)
+    sources = _sources(ledger, missing, landings)
     version = json.dumps(feed.version)
     found_now = {}
     for partition in missing:
@@ -188,7 +191,7 @@ def input_fingerprints(
     return {p: found_now[p] if p in found_now else known[p in outside][p] for p in partitions}
 
 
-def _sources(ledger: FeedLedger, partitions: list[str], *, is_by_landing: bool = False) -> dict[str, str]:
+def _sources(ledger: FeedLedger, partitions: list[str], landings: pl.DataFrame | None = None) -> dict[str, str]:
     """Return the live contents of some partitions, ordered by content, as JSON without the brackets.
 
     Each with its key, and with its file where a content that was read in another way lies in one of its own; where the
@@ -204,10 +207,10 @@ def _sources(ledger: FeedLedger, partitions: list[str], *, is_by_landing: bool =
     is_named = pl.col("file") == pl.col("source_hash")
     file = pl.when(is_named).then(pl.lit("")).otherwise(pl.format(', "{}"', "file"))
     landed: pl.Expr = pl.lit("")
-    if is_by_landing:
+    if landings is not None:
         numbers = pl.col("_landed").cast(pl.String).str.join(", ")
-        landings = ledger.landings.group_by("source_hash", maintain_order=True).agg(numbers)
-        rows = rows.join(landings, on="source_hash", how="left", maintain_order="left")
+        places = landings.group_by("_source_hash", maintain_order=True).agg(numbers)
+        rows = rows.join(places, left_on="source_hash", right_on="_source_hash", how="left", maintain_order="left")
         landed = pl.format(", [{}]", pl.col("_landed"))
     texts = rows.select("part", pl.format('["{}", {}{}{}]', "source_hash", quoted, file, landed).alias("text"))
     return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())

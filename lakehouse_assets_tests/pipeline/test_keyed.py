@@ -1,5 +1,6 @@
 """Keyed feeds: the current state and the history follow from what is live, whatever the order in which it came."""
 
+import datetime as dt
 import hashlib
 import re
 import tempfile
@@ -332,9 +333,10 @@ def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path
         ({"deleted_when": pl.col("op") == pl.col("op").first()}, "looks at other records"),
         ({"buckets": 0}, "a feed has 1 to 4,096 buckets"),
         ({"duplicates": "keep"}, "leave out duplicates"),
-        ({"snapshot": "latest"}, "leave out snapshot"),
+        ({"snapshot": "latest"}, "is for a feed without key"),
         ({"late_data_window": 3}, "leave out late_data_window"),
         ({"delivery": "full"}, "say versioned_by='landing'"),
+        ({"delivered_at": "%Y"}, 'or of one with versioned_by="landing"'),
         ({"delivery": "whole"}, 'it is "changes" or "full"'),
         ({"key": (), "versioned_by": None}, "are of feeds with a key"),
     ],
@@ -342,6 +344,36 @@ def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path
 def test_a_key_that_cannot_work_is_refused(options: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ContractError, match=re.escape(wrong)):
         customers.feed(**options)
+
+
+def test_a_time_in_the_keys_of_deliveries_makes_their_order_of_arrival_nothing(tmp_path: Path) -> None:
+    anna, moved, bob = (Change(1, "A", "Anna", city, 1) for city in ("Bern", "Basel", "Zug"))
+    declared = customers.feed(
+        versioned_by="landing", delivery="full", delivered_at="%Y-%m-%d", time_zone="Europe/London"
+    )
+    days = {
+        "2026-07-01.csv": [anna, BOB],
+        "2026-07-02.csv": [moved],
+        "2026-07-03/a.csv": [bob],
+        "2026-07-03/b.csv": [BOB],
+    }
+    told = []
+    for name, order in (("there", [*days]), ("back", [*reversed(days)])):
+        lake = customers.lake_of(str(tmp_path / name), declared)
+        for key in order:
+            customers.land(lake, key, days[key])
+            customers.run(lake)
+        told.append(customers.history(lake))
+        assert list(verify(lake)) == []
+    assert told[0] == told[1]
+    assert _told(lake) == {
+        1: [("Anna", "Bern", False), ("Anna", "Basel", False), ("Anna", "Zug", False)],
+        2: [("Bob", None, False), (None, None, True), ("Bob", None, False)],
+    }
+    assert min(row[6] for row in told[0]) == dt.datetime(2026, 6, 30, 23, tzinfo=dt.UTC)
+    customers.land(lake, "without.csv", [anna])
+    ingest(lake, feed="customers")
+    assert lake.ledger_of(declared).refused["source_key"].to_list() == ["without.csv"]
 
 
 class _Daily(dy.Schema):

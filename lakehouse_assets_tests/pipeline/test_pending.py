@@ -45,9 +45,9 @@ def test_one_more_object_makes_the_fingerprint_of_its_date_be_computed_anew(
     asked: list[list[str]] = []
     sources = pending._sources
 
-    def spied(ledger: FeedLedger, partitions: list[str], *, is_by_landing: bool) -> dict[str, str]:
+    def spied(ledger: FeedLedger, partitions: list[str], landings: None) -> dict[str, str]:
         asked.append(partitions)
-        return sources(ledger, partitions, is_by_landing=is_by_landing)
+        return sources(ledger, partitions, landings)
 
     monkeypatch.setattr(pending, "_sources", spied)
     assert FeedState.of(lake, sales(lake)).inputs == before
