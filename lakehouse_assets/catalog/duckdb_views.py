@@ -8,8 +8,10 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
@@ -18,6 +20,9 @@ from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.pending import fingerprint
 from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.delta_types import duckdb_type
+
+if TYPE_CHECKING:
+    import duckdb
 
 PATH = "catalog.duckdb"
 _STATE = "catalog.json"
@@ -60,10 +65,7 @@ def rebuild(lake: Lake) -> list[str]:
                 if name not in kept:
                     connection.sql(f"CREATE VIEW {name} AS {text}")
                     views.append(name)
-            for name, statement in kept.items():
-                connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{name.split(".")[0]}"')
-                connection.sql(statement)
-                views.append(name)
+            views += _create(connection, kept)
         data = file.read_bytes()
     lake.store.replace(PATH, data)
     about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
@@ -79,11 +81,24 @@ def _views_of_broken(lake: Lake) -> dict[str, str]:
         return {}
     known = {table.full_name for table in _tables(lake)}
     with duckdb.connect(lake.store.uri(PATH), read_only=True) as connection:
-        # In the order in which they were made: a view over others comes after them.
-        there = connection.sql(
-            "SELECT schema_name || '.' || view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_oid"
-        )
+        there = connection.sql("SELECT schema_name || '.' || view_name, sql FROM duckdb_views() WHERE NOT internal")
         return {name: statement for name, statement in there.fetchall() if name not in known}
+
+
+def _create(connection: "duckdb.DuckDBPyConnection", statements: dict[str, str]) -> list[str]:
+    """Create views, those over others after them, and return their names. One over what is gone is left out."""
+    import duckdb  # noqa: PLC0415
+
+    left, made = dict(statements), [""]
+    while left and made:
+        made = []
+        for name, statement in left.items():
+            connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{name.split(".")[0]}"')
+            with suppress(duckdb.CatalogException):
+                connection.sql(statement)
+                made.append(name)
+        left = {name: statement for name, statement in left.items() if name not in made}
+    return [name for name in statements if name not in left]
 
 
 def damage(lake: Lake) -> str | None:

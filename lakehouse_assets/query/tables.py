@@ -80,7 +80,8 @@ def _scan(lake: Lake, table: Table, at: dt.datetime | None, named_in: str) -> Ma
 
 def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
     models = lake.registry.models.values()
-    rows = [Decisions.load(lake.store, decision_folder(model.table)).frame([]) for model in models]
+    rows = [Decisions(()).frame([])]
+    rows += [Decisions.load(lake.store, decision_folder(model.table)).frame([]) for model in models]
     for name, feed in lake.registry.feeds.items():
         live = current(feed, ledger.of_feed(name)).live["source_hash"].to_list() if ledger is not None else []
         rows.append(Decisions.load(lake.store, name).frame(live))
@@ -88,8 +89,10 @@ def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
 
 
 def _ledger_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
-    if ledger is None:
-        return pl.DataFrame(schema={name: column.dtype for name, column in LEDGER.columns.items()})
+    # Also where no feed is declared, or none can be loaded.
+    nothing = pl.DataFrame(schema={name: column.dtype for name, column in LEDGER.columns.items()})
+    if ledger is None or not lake.registry.feeds:
+        return nothing
     return pl.concat([ledger.of_feed(feed).shown for feed in lake.registry.feeds])
 
 

@@ -169,9 +169,10 @@ def _unknown_accounts(lake: Lake) -> Iterator[Finding]:
     known = {
         (feed.name, partition) for feed in lake.registry.feeds.values() for partition in FeedState.of(lake, feed).inputs
     }
+    may_be_declared = any(broken.may_be_feed for broken in lake.registry.broken)
     rows = accounting.scan_accounting(lake.store).select("feed", "part").unique().collect()
     for feed, partition in rows.iter_rows():
-        if (feed, partition) not in known:
+        if (feed, partition) not in known and (feed in lake.registry.feeds or not may_be_declared):
             yield Finding(accounting.TABLE.full_name, f"{feed} {partition}", "nothing ever landed for it")
 
 

@@ -128,3 +128,32 @@ def test_nothing_declared_is_said_as_such(load: Load, package: Path, lakehouse: 
     refused = lakehouse("land", "good", tmp_path / "x.csv")
     assert "there is no feed 'good'; nothing is declared (see LAKEHOUSE_DEFINITIONS)." in refused.err
     assert f"# {package.name}/silver/x.py: nothing else" in lakehouse("discover", tmp_path / "x.csv").out
+
+
+def test_nothing_that_can_be_loaded_is_told_and_damages_nothing(
+    load: Load,
+    package: Path,
+    lakehouse: Lakehouse,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bad.csv").write_text("name\na\n")
+    load()
+    assert lakehouse("land", "bad", tmp_path / "bad.csv").code == 0
+    assert lakehouse("run").code == 0
+    texts = {file: file.read_text() for file in package.iterdir() if file.name != "__init__.py"}
+    for file in texts:
+        file.write_text("X = (") if file.suffix == ".py" else file.unlink()
+    load()
+    codes = {"plan": 1, "status": 1, "run": 1, "verify": 1, "tables": 0, "dictionary": 0, "maintain": 0}
+    for command, code in codes.items():
+        done = lakehouse(command)
+        assert done.code == code, (command, done)
+        assert done.out.count("SyntaxError") == (4 if code else 0), (command, done.out)
+    assert lakehouse("query", "FROM ops.ledger").code == 0
+    assert lakehouse("query", "FROM ops.decisions").code == 0
+    for file, text in texts.items():
+        file.write_text(text)
+    load()
+    done = lakehouse("verify")
+    assert (done.code, done.out) == (0, "disagreements: none\n")
+    assert lakehouse("query", "SELECT n FROM gold.of_bad", "--format", "csv").out == "n\n1\n"
