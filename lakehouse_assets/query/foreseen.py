@@ -39,12 +39,14 @@ class Records:
         dates: How many there are; `looked_at` of them were computed.
         leaving: Published records that would go to quarantine though no file changed.
         held: Dates that the gate would hold, which stay as they are published.
+        kind: What a partition of the feed is called.
     """
 
     dates: int
     looked_at: int
     leaving: int
     held: int
+    kind: str = "date"
 
     @property
     def lines(self) -> list[str]:
@@ -52,15 +54,10 @@ class Records:
         if not self.dates:
             return []
         least, whole = ("", True) if self.looked_at == self.dates else ("at least ", False)
-        looked = "" if whole else f" (looked at {self.looked_at:,} of {self.dates:,} published dates)"
-        found = (
-            [f"{least}{counted(self.leaving, 'published record')} would leave silver for quarantine"]
-            if self.leaving
-            else []
-        )
-        found += (
-            [f"{least}{counted(self.held, 'published date')} would be held, and stay as before"] if self.held else []
-        )
+        looked = "" if whole else f" (looked at {self.looked_at:,} of {self.dates:,} published {self.kind}s)"
+        leaving = f"{least}{counted(self.leaving, 'published record')} would leave silver for quarantine"
+        held = f"{least}{counted(self.held, f'published {self.kind}')} would be held, and stay as before"
+        found = [line for line, count in ((leaving, self.leaving), (held, self.held)) if count]
         if not found and not whole:
             return [f"no published record would leave silver, as far as was looked{looked}"]
         return [f"{line}{looked}" for line in found]
@@ -112,7 +109,8 @@ def records(lake: Lake, feed: Feed, state: FeedState, ledger: FeedLedger) -> Rec
     if found is not None:
         leaving += sum(vanished.find(lake, state, found, {}).new.values())
     held = sum(outcome.verdict == HELD_BACK for outcome in found.outcomes) if found is not None else 0
-    return Records(len(published), len(outside) + len(chosen), leaving, held)
+    kind = "date" if feed.layout.is_by_date else "partition"
+    return Records(len(published), len(outside) + len(chosen), leaving, held, kind)
 
 
 def _has_new_columns(lake: Lake, feed: Feed) -> bool:

@@ -1,8 +1,10 @@
 """What a stricter contract would take away is told by the plan, before it is applied, and with what was looked at."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dataframely as dy
@@ -13,8 +15,10 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import source
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.query import foreseen
-from lakehouse_assets.query.plan import Step, plan
+from lakehouse_assets.query.overview import status
+from lakehouse_assets.query.plan import Step, plan, seconds
 from lakehouse_assets_tests.contracts.orders import orders
+from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put
 from lakehouse_assets_tests.retail import ingest, land, publish
 
 LINES = {
@@ -108,3 +112,34 @@ def test_a_late_file_takes_nothing_away(published: Lake) -> None:
     assert (step.new, step.objects, step.notes) == (1, 0, [])
     ingest(published, feed="orders")
     assert _notes(published) == []
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "by month": {"business_date": "day", "partition_by": "month"},
+    "the latest delivery": {"snapshot": "latest"},
+    "all deliveries": {},
+    "keyed": {"key": ("id",), "versioned_by": "version"},
+}
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
+def test_every_kind_of_feed_is_planned(options: dict[str, Any], tmp_path: Path) -> None:
+    columns = {"id": dy.Int64(nullable=False), "day": dy.Date(nullable=False), "version": dy.Int64(nullable=False)}
+    records = [{"id": at, "day": "2026-03-01", "version": at, "price": at * 10} for at in range(4)]
+    lake = lake_of(tmp_path, feed_of(columns | {"price": dy.Int64(nullable=False)}, gate=0.0, **options))
+    land(lake, "a.json", json.dumps(records).encode(), "things")
+    assert seconds(plan(lake)) > 0
+    put(lake, {})
+    assert plan(lake) == []
+    stricter = lake_of(tmp_path, feed_of(columns | {"price": dy.Int64(nullable=False, max=20)}, gate=0.0, **options))
+    [step] = plan(stricter)
+    assert step.notes == ["1 published record would leave silver for quarantine"]
+    put(stricter, {})
+    assert plan(stricter) == []
+    assert [line.split(": ")[1].split(",")[0] for line in status(stricter).vanished] == [
+        "1 record that had been published"
+    ]
+    renamed = lake_of(
+        tmp_path, feed_of(columns | {"cost": dy.Int64(nullable=True, metadata=source("price"))}, **options)
+    )
+    assert "write `revision=2`" in (plan(renamed)[0].refusal or "")
