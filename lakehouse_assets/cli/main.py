@@ -107,6 +107,7 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
     from lakehouse_assets.orchestration.location import broken_in, definitions  # noqa: PLC0415
     from lakehouse_assets.orchestration.pending_runs import REFRESH  # noqa: PLC0415
     from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
+    from lakehouse_assets.query.drift import drifted  # noqa: PLC0415
     from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
 
     with opened(lake.settings) as instance, render.progress_bars(err) as (announce, advance):
@@ -120,7 +121,13 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
         return 1 if broken else 0
     held, rejected = decided_in(lake, report.run_ids)
     render.summary(out, sizes(lake))
-    for title, lines in (("held by the gate", held), ("rejected", rejected), ("failed", report.failures)):
+    told = {
+        "held by the gate": held,
+        "rejected": rejected,
+        "failed": report.failures,
+        "schema drift": drifted(lake, report.run_ids),
+    }
+    for title, lines in told.items():
         if lines:
             render.section(out, title, lines)
     render.broken(out, broken)

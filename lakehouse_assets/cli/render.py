@@ -68,6 +68,7 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
         "waiting": found.waiting,
         "without values of a required column": found.unfilled,
         "in quarantine, and published before the contract changed": found.vanished,
+        "schema drift": found.drifted,
         "pinned": found.pinned,
         "erasures not finished": found.erasing,
     }

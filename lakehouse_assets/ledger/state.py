@@ -186,6 +186,22 @@ class FeedLedger:
         """Every partition that any version ever touched, sorted."""
         return sorted(self.summary.partitions)
 
+    def drifted(self, run_ids: list[str] | None = None) -> pl.DataFrame:
+        """Return `source_key` and `drift` of the source objects whose columns differ from the contract's.
+
+        Args:
+            run_ids: Those that some runs read; None for the latest version of each object.
+        """
+        if self._rows is None:
+            return pl.DataFrame(schema={name: SCHEMA[name] for name in ("source_key", "drift")})
+        found = self._rows.filter(pl.col("drift").is_not_null())
+        if run_ids is not None:
+            found = found.filter(pl.col("run_id").is_in(run_ids))
+        rows = found.select("object_key", "version", "source_key", "drift").unique().collect()
+        if run_ids is None and rows.height:
+            rows = rows.join(latest(self.entries), on=["object_key", "version"], how="semi")
+        return rows.select("source_key", "drift").unique().sort("source_key")
+
     @cached_property
     def refused(self) -> pl.DataFrame:
         """Source objects whose latest version is rejected or held: their keys, `state`, `reason`, `ingested_at`."""

@@ -25,7 +25,7 @@ def span(text: str, path: str) -> tuple[int, int]:
     """
     try:
         at = start_of(text, path)
-        return at, _DECODER.raw_decode(text, at)[1]
+        return at, _end_of(text, at)
     except (ValueError, IndexError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         msg = f"it has no records at {path!r} ({reason}); land it as declared, or correct Json(records=...)."
@@ -53,7 +53,7 @@ def start_of(text: str, path: str) -> int:
 def span_of(text: str) -> tuple[int, int]:
     """Return where one JSON value begins and ends. Raises `ValueError`, `IndexError`, `RecursionError`."""
     at = _space(text, 0)
-    return at, _DECODER.raw_decode(text, at)[1]
+    return at, _end_of(text, at)
 
 
 def elements_at(text: str, at: int) -> list[object]:
@@ -113,9 +113,23 @@ def _fields(text: str, at: int) -> Iterator[tuple[str, int]]:
             raise ValueError(msg)
         at = _space(text, at + 1)
         yield name, at
-        at = _space(text, _DECODER.raw_decode(text, at)[1])
+        at = _space(text, _end_of(text, at))
         if text[at] == ",":
             at = _space(text, at + 1)
+
+
+def _end_of(text: str, at: int) -> int:
+    """Return where a value ends. The elements of an array are looked at one by one: together they may fill memory."""
+    if text[at] != "[":
+        return _DECODER.raw_decode(text, at)[1]
+    at = _space(text, at + 1)
+    while text[at] != "]":
+        at = _space(text, _DECODER.raw_decode(text, at)[1])
+        if text[at] not in ",]":
+            msg = f"no comma at character {at:,}"
+            raise ValueError(msg)
+        at = _space(text, at + 1) if text[at] == "," else at
+    return at + 1
 
 
 def _space(text: str, at: int) -> int:

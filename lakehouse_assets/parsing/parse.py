@@ -21,6 +21,7 @@ from lakehouse_assets.parsing.schema_drift import dropped, noticed, refusal
 from lakehouse_assets.parsing.text_encoding import utf8
 
 _PARQUET = b"PAR1"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _NULS = 4  # more than one byte in four
 
 
@@ -50,6 +51,11 @@ def read(data: bytes, known: list[str], limit: int, form: Format | None = None) 
         form: How it is written, as declared; None for what its content says.
     """
     plain = decompressed(data, limit)
+    if plain.startswith(_OLD_OFFICE):
+        msg = (
+            "it is an Excel workbook of the old kind, or one with a password; save it as .xlsx without one, or as CSV."
+        )
+        raise Rejection(msg)
     if isinstance(form, Excel):
         return read_excel(plain, form, known, limit)
     if is_workbook(plain):

@@ -18,6 +18,7 @@ from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
 from lakehouse_assets.pipeline.unfilled import unfilled
 from lakehouse_assets.pipeline.waiting import waiting_models
+from lakehouse_assets.query.drift import drifted
 from lakehouse_assets.query.tables import OPS
 from lakehouse_assets.sources.landing import key_of, pending
 from lakehouse_assets.storage import delta, delta_files
@@ -47,6 +48,7 @@ class Status:
     `waiting` are models that cannot be built until another table fits its contract, `unfilled` published dates that
     lack values of a required column.
     `vanished` are published dates that a changed contract took records from.
+    `drifted` are the differences between the columns of landed objects and those of their contract.
     `erasing` are erasures that were begun and not finished: the command has to be run again.
     """
 
@@ -59,6 +61,7 @@ class Status:
     unfilled: list[str]
     erasing: list[str]
     vanished: list[str]
+    drifted: list[str]
 
     @property
     def is_idle(self) -> bool:
@@ -166,7 +169,18 @@ def status(lake: Lake) -> Status:
             f"{model.table.full_name} {partition}: to version {pin.version}" for partition, pin in built.pins.items()
         ]
     waiting = list(waiting_models(lake)) if pending_dates else []
-    return Status(landed, pending_dates, held, rejected, sorted(pinned), waiting, incomplete, erasing, taken_away)
+    return Status(
+        landed,
+        pending_dates,
+        held,
+        rejected,
+        sorted(pinned),
+        waiting,
+        incomplete,
+        erasing,
+        taken_away,
+        drifted(lake),
+    )
 
 
 def _refused(lake: Lake, feed: Feed, ledger: FeedLedger) -> list[str]:

@@ -90,6 +90,16 @@ def excel() -> bytes:
     return workbook({"Sales": [HEADERS, ["536365", "85123A", "HEART", 6, "2011-03-01", 2.55, None, "France"]]})
 
 
+@bad("an Excel workbook of the old kind", suffix="xls")
+def old_excel() -> bytes:
+    return bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504)
+
+
+@bad("Mac Roman", valid=records(3, Description="DŽcor"))
+def mac_roman() -> bytes:
+    return sales_csv(records(3, Description="Décor"), encoding="mac_roman")
+
+
 @bad("random bytes", suffix="bin")
 def noise() -> bytes:
     return bytes((at * 7919 + at // 251 * 31) % 256 for at in range(20_000))
