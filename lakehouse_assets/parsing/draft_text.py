@@ -11,6 +11,7 @@ import dataframely as dy
 from lakehouse_assets.contracts import declare
 from lakehouse_assets.contracts.declare import Format
 from lakehouse_assets.parsing.type_inference import Column
+from lakehouse_assets.settings import settings
 
 _IMPORTED = {*declare.__all__, "dy"}
 _TAKEN = {name for name in dir(dy.Schema) if not name.startswith("__")} | {"dt", "year", "month", "day"} | _IMPORTED
@@ -104,7 +105,7 @@ def _isort(name: str) -> tuple[bool, str]:
 def _heading(draft: Draft) -> Iterable[str]:
     yield (
         f"Drafted from {draft.learned_from}. Correct types and descriptions, add rules, then put this file into "
-        f"lakehouse_assets/defs/silver/{draft.feed}.py: nothing else has to be told about it."
+        f"{settings().definitions.replace('.', '/')}/silver/{draft.feed}.py: nothing else has to be told about it."
     )
 
 

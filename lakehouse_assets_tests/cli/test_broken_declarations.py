@@ -127,7 +127,8 @@ def test_nothing_declared_is_said_as_such(load: Load, package: Path, lakehouse: 
     (tmp_path / "x.csv").write_text("name\na\n")
     refused = lakehouse("land", "good", tmp_path / "x.csv")
     assert "there is no feed 'good'; nothing is declared (see LAKEHOUSE_DEFINITIONS)." in refused.err
-    assert f"# {package.name}/silver/x.py: nothing else" in lakehouse("discover", tmp_path / "x.csv").out
+    drafted = " ".join(lakehouse("discover", tmp_path / "x.csv").out.split())
+    assert f"{package.name}/silver/x.py: nothing else" in drafted.replace("# ", "")
 
 
 def test_nothing_that_can_be_loaded_is_told_and_damages_nothing(
