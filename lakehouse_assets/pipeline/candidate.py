@@ -16,6 +16,7 @@ from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.protocol import IS_BLANK
 from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, normalised
+from lakehouse_assets.pipeline.repeats import none_of, repeated_ids, standing
 from lakehouse_assets.pipeline.versions import Versions, deletes, versions_of, with_first_landing
 
 _BY = ["_part", "_source_hash", "_source_key"]
@@ -64,14 +65,10 @@ def compute(
     if erased.height or discarded.height:
         bronze = bronze.filter(~is_erased & ~is_discarded)
     typed, unreadable = _read(feed, bronze)
-    # Records that could not be read are equal only if their raw text is.
-    raw = pl.when(bronze["_problem"].is_not_null()).then(bronze["_extra"]).alias("_raw")
-    values = typed.select(*feed.sources, "_problem", "_part", *([] if landings is None else ["_landed"]), raw)
-    kept = (
-        _none(values).not_() if feed.duplicates == "keep" else _distinct(values, unreadable, last=landings is not None)
-    )
+    kept = standing(feed, bronze, typed, unreadable, by_landing=landings is not None)
     repeated = bronze.select(_BY).filter(~kept)
-    typed, records = typed.filter(kept), bronze.filter(kept)
+    # The raw values take most of the memory: of all but the quarantined records they are not copied.
+    typed, records = _only(typed, kept), _only(bronze.select(*_BY, "_waived"), kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
     for name, expression in feed.derivations.items():  # one after the other: each may use those before it
         value = expression.cast(feed.contract.columns()[name].dtype)
@@ -79,11 +76,11 @@ def compute(
     gone = deletes(feed, typed)
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
     flags = _of_deletes_lifted(feed, flags, gone)
-    displaced = _repeated(feed, typed, flags)
+    displaced = repeated_ids(feed, typed, flags)
     if once := once_rule(feed):
         flags = flags.with_columns(displaced.alias(once))
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
-    valid = typed.with_columns(gone.alias("_deletes")).filter(~bad)
+    valid = _only(typed.with_columns(gone.alias("_deletes")), ~bad)
     if feed.business_date:
         valid = valid.with_columns(feed.layout.of_date("dt"))
     versions = None
@@ -91,7 +88,8 @@ def compute(
         versions = versions_of(feed, feed.keyed, valid.with_columns(place("_part")), typed.filter(bad), landings)
     else:
         valid = valid.select(*feed.silver.columns, "_part")
-    quarantined = records.filter(bad).with_columns(_rule_lists(flags.filter(bad)).alias("rules"))
+    failing = none_of(bronze).scatter(kept.arg_true().filter(bad), True)  # noqa: FBT003
+    quarantined = bronze.filter(failing).with_columns(_rule_lists(flags.filter(bad)).alias("rules"))
     return Candidate(
         valid=valid if versions is None else versions.current,
         quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
@@ -127,21 +125,6 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
     return bronze.select(rest).with_columns(values), unreadable
 
 
-def _distinct(values: pl.DataFrame, unreadable: dict[str, pl.Series], *, last: bool) -> pl.Series:
-    """Return which records stay: the first (or the last) of each group that is equal in every contract column.
-
-    Records with a hash of their own are distinct for certain; only the others are compared value by value.
-    """
-    whole = values.with_columns(text.alias(f"_text_{name}") for name, text in unreadable.items())
-    suspects = whole.hash_rows().is_duplicated().arg_true()
-    first = whole.with_row_index("_at").select(pl.col("_at").gather(suspects), pl.all().exclude("_at").gather(suspects))
-    equal = pl.struct(pl.exclude("_at"))
-    stays = equal.is_last_distinct() if last else equal.is_first_distinct()
-    force = first.filter(~stays)["_at"]
-    kept = pl.repeat(value=True, n=values.height, eager=True)
-    return kept.scatter(force, False) if force.len() else kept  # noqa: FBT003
-
-
 def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], outside: frozenset[str]) -> pl.DataFrame:
     """Return a boolean column per rule, true where a record breaks it."""
     reading = {SHAPE: typed["_problem"].is_not_null()}
@@ -157,25 +140,11 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
             own[required] &= ~wrong
     if feed.business_date and outside:
         reading[feed.range_rule] = typed["_part"].is_in(sorted(outside - {UNDATED}))
-    broken = {name: reading.get(name, own.get(name, _none(typed))) for name in feed.rules}
+    broken = {name: reading.get(name, own.get(name, none_of(typed))) for name in feed.rules}
     computed = [name for name, rule in declared.items() if rule.column in feed.derivations]
     # A value computed from one that cannot be read says nothing of its own.
     sound = ~pl.DataFrame(broken).select(pl.any_horizontal(pl.exclude(computed))).to_series()
     return pl.DataFrame(broken | {name: broken[name] & sound for name in computed})
-
-
-def _repeated(feed: Feed, typed: pl.DataFrame, flags: pl.DataFrame) -> pl.Series:
-    """Return which records have the declared id of an earlier one, among those that break no other rule."""
-    if isinstance(feed.duplicates, str):
-        return _none(typed)
-    sound = ~flags.select(pl.any_horizontal(pl.all())).to_series()
-    ids = typed.select(*feed.duplicates, "_part").filter(sound)
-    later = sound.arg_true().filter(~ids.select(pl.struct(pl.all()).is_first_distinct()).to_series())
-    return _none(typed).scatter(later, True) if later.len() else _none(typed)  # noqa: FBT003
-
-
-def _none(records: pl.DataFrame) -> pl.Series:
-    return pl.repeat(value=False, n=records.height, eager=True)
 
 
 def _lifted(flags: pl.DataFrame, waived: pl.Series) -> pl.DataFrame:
@@ -205,6 +174,11 @@ def _rule_lists(flags: pl.DataFrame) -> pl.Series:
     return flags.join(kinds, on=flags.columns, how="left", maintain_order="left")["_rules"]
 
 
+def _only(rows: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
+    """Return the chosen rows, without a copy where these are all."""
+    return rows if chosen.all() else rows.filter(chosen)
+
+
 def _accounting(
     erased: pl.DataFrame,
     discarded: pl.DataFrame,
@@ -214,22 +188,22 @@ def _accounting(
     displaced: pl.Series,
 ) -> pl.DataFrame:
     """Count what became of each source's records: five counts, none derived from the others, and one within one."""
-    fates = pl.concat(
-        [
-            erased.with_columns(pl.lit("erased").alias("fate")),
-            discarded.with_columns(pl.lit("discarded").alias("fate")),
-            repeated.with_columns(pl.lit("duplicates").alias("fate")),
-            records.select(*_BY, displaced.alias("displaced"))
-            .filter(bad)
-            .with_columns(pl.lit("quarantined").alias("fate")),
-            records.select(_BY).filter(~bad).with_columns(pl.lit("valid").alias("fate")),
-        ],
-        how="diagonal",
-    )
-    fate_of = ("erased", "discarded", "duplicates", "quarantined", "valid")
-    counts = [(pl.col("fate") == fate).sum().cast(pl.Int64).alias(fate) for fate in fate_of]
-    counts.append(pl.col("displaced").sum().cast(pl.Int64))
-    return fates.group_by(_BY).agg(counts).sort(_BY)
+    one = pl.lit(value=True)
+    counted = [
+        _sums(erased.with_columns(one.alias("erased"))),
+        _sums(discarded.with_columns(one.alias("discarded"))),
+        _sums(repeated.with_columns(one.alias("duplicates"))),
+        _sums(records.select(*_BY, bad.alias("quarantined"), (~bad).alias("valid"), displaced.alias("displaced"))),
+    ]
+    rows = pl.concat(counted, how="diagonal")
+    return rows.group_by(_BY).agg(pl.exclude(_BY).sum()).sort(_BY)
+
+
+def _sums(flags: pl.DataFrame) -> pl.DataFrame:
+    """Count the true flags of each source's records, run by run: grouping by texts would copy them all."""
+    run = pl.sum_horizontal(pl.col(name).rle_id() for name in _BY)
+    counts = pl.exclude(_BY).sum().cast(pl.Int64)
+    return flags.group_by(run.alias("_run")).agg(pl.col(_BY).first(), counts).drop("_run")
 
 
 def _counts(flags: pl.DataFrame, partitions: pl.Series) -> pl.DataFrame:

@@ -260,8 +260,8 @@ def test_bronze_that_differs_from_the_ledger_blocks_its_date_and_no_other(lake: 
     }
     assert not outcomes[DAY].passed
     assert outcomes[DAY].message == (
-        f"{DAY}: source y.csv has 3 records in the ledger but {kept} in bronze. Nothing was written; the last good "
-        "version stands."
+        f"{DAY}: source y.csv has 3 records in the ledger but {kept} in bronze; `lakehouse run bronze.sales "
+        f"--from {DAY} --to {DAY}` reads its landed original again. Nothing was written; the last good version stands."
     )
     assert _silver(lake) == {DAY: 3, NEXT: 6}
     assert [row["part"] for row in _accounts(lake)] == [DAY, NEXT, NEXT]
