@@ -69,3 +69,18 @@ def test_what_a_person_accepted_was_not_taken_as_it_came() -> None:
     assert not plain.was_taken("a", "other bytes")
     assert not plain.was_taken("b", "hash of a")
     assert not plain.known_versions["a"].overruled
+
+
+def test_what_is_live_is_ordered_by_partition_and_key() -> None:
+    days = {"2011-03-02": 1, "2011-03-01": 1}
+    known = ledger(version("b", entry("y", days)), version("a", entry("x", days)))
+    before = ledger(version("b", entry("y", days)))
+    assert before.live.height == len(days)  # so that what follows is computed from it, and not anew
+    step_by_step = before.extended(known.entries.filter(pl.col("object_key") == "a"), pl.LazyFrame())
+    for found in (known, step_by_step):
+        assert found.live.select("part", "source_key").rows() == [
+            ("2011-03-01", "key of x"),
+            ("2011-03-01", "key of y"),
+            ("2011-03-02", "key of x"),
+            ("2011-03-02", "key of y"),
+        ]
