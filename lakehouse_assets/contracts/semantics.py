@@ -44,6 +44,10 @@ class Declared(Protocol):
         """The column whose day partitions it."""
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row, for a keyed feed."""
+
+    @property
     def partitioning(self) -> Partitioning | None:
         """The layout of its silver table, where it is declared."""
 
@@ -160,6 +164,11 @@ def _snapshot_refusal(feed: Declared) -> str | None:
         return (
             'snapshot="latest" is for a feed without business_date: there each delivery replaces the one before, '
             "and here a date is replaced by a resend under its key. Leave one of the two out."
+        )
+    if feed.snapshot == "latest" and feed.key:
+        return (
+            'snapshot="latest" is for a feed without key: with a key each record replaces the one before of its key, '
+            'and delivery="full" deletes the keys that a delivery lacks. Leave one of the two out.'
         )
     if feed.delivered_at is None:
         return None

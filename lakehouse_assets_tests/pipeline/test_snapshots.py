@@ -189,7 +189,7 @@ def test_a_record_of_a_replaced_delivery_cannot_be_decided_on(tmp_path: Path) ->
         ({"delivered_at": "%y-%m-%d"}, "as far as the keys say them"),
         ({"delivered_at": "%m"}, "leaves a gap"),
         ({"business_date": "id"}, "is for a feed without business_date"),
-        ({"key": ("id",), "versioned_by": "landing"}, "it has a key, so all its deliveries count"),
+        ({"key": ("id",), "versioned_by": "landing"}, "is for a feed without key"),
     ],
 )
 def test_a_senseless_declaration_is_refused(options: dict[str, Any], said: str) -> None:
