@@ -3,6 +3,10 @@
 import csv
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from lakehouse_assets_tests import customers
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.customers import Change
 from lakehouse_assets_tests.erasure.traces import traces
+from lakehouse_assets_tests.faults import scenario
 
 pytestmark = pytest.mark.slow
 MODULE = """
@@ -143,4 +148,27 @@ def test_a_forgotten_customer_is_in_no_byte_of_state_and_history(lake: Lake, doe
     does("forget", "customers", f"customer_id={PERSON}", "--why", "asked")
     assert traces(lake, str(PERSON)) == []
     assert rows(does, "SELECT count(*) FROM silver.customers_history") == [(39,)]
+    does("verify", "--deep")
+
+
+def test_a_run_that_is_killed_between_history_and_state_is_simply_run_again(
+    lake: Lake, does: Callable[..., str], tmp_path: Path
+) -> None:
+    first, later = [Change(1, "A", "Anna", "Bern", 1)], [Change(1, "A", "Anna", "Basel", 5)]
+    customers.land(lake, "a.csv", first)
+    does("run")
+    customers.land(lake, "b.csv", later)
+    package = os.environ["LAKEHOUSE_DEFINITIONS"]
+    env = scenario.environment(lake, LAKEHOUSE_DEFINITIONS=package, PYTHONPATH=str(tmp_path))
+    twin = scenario.copy_of(lake, tmp_path / "twin")
+    traced = scenario.environment(twin, LAKEHOUSE_DEFINITIONS=package, PYTHONPATH=str(tmp_path))
+    script = [sys.executable, "-m", "lakehouse_assets_tests.faults.killed"]
+    points = tmp_path / "points"
+    subprocess.run([*script, "0", str(points), "run"], env=traced, capture_output=True, timeout=240, check=True)
+    deadly = points.read_text().splitlines().index("after overwrite silver/customers_history") + 1
+    killed = subprocess.run([*script, str(deadly), str(tmp_path / "trace"), "run"], env=env, check=False, timeout=240)
+    assert killed.returncode == -signal.SIGKILL
+    assert customers.current(lake) == customers.expected(first)[0]
+    does("run")
+    assert (customers.current(lake), customers.history(lake)) == customers.expected([*first, *later])
     does("verify", "--deep")
