@@ -25,7 +25,8 @@ from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import Ledger, summarise
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.gate import PUBLISHED
-from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint
+from lakehouse_assets.pipeline.inputs import fingerprint
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage import delta

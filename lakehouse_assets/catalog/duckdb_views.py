@@ -17,7 +17,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import WHOLE
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
-from lakehouse_assets.pipeline.pending import fingerprint
+from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.delta_types import duckdb_type
 

@@ -1,7 +1,6 @@
 """A feed: a named stream of raw records, from whose contract its bronze, silver and quarantine tables follow."""
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
 from lakehouse_assets.contracts.keys import Delivery, Key, bucketing, identity, key_of
+from lakehouse_assets.contracts.own_names import check_names
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import Period
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
@@ -31,7 +31,6 @@ from lakehouse_assets.contracts.source import (
 from lakehouse_assets.contracts.table import Table
 
 FIRST_DATE = dt.date(2009, 1, 1)
-_OWN_HEADERS = frozenset({"dt", "rules"})
 
 
 @dataclass(frozen=True)
@@ -94,28 +93,12 @@ class Feed:
         if self.keyed is None and (self.versioned_by or self.deleted_when is not None or self.delivery != "changes"):
             msg = f"feed {self.name!r}: versioned_by, deleted_when, delivery are of feeds with a key; name it with key."
             raise ContractError(msg)
-        for name, origin in self.sources.items():
-            if (taken := origin.headers[0]) in {*_OWN_HEADERS, *self.raw_layout.columns} or taken.startswith("_"):
-                msg = (
-                    f"{self.contract.__name__}.{name}: the header {taken!r} is a name of the lake's own; put another "
-                    f"name before it: source('{name}', {taken!r})."
-                )
-                raise ContractError(msg)
+        check_names(self.name, self.contract, self.sources, self.raw_layout.columns, self.layout.columns)
         for name, origin in self.sources.items():
             origin.check(self.contract.columns()[name].dtype, f"{self.contract.__name__}.{name}")
-        if odd := next((n for n in self.contract.columns() if n.startswith("_") or n in self._own_columns), None):
-            msg = f"{self.contract.__name__}.{odd}: the name is of the lake's own; give the column another one."
-            raise ContractError(msg)
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            msg = f"feed {self.name!r}: a name is lower-case letters, digits and underscores."
-            raise ContractError(msg)
         if refusal := semantics.refusal(self):
             msg = f"feed {self.name!r}: {refusal}"
             raise ContractError(msg)
-
-    @property
-    def _own_columns(self) -> set[str]:
-        return {"dt", *self.layout.columns}
 
     @cached_property
     def sources(self) -> dict[str, Source]:

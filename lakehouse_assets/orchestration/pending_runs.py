@@ -16,7 +16,8 @@ from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import as_date, is_by_date
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.orchestration.date_partitions import first_and_last
-from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint
+from lakehouse_assets.pipeline.inputs import fingerprint
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.waiting import reason_to_wait
 from lakehouse_assets.sources.landing import key_of, pending
 from lakehouse_assets.storage.stores import Stored

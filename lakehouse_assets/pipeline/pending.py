@@ -1,11 +1,10 @@
-"""Fingerprints of inputs, and what is pending: where they differ from the fingerprints that are published.
+"""What is pending: where the fingerprints of inputs differ from those that are published.
 
-Everything follows from the lake root alone; no memory of events takes part. Not here: doing the pending work.
+Everything follows from the lake root alone; no memory of events takes part. Not here: what a fingerprint is made of,
+and doing the pending work.
 """
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,8 +19,8 @@ from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
-from lakehouse_assets.pipeline.corrections import Effect, Place, effects, touched
-from lakehouse_assets.pipeline.key_order import landings_of
+from lakehouse_assets.pipeline.corrections import Effect, Place, effects
+from lakehouse_assets.pipeline.inputs import fingerprint, input_fingerprints, without_rows
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
 from lakehouse_assets.storage import delta, delta_log
 from lakehouse_assets.storage.delta_log import Log
@@ -29,21 +28,6 @@ from lakehouse_assets.storage.delta_log import Log
 T = TypeVar("T")
 HELD = "held:"
 _LAST: dict[tuple[str, str], tuple[tuple[object, ...], object]] = {}
-_WITHOUT_ROWS = "expired"
-
-
-def fingerprint(inputs: object) -> int:
-    """Return the fingerprint of some inputs: 60 bits, so that it fits a Delta transaction version."""
-    return _fingerprint_of(json.dumps(inputs, sort_keys=True))
-
-
-def _fingerprint_of(text: str) -> int:
-    return int(hashlib.sha256(text.encode()).hexdigest()[:15], 16)
-
-
-def without_rows(value: int) -> int:
-    """Return the fingerprint in quarantine of a partition whose rows have expired, from the one that they had."""
-    return fingerprint([value, _WITHOUT_ROWS])
 
 
 @dataclass(frozen=True)
@@ -157,76 +141,6 @@ class FeedState:
 def current(feed: Feed, ledger: FeedLedger) -> FeedLedger:
     """Return the part of a feed's ledger whose records count: that of the newest delivery where others are replaced."""
     return ledger if feed.snapshot == "union" else ledger.newest(feed.delivered_at)
-
-
-def input_fingerprints(
-    feed: Feed, ledger: FeedLedger, partitions: list[str], outside: frozenset[str], found: dict[Place, Effect]
-) -> dict[str, int]:
-    """Return the fingerprint of each partition: live contents with their keys, contract, decisions on its records.
-
-    Args:
-        partitions: Every partition that any landed version or decision ever touched, sorted.
-        outside: Those of them whose date is no business date.
-        found: The effects of the decisions on live contents.
-    """
-    decided, moved_in = touched(found), _moved_in(ledger, found)
-    key = feed.keyed
-    names = {False: feed.version, True: f"{feed.version} outside"}
-    known = {is_outside: ledger.fingerprints.setdefault(name, {}) for is_outside, name in names.items()}
-    # A full delivery says something of every key, also of those that it lacks.
-    landings = landings_of(feed, ledger)
-    is_full = key is not None and key.is_full
-    deliveries = landings["_landed"].unique().sort().to_list() if landings is not None and is_full else []
-    special = set(partitions) if deliveries else decided.keys() | moved_in.keys()
-    missing = [p for p in partitions if p in special or p not in known[p in outside]]
-    sources = _sources(ledger, missing, landings)
-    version = json.dumps(feed.version)
-    found_now = {}
-    for partition in missing:
-        rest = json.dumps([*decided.get(partition, []), *moved_in.get(partition, []), *deliveries])
-        text = f"[{version}, {json.dumps(partition in outside)}, [{sources.get(partition, '')}], {rest}]"
-        found_now[partition] = _fingerprint_of(text)
-    for partition in found_now.keys() - special:
-        known[partition in outside][partition] = found_now[partition]
-    return {p: found_now[p] if p in found_now else known[p in outside][p] for p in partitions}
-
-
-def _sources(ledger: FeedLedger, partitions: list[str], landings: pl.DataFrame | None = None) -> dict[str, str]:
-    """Return the live contents of some partitions, ordered by content, as JSON without the brackets.
-
-    Each with its key, and with its file where a content that was read in another way lies in one of its own; where the
-    order of landing counts, with its number in it.
-    """
-    if not partitions:
-        return {}
-    rows = ledger.live.filter(pl.col("part").is_in(partitions)).sort("part", "source_hash")
-    # As `json.dumps` writes them, without a Python object for each of a million.
-    key = pl.col("source_key")
-    is_plain = rows.select(key.str.contains(r"^[ !#-\[\]-~]*$").all()).item()
-    quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)
-    is_named = pl.col("file") == pl.col("source_hash")
-    file = pl.when(is_named).then(pl.lit("")).otherwise(pl.format(', "{}"', "file"))
-    landed: pl.Expr = pl.lit("")
-    if landings is not None:
-        numbers = pl.col("_landed").cast(pl.String).str.join(", ")
-        places = landings.group_by("_source_hash", maintain_order=True).agg(numbers)
-        rows = rows.join(places, left_on="source_hash", right_on="_source_hash", how="left", maintain_order="left")
-        landed = pl.format(", [{}]", pl.col("_landed"))
-    texts = rows.select("part", pl.format('["{}", {}{}{}]', "source_hash", quoted, file, landed).alias("text"))
-    return dict(texts.group_by("part", maintain_order=True).agg(pl.col("text").str.join(", ")).iter_rows())
-
-
-def _moved_in(ledger: FeedLedger, found: dict[Place, Effect]) -> dict[str, list[list[str]]]:
-    """Return the contents, with their keys, of the records that corrections moved into each partition."""
-    moved = {(effect.partition_to, content) for (content, _), effect in found.items() if effect.is_moved}
-    rows = (
-        ledger.live.filter(pl.col("source_hash").is_in({content for _, content in moved})) if moved else pl.DataFrame()
-    )
-    keys = dict(rows.select("source_hash", "source_key").iter_rows()) if moved else {}
-    contents: dict[str, list[list[str]]] = {}
-    for partition, content in sorted(moved):
-        contents.setdefault(partition, []).append([content, keys[content]])
-    return contents
 
 
 def _live_among(ledger: FeedLedger, decisions: Decisions) -> list[str]:

@@ -31,8 +31,9 @@ from lakehouse_assets.pipeline.gate import (
     Outcome,
     outcomes_of,
 )
+from lakehouse_assets.pipeline.inputs import fingerprint, without_rows
 from lakehouse_assets.pipeline.key_order import in_other_buckets, landings_of
-from lakehouse_assets.pipeline.pending import HELD, FeedState, batches, fingerprint, without_rows
+from lakehouse_assets.pipeline.pending import HELD, FeedState, batches
 from lakehouse_assets.pipeline.pins import pins_of, restored
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.schema_evolution import open_table

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import ContractError, Model
+from lakehouse_assets.contracts.declare import ContractError, Feed, Model
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.defs.silver.sales import FEED as SALES
 from lakehouse_assets.forgetting.decisions import unpin_gold
+from lakehouse_assets.operations.decision_commands import correct
+from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.pipeline import silver
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.candidate import compute
@@ -27,7 +29,7 @@ from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import Store
-from lakehouse_assets_tests import customers
+from lakehouse_assets_tests import customers, retail
 from lakehouse_assets_tests.customers import Change
 from lakehouse_assets_tests.retail import build, day, ingest, land, publish, sales_csv
 
@@ -344,6 +346,29 @@ def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path
 def test_a_key_that_cannot_work_is_refused(options: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ContractError, match=re.escape(wrong)):
         customers.feed(**options)
+
+
+def test_a_corrected_key_has_the_place_of_its_object_in_the_order_of_landing(tmp_path: Path) -> None:
+    declared = customers.feed(versioned_by="landing", gate=0)
+    lake = customers.lake_of(str(tmp_path / "lake"), declared)
+    misread = customers.changes_csv([Change(1, "A", "Anna", "Bern", 1)]).replace(b"\n1,", b"\nl,")
+    right = next(at for at in range(2, 50) if _bucket(at, declared) != bucket_of({"id": "l", "shop": "A"}, declared))
+    retail.land(lake, "a.csv", misread, "customers")
+    customers.land(lake, "b.csv", [Change(right, "A", "Bob", None, 1)])
+    customers.run(lake)
+    recorded.record(lake.store, correct(lake, declared, "a.csv", 1, {"id": str(right)}, "an l for a digit"))
+    customers.run(lake)
+    assert _told(lake) == {right: [("Anna", "Bern", False), ("Bob", None, False)]}
+    customers.land(lake, "a.csv", [BOB])
+    ingest(lake, feed="customers")
+    retail.land(lake, "a.csv", misread, "customers")
+    customers.run(lake)
+    assert _told(lake) == {right: [("Bob", None, False), ("Anna", "Bern", False)]}
+    assert list(verify(lake)) == []
+
+
+def _bucket(number: int, declared: Feed) -> str:
+    return bucket_of({"id": str(number), "shop": "A"}, declared)
 
 
 def test_a_time_in_the_keys_of_deliveries_makes_their_order_of_arrival_nothing(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from lakehouse_assets.context import Lake, current
 from lakehouse_assets.ledger.entries import WORKING
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.ledger.state import FeedLedger
-from lakehouse_assets.pipeline import pending
-from lakehouse_assets.pipeline.pending import FeedState, ModelState, fingerprint, input_fingerprints
+from lakehouse_assets.pipeline import inputs
+from lakehouse_assets.pipeline.inputs import fingerprint, input_fingerprints
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.retail import sales, sales_csv
 
@@ -43,13 +44,13 @@ def test_one_more_object_makes_the_fingerprint_of_its_date_be_computed_anew(
     retail.ingest(lake)
     before = FeedState.of(lake, sales(lake)).inputs
     asked: list[list[str]] = []
-    sources = pending._sources
+    sources = inputs._sources
 
     def spied(ledger: FeedLedger, partitions: list[str], landings: None) -> dict[str, str]:
         asked.append(partitions)
         return sources(ledger, partitions, landings)
 
-    monkeypatch.setattr(pending, "_sources", spied)
+    monkeypatch.setattr(inputs, "_sources", spied)
     assert FeedState.of(lake, sales(lake)).inputs == before
     retail.land(lake, "third.csv", sales_csv(2, NEXT))
     retail.ingest(lake)
