@@ -103,11 +103,14 @@ def test_the_check_of_silver_warns(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+@pytest.mark.parametrize("dated", [(True, False), (False, True)], ids=str)
 def test_a_run_that_publishes_both_compares_with_what_it_published(
-    tmp_path: Path, run_of: Callable[[Lake], Report], monkeypatch: pytest.MonkeyPatch
+    dated: tuple[bool, bool], tmp_path: Path, run_of: Callable[[Lake], Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = lake_of(tmp_path, sales(references=(("product_id", "zz.product_id"),)), products(name="zz"))
-    land(lake, "p.json", b'[{"product_id": "a"}]', "zz")
+    dates = ["sold_on" if is_dated else None for is_dated in dated]
+    referencing = sales(references=(("product_id", "zz.product_id"),), business_date=dates[0])
+    lake = lake_of(tmp_path, referencing, sales(name="zz", references=(), business_date=dates[1]))
+    land(lake, "p.json", b'[{"product_id": "a", "sold_on": "2026-02-01", "units": 1}]', "zz")
     land(lake, "s.json", b'[{"product_id": "a", "sold_on": "2026-03-01", "units": 1}]', "sales")
     seen: list[int] = []
 
