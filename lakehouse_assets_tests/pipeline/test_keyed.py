@@ -348,6 +348,19 @@ def test_a_key_that_cannot_work_is_refused(options: dict[str, Any], wrong: str) 
         customers.feed(**options)
 
 
+def test_reading_objects_anew_changes_no_place_in_the_order_of_landing(tmp_path: Path) -> None:
+    folder = str(tmp_path / "lake")
+    before = customers.lake_of(folder, customers.feed(versioned_by="landing"))
+    for key, change in (("z.csv", ANNA), ("a.csv", ANNA_MOVED), ("m.csv", BOB)):
+        customers.land(before, key, [change])
+        customers.run(before)
+    wanted = customers.history(before)
+    after = customers.lake_of(folder, customers.feed(versioned_by="landing", buckets=5))
+    customers.run(after)
+    assert customers.history(after) == wanted
+    assert _told(after)[1] == [("Anna", "Bern", False), ("Anna", "Basel", False)]
+
+
 def test_a_corrected_key_has_the_place_of_its_object_in_the_order_of_landing(tmp_path: Path) -> None:
     declared = customers.feed(versioned_by="landing", gate=0)
     lake = customers.lake_of(str(tmp_path / "lake"), declared)
