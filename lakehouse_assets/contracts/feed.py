@@ -7,12 +7,11 @@ from functools import cached_property
 
 import polars as pl
 
-from lakehouse_assets.contracts import feed_tables, semantics
+from lakehouse_assets.contracts import feed_tables, identity, semantics
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
-from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
-from lakehouse_assets.contracts.keys import Delivery, Key, bucketing, identity, key_of
+from lakehouse_assets.contracts.keys import Delivery, Key, key_of
 from lakehouse_assets.contracts.own_names import check_names
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import Period
@@ -22,11 +21,7 @@ from lakehouse_assets.contracts.source import (
     ContractError,
     Derived,
     Source,
-    meaning,
     origin_of,
-    rule_texts,
-    steps,
-    version,
 )
 from lakehouse_assets.contracts.table import Table
 
@@ -139,22 +134,7 @@ class Feed:
     @cached_property
     def version(self) -> str:
         """Identity of the contract's meaning: it changes when a replay could give another candidate."""
-        columns = {name: str(column.dtype) for name, column in self.contract.columns().items()}
-        sources = {
-            name: [o.headers, steps(o), o.formats, o.on_missing, o.on_retyped, *o.typing]
-            for name, o in self.sources.items()
-        }
-        derivations = {name: meaning(expression) for name, expression in self.derivations.items()}
-        rules = rule_texts(self.contract)
-        parts: list[object] = [columns, sources, derivations, rules, self.business_date, self.time_zone, self.gate]
-        parts += [self.drift, *self._declared_format]
-        if added := semantics.declared(self):
-            parts.append(added)
-        if self.keyed is not None:
-            parts += identity(self.keyed)
-        # What looks at other rows was once evaluated over whatever was published together: it is computed again.
-        expressions = [*self.derivations.values(), *(rule.expression for rule in rules_of(self.contract))]
-        return version(parts if all(map(is_row_wise, expressions)) else [*parts, "each partition alone"])
+        return identity.of_contract(self)
 
     def missing_policy(self, name: str) -> Policy | None:
         """What happens where a column is missing; None if it may be."""
@@ -169,41 +149,13 @@ class Feed:
 
     @cached_property
     def reading_version(self) -> str:
-        """Identity of how landed objects are read into bronze: when it changes, they are read anew.
-
-        Types, formats and normalisation are part of it only where bronze depends on them: for the business date, and
-        where a retyped column is dropped or refused.
-        """
-        columns = {}
-        period = [] if self.partition_by == "day" else [self.partition_by]
-        zones = [self.time_zone] if self.naive_zone == self.time_zone else [self.time_zone, self.naive_zone]
-        for name, origin in self.sources.items():
-            retyped = self.retyped_policy(name)
-            is_typed = retyped in {Policy.DISCARD_COLUMN, Policy.FREEZE}
-            dtype = str(self.contract.columns()[name].dtype)
-            type_read = [dtype, steps(origin), origin.formats, *zones, *origin.typing]
-            columns[origin.headers[0]] = [
-                origin.headers,
-                self.missing_policy(name),
-                [retyped, type_read] if is_typed else None,
-                [*type_read, *period] if name == self.business_date else None,
-            ]
-        read = version([columns, self.drift.new, *self._declared_format])
-        return read if self.keyed is None else f"{read}.{bucketing(self)}"
-
-    @property
-    def _declared_format(self) -> list[str]:
-        """The declared format as a part of the feed's versions, which are what they were where there is none."""
-        return [] if self.format is None else [repr(self.format)]
+        """Identity of how landed objects are read into bronze: when it changes, they are read anew."""
+        return identity.of_reading(self)
 
     @cached_property
     def normalisations(self) -> dict[str, str]:
         """Identity of how each source column's text is brought to the form in which values are compared."""
-        columns = self.contract.columns()
-        return {
-            name: version([steps(origin), str(columns[name].dtype), *origin.typing])
-            for name, origin in self.sources.items()
-        }
+        return identity.of_values(self)
 
     @cached_property
     def bronze(self) -> Table:
