@@ -68,8 +68,9 @@ def module(draft: Draft) -> str:
     title += "Record" * (title in _IMPORTED)
     body = "\n".join(_column(field) for field in draft.fields)
     names = {"Contract", "Feed"}
-    if "metadata=source(" in body:
-        names.add("source")
+    names |= {
+        name for name, use in (("source", "metadata=source("), ("drop_point_zero", "drop_point_zero,")) if use in body
+    }
     if draft.form is not None:
         names.add(type(draft.form).__name__)
     imports = "import datetime as dt\n\n" if draft.first_year else ""

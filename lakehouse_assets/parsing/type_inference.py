@@ -14,6 +14,7 @@ from lakehouse_assets.parsing.date_inference import dates
 
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+$"
+_WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})(\.0)?$"
 _FLOAT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e-[0-9]+)?$"
 _WITH_COMMA = {
     (".", ","): r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$|^[+-]?[0-9]+(\.[0-9]+)?$",
@@ -72,6 +73,8 @@ def column(field: str, values: pl.Series, *, is_personal: bool, decimal: str | N
         return Column(kind, nullable, options, days=found.days)
     if present.str.to_lowercase().is_in(["true", "false"]).all():
         return Column("dy.Bool(", nullable)
+    if is_identifier(field) and present.str.contains(_WHOLE).all() and present.str.ends_with(".0").any():
+        return Column("dy.Int64(", nullable, ("normalise=(drop_point_zero,)",))
     number = _number(present, decimal)
     if isinstance(number, Column):
         return Column(number.kind, nullable, number.options, number.comment)
@@ -194,6 +197,6 @@ def _why_text(present: pl.Series, *, is_personal: bool) -> str | None:
     return None
 
 
-def identifier_like(field: str) -> bool:
-    """Return whether a name says that its values tell records apart."""
-    return re.search(r"(^|_|[a-z])(id|no|nr|key|code|number|uuid)$", field, re.IGNORECASE) is not None
+def is_identifier(field: str) -> bool:
+    """Return whether a name says that its values tell things apart."""
+    return re.search(r"(^|_|[a-z])(id|no|nr|key|code|number|uuid)$", field.strip(), re.IGNORECASE) is not None

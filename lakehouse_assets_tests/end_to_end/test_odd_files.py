@@ -14,6 +14,7 @@ from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests.conftest import SHARED, Cli
 from lakehouse_assets_tests.end_to_end.odd_files import COUNT, ODD_FILES
+from lakehouse_assets_tests.retail import ingest, land, publish
 
 MODEL = '''
 import dataframely as dy
@@ -102,3 +103,20 @@ def test_the_real_dumps_come_from_discover_to_silver_untouched(cli: Cli, lake: L
     stores = {row["id"]: row for row in json.loads(cli(lake, "query", "FROM silver.stores", "--format", "json").stdout)}
     for record in json.loads(dumps["stores"].read_text(encoding="utf-8")):
         assert float(stores[record["id"]]["location_lat"]) == record["location"]["lat"]
+
+
+@pytest.mark.slow
+def test_a_year_of_real_files_comes_from_discover_to_silver_untouched(
+    cli: Cli, lake: Lake, package: Path, real_days: list[Path]
+) -> None:
+    folder = real_days[0].parent
+    draft = _discovered(cli, lake, package, [folder], "retail")
+    assert f"of 24 of {len(real_days)} files" in draft
+    lake = Lake(lake.store, lake.settings, registry_of(package.name))
+    for file in real_days:
+        land(lake, file.name, file.read_bytes(), "retail")
+    ingest(lake, feed="retail")
+    outcomes = publish(lake, feed="retail").values()
+    assert {outcome.verdict for outcome in outcomes} == {"published"}
+    counts = [(outcome.valid, outcome.quarantined, outcome.duplicates) for outcome in outcomes]
+    assert [sum(count) for count in zip(*counts, strict=True)] == [536_641, 0, 5_268]

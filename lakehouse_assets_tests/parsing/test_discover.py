@@ -65,7 +65,7 @@ def test_sales_are_discovered_with_their_types_and_published_whole(tmp_path: Pat
     assert feed.business_date == "invoice_date"
     assert _types(feed) == {
         "invoice_no": "Int64", "stock_code": "String", "description": "String", "quantity": "Int64",
-        "invoice_date": "Datetime", "unit_price": "Decimal", "customer_id": "Decimal", "country": "String",
+        "invoice_date": "Datetime", "unit_price": "Decimal", "customer_id": "Int64", "country": "String",
     }  # fmt: skip
     assert [header for origin in feed.sources.values() for header in origin.headers] == list(HEADERS)
     assert {name for name, origin in feed.sources.items() if origin.personal} == {"customer_id"}
