@@ -9,6 +9,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry, registry
 from lakehouse_assets.decisions.recorded import FOLDER as DECISIONS
+from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger, ledger_of
 from lakehouse_assets.settings import Settings, SettingsError, settings
 from lakehouse_assets.storage.snapshot import Snapshot
@@ -26,6 +27,10 @@ class Lake:
     def ledger_of(self, feed: Feed) -> FeedLedger:
         """Return a feed's ledger as it stands; creates none where nothing was ever ingested."""
         return ledger_of(self.store, feed.name)
+
+    def counting(self, feed: Feed) -> FeedLedger:
+        """Return a feed's ledger as it stands, in which the landed objects that people retracted do not count."""
+        return self.ledger_of(feed).without(Decisions.load(self.store, feed.name).retracted)
 
     def at_once(self) -> "Lake":
         """Return the lake for one answer about it as it stands: each object is looked at once."""

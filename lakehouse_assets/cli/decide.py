@@ -1,4 +1,4 @@
-"""Commands for bad data: `lakehouse quarantine ...`, `release`, `accept`, `revoke`.
+"""Commands for bad data: `lakehouse quarantine ...`, `release`, `accept`, `retract`.
 
 Each command shows what it would change; with `--dry-run` it does nothing else. A recorded decision takes effect with
 the next run.
@@ -15,11 +15,10 @@ from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, as_bucket
 from lakehouse_assets.decisions import recorded
-from lakehouse_assets.decisions.kinds import Decision, DecisionError
+from lakehouse_assets.decisions.kinds import Decision, DecisionError, Retract
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState
-from lakehouse_assets.pipeline.silver import evaluate
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.storage import delta
 
@@ -176,6 +175,19 @@ def accept(feed: FeedName, key: str, why: Why, who: Who = None, dry_run: DryRun 
     _take(lake, declared, decision_commands.accept(lake, declared, key, why, who), dry_run=dry_run)
 
 
+def retract(
+    feed: FeedName,
+    key: Annotated[str, typer.Argument(help="Key of the landed object, as `object_key` in ops.ledger shows it.")],
+    why: Why,
+    who: Who = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Take a landed object out of all tables: the version before it under its key, if any, counts again."""
+    lake = current()
+    declared = lake.registry.feed(feed)
+    _take(lake, declared, decision_commands.retract(lake, declared, key, why, who), dry_run=dry_run)
+
+
 def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: str | None) -> pl.DataFrame:
     columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
     rows = delta.scan(lake.store, feed.quarantine.path, columns)
@@ -200,6 +212,8 @@ def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: st
 def _take(lake: Lake, feed: Feed, decision: Decision, *, dry_run: bool) -> None:
     if partitions := decision_commands.partitions_of(lake, feed, decision):
         _show_change(lake, feed, partitions, (decision,))
+    elif isinstance(decision, Retract):
+        typer.echo("No table changes: the same content, or a newer delivery, counts in its place.")
     if dry_run:
         typer.echo("Dry run: nothing was recorded.")
         return
@@ -212,7 +226,7 @@ def _show_change(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tu
     counted = scan_accounting(lake.store).filter(pl.col("feed") == feed.name)
     rows: list[tuple[Any, ...]] = []
     pinned = FeedState.read(lake, feed, lake.ledger_of(feed), hypothetical).pins
-    for outcome in evaluate(lake, feed, partitions, hypothetical).outcomes:
+    for outcome in decision_commands.outcomes(lake, feed, partitions, hypothetical):
         there = counted.filter(pl.col("part") == outcome.partition).select(pl.sum("quarantined")).collect().item()
         verdict = "pinned" if outcome.partition in pinned else outcome.verdict
         rows.append((outcome.partition, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))

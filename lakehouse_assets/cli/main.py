@@ -32,6 +32,7 @@ app.add_typer(decide.quarantine, name="quarantine")
 for verb in (
     decide.release,
     decide.accept,
+    decide.retract,
     restore.restore,
     restore.revoke,
     maintain.maintain,

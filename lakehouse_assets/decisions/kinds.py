@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
-CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, PIN, EXPIRE, ERASE, REVOKE = (
+CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, RETRACT, PIN, EXPIRE, ERASE, REVOKE = (
     "correct",
     "waive",
     "discard",
     "release",
     "accept",
+    "retract",
     "pin",
     "expire",
     "erase",
@@ -119,6 +120,15 @@ class Accept(Decision):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retract(Decision):
+    """A landed object that does not count under its key, as long as its bytes have this SHA-256."""
+
+    kind: ClassVar[str] = RETRACT
+    source_key: str
+    object_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pin(Decision):
     """A table restored to a version.
 
@@ -169,7 +179,7 @@ class Revoke(Decision):
 
 
 Kind = TypeVar("Kind", bound=Decision)
-_KINDS: tuple[type[Decision], ...] = (Correct, Waive, Discard, Release, Accept, Pin, Expire, Erase, Revoke)
+_KINDS: tuple[type[Decision], ...] = (Correct, Waive, Discard, Release, Accept, Retract, Pin, Expire, Erase, Revoke)
 _BY_NAME = {one.kind: one for one in _KINDS}
 # The names under which two fields are stored.
 _STORED = {"partition": "part", "partition_to": "part_to"}

@@ -15,7 +15,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions import kinds
-from lakehouse_assets.decisions.kinds import Accept, Decision, Expire, Kind, OnRecord, Release, Revoke
+from lakehouse_assets.decisions.kinds import Accept, Decision, Expire, Kind, OnRecord, Release, Retract, Revoke
 from lakehouse_assets.storage.stores import StorageError, Store, store_for
 
 FOLDER = "decisions"
@@ -25,12 +25,12 @@ TABLE = Table(
     columns={
         "feed": Column(pl.String(), "Feed, or gold table, that the decision is about."),
         "id": Column(pl.String(), "Identity; ids sort by time."),
-        "kind": Column(pl.String(), "correct, waive, discard, release, accept, pin, expire, erase or revoke."),
+        "kind": Column(pl.String(), "correct, waive, discard, release, accept, retract, pin, expire, erase or revoke."),
         "state": Column(pl.String(), "active, stale (its record is no longer live) or revoked."),
         "who": Column(pl.String(), "Who decided."),
         "why": Column(pl.String(), "The reason given."),
         "decided_at": Column(pl.Datetime("us", "UTC"), "When."),
-        "source_key": Column(pl.String(), "Source object, or landed object for accept."),
+        "source_key": Column(pl.String(), "Source object, or landed object for accept and retract."),
         "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes."),
         "line": Column(pl.Int64(), "Record in the source object."),
         "part": Column(pl.String(), "Partition of the record, or the released one."),
@@ -83,6 +83,11 @@ class Decisions:
     def accepts(self, object_key: str, object_hash: str | None) -> bool:
         """Return whether an object's bytes are taken in spite of what holds them."""
         return (object_key, object_hash) in self._accepted
+
+    @cached_property
+    def retracted(self) -> frozenset[tuple[str, str]]:
+        """Keys of landed objects that do not count, each with the hash of the object's bytes."""
+        return frozenset((decision.source_key, decision.object_hash) for decision in self.active_of(Retract))
 
     @cached_property
     def expired_before(self) -> dt.date | None:

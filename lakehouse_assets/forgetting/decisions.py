@@ -12,7 +12,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import Partitioning, is_by_date
 from lakehouse_assets.decisions import recorded
-from lakehouse_assets.decisions.kinds import Accept, Correct, Decision, OnRecord, Pin, Release
+from lakehouse_assets.decisions.kinds import Accept, Correct, Decision, OnRecord, Pin, Release, Retract
 from lakehouse_assets.erasure.evidence import Evidence
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting.request import MARK
@@ -31,7 +31,7 @@ def rewrite(lake: Lake, feed: Feed, redact: Callable[[str], str]) -> int:
 
     def change(decision: Decision) -> Decision:
         changed = replace(decision, who=redact(decision.who), why=redact(decision.why))
-        if isinstance(changed, Accept) and changed.object_hash is not None:
+        if isinstance(changed, (Accept, Retract)) and changed.object_hash is not None:
             return replace(changed, object_hash=hashes.get(changed.object_hash, changed.object_hash))
         if not isinstance(changed, OnRecord):
             return changed

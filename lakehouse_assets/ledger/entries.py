@@ -11,6 +11,8 @@ from lakehouse_assets.contracts.declare import Column
 ACCEPTED = "accepted"
 REJECTED = "rejected"
 HELD = "held"
+RETRACTED = "retracted"
+"""A state that follows from a decision; it is never stored."""
 COLUMNS: Mapping[str, Column] = {
     "feed": Column(pl.String(), "Feed that the object was landed for."),
     "object_key": Column(pl.String(), "Key of the landed object below its feed's landing folder."),
@@ -20,7 +22,9 @@ COLUMNS: Mapping[str, Column] = {
     "version": Column(pl.Int64(), "Order in which the feed's object versions were recorded."),
     "source_key": Column(pl.String(), "Key of the source object: the object's, or `<zip>!<member>`."),
     "source_hash": Column(pl.String(), "SHA-256 of the source object's bytes; null when they cannot be had."),
-    "state": Column(pl.String(), "accepted, alias, superseded, rejected, or held until a person accepts it."),
+    "state": Column(
+        pl.String(), "accepted, alias, superseded, rejected, retracted, or held until a person accepts it."
+    ),
     "reason": Column(pl.String(), "Why it was rejected or held and what to do, or what its acceptance overruled."),
     "drift": Column(pl.String(), "How its columns differ from the contract's."),
     "part": Column(pl.String(), "Partition of the rows: a date, undated, a bucket, or whole; null for no rows."),

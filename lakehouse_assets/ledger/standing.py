@@ -1,13 +1,15 @@
 """Which of the ledger's entries stand, and so what is live. Pure functions of entries.
 
-A new version of an object takes the place of the one before; what was rejected or is held leaves what stood.
+A new version of an object takes the place of the one before; what was rejected, is held or was retracted leaves what
+stood.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
-from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, SCHEMA, is_read_as
+from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, RETRACTED, SCHEMA, is_read_as
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,18 @@ def without_held(entries: pl.DataFrame) -> pl.DataFrame:
     # What is held now was not good before either, had its manifest come first: the order must not matter.
     void = latest(entries).filter(pl.col("state") == HELD).select("object_key", "object_hash").unique()
     return entries.filter(pl.col("state") != HELD).join(void, on=["object_key", "object_hash"], how="anti")
+
+
+def state_without(retracted: Iterable[tuple[str, str]]) -> pl.Expr:
+    """Return the state of an entry: `retracted` where its object was.
+
+    Args:
+        retracted: Object keys, each with the hash of the object's bytes.
+    """
+    named = pl.Series([f"{key}\0{digest}" for key, digest in sorted(retracted)], dtype=pl.String)
+    is_retracted = pl.concat_str("object_key", pl.lit("\0"), "object_hash").is_in(named.implode())
+    is_taken = pl.col("state") == ACCEPTED
+    return pl.when(is_taken & is_retracted).then(pl.lit(RETRACTED)).otherwise("state").alias("state")
 
 
 def is_in(column: str, values: pl.Series) -> pl.Expr:

@@ -9,8 +9,8 @@ from typing import Literal, cast
 import polars as pl
 
 from lakehouse_assets.ledger import deliveries, landing_order
-from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, SCHEMA, is_read_as
-from lakehouse_assets.ledger.standing import KnownVersion, accepted, is_in, known_versions, latest, live
+from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, RETRACTED, SCHEMA, is_read_as
+from lakehouse_assets.ledger.standing import KnownVersion, accepted, is_in, known_versions, latest, live, state_without
 from lakehouse_assets.ledger.summary import Summary
 
 _SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
@@ -50,6 +50,7 @@ class FeedLedger:
     ) -> None:
         self._entries, self._rows, self._summary = entries, rows, summary
         self._landings: dict[tuple[str | None, str], pl.DataFrame] = {}
+        self._without: tuple[frozenset[tuple[str, str]], FeedLedger] | None = None
         self.fingerprints: dict[str, dict[str, int]] = summary.fingerprints if summary else {}
 
     @cached_property
@@ -93,9 +94,27 @@ class FeedLedger:
             rows: Every column of every entry.
         """
         whole = FeedLedger(pl.concat([self.entries, later]), rows)
-        if "live" not in self.__dict__:
-            return whole
-        touched = whole.entries.filter(is_in("object_key", later["object_key"]))["source_hash"].drop_nulls()
+        return self._changed(whole, later["object_key"]) if "live" in self.__dict__ else whole
+
+    def without(self, retracted: frozenset[tuple[str, str]]) -> "FeedLedger":
+        """Return the ledger in which some landed objects do not count: the version before each, if any, stands again.
+
+        Args:
+            retracted: Object keys, each with the hash of the object's bytes.
+        """
+        if not retracted:
+            return self
+        if self._without is None or self._without[0] != retracted:
+            state = state_without(retracted)
+            rows = None if self._rows is None else self._rows.with_columns(state)
+            whole = FeedLedger(self.entries.with_columns(state), rows)
+            keys = pl.Series([key for key, _ in sorted(retracted)], dtype=pl.String)
+            self._without = retracted, self._changed(whole, keys)
+        return self._without[1]
+
+    def _changed(self, whole: "FeedLedger", keys: pl.Series) -> "FeedLedger":
+        """Fill in what is live of a ledger that differs from this one in some object keys only."""
+        touched = whole.entries.filter(is_in("object_key", keys))["source_hash"].drop_nulls()
         sharing = whole.entries.filter(is_in("source_hash", touched))["object_key"]
         again = FeedLedger(whole.entries.filter(is_in("object_key", sharing))).live
         is_touched = is_in("source_hash", touched)
@@ -208,12 +227,12 @@ class FeedLedger:
         columns = ["object_key", "source_key", "state", "reason", "ingested_at"]
         if self._summary is not None and self._summary.is_accepted:
             return pl.DataFrame(schema={name: SCHEMA[name] for name in columns})
-        refused = latest(self.entries).filter(pl.col("state") != ACCEPTED)
+        refused = latest(self.entries).filter(pl.col("state").is_in([REJECTED, HELD]))
         return refused.select(columns).unique().sort("source_key")
 
     @property
     def shown(self) -> pl.DataFrame:
-        """The entries with their state as of now: accepted, alias, superseded or rejected."""
+        """The entries with their state as of now: accepted, alias, superseded, rejected, held or retracted."""
         keys = ["object_key", "source_key", "version"]
         standing = accepted(self.entries)
         stands = standing.select(keys).unique().with_columns(pl.lit(value=True).alias("_stands"))
@@ -222,7 +241,7 @@ class FeedLedger:
             canonical, on="source_hash", how="left", nulls_equal=True
         )
         state = (
-            pl.when(pl.col("state").is_in([REJECTED, HELD]))
+            pl.when(pl.col("state").is_in([REJECTED, HELD, RETRACTED]))
             .then(pl.col("state"))
             .when(pl.col("_stands").is_null())
             .then(pl.lit("superseded"))

@@ -3,7 +3,7 @@
 Every function returns the decision without recording it, so that a caller can show first what it would change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -11,13 +11,15 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.decisions import kinds
-from lakehouse_assets.decisions.kinds import Decision, DecisionError, OnRecord
+from lakehouse_assets.decisions.kinds import Decision, DecisionError, OnRecord, Retract
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import IS_BLANK, Erasures
 from lakehouse_assets.ledger.ledger import HELD
+from lakehouse_assets.ledger.standing import accepted
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
-from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.gate import Outcome
+from lakehouse_assets.pipeline.pending import FeedState, batches, rows_by_partition
 from lakehouse_assets.pipeline.silver import evaluate
 from lakehouse_assets.storage import delta
 
@@ -137,6 +139,22 @@ def accept(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -
     return kinds.new(kinds.Accept, feed.name, why, who, source_key=key, object_hash=known_versions.object_hash)
 
 
+def retract(lake: Lake, feed: Feed, key: str, why: str, who: str | None = None) -> Retract:
+    """Take a landed object out: these bytes do not count under this key, and the version before them, if any, does."""
+    whole = accepted(lake.counting(feed).entries).select("object_key", "version", "object_hash").unique()
+    found = whole.filter(pl.col("object_key") == key).sort("version")
+    if not found.height:
+        member = f"; a retraction takes a whole landed object, such as {key.partition('!')[0]!r}" if "!" in key else ""
+        fix = "see ops.ledger for the keys" if not member else "name that one"
+        msg = f"{feed.name} has no landed object {key!r} that counts{member}. Nothing was decided; {fix}."
+        raise DecisionError(msg)
+    digest = found["object_hash"][-1]
+    if digest is None:
+        msg = f"{key!r} was recorded without its hash. Nothing was decided; `lakehouse run bronze.{feed.name}` first."
+        raise DecisionError(msg)
+    return kinds.new(Retract, feed.name, why, who, source_key=key, object_hash=digest)
+
+
 def revoke(lake: Lake, about: str, decision_id: str, why: str, who: str | None = None) -> Decision:
     """Take a decision about a feed or gold table back: what it changed is computed again without it."""
     known = {decision.id for decision in Decisions.load(lake.store, about).active}
@@ -153,8 +171,21 @@ def _about(record: pl.DataFrame, key: str, line: int) -> dict[str, str | int]:
 def partitions_of(lake: Lake, feed: Feed, decision: Decision) -> list[str]:
     """Return the partitions that a decision would change, if it were recorded."""
     partitions = set(decision.partitions)
+    if isinstance(decision, Retract):
+        ledger = lake.ledger_of(feed)
+        now, then = FeedState.read(lake, feed, ledger).inputs, FeedState.read(lake, feed, ledger, (decision,)).inputs
+        partitions |= {partition for partition in now if now[partition] != then[partition]}
     if isinstance(decision, OnRecord) and decision.line is not None:
         record = find_record(lake, feed, decision.source_key, decision.line)
         # An earlier decision may have moved the record: it leaves that date, too.
         partitions |= {effect.partition_to} if (effect := effect_on(lake, feed, record)) else set()
     return sorted(partitions)
+
+
+def outcomes(
+    lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[Decision, ...] = ()
+) -> Iterator[Outcome]:
+    """Yield what would become of some partitions, computed in batches as a run does. Writes nothing."""
+    rows = rows_by_partition(lake.ledger_of(feed).live)
+    for batch in batches(partitions, rows, lake.settings.publish_batch_rows):
+        yield from evaluate(lake, feed, batch, hypothetical).outcomes

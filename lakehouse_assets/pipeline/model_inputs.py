@@ -30,7 +30,7 @@ def rows_read(lake: Lake, model: Model, partitions: list[str]) -> int:
 
 def _rows_of(lake: Lake, table: Table) -> dict[str, int]:
     if table.layer == "bronze":
-        return rows_by_partition(lake.ledger_of(lake.registry.feed(table.name)).live)
+        return rows_by_partition(lake.counting(lake.registry.feed(table.name)).live)
     if not table.partitioning.is_by_date or not delta.exists(lake.store, table.path):
         return {}
     files = delta_files.files(lake.store, table.path)

@@ -67,7 +67,7 @@ class FeedState:
         cls, lake: Lake, feed: Feed, ledger: FeedLedger, decisions: Decisions, logs: list[Log]
     ) -> "FeedState":
         silver, *history, quarantine, by_rule = (dict(log.transactions) for log in logs)
-        counting = current(feed, ledger)
+        counting = current(feed, ledger, decisions)
         found = effects(feed, decisions.on_records(_live_among(counting, decisions)))
         # Also where a decision of the past moved a record: taken back or stale, it leaves an empty date behind.
         moved = {d.partition_to for d in decisions.taken if isinstance(d, Correct) and d.partition_to}
@@ -138,9 +138,10 @@ class FeedState:
         return [partition for partition in self.inputs if self.is_held(partition)]
 
 
-def current(feed: Feed, ledger: FeedLedger) -> FeedLedger:
-    """Return the part of a feed's ledger whose records count: that of the newest delivery where others are replaced."""
-    return ledger if feed.snapshot == "union" else ledger.newest(feed.delivered_at)
+def current(feed: Feed, ledger: FeedLedger, decisions: Decisions) -> FeedLedger:
+    """Return the part of a feed's ledger that counts: not retracted; of the newest delivery only, where declared."""
+    counting = ledger.without(decisions.retracted)
+    return counting if feed.snapshot == "union" else counting.newest(feed.delivered_at)
 
 
 def _live_among(ledger: FeedLedger, decisions: Decisions) -> list[str]:
@@ -201,7 +202,7 @@ def _state_of(lake: Lake, full_name: str) -> object:
     """Return what the fingerprints of a table that a model reads follow from."""
     table = lake.registry.table(full_name)
     if table.layer == "bronze":
-        return lake.ledger_of(lake.registry.feed(table.name))
+        return lake.counting(lake.registry.feed(table.name))
     return delta_log.read(lake.store, table.path)
 
 
@@ -222,7 +223,7 @@ def _published(lake: Lake, full_name: str) -> dict[str, int]:
     """Return the fingerprints of a table by partition; of one by bucket, which is always read whole, one for all."""
     table = lake.registry.table(full_name)
     if table.layer == "bronze":
-        live = lake.ledger_of(lake.registry.feed(table.name)).live.sort("part", "source_hash")
+        live = lake.counting(lake.registry.feed(table.name)).live.sort("part", "source_hash")
         by_partition = live.group_by("part", maintain_order=True).agg("source_hash", "source_key")
         found = {partition: fingerprint(sources) for partition, *sources in by_partition.iter_rows()}
     else:

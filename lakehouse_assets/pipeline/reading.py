@@ -24,7 +24,7 @@ def read(lake: Lake, table: Table, partitions: Iterable[str] | None = None) -> p
         partitions = None
     if table.layer == "bronze":
         feed = lake.registry.feed(table.name)
-        live = lake.ledger_of(feed).live
+        live = lake.counting(feed).live
         chosen = live if partitions is None else live.filter(pl.col("part").is_in(list(partitions)))
         return read_bronze(lake, feed, chosen).select(*columns)
     rows = delta.scan(lake.store, table.path, columns)

@@ -88,7 +88,7 @@ def sizes(lake: Lake) -> list[TableSize]:
 
 def _bronze_size(lake: Lake, table: Table) -> TableSize:
     """Return what the ledger knows of bronze: its bytes are those of the objects that landed."""
-    found = lake.ledger_of(lake.registry.feeds[table.name]).summary
+    found = lake.counting(lake.registry.feeds[table.name]).summary
     dates = sum(rows > 0 and as_date(partition) is not None for partition, rows in found.partitions.items())
     return TableSize(
         table.full_name,

@@ -92,7 +92,7 @@ def _feed_step(lake: Lake, feed: Feed, waiting: dict[str, list[str]]) -> Step:
     state = FeedState.read(lake, feed, ledger)
     waiting[feed.silver.full_name] = [partition for partition in state.pending if partition != UNDATED]
     waiting |= dict.fromkeys((table.full_name for table in feed.tables), waiting[feed.silver.full_name])
-    rows = rows_by_partition(ledger.live)
+    rows = rows_by_partition(lake.counting(feed).live)
     step = _schema_step(lake, feed.silver, state.pending, sum(rows.get(partition, 0) for partition in state.pending))
     landed = list(pending(lake, feed, ledger))
     anew = to_read_anew(feed, ledger)

@@ -11,7 +11,7 @@ from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.decisions.recorded import TABLE as DECISIONS
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
-from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.accounting import as_declared
 from lakehouse_assets.pipeline.bronze import read_bronze
@@ -49,7 +49,8 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
             found[table.full_name] = pl.LazyFrame(schema=columns)
         else:
             feed = lake.registry.feeds[table.name]
-            found[table.full_name] = read_bronze(lake, feed, ledger.of_feed(feed.name).live).select(*columns)
+            live = _counting(lake, ledger, feed.name).live
+            found[table.full_name] = read_bronze(lake, feed, live).select(*columns)
     found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger if _is_named(LEDGER, named_in) else None).lazy())
     accounts = _scan(lake, ACCOUNTING, at, named_in)
     found |= {name: _with_date(as_declared(rows)) for name, rows in accounts.items()}
@@ -83,8 +84,9 @@ def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
     rows = [Decisions(()).frame([])]
     rows += [Decisions.load(lake.store, decision_folder(model.table)).frame([]) for model in models]
     for name, feed in lake.registry.feeds.items():
-        live = current(feed, ledger.of_feed(name)).live["source_hash"].to_list() if ledger is not None else []
-        rows.append(Decisions.load(lake.store, name).frame(live))
+        taken = Decisions.load(lake.store, name)
+        live = current(feed, ledger.of_feed(name), taken).live["source_hash"].to_list() if ledger is not None else []
+        rows.append(taken.frame(live))
     return pl.concat(rows)
 
 
@@ -93,7 +95,11 @@ def _ledger_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
     nothing = pl.DataFrame(schema={name: column.dtype for name, column in LEDGER.columns.items()})
     if ledger is None or not lake.registry.feeds:
         return nothing
-    return pl.concat([ledger.of_feed(feed).shown for feed in lake.registry.feeds])
+    return pl.concat([_counting(lake, ledger, feed).shown for feed in lake.registry.feeds])
+
+
+def _counting(lake: Lake, ledger: Ledger, feed: str) -> FeedLedger:
+    return ledger.of_feed(feed).without(Decisions.load(lake.store, feed).retracted)
 
 
 def _with_date(rows: pl.LazyFrame) -> pl.LazyFrame:

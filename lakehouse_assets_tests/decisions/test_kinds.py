@@ -13,6 +13,7 @@ from lakehouse_assets.decisions.kinds import (
     Expire,
     Pin,
     Release,
+    Retract,
     Revoke,
     Waive,
     new,
@@ -47,6 +48,7 @@ KINDS: list[tuple[Decision, dict[str, object]]] = [
     (Discard(**ABOUT, **RECORD), STORED_RECORD),  # type: ignore[arg-type]
     (Release(**ABOUT, partition="2011-03-01", fingerprint=7), {"part": "2011-03-01", "fingerprint": 7}),
     (Accept(**ABOUT, source_key="a.zip", object_hash="abc"), {"source_key": "a.zip", "object_hash": "abc"}),
+    (Retract(**ABOUT, source_key="a.zip", object_hash="abc"), {"source_key": "a.zip", "object_hash": "abc"}),
     (Pin(**ABOUT, table="gold.x", version=3, pins={"all": 5}), {"table": "gold.x", "version": 3, "pins": {"all": 5}}),
     (Expire(**ABOUT, before="2011-01-01"), {"before": "2011-01-01"}),
     (Erase(**ABOUT, **PERSON, released={"2011-03-01": 7}), {**PERSON, "released": {"2011-03-01": 7}}),

@@ -17,9 +17,8 @@ from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.orchestration import events
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.pipeline.silver import evaluate
 
-VERBS = "correct, waive, discard, release, accept or revoke"
+VERBS = "correct, waive, discard, release, accept, retract or revoke"
 
 
 def _values() -> Any:  # noqa: ANN401 - a class that only the registry knows
@@ -70,10 +69,9 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
     except (DecisionError, ContractError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     lines = []
-    if decision.partitions:
-        feed = lake.registry.feed(config.feed)
-        found = evaluate(lake, feed, decision_commands.partitions_of(lake, feed, decision), (decision,))
-        lines = [outcome.message for outcome in found.outcomes]
+    if (feed := lake.registry.feeds.get(config.feed)) is not None:
+        partitions = decision_commands.partitions_of(lake, feed, decision)
+        lines = [outcome.message for outcome in decision_commands.outcomes(lake, feed, partitions, (decision,))]
     if not config.dry_run:
         recorded.record(lake.store, decision)
     context.add_output_metadata(
@@ -101,6 +99,8 @@ def _decision(lake: Lake, config: DecisionConfig) -> Decision:
             return decision_commands.release(lake, feed, config.partition, config.why, config.who)
         case kinds.ACCEPT:
             return decision_commands.accept(lake, feed, config.source_key, config.why, config.who)
+        case kinds.RETRACT:
+            return decision_commands.retract(lake, feed, config.source_key, config.why, config.who)
         case _:
             msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."
             raise DecisionError(msg)

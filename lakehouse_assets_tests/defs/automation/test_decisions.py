@@ -170,3 +170,14 @@ def test_the_job_is_in_the_code_location_with_the_lake_bound_to_it(lake: Lake, t
     assert list(states(lake).values()) == ["active"]
     settle(lake)
     assert ("day.csv", BAD) not in quarantined(lake)
+
+
+def test_a_landed_object_is_retracted(lake: Lake, instance: dg.DagsterInstance) -> None:
+    retract = {"verb": "retract", "source_key": "day.csv"}
+    said = told(decide(lake, instance, **retract))
+    assert not said["recorded"]
+    assert DAY in said["would become"]
+    assert ask(lake, "SELECT * FROM ops.decisions") == []
+    told(decide(lake, instance, **retract, dry_run=False))
+    settle(lake)
+    assert quantities(lake) == []
