@@ -84,3 +84,13 @@ def test_what_is_live_is_ordered_by_partition_and_key() -> None:
             ("2011-03-02", "key of x"),
             ("2011-03-02", "key of y"),
         ]
+
+
+def test_of_a_key_the_last_version_is_known_with_the_worst_state_of_its_source_objects() -> None:
+    bad = Entry("b", None, {}, "it cannot be read")
+    waits = ObjectVersion("sales", "z", "t", 10, "c1", (entry("x"), bad), "bytes", "manifest", held="no manifest")
+    known = ledger(version("a", entry("x"), bad), version("k", entry("y")), waits).known_versions
+    assert {key: found.state for key, found in known.items()} == {"a": "rejected", "k": "accepted", "z": "held"}
+    assert (known["z"].object_hash, known["z"].manifest_token) == ("bytes", "manifest")
+    assert (known["a"].object_hash, known["a"].manifest_token) == ("hash of a", None)
+    assert not known["a"].overruled
