@@ -89,8 +89,9 @@ class Feed:
             msg = f"feed {self.name!r}: versioned_by, deleted_when, delivery are of feeds with a key; name it with key."
             raise ContractError(msg)
         check_names(self.name, self.contract, self.sources, self.raw_layout.columns, self.layout.columns)
+        columns = self.contract.columns()  # computed anew by each call
         for name, origin in self.sources.items():
-            origin.check(self.contract.columns()[name].dtype, f"{self.contract.__name__}.{name}")
+            origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
         if refusal := semantics.refusal(self):
             msg = f"feed {self.name!r}: {refusal}"
             raise ContractError(msg)

@@ -40,6 +40,9 @@ def draft(paths: list[Path], name: str | None, limit: int) -> str:
     """
     sample, count = heads(paths)
     feed = snake_case(name or paths[0].resolve().name.split(".", 1)[0])
+    if not sample:
+        msg = f"{paths[0]}: it holds no file. Nothing was discovered."
+        raise Rejection(msg)
     form, notes, frames, left = _read(sample, limit)
     frame = _unnested(pl.concat([each for _, each in frames], how="diagonal"))
     fields = _fields(frame)
@@ -97,26 +100,28 @@ def _read(
 def _unnested(frame: pl.DataFrame) -> pl.DataFrame:
     """Return records with the values inside of JSON objects in place of these, where they are alike in all records."""
     names: list[str] = []
-    for field in frame.columns:
-        present = frame[field].drop_nulls()
+    flat = set(frame.columns)
+    for values in frame:
+        present = values.drop_nulls()
         paths = paths_in(present) if present.len() and present.str.starts_with("{").all() else []
-        names += [field] if not paths or set(paths) & set(frame.columns) else paths
-    nested = [name for name in names if name not in frame.columns]
-    return with_nested(Raw(frame), nested)[0].frame.select(names)
+        names += [values.name] if not paths or set(paths) & flat else paths
+    nested = [name for name in names if name not in flat]
+    return with_nested(Raw(frame), nested)[0].frame.select(names) if nested else frame
 
 
 def _fields(frame: pl.DataFrame) -> list[Field]:
-    signs = {decimal_sign(frame[field]) for field in frame.columns} - {None}
+    signs = {decimal_sign(values) for values in frame} - {None}
     decimal = signs.pop() if len(signs) == 1 else None
     fields: list[Field] = []
     taken: set[str] = set()
-    for field in frame.columns:
+    for values in frame:
+        field = values.name
         name = snake_case(field)
         while name in taken:
             name += "_"
         taken.add(name)
         is_personal = _PERSONAL.search(field) is not None
-        kind = column(field, frame[field], is_personal=is_personal, decimal=decimal)
+        kind = column(field, values, is_personal=is_personal, decimal=decimal)
         fields.append(Field(field, name, kind, is_personal))
     return fields
 

@@ -6,6 +6,7 @@ out, but for a plain Parquet file. Not here: what the bytes say.
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ _MOST_BYTES_WHOLE = 64 * 2**20
 _WHOLE = (b"PAR1", b"PK\x03\x04")
 _GZIP = b"\x1f\x8b"
 _T = TypeVar("_T")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def heads(paths: list[Path]) -> tuple[list[Head], int]:
         if not path.exists():
             msg = f"{path}: no such file. Nothing was discovered."
             raise FileNotFoundError(msg)
-        found += (pair for pair in files_of(path) if not pair[0].endswith(".manifest.json"))
+        inside = list(files_of(path)) if path.is_file() or any(path.iterdir()) else []
+        found += (pair for pair in inside if not pair[0].endswith(".manifest.json"))
     chosen = _spread(found)
     each = min(_MOST_BYTES_EACH, _MOST_BYTES // max(len(chosen), 1))
     return [head for name, file in chosen for head in _heads_of(name, file, each)], len(found)

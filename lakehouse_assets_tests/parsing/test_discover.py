@@ -19,6 +19,7 @@ from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.discover import draft
 from lakehouse_assets.parsing.draft_text import snake_case
 from lakehouse_assets.storage import delta
+from lakehouse_assets_tests.bad_input.inputs import CORPUS
 from lakehouse_assets_tests.conftest import SHARED, lake_at
 from lakehouse_assets_tests.retail import HEADERS, day, gzipped, ingest, land, publish, sales_csv, zipped
 
@@ -376,6 +377,30 @@ def test_objects_that_are_not_alike_stay_text(tmp_path: Path) -> None:
     (file := tmp_path / "x.json").write_bytes(data)
     assert "# text: JSON objects" in draft([file], None, LIMIT)
     assert _published(tmp_path, _feed(tmp_path, data, "x.json"), data).height == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["zip without members", "zip with folders only", "zip packed with LZMA, damaged", "encrypted zip"],
+        *["truncated gzip", "nested zip", "a PNG image", "UTF-32", "JSON array cut short", "JSON nested 100,000 deep"],
+        *["commas only", "header only", "NUL bytes only", "truncated Parquet", "an Excel workbook of the old kind"],
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line_or_gives_a_module(tmp_path: Path, name: str) -> None:
+    (file := tmp_path / f"x.{CORPUS[name].suffix}").write_bytes(CORPUS[name].make())
+    try:
+        text = draft([file], None, LIMIT)
+    except Rejection as rejection:
+        assert "\n" not in str(rejection)  # noqa: PT017 - either way is right
+    else:
+        assert isinstance(_module(tmp_path, text).FEED, Feed)
+
+
+def test_an_empty_folder_is_said_in_one_line(tmp_path: Path) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    with pytest.raises(Rejection, match=r"empty: it holds no file\. Nothing was discovered\.$"):
+        draft([empty], None, LIMIT)
 
 
 @pytest.mark.slow
