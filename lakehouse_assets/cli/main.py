@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 import lakehouse_assets
 from lakehouse_assets.cli import decide, maintain, restore
+from lakehouse_assets.cli.drop import drop
 from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
@@ -38,6 +39,7 @@ for verb in (
     maintain.maintain,
     maintain.history,
     forget,
+    drop,
 ):
     app.command()(verb)
 _DATE = "%Y-%m-%d"
@@ -171,6 +173,7 @@ def tables() -> None:
 def status() -> None:
     """Say what is pending, held, rejected and failed."""
     from lakehouse_assets.cli import render  # noqa: PLC0415
+    from lakehouse_assets.maintenance import retired  # noqa: PLC0415
     from lakehouse_assets.query.overview import status as read  # noqa: PLC0415
 
     lake = current()
@@ -181,6 +184,7 @@ def status() -> None:
 
         failed = of_pending_work(lake)
     render.status(out, found, failed)
+    render.retired(out, retired.find(lake))
     render.broken(out, lake.registry.broken)
     raise typer.Exit(1 if lake.registry.broken else 0)
 
@@ -190,6 +194,7 @@ def plan() -> None:
     """Show what the present declarations would rebuild, evolve or refuse. Nothing is written."""
     from lakehouse_assets.cli import render  # noqa: PLC0415
     from lakehouse_assets.contracts.loading import declared  # noqa: PLC0415
+    from lakehouse_assets.maintenance import retired  # noqa: PLC0415
     from lakehouse_assets.orchestration.location import broken_in  # noqa: PLC0415
     from lakehouse_assets.query.plan import plan as steps  # noqa: PLC0415
     from lakehouse_assets.query.plan import seconds  # noqa: PLC0415
@@ -197,6 +202,7 @@ def plan() -> None:
     lake = current()
     found = steps(lake)
     render.plan(out, found, seconds(found))
+    render.retired(out, retired.find(lake))
     broken = broken_in(lake, declared(lake.settings.definitions, only_tables=False))
     render.broken(out, broken)
     raise typer.Exit(1 if broken or any(step.refusal for step in found) else 0)

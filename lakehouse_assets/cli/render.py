@@ -12,6 +12,7 @@ from rich.table import Table
 
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.wording import counted, in_words
+from lakehouse_assets.maintenance.retired import Retired
 from lakehouse_assets.query.overview import Status, TableSize
 from lakehouse_assets.query.plan import Step
 
@@ -126,6 +127,13 @@ def broken(console: Console, found: Sequence[Broken]) -> None:
     """Print what is declared and cannot be used."""
     if found:
         section(console, "not loaded", [str(one) for one in found])
+
+
+def retired(console: Console, found: Sequence[Retired]) -> None:
+    """Print what is stored and not declared, and the command that removes it."""
+    if found:
+        lines = [f"{one}; `lakehouse drop {one.name}` removes it" for one in found]
+        section(console, "retired: no module declares these", lines)
 
 
 def section(console: Console, title: str, lines: list[str]) -> None:

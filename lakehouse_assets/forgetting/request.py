@@ -16,6 +16,7 @@ from lakehouse_assets.decisions.kinds import DecisionError, Erase
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.matching import canonical, identity, key_of
 from lakehouse_assets.erasure.protocol import Erasures, unfinished
+from lakehouse_assets.maintenance import retired
 
 MARK = "(erased)"
 """What is in a text in place of an erased value."""
@@ -72,6 +73,13 @@ def ask(
     """
     if lake.registry.broken:
         msg = f"Nothing was erased: tables that cannot be loaded would keep the person. {lake.registry.broken[0]}"
+        raise DecisionError(msg)
+    if gone := retired.find(lake):
+        commands = ", ".join(f"`lakehouse drop {one.name}{' --landing' * one.is_feed}`" for one in gone)
+        msg = (
+            f"Nothing was erased: no module declares {'; '.join(map(str, gone))}. The person may be there, and "
+            f"nobody knows by which column. Remove them first ({commands}), or declare them again."
+        )
         raise DecisionError(msg)
     column, sign, value = person.partition("=")
     if not sign:

@@ -172,6 +172,20 @@ class Ledger:
         streams = sorted({_STREAM, *(self._stream(feed) for feed in self.rows["feed"].unique())})
         delta.write_serially(self._store, self._table, rows.select(*SCHEMA), streams, mode="overwrite")
 
+    def remove(self, feed: str) -> None:
+        """Remove the entries of a feed that is declared no more.
+
+        Raises:
+            Conflict: Another writer appended for it since this ledger was loaded. Nothing was removed.
+        """
+        if not self._is_by_feed:
+            self.rewrite(self.rows.filter(pl.col("feed") != feed))
+            return
+        named = feed.replace("'", "''")
+        delta.write_serially(
+            self._store, self._table, self.nothing(), [self._stream(feed)], "overwrite", f"feed = '{named}'"
+        )
+
 
 def ledger_of(store: Store, feed: str) -> FeedLedger:
     """Return a feed's ledger as it stands, for reading. Opens no table that did not change since the last time."""

@@ -47,6 +47,11 @@ def write(store: Store, feed: str, files: Iterable[str], summary: Summary) -> No
     store.replace(_path(feed), json.dumps({"files": _digest(files), "summary": asdict(summary)}).encode())
 
 
+def remove(store: Store, feed: str) -> None:
+    """Remove the summary of a feed that is declared no more."""
+    store.delete(_path(feed))
+
+
 def _path(feed: str) -> str:
     return f"ledger_summary/{feed}.json"
 

@@ -93,6 +93,14 @@ def write(
     delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", {**fingerprints, **(marks or {})})
 
 
+def remove(store: Store, feed: str) -> None:
+    """Remove the accounting of a feed that is declared no more, with its fingerprints. Raises `Conflict`."""
+    known = delta.fingerprints(store, TABLE.path)
+    marks = {name: 0 for name in known if name.startswith(f"{feed}/")}
+    named = feed.replace("'", "''")
+    delta.replace(store, open_accounting(store), pl.DataFrame(schema=_STORED), f"feed = '{named}'", marks)
+
+
 def mark(feed: str, partition: str) -> str:
     """Return the application id under which the fingerprint of a feed's partition is kept here."""
     return f"{feed}/{partition}"

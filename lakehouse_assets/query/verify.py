@@ -17,7 +17,8 @@ from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
-from lakehouse_assets.maintenance import leftovers
+from lakehouse_assets.ledger.ledger import ledger_of
+from lakehouse_assets.maintenance import leftovers, retired
 from lakehouse_assets.pipeline import accounting, gold, repair, silver
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.candidate import Candidate
@@ -47,6 +48,9 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     declared = [table for feed in feeds for table in feed.tables if table is not feed.bronze]
     for table in (accounting.TABLE, *declared, *(model.table for model in models)):
         yield from guarded(table.full_name, partial(table_checks.files, lake, table))
+    for one in retired.find(lake):
+        for table in (table for table in one.tables if table.layer != "bronze"):
+            yield from guarded(table.full_name, partial(table_checks.files, lake, table))
     if basis:  # without a readable ledger nothing else can be checked
         return
     for feed in feeds:
@@ -171,6 +175,9 @@ def _unknown_accounts(lake: Lake) -> Iterator[Finding]:
     }
     may_be_declared = any(broken.may_be_feed for broken in lake.registry.broken)
     rows = accounting.scan_accounting(lake.store).select("feed", "part").unique().collect()
+    # Of a retired feed the ledger still tells what landed.
+    others = set(rows["feed"].unique()) - lake.registry.feeds.keys()
+    known |= {(feed, partition) for feed in others for partition in ledger_of(lake.store, feed).partitions}
     for feed, partition in rows.iter_rows():
         if (feed, partition) not in known and (feed in lake.registry.feeds or not may_be_declared):
             yield Finding(accounting.TABLE.full_name, f"{feed} {partition}", "nothing ever landed for it")

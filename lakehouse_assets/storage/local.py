@@ -84,6 +84,17 @@ class LocalStore:
     def list(self, prefix: str, after: str = "") -> Iterator[Stored]:
         yield from self._walk(prefix.rstrip("/"), after)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        try:
+            with os.scandir(self.uri(prefix)) as entries:
+                names = sorted(entry.name for entry in entries if _is_listed(entry) and _is_folder(entry))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            msg = f"{self.uri(prefix)}: {error.strerror}. It could not be listed; check the folder."
+            raise StorageError(msg) from error
+        yield from (f"{prefix}/{name}" for name in names)
+
     def _walk(self, folder: str, after: str) -> Iterator[Stored]:
         try:
             with os.scandir(self.uri(folder)) as entries:

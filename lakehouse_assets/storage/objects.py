@@ -65,3 +65,7 @@ class Store(Protocol):
     def list(self, prefix: str, after: str = "") -> Iterator[Stored]:
         """Yield the objects below a folder in key order, from the first path greater than `after`."""
         ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the folders right below a folder, without looking into them; one in a local lake may be empty."""
+        ...

@@ -127,6 +127,22 @@ class S3Store:
             msg = f"{self.uri(prefix)}: {error}. It could not be listed; check the bucket, the role and the endpoint."
             raise StorageError(msg) from error
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}/", Delimiter="/"
+        )
+        try:
+            for page in pages:
+                for found in page.get("CommonPrefixes", []):
+                    path = found["Prefix"].removeprefix(self.prefix).rstrip("/")
+                    if not _is_hidden(path):
+                        yield path
+        except (BotoCoreError, ClientError) as error:
+            msg = f"{self.uri(prefix)}: {error}. It could not be listed; check the bucket, the role and the endpoint."
+            raise StorageError(msg) from error
+
 
 def _is_hidden(path: str) -> bool:
     """Return whether a part of a key is hidden, as in a folder: `..` is an odd name, not a hidden one."""

@@ -47,3 +47,6 @@ class Snapshot:
         if prefix not in self._listings:
             self._listings[prefix] = list(self._store.list(prefix))
         return iter(self._listings[prefix])
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._store.folders(prefix)
