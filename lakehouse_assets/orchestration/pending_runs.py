@@ -134,10 +134,16 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
         state = FeedState.read(lake, feed, lake.ledger_of(feed))
         undecided = left(feed.silver.key, state.inputs, state.pending)
         waiting |= dict.fromkeys((table.key for table in feed.tables if table is not feed.bronze), undecided)
-    silver = {
-        feed.silver.key: partitions for feed in lake.registry.feeds.values() if (partitions := waiting[feed.silver.key])
-    }
-    works += _work(PUBLISH, silver)
+    silver = {feed.silver.key: waiting[feed.silver.key] for feed in lake.registry.feeds.values()}
+    works += _work(
+        PUBLISH,
+        {
+            feed.silver.key: partitions
+            for feed in lake.registry.feeds.values()
+            # In one run with a feed that it references, Dagster would skip it where that one is held or fails.
+            if (partitions := silver[feed.silver.key]) and not any(silver[path] for path in _referenced(lake, feed))
+        },
+    )
     for number, models in enumerate(lake.registry.levels()):
         ready: dict[str, dict[str, int]] = {}
         for model in models:
@@ -154,6 +160,11 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
     )
     # Last and alone: whatever else is written makes it stale again.
     return works or _work(CATALOG, {CATALOG: stale} if stale else {})
+
+
+def _referenced(lake: Lake, feed: Feed) -> set[str]:
+    names = {reference.feed for reference in lake.registry.references(feed)} - {feed.name}
+    return {lake.registry.feeds[name].silver.key for name in names}
 
 
 def _ready(model: Model, waiting: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

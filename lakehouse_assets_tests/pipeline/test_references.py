@@ -124,6 +124,18 @@ def test_a_run_that_publishes_both_compares_with_what_it_published(
     assert seen == [0]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_a_held_feed_keeps_no_feed_that_references_it_from_being_published(
+    tmp_path: Path, run_of: Callable[[Lake], Report]
+) -> None:
+    lake = lake_of(tmp_path, sales(), products())
+    land(lake, "p.json", b'[{"product_id": null}]', "products")
+    land(lake, "s.json", b'[{"product_id": "a", "sold_on": "2026-03-01", "units": 1}]', "sales")
+    assert run_of(lake).failures == []
+    assert stored(lake, "silver", "units", feed="sales") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("references", "said"),
     [
