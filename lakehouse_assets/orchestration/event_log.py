@@ -1,9 +1,10 @@
-"""Dagster's SQLite event log, made faster: half the time per event, a tenth per new run database.
+"""Dagster's SQLite event log, made faster: less than half the time per event, a tenth per new run database.
 
 For each statement the original opens an engine and a connection, and at each close SQLite folds its write-ahead log;
-it also migrates a fresh database per run. A lake records thousands of events in a run of a second. Configured in the
-`dagster.yaml` that `instance.prepare_home` writes; instances on other storages, such as Postgres, do not use it. The
-only module that imports Dagster's internals: its storages have no public base class.
+it also migrates a fresh database per run, and asks for the tables and columns of the index at each event. A lake
+records thousands of events in a run of a second. Configured in the `dagster.yaml` that `instance.prepare_home` writes;
+instances on other storages, such as Postgres, do not use it. The only module that imports Dagster's internals: its
+storages have no public base class.
 """
 
 import os
@@ -29,7 +30,9 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     """The original, except that the last few databases used stay connected. One connection each, under its lock."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:  # noqa: ANN401 - as the original
-        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._connections: OrderedDict[str, Connection] = OrderedDict()
+        self._tables: set[str] = set()
+        self._columns: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -42,23 +45,40 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
-            yield connection
+        with self._db_lock:
+            connection = self._connection(shard)
+            with connection.begin():
+                yield connection
 
-    def _engine(self, shard: str) -> Engine:
-        engine = self._engines.pop(shard, None)
-        if engine is None:
-            engine = _engine_at(self.conn_string_for_shard(shard))
-        self._engines[shard] = engine
+    def _connection(self, shard: str) -> Connection:
+        connection = self._connections.pop(shard, None)
+        if connection is None:
+            connection = self._connected(shard)
+        self._connections[shard] = connection
+        while len(self._connections) > _KEPT:
+            _close(self._connections.popitem(last=False)[1])
+        return connection
+
+    def _connected(self, shard: str) -> Connection:
+        engine = _engine_at(self.conn_string_for_shard(shard))
         if shard not in self._initialized_dbs:
             if shard == INDEX_SHARD_NAME or Path(self.path_for_shard(shard)).exists():
                 self._initdb(engine)
             else:
                 self._copy_empty(Path(self.path_for_shard(shard)))
             self._initialized_dbs.add(shard)
-        while len(self._engines) > _KEPT:
-            self._engines.popitem(last=False)[1].dispose()
-        return engine
+        return engine.connect()
+
+    def has_table(self, table_name: str) -> bool:
+        # Tables and columns are added by Dagster's migrations and never taken away: what is there once, stays.
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._columns.add(column_name)
+        return column_name in self._columns
 
     def _copy_empty(self, target: Path) -> None:
         """Put an empty, migrated database in place: a copy of the one that the original makes."""
@@ -79,8 +99,13 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         super().dispose()
-        while self._engines:
-            self._engines.popitem()[1].dispose()
+        while self._connections:
+            _close(self._connections.popitem()[1])
+
+
+def _close(connection: Connection) -> None:
+    connection.close()
+    connection.engine.dispose()
 
 
 def _engine_at(address: str) -> Engine:

@@ -1,11 +1,13 @@
 """What this project takes from inside of Dagster, each in one place: what a new version of Dagster may break."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy import Connection
 
 from lakehouse_assets.orchestration.event_log import KeptSqliteEventLogStorage
 from lakehouse_assets.orchestration.events import TableCheckResult
@@ -32,24 +34,41 @@ def inner(file: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(tmp_path: Path) -> None:
-    @dg.op
-    def nothing() -> None: ...
+def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+    has_table, has_column = SqliteEventLogStorage.has_table, SqliteEventLogStorage._has_asset_key_col_on_connection
 
-    @dg.job
-    def quick() -> None:
-        nothing()
+    def counted_table(log: SqliteEventLogStorage, name: str) -> bool:
+        asked[name] += 1
+        return has_table(log, name)
+
+    def counted_column(log: SqliteEventLogStorage, connection: Connection, name: str) -> bool:
+        asked[name] += 1
+        return has_column(log, connection, name)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", counted_table)
+    monkeypatch.setattr(SqliteEventLogStorage, "_has_asset_key_col_on_connection", counted_column)
+    key = dg.AssetKey("table")
+
+    @dg.asset(key=key, check_specs=[dg.AssetCheckSpec("rule", asset=key)])
+    def table():  # type: ignore[no-untyped-def] # noqa: ANN202 - Dagster would take an annotation for one output's
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="rule", passed=True)])
 
     settings = Settings(root=str(tmp_path))
     with opened(settings) as instance:
         assert isinstance(instance.event_log_storage, KeptSqliteEventLogStorage)
-        runs = [quick.execute_in_process(instance=instance).run_id for _ in range(6)]
+        runs = [dg.materialize([table], instance=instance).run_id for _ in range(6)]
         logs = {run: [record.event_log_entry for record in instance.get_records_for_run(run).records] for run in runs}
-        assert len(instance.event_log_storage._engines) == 4
+        assert len(instance.event_log_storage._connections) == 4
+    assert asked["asset_check_executions"] == asked["last_materialization_timestamp"] == 1
     original = SqliteEventLogStorage(str(settings.dagster_home / "history" / "runs"))
     for run, log in logs.items():
         assert "PIPELINE_SUCCESS" in [str(entry.dagster_event_type.value) for entry in log if entry.dagster_event_type]
         assert [record.event_log_entry for record in original.get_records_for_run(run).records] == log
+    made = original.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION, asset_key=key))
+    assert {record.run_id for record in made} == set(runs)
     original.dispose()
 
 
