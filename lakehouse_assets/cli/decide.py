@@ -11,6 +11,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
+from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, as_bucket
@@ -144,8 +145,6 @@ def replay(
     dry_run: DryRun = False,
 ) -> None:
     """Compute the dates of the chosen quarantined records again, with the present contract and decisions."""
-    from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
-
     lake = current()
     declared = lake.registry.feed(feed)
     chosen = _rows(lake, declared, rule, date, source)

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from lakehouse_assets.cli.decide import DryRun, FeedName, Who
+from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.forgetting import service
 from lakehouse_assets.forgetting.request import Request, ask
@@ -27,8 +28,6 @@ def forget(
     dry_run: DryRun = False,
 ) -> None:
     """Erase a person from landing, every table, every earlier version and Dagster's storage, for good."""
-    from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
-
     lake = current()
     request = ask(lake, lake.registry.feed(feed), person, why, who, any_column=any_column, hypothetical=dry_run)
     search = partial(_forget_in_dagster, lake, request, dry_run=dry_run)

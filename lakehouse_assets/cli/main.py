@@ -6,8 +6,6 @@ Results go to standard output, everything else to standard error. An error that 
 import datetime as dt
 import os
 import sys
-from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +14,10 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 import lakehouse_assets
-from lakehouse_assets.cli import decide, maintain, restore
+from lakehouse_assets.cli import decide, look, maintain, restore
 from lakehouse_assets.cli.drop import drop
 from lakehouse_assets.cli.forget import forget
+from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.decisions.kinds import DecisionError
@@ -30,31 +29,10 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__.splitlines()[0]
 )
 app.add_typer(decide.quarantine, name="quarantine")
-for verb in (
-    decide.release,
-    decide.accept,
-    decide.retract,
-    restore.restore,
-    restore.revoke,
-    maintain.maintain,
-    maintain.history,
-    forget,
-    drop,
-):
-    app.command()(verb)
 _DATE = "%Y-%m-%d"
 out, err = Console(), Console(stderr=True)
 
 
-class Format(StrEnum):
-    """How `query` writes its answer."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-
-
-@app.command()
 def land(
     feed: Annotated[str, typer.Argument(help="Name of the feed.")],
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
@@ -76,7 +54,6 @@ def land(
         typer.echo(f"{landed.key}{note}")
 
 
-@app.command()
 def run(
     tables: Annotated[
         list[str] | None,
@@ -97,152 +74,6 @@ def run(
     raise typer.Exit(run_lake(lake, chosen))
 
 
-def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
-    """Run everything pending with progress and a summary; return the exit code.
-
-    Args:
-        force: Partitions by table path that are computed first, whether or not they are pending.
-    """
-    # Dagster and the declared assets take a second to import, which the other commands do not need.
-    from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.contracts.loading import declared  # noqa: PLC0415
-    from lakehouse_assets.orchestration.instance import close_dead_runs, opened  # noqa: PLC0415
-    from lakehouse_assets.orchestration.location import broken_in, definitions  # noqa: PLC0415
-    from lakehouse_assets.orchestration.pending_runs import REFRESH  # noqa: PLC0415
-    from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
-    from lakehouse_assets.query.drift import drifted  # noqa: PLC0415
-    from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
-
-    with opened(lake.settings) as instance, render.progress_bars(err) as (announce, advance):
-        for run_id in close_dead_runs(instance):
-            err.print(f"closed run {run_id}: its process is dead; its pending work is done now")
-        report = run_pending(lake, definitions(lake).resolve_job_def(REFRESH), instance, announce, advance, force)
-    broken = broken_in(lake, declared(lake.settings.definitions, only_tables=False))
-    if not report.run_ids:
-        out.print("Nothing is pending: every table is up to date." if not broken else "Nothing else is pending.")
-        render.broken(out, broken)
-        return 1 if broken else 0
-    held, rejected = decided_in(lake, report.run_ids)
-    render.summary(out, sizes(lake))
-    told = {
-        "held by the gate": held,
-        "rejected": rejected,
-        "failed": report.failures,
-        "schema drift": drifted(lake, report.run_ids),
-    }
-    for title, lines in told.items():
-        if lines:
-            render.section(out, title, lines)
-    render.broken(out, broken)
-    return 1 if held or rejected or report.failures or broken else 0
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help="DuckDB SQL over bronze.*, silver.*, quarantine.*, gold.*, ops.*.")],
-    form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.table,
-    at: Annotated[
-        str | None, typer.Option(help="A moment in the past, ISO 8601; UTC unless it says otherwise.")
-    ] = None,
-    unsafe: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe",
-            help="Let the SQL be several statements, read and write files, attach databases, change settings.",
-        ),
-    ] = False,
-) -> None:
-    """Run SQL over all tables, read-only; standard output holds only the result."""
-    from lakehouse_assets.query import sql as answers  # noqa: PLC0415
-
-    answer = answers.run(current(), sql, restore.moment(at) if at is not None else None, unsafe=unsafe)
-    write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
-    typer.echo(write(answer))
-
-
-@app.command()
-def tables() -> None:
-    """List the tables with rows, dates, size and last update."""
-    from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.query.overview import sizes  # noqa: PLC0415
-
-    render.tables(out, sizes(current()))
-
-
-@app.command()
-def status() -> None:
-    """Say what is pending, held, rejected and failed."""
-    from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.maintenance import retired  # noqa: PLC0415
-    from lakehouse_assets.query.overview import status as read  # noqa: PLC0415
-
-    lake = current()
-    found = read(lake)
-    failed: list[str] = []
-    if not found.is_idle and (lake.settings.dagster_home / "dagster.yaml").exists():
-        from lakehouse_assets.orchestration.failures import of_pending_work  # noqa: PLC0415
-
-        failed = of_pending_work(lake)
-    render.status(out, found, failed)
-    render.retired(out, retired.find(lake))
-    render.broken(out, lake.registry.broken)
-    raise typer.Exit(1 if lake.registry.broken else 0)
-
-
-@app.command()
-def plan() -> None:
-    """Show what the present declarations would rebuild, evolve or refuse. Nothing is written."""
-    from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.contracts.loading import declared  # noqa: PLC0415
-    from lakehouse_assets.maintenance import retired  # noqa: PLC0415
-    from lakehouse_assets.orchestration.location import broken_in  # noqa: PLC0415
-    from lakehouse_assets.query.plan import plan as steps  # noqa: PLC0415
-    from lakehouse_assets.query.plan import seconds  # noqa: PLC0415
-
-    lake = current()
-    found = steps(lake)
-    render.plan(out, found, seconds(found))
-    render.retired(out, retired.find(lake))
-    broken = broken_in(lake, declared(lake.settings.definitions, only_tables=False))
-    render.broken(out, broken)
-    raise typer.Exit(1 if broken or any(step.refusal for step in found) else 0)
-
-
-@app.command()
-def verify(
-    *,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every landed original again, not only a sample.")] = False,
-) -> None:
-    """Derive the promises again from what is stored; exit code 1 if anything disagrees."""
-    from lakehouse_assets.cli import render  # noqa: PLC0415
-    from lakehouse_assets.query.verify import verify as check  # noqa: PLC0415
-
-    found = [str(finding) for finding in check(current(), deep=deep)]
-    render.section(out, "disagreements", found)
-    raise typer.Exit(1 if found else 0)
-
-
-@app.command()
-def discover(
-    paths: Annotated[list[Path], typer.Argument(help="Files of records, or folders of them; a sample is looked at.")],
-    feed: Annotated[str | None, typer.Option(help="Name for the feed; by default, that of the first path.")] = None,
-) -> None:
-    """Look at unknown files and print a draft contract module for them."""
-    from lakehouse_assets.parsing.discover import draft  # noqa: PLC0415
-
-    typer.echo(draft(paths, feed, settings().max_source_bytes))
-
-
-@app.command()
-def dictionary() -> None:
-    """Print the data dictionary, generated from the contracts, as Markdown."""
-    from lakehouse_assets.contracts.registry import registry  # noqa: PLC0415
-    from lakehouse_assets.query.dictionary import as_markdown  # noqa: PLC0415
-
-    typer.echo(as_markdown(registry()))
-
-
-@app.command()
 def demo(
     days: Annotated[int, typer.Option(min=1, help="Business days that the simulated retailer has sold on.")] = 60,
 ) -> None:
@@ -269,7 +100,6 @@ def _land_bytes(lake: Lake, path: str, data: bytes) -> bool:
     return True
 
 
-@app.command()
 def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> None:
     """Start `dagster dev` on this lake: the UI, the sensors and the schedules."""
     from lakehouse_assets.orchestration.instance import prepare_home  # noqa: PLC0415
@@ -278,6 +108,31 @@ def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> No
     workspace = Path(lakehouse_assets.__file__).with_name("workspace.yaml")
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port)]
     os.execv(sys.executable, command)  # noqa: S606 - no shell wanted
+
+
+for verb in (
+    land,
+    run,
+    look.discover,
+    look.plan,
+    look.status,
+    look.tables,
+    look.query,
+    look.verify,
+    look.dictionary,
+    decide.release,
+    decide.accept,
+    decide.retract,
+    restore.restore,
+    restore.revoke,
+    maintain.history,
+    maintain.maintain,
+    forget,
+    drop,
+    demo,
+    dev,
+):
+    app.command()(verb)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.decide import DryRun, Who, Why
+from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.context import current
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import DecisionError
@@ -24,8 +25,6 @@ def restore(
     dry_run: DryRun = False,
 ) -> None:
     """Restore a table to an earlier version and pin the dates that differ, until the decision is revoked."""
-    from lakehouse_assets.cli.main import run_lake  # noqa: PLC0415 - it imports Dagster
-
     lake = current()
     declared = lake.registry.table(table)
     if declared.layer not in {"silver", "gold"} or (version is None) == (at is None):
