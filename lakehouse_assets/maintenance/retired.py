@@ -1,4 +1,4 @@
-"""Tables that the lake holds and no module declares any more: finding them, and removing them for good.
+"""Tables that the lake holds and no module declares, other revisions included: finding and removing them for good.
 
 While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Not here: declared tables.
 """
@@ -33,18 +33,21 @@ _OF_FEEDS = ("", "_history", "_by_rule")
 
 @dataclass(frozen=True)
 class Retired:
-    """A feed, or one table, that is stored and not declared.
+    """A feed, a table, or another revision of a declared one, that is stored and not declared.
 
     Attributes:
-        name: What `lakehouse drop` is given: the name of the feed, or the SQL name of the table.
-        folders: Where its tables lie below the lake root, those of earlier revisions included.
-        is_feed: Whether it is a feed.
+        name: What `lakehouse drop` is given: the name of the feed, the SQL name of the table, or one of these and the
+            revision, as in `sales.r1`.
+        folders: Where its tables lie below the lake root.
+        is_feed: Whether it is a whole feed.
+        is_searched: Whether `forget` finds a person there all the same: in silver of other revisions.
         landing: The folder of its landed objects; None without any.
     """
 
     name: str
     folders: tuple[str, ...] = ()
     is_feed: bool = False
+    is_searched: bool = False
     landing: str | None = None
 
     @property
@@ -57,8 +60,7 @@ class Retired:
         return found
 
     def __str__(self) -> str:
-        names = sorted({table.full_name for table in self.tables} | ({self.landing} if self.landing else set()))
-        return f"{self.name}: {', '.join(names)}"
+        return f"{self.name}: {', '.join(sorted({*self.folders, *([self.landing] if self.landing else [])}))}"
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,31 @@ def find(lake: Lake) -> list[Retired]:
     """Return what is stored and not declared, by name; nothing while some module cannot be loaded."""
     if lake.registry.broken:
         return []
-    declared = {table.key for table in lake.registry.tables()}
+    declared = {table.path for table in lake.registry.tables()}
     folders = [folder for layer in _LAYERS for folder in lake.store.folders(layer)]
-    unknown = [f for f in folders if revision_at(f)[0] not in declared and _has_objects(lake, f)]
+    unknown = [f for f in folders if f not in declared and _has_objects(lake, f)]
     landings = {folder.partition("/")[2]: folder for folder in lake.store.folders(LANDING)}
     landings = {name: f for name, f in landings.items() if name not in lake.registry.feeds and _has_objects(lake, f)}
     feeds = {f.partition("/")[2] for f in unknown if f.startswith("bronze/")} | landings.keys()
     found = {name: Retired(name, is_feed=True, landing=landings.get(name)) for name in feeds}
+    revised = _revised(lake)
     for folder in unknown:
-        layer, name = revision_at(folder)[0].split("/", 1)
-        bases = (name.removesuffix(suffix) for suffix in _OF_FEEDS)
-        owner = next((base for base in bases if base in feeds), None) if layer != "gold" else None
-        of = found.get(owner or f"{layer}.{name}", Retired(f"{layer}.{name}"))
-        found[of.name] = replace(of, folders=(*of.folders, folder))
+        key, revision = revision_at(folder)
+        layer, _, name = key.partition("/")
+        bases = (name.removesuffix(suffix) for suffix in _OF_FEEDS if layer != "gold")
+        owner = next((base for base in bases if base in feeds), f"{layer}.{name}")
+        if key in revised:
+            owner = f"{revised[key]}.r{revision}"
+        of = found.get(owner, Retired(owner, is_searched=key in revised))
+        is_searched = of.is_searched and layer == "silver"
+        found[owner] = replace(of, folders=(*of.folders, folder), is_searched=is_searched)
     return [found[name] for name in sorted(found)]
+
+
+def _revised(lake: Lake) -> dict[str, str]:
+    """Return for each declared table, by its key, what its other revisions are named after."""
+    names = {table.key: feed.name for feed in lake.registry.feeds.values() for table in feed.tables}
+    return names | {model.table.key: model.table.full_name for model in lake.registry.models.values()}
 
 
 def named(lake: Lake, name: str) -> Retired:

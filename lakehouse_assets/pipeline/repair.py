@@ -34,7 +34,7 @@ def of_data_file(registry: Registry, table: Table, path: str) -> str:
             return "restore it from a copy, or see 'After a disaster' in docs/on-call.md"
         feeds = " ".join(feed.silver.full_name for feed in registry.feeds.values())
         return f"remove the folder {table.path}; then {command(feeds)} writes the table anew"
-    if table.full_name not in {known.full_name for known in registry.tables()}:
+    if table.path not in {known.path for known in registry.tables()}:
         return "no module declares the table: remove it with `lakehouse drop`, or declare it again"
     found = _FOLDERS.match(path)
     date = found and (found[1] or f"{int(found[2]):04}-{int(found[3]):02}-{int(found[4]):02}")
