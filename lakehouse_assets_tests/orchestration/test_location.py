@@ -91,6 +91,17 @@ def test_every_kind_of_definition_is_found_by_itself(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `Sensor")
+def test_a_package_takes_the_sensors_and_schedules_of_the_project_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (PROJECT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    [code] = [block.partition("```")[0] for block in page.split("```python\n")[1:] if "HOLDS_TABLES" in block]
+    found = location(tmp_path, monkeypatch, {"automation/__init__.py": code, "flags.py": FEED})
+    assert {sensor.name for sensor in found.sensors or ()} == {"landing_sensor", "tables_sensor"}
+    assert {schedule.name for schedule in found.schedules or ()} == {"daily_sweep", "weekly_maintenance"}
+    assert {job.name for job in found.jobs or ()} == {"refresh", "decision", "maintenance"}
+
+
 def test_a_table_where_commands_do_not_look_is_shown_as_not_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
