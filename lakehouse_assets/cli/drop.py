@@ -34,7 +34,8 @@ def drop(
     if dry_run:
         typer.echo("Dry run: nothing was removed.")
     elif is_done:
-        typer.echo("Removed. Earlier versions of ops tables go with `lakehouse maintain`, seven days from now.")
+        past = " Earlier versions of ops tables go with `lakehouse maintain`, seven days from now."
+        typer.echo(f"Removed.{past * found.is_feed}")
     else:
         typer.echo(f"Nothing was removed. To remove all of this for good: add --confirm {name}")
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, is_by_date
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline.gold import ModelError, compile_sql
 from lakehouse_assets.pipeline.model_inputs import rows_read
@@ -120,7 +121,8 @@ def _notes(lake: Lake, feed: Feed, state: FeedState, anew_rows: int) -> list[str
     found = foreseen.records(lake, feed, state, lake.ledger_of(feed))
     if found is not None:
         return found.lines
-    return [f"which published records would stay is known when {anew_rows:,} rows are read anew"]
+    verb = "is" if anew_rows == 1 else "are"
+    return [f"which published records would stay is known when {counted(anew_rows, 'row')} {verb} read anew"]
 
 
 def _model_step(

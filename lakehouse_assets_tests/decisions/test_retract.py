@@ -31,6 +31,7 @@ FEEDS: dict[str, Feed] = {
     "month": feed_of(DATED, business_date="on", partition_by="month"),
     "keyed": feed_of(KEYED, key=("id",), versioned_by="at"),
     "keyed by landing": feed_of(KEYED, key=("id",), versioned_by="landing"),
+    "full": feed_of(KEYED, key=("id",), versioned_by="landing", delivery="full"),
     "union": feed_of(DATED),
     "latest": feed_of(DATED, snapshot="latest"),
 }
