@@ -46,31 +46,63 @@ class CatalogState:
 
 
 def rebuild(lake: Lake) -> list[str]:
-    """Write the catalog anew and return the names of its views."""
+    """Write the catalog anew and return the names of its views.
+
+    A view names every file of its table, which takes a while: that of a table that is as it was is taken over.
+    """
     import duckdb  # noqa: PLC0415 - not at import of the code location
 
-    state = CatalogState.read(lake)
+    state, bases = CatalogState.read(lake), _bases(lake)
     views: list[str] = []
     kept = _views_of_broken(lake)
+    last, known = _last(lake, bases)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / PATH
+        if last is not None:
+            file.write_bytes(last)
         with duckdb.connect(str(file)) as connection:
             for table in _tables(lake):
+                views.append(table.full_name)
+                if known.get(table.full_name) == bases[table.full_name]:
+                    continue
                 connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{table.layer}"')
-                connection.sql(f'CREATE VIEW "{table.layer}"."{table.name}" AS {_select(lake, table)}')
+                connection.sql(f'CREATE OR REPLACE VIEW "{table.layer}"."{table.name}" AS {_select(lake, table)}')
                 comment = table.description.replace("'", "''")
                 connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
-                views.append(table.full_name)
             for name, text in lake.registry.views.items():
                 if name not in kept:
-                    connection.sql(f"CREATE VIEW {name} AS {text}")
+                    # Always: it would not be read once a table below it has another column.
+                    connection.sql(f"CREATE OR REPLACE VIEW {name} AS {text}")
                     views.append(name)
             views += _create(connection, kept)
         data = file.read_bytes()
     lake.store.replace(PATH, data)
-    about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest()}
+    about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest(), "views": {} if kept else bases}
     lake.store.replace(_STATE, json.dumps(about).encode())
     return views
+
+
+def _bases(lake: Lake) -> dict[str, int]:
+    """Return what each view follows from, as fingerprints by name: the files of its table and the declaration."""
+    of_tables = {
+        table.full_name: fingerprint([lake.store.root, delta_log.read(lake.store, table.path).identity, declaration])
+        for table, declaration in zip(_tables(lake), _declarations(lake), strict=True)
+    }
+    return of_tables | {name: fingerprint(text) for name, text in lake.registry.views.items()}
+
+
+def _last(lake: Lake, bases: dict[str, int]) -> tuple[bytes | None, dict[str, int]]:
+    """Return the catalog as the last run wrote it and what its views followed from; nothing where it cannot go on.
+
+    Args:
+        bases: The views to write, as `_bases` returns them: those of the last catalog must be the same ones.
+    """
+    if lake.registry.broken or not lake.store.stat(_STATE) or not lake.store.stat(PATH):
+        return None, {}
+    state, data = json.loads(lake.store.read(_STATE)), lake.store.read(PATH)
+    known: dict[str, int] = state.get("views", {})
+    is_whole = state.get("sha256") == hashlib.sha256(data).hexdigest()
+    return (data, known) if is_whole and known.keys() == bases.keys() else (None, {})
 
 
 def _views_of_broken(lake: Lake) -> dict[str, str]:
@@ -146,9 +178,11 @@ def _versions(lake: Lake) -> dict[str, str]:
 
 
 def _signature(lake: Lake) -> list[str]:
-    return [lake.store.root, *lake.registry.views.values()] + [
-        f"{t.full_name} {t.description} {sorted(t.columns)} {t.partitioning}" for t in _tables(lake)
-    ]
+    return [lake.store.root, *lake.registry.views.values(), *_declarations(lake)]
+
+
+def _declarations(lake: Lake) -> list[str]:
+    return [f"{t.full_name} {t.description} {sorted(t.columns)} {t.partitioning}" for t in _tables(lake)]
 
 
 def _select(lake: Lake, table: Table) -> str:

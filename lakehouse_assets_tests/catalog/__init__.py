@@ -1,0 +1,1 @@
+"""Tests of the local catalog: its views, and what writing them costs."""
