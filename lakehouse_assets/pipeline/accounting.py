@@ -10,13 +10,15 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
-from lakehouse_assets.storage import delta
+from lakehouse_assets.pipeline.inputs import fingerprint
+from lakehouse_assets.storage import delta, delta_log
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets.storage.stores import Store
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+VERDICTS = ("published", "held", "outside")
 TABLE = Table(
     layer="ops",
     name="accounting",
@@ -104,6 +106,32 @@ def remove(store: Store, feed: str) -> None:
 def mark(feed: str, partition: str) -> str:
     """Return the application id under which the fingerprint of a feed's partition is kept here."""
     return f"{feed}/{partition}"
+
+
+def bears(inputs: int, verdict: str) -> int:
+    """Return the fingerprint that the account of a partition bears.
+
+    A released date has the same inputs as when it was held, so the verdict is part of it.
+    """
+    return fingerprint([inputs, verdict])
+
+
+def known(store: Store, feed: str) -> dict[str, int]:
+    """Return the fingerprints that the accounts of a feed bear, by partition."""
+    start = mark(feed, "")
+    marks = delta_log.read(store, TABLE.path).transactions
+    return {name.removeprefix(start): value for name, value in marks.items() if name.startswith(start)}
+
+
+def is_of_others(stored: int, inputs: int) -> bool:
+    """Return whether the account of a partition was made of other inputs than these.
+
+    Revisions of a feed have tables of their own and one account: it follows the revision that was published last.
+
+    Args:
+        stored: The fingerprint that the account bears; 0 where there is none.
+    """
+    return bool(stored) and all(stored != bears(inputs, verdict) for verdict in VERDICTS)
 
 
 def unaccounted(live: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:

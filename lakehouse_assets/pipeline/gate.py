@@ -13,8 +13,8 @@ from lakehouse_assets.pipeline import accounting, repair
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
 
-PUBLISHED, HELD_BACK, OUTSIDE, UNACCOUNTED = "published", "held", "outside", "unaccounted"
-
+PUBLISHED, HELD_BACK, OUTSIDE = accounting.VERDICTS
+UNACCOUNTED = "unaccounted"
 
 _SAMPLES = 3
 

@@ -19,6 +19,7 @@ from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
+from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects
 from lakehouse_assets.pipeline.inputs import fingerprint, input_fingerprints, without_rows
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
@@ -49,6 +50,7 @@ class FeedState:
     pins: dict[str, Pin]
     ledger: FeedLedger
     history: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, hypothetical: tuple[Decision, ...] = ()) -> "FeedState":
@@ -59,12 +61,28 @@ class FeedState:
         """
         logs = [delta_log.read(lake.store, t.path) for t in (*feed.typed, feed.quarantine, feed.by_rule)]
         decisions = Decisions(Decisions.load(lake.store, feed.name).taken + hypothetical)
-        basis = (feed, feed.version, ledger, *logs, decisions.taken, lake.today(feed), lake.settings.start_date)
-        return _kept(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs))
+        accounts = accounting.known(lake.store, feed.name)
+        basis = (
+            feed,
+            feed.version,
+            ledger,
+            *logs,
+            accounts,
+            decisions.taken,
+            lake.today(feed),
+            lake.settings.start_date,
+        )
+        return _kept(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs, accounts))
 
     @classmethod
     def _computed(
-        cls, lake: Lake, feed: Feed, ledger: FeedLedger, decisions: Decisions, logs: list[Log]
+        cls,
+        lake: Lake,
+        feed: Feed,
+        ledger: FeedLedger,
+        decisions: Decisions,
+        logs: list[Log],
+        accounts: dict[str, int],
     ) -> "FeedState":
         silver, *history, quarantine, by_rule = (dict(log.transactions) for log in logs)
         counting = current(feed, ledger, decisions)
@@ -76,7 +94,9 @@ class FeedState:
         inputs = input_fingerprints(feed, counting, partitions, outside, found)
         pins = pins_of(decisions, feed.silver)
         known = history[0] if history else {}
-        return cls(feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins, counting, known)
+        return cls(
+            feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins, counting, known, accounts
+        )
 
     @classmethod
     def of(cls, lake: Lake, feed: Feed) -> "FeedState":
@@ -118,6 +138,8 @@ class FeedState:
         now = self.inputs[partition]
         if partition in self.pins:
             return self.silver.get(partition, 0) != self.pins[partition].fingerprint
+        if accounting.is_of_others(self.accounts.get(partition, 0), now):
+            return True
         # A date that has expired may have its rows still: removing them is for maintenance, and changes nothing else.
         if self.by_rule.get(partition) != now or not (
             self.quarantine.get(partition) == now or self.has_expired(partition)

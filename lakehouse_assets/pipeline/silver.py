@@ -31,7 +31,7 @@ from lakehouse_assets.pipeline.gate import (
     Outcome,
     outcomes_of,
 )
-from lakehouse_assets.pipeline.inputs import fingerprint, without_rows
+from lakehouse_assets.pipeline.inputs import without_rows
 from lakehouse_assets.pipeline.key_order import in_other_buckets, landings_of
 from lakehouse_assets.pipeline.pending import HELD, FeedState, batches
 from lakehouse_assets.pipeline.pins import pins_of, restored
@@ -96,9 +96,8 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     decided = {outcome.partition: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
     held = {HELD + partition: state.inputs[partition] for partition, o in decided.items() if o.verdict == HELD_BACK}
     # A table that bears these fingerprints already was written by an attempt that ended after it.
-    # A released date has the same inputs as when it was held, so the verdict is part of the account's fingerprint.
     accounted = {
-        accounting.mark(feed.name, partition): fingerprint([state.inputs[partition], o.verdict])
+        accounting.mark(feed.name, partition): accounting.bears(state.inputs[partition], o.verdict)
         for partition, o in decided.items()
     }
     known = delta.fingerprints(lake.store, accounting.TABLE.path)

@@ -154,6 +154,16 @@ def _silver(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
     return sorted(delta.scan(lake.store, _only(lake).silver.path, {}).select(columns).collect().rows(), key=str)
 
 
+def test_a_revision_that_is_taken_back_has_its_own_accounts_again(tmp_path: Path) -> None:
+    first = _feed()
+    for feed in (first, _revised(_feed(code=(), at=("When", "At")), 2), first):
+        lake = _lake(tmp_path, feed)
+        _land(lake, ["a.csv", "both-dates.csv"])
+        _run(lake)
+        assert list(verify(lake)) == []
+    assert FeedState.of(lake, first).pending == []
+
+
 def test_a_column_that_is_declared_later_has_its_values(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _feed(code=()))
     _land(lake, ["a.csv"])
