@@ -18,7 +18,7 @@ _DAYS = (
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S%.f", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S", "T%H:%M")
 _PLAUSIBLE_YEARS = (1900, 2100)
 _NAMED_AS_DATE = re.compile(r"date|day|datum|fecha|\bdt\b|_dt|_at$|_on$|time|ed$|since", re.IGNORECASE)
-_SHAPES = 8
+_SHAPES, _TRIED = 8, 50
 _ISO_DAY = r"^\d{4}-\d{2}-\d{2}"
 
 
@@ -51,12 +51,55 @@ def dates(field: str, present: pl.Series) -> Dates | None:
         for has_time in (False, True):
             if iso := _readable(present, has_time, ()):
                 return iso
-    shape = present.str.replace_all(r"\d+", "9").str.replace_all(r"[A-Za-z]+", "a")
+    shape = _shape(present)
     shapes = shape.unique(maintain_order=True)
     if shapes.len() > _SHAPES or (shapes.to_list() == ["9"] and not _is_named_as_date(field, present)):
         return None
     found = {each: _formats_of(present.filter(shape == each).unique(maintain_order=True)) for each in shapes}
     return _settled(present, found) if all(found.values()) else None
+
+
+def nearly_dates(field: str, present: pl.Series, share: float) -> tuple[Dates, pl.Series] | None:
+    """Return how nearly all values of a column are dates, and the values that are none; None if too few are dates.
+
+    Args:
+        present: Its values, none missing, none blank.
+        share: How many of them must be dates, from 0 to 1.
+    """
+    if present.str.contains(r"\d").sum() < share * present.len():
+        return None
+    shape = _shape(present)
+    common = shape.value_counts(sort=True).to_series().head(_SHAPES)
+    read = pl.concat([_read_by_most(present.filter(shape == each).unique(maintain_order=True)) for each in common])
+    is_date = present.is_in(read.implode())
+    if not share * present.len() <= is_date.sum() < present.len():
+        return None
+    found = dates(field, present.filter(is_date))
+    return (found, present.filter(~is_date)) if found else None
+
+
+def _read_by_most(values: pl.Series) -> pl.Series:
+    """Return those of some values written alike that the format reads which reads the most of them."""
+    best = values.filter(cast(values, pl.Datetime("us", "UTC"), Source(()), "UTC").is_not_null())
+    first = values.head(_TRIED)
+    has_colon = bool(first.str.contains(":", literal=True).any())
+    for day, time in product(_DAYS, _TIMES):
+        if (":" in time) != has_colon or 2 * _is_read(first, day + time).sum() < first.len():
+            continue
+        fits = _is_read(values, day + time)
+        if fits.sum() > best.len():
+            best = values.filter(fits)
+    return best
+
+
+def _is_read(values: pl.Series, form: str) -> pl.Series:
+    years = values.str.strptime(pl.Datetime("us"), form, strict=False).dt.year()
+    return years.is_between(*_PLAUSIBLE_YEARS).fill_null(value=False)
+
+
+def _shape(present: pl.Series) -> pl.Series:
+    """Return values with `9` in place of digits and `a` in place of words."""
+    return present.str.replace_all(r"\d+", "9").str.replace_all(r"[A-Za-z]+", "a")
 
 
 def _settled(present: pl.Series, found: dict[str, list[str]]) -> Dates | None:
@@ -96,7 +139,7 @@ def _is_named_as_date(field: str, present: pl.Series) -> bool:
 def _formats_of(values: pl.Series) -> list[str]:
     """Return the formats that read all of some values written alike, and read them as other than one another does."""
     readings: list[tuple[str, pl.Series]] = []
-    first = values.head(50)
+    first = values.head(_TRIED)
     for day, time in product(_DAYS, _TIMES):
         form = day + time
         if not _reads(first, form):

@@ -20,6 +20,7 @@ _LINES = 400
 _REGULAR = 0.8
 _SHORTEST = 8
 _FEWEST = 3
+_MOST_TITLES = 3
 _ENVELOPES = {"data", "items", "results", "records", "rows", "value", "values", "features", "hits", "entries"}
 _NUMBER = re.compile(r"[+-]?[0-9][0-9., ]*([eE][+-]?[0-9]+)?$")
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9A-Za-z]{1,3}[-./][0-9]{1,4}([ T][0-9:. apmAPMZ+-]+)?$")
@@ -45,12 +46,14 @@ def written(text: str, encoding: str | None, *, is_cut: bool) -> Written:
     if text.lstrip()[:1] in {"[", "{"}:
         path = _records_path(text, is_cut=is_cut)
         return Written(Json(records=path, encoding=encoding) if path or encoding else None)
-    lines = [line for line in line_feeds(text.encode()).decode().split("\n")[: _LINES + 1] if line.strip("\r")]
+    every = line_feeds(text.encode()).decode().split("\n")[: _LINES + 1]
+    lines = [line for line in every if line.strip("\r")]
     if len(lines) > 1 and is_cut:
         lines.pop()
     form = _delimited(lines)
     if form is None:
-        fixed = _fixed_width([line.rstrip("\r") for line in lines], encoding)
+        at = [at for at, line in enumerate(every) if line.strip("\r")]
+        fixed = _fixed_width([line.rstrip("\r") for line in lines], at, encoding)
         return fixed or Written(Csv(encoding=encoding) if encoding else None)
     delimiter, quote = form
     rows = list(_rows(lines, delimiter, quote))
@@ -151,21 +154,71 @@ def _kind_of_all(values: list[str]) -> str | None:
     return kind if count > _REGULAR * sum(kinds.values()) else None
 
 
-def _fixed_width(lines: list[str], encoding: str | None) -> Written | None:
-    """Return lines of fields at fixed places, where some places are blank in every line."""
-    is_named = bool(lines) and not re.search("[0-9]", lines[0]) and any(re.search("[0-9]", line) for line in lines[1:])
-    body = lines[1:] if is_named else lines
+def _fixed_width(lines: list[str], at: list[int], encoding: str | None) -> Written | None:
+    """Return lines of fields at fixed places, where some places are blank in every line.
+
+    Args:
+        lines: Those that are not empty.
+        at: The place of each in the file, from 0: `skip_lines` counts empty ones too.
+        encoding: The encoding to declare.
+    """
+    titles = _titles(lines)
+    rest = lines[titles:]
+    is_named = bool(rest) and not _has_digit(rest[0]) and any(map(_has_digit, rest[1:]))
+    body = rest[1:] if is_named else rest
     if len(body) < _FEWEST or min(map(len, body)) < _SHORTEST:
         return None
     shortest, longest = min(map(len, body)), max(map(len, body))
-    blank = [all(line[at] == " " for line in body) for at in range(shortest)]
-    starts = [0, *(at for at in range(1, shortest) if not blank[at] and blank[at - 1])]
+    starts = _starts_below(rest[0], body) if is_named else _starts(body)
     if len(starts) == 1:
         return None
-    names = [lines[0][start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    names = _cut(rest[0], starts)
     if not is_named or len(set(names)) < len(names) or not all(names):
-        names = [f"column_{at}" for at in range(1, len(starts) + 1)]
+        names = [f"column_{number}" for number in range(1, len(starts) + 1)]
     ends = [*starts[1:], longest if longest == shortest else None]
     widths = {name: end and end - start for name, start, end in zip(names, starts, ends, strict=True)}
-    notes = ("The fields stand at fixed places, guessed from blanks in every line: check the names and `widths`.",)
-    return Written(FixedWidth(widths, skip_lines=int(is_named), encoding=encoding), notes)
+    notes = ["The fields stand at fixed places, guessed from blanks in every line: check the names and `widths`."]
+    if titles:
+        first = "The first line looks like a title" if titles == 1 else f"The first {titles} lines look like titles"
+        notes.append(f"{first}, so the records begin below the line of names that follows: check `skip_lines`.")
+    skipped = at[titles + 1] if is_named else 0
+    return Written(FixedWidth(widths, skip_lines=skipped, encoding=encoding), tuple(notes))
+
+
+def _titles(lines: list[str]) -> int:
+    """Return how many lines at the top are titles: words in no columns, above a line of names for all columns."""
+    for titles in range(1, min(_MOST_TITLES, len(lines) - _FEWEST - 1) + 1):
+        header, body = lines[titles], lines[titles + 1 :]
+        if _has_digit(header) or not all(map(_has_digit, body)):
+            continue
+        starts = _starts_below(header, body)
+        names = _cut(header, starts)
+        is_header = len(starts) > 1 and all(names) and len(set(names)) == len(names)
+        if is_header and not any(_stands_in(line, starts) for line in lines[:titles]):
+            return titles
+    return 0
+
+
+def _stands_in(line: str, starts: list[int]) -> bool:
+    """Return whether a line has a value in every field, and no word over the border of two."""
+    return all(_cut(line, starts)) and all(line[start - 1] == " " for start in starts[1:])
+
+
+def _starts_below(header: str, body: list[str]) -> list[int]:
+    """Return where the fields begin: with the names where these are wider than the values, if no field is lost so."""
+    return max(_starts([header, *body]), _starts(body), key=len)
+
+
+def _starts(lines: list[str]) -> list[int]:
+    """Return where the fields begin: behind places that are blank in every line."""
+    shortest = min(map(len, lines))
+    blank = [all(line[at] == " " for line in lines) for at in range(shortest)]
+    return [0, *(at for at in range(1, shortest) if not blank[at] and blank[at - 1])]
+
+
+def _cut(line: str, starts: list[int]) -> list[str]:
+    return [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def _has_digit(line: str) -> bool:
+    return re.search("[0-9]", line) is not None

@@ -15,6 +15,8 @@ from lakehouse_assets.parsing.sample import MOST_ROWS, Head
 from lakehouse_assets.parsing.text_encoding import utf8
 
 _TRIES = 50
+_ROWS_OF_SHEET = 100
+_SHEETS_SHOWN = 8
 
 
 def format_of(head: Head, encoding: str | None, limit: int) -> tuple[Format | None, tuple[str, ...]]:
@@ -82,26 +84,57 @@ def _of_cut_text(head: Head, form: Format | None) -> Raw:
 
 
 def _sheet(head: Head, limit: int) -> tuple[Format, tuple[str, ...]]:
-    """Return the first sheet with records, and which other ones there are."""
+    """Return the first sheet with a table of records, and which other ones there are.
+
+    A sheet with one column is taken only where no other has more: it is rather a cover or notes.
+    """
     names = sheet_names(head.data, limit)
+    passed: dict[str, str] = {}
+    tables: dict[str, pl.DataFrame] = {}
     for name in names:
-        frame = read_excel(head.data, Excel(name, ("x",)), [], limit, 1).frame
-        if frame.height:
+        try:
+            raw = read_excel(head.data, Excel(name), [], limit, _ROWS_OF_SHEET)
+        except Rejection as rejection:
+            passed[name] = str(rejection).rstrip(".")
+            continue
+        if why := _why_no_table(raw):
+            passed[name] = why
+            continue
+        tables[name] = raw.frame
+        if raw.frame.width > 1:
             break
-    else:
-        name = names[0]
-    form = Excel(sheet=name)
-    others = [other for other in names if other != name]
-    notes = (f"The workbook has other sheets: {', '.join(map(repr, others[:8]))}.",) * bool(others)
-    try:
-        frame = read_excel(head.data, form, [], limit, 100).frame
-        rows = [frame.columns, *([value or "" for value in row] for row in frame.rows())]
-    except Rejection:
-        return form, notes
-    if frame.height and is_data(rows):
-        form = Excel(sheet=name, header=tuple(f"column_{at}" for at in range(1, frame.width + 1)))
-        notes += ("The first row looks like data, so it is taken as a record: name the columns in `header`.",)
-    return form, notes
+    if not tables:
+        msg = f"none of its sheets has a table of records: {_with_reasons(passed)}."
+        raise Rejection(msg)
+    taken = next((name for name, frame in tables.items() if frame.width > 1), next(iter(tables)))
+    if tables[taken].width > 1:
+        passed |= {name: "one column only" for name in tables if name != taken}
+    others = [name for name in names if name != taken]
+    notes = (f"The workbook has other sheets: {', '.join(map(repr, others[:_SHEETS_SHOWN]))}.",) * bool(others)
+    if passed:
+        notes += (f"{taken!r} is the first sheet with a table of records. Passed over: {_with_reasons(passed)}.",)
+    frame = tables[taken]
+    if not is_data([frame.columns, *([value or "" for value in row] for row in frame.rows())]):
+        return Excel(sheet=taken), notes
+    notes += ("The first row looks like data, so it is taken as a record: name the columns in `header`.",)
+    return Excel(sheet=taken, header=tuple(f"column_{at}" for at in range(1, frame.width + 1))), notes
+
+
+def _why_no_table(raw: Raw) -> str | None:
+    """Return why the rows of a sheet are no table of records; None if they are one."""
+    if not raw.frame.width:
+        return "it is blank"
+    if not raw.frame.height:
+        return "no record below its first row"
+    if raw.problems is not None and 2 * raw.problems.null_count() < raw.problems.len():
+        return f"most of its rows have another shape than the first: {raw.problems.drop_nulls()[0]}"
+    return None
+
+
+def _with_reasons(passed: dict[str, str]) -> str:
+    shown = ", ".join(f"{name!r} ({why})" for name, why in list(passed.items())[:_SHEETS_SHOWN])
+    more = len(passed) - _SHEETS_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def is_text(head: Head) -> bool:

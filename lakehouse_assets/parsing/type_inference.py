@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from lakehouse_assets.parsing.date_inference import dates
+from lakehouse_assets.parsing.date_inference import dates, nearly_dates
 
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+$"
@@ -78,7 +78,7 @@ def column(field: str, values: pl.Series, *, is_personal: bool, decimal: str | N
     number = _number(present, decimal)
     if isinstance(number, Column):
         return Column(number.kind, nullable, number.options, number.comment)
-    return Column("dy.String(", nullable, comment=number or _why_text(present, is_personal=is_personal))
+    return Column("dy.String(", nullable, comment=number or _why_text(field, present, is_personal=is_personal))
 
 
 def decimal_sign(values: pl.Series) -> str | None:
@@ -178,23 +178,33 @@ def _decimal(present: pl.Series, options: tuple[str, ...]) -> Column | None:
     )
 
 
-def _why_text(present: pl.Series, *, is_personal: bool) -> str | None:
+def _why_text(field: str, present: pl.Series, *, is_personal: bool) -> str | None:
     """Return why a column stays text that a person may take for something else."""
     if present.str.contains(r"^\s*\[").all():
         return "text: JSON arrays"
     if present.str.contains(r"^\s*\{").all():
         return 'text: JSON objects; a field in them is read by its path, such as source("field.name")'
-    for what, pattern in (("number", _FLOAT), ("date", r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}")):
-        fits = present.str.to_lowercase().str.contains(pattern)
-        if _NEARLY_ALL * present.len() <= fits.sum() < present.len():
-            others = present.filter(~fits)
-            shown = ", ".join(repr(value[:_LONGEST]) for value in others.unique(maintain_order=True).head(_SAMPLES))
-            return f"text: {others.len():,} of {present.len():,} values are no {what}" + f": {shown}" * (
-                not is_personal
-            )
-        if fits.all() and what == "date":
-            return "text: dates in no format that is known here: source(formats=...)"
+    is_number = present.str.to_lowercase().str.contains(_FLOAT)
+    if _NEARLY_ALL * present.len() <= is_number.sum() < present.len():
+        return _but_for(present, present.filter(~is_number), "number", is_personal=is_personal)
+    if nearly := nearly_dates(field, present, _NEARLY_ALL):
+        found, others = nearly
+        what = "date" if found.doubt else f"date in {' or '.join(found.formats) or 'ISO 8601'}"
+        said = _but_for(present, others, what, is_personal=is_personal)
+        return f"{said}; the other values are {found.doubt}" if found.doubt else said
+    looks_like_date = present.str.contains(r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}")
+    if looks_like_date.all():
+        return "text: dates in no format that is known here: source(formats=...)"
+    if _NEARLY_ALL * present.len() <= looks_like_date.sum():
+        return _but_for(present, present.filter(~looks_like_date), "date", is_personal=is_personal)
     return None
+
+
+def _but_for(present: pl.Series, others: pl.Series, what: str, *, is_personal: bool) -> str:
+    """Return how many values keep a column text, and some of them unless they are personal."""
+    shown = ", ".join(repr(value[:_LONGEST]) for value in others.unique(maintain_order=True).head(_SAMPLES))
+    counted = f"{others.len():,} of {present.len():,} values {'is' if others.len() == 1 else 'are'} no {what}"
+    return f"text: {counted}" + f": {shown}" * (not is_personal)
 
 
 def is_identifier(field: str) -> bool:

@@ -313,7 +313,7 @@ def test_a_large_parquet_file_is_read_from_its_beginning(tmp_path: Path, monkeyp
 
 
 COMMENTS: dict[str, tuple[list[str], str, str]] = {
-    "numbers, but for some": ([*map(str, range(30)), "n/a"], "String", "# text: 1 of 31 values are no number: 'n/a'"),
+    "numbers, but for some": ([*map(str, range(30)), "n/a"], "String", "# text: 1 of 31 values is no number: 'n/a'"),
     "leading zeros": (["01", "02"], "String", "# text: leading zeros"),
     "decimals or thousands": (["1,234", "5,678"], "String", "does not tell decimals from thousands"),
     "thousands": (["1,234", "1,234,567"], "Int64", 'thousands=","'),
@@ -342,7 +342,7 @@ def test_a_draft_says_how_values_are_written_and_why_they_stay_text(
 def test_a_comment_shows_no_personal_value(tmp_path: Path) -> None:
     (file := tmp_path / "x.csv").write_text("id,E-Mail\n" + "".join(f"{at},{at}\n" for at in range(20)) + "20,secret\n")
     text = draft([file], None, LIMIT)
-    assert "1 of 21 values are no number" in text
+    assert "1 of 21 values is no number" in text
     assert "secret" not in text
 
 

@@ -1,0 +1,47 @@
+"""Lines of fixed width are learned from below what stands above them: titles, empty lines, names."""
+
+import pytest
+
+from lakehouse_assets.contracts.declare import FixedWidth
+from lakehouse_assets.parsing.fixed_width import read_fixed_width
+from lakehouse_assets.parsing.format_inference import written
+
+HEADER = "ID    CITY       STOCK\n"
+RECORDS = "".join(f"{at:04d}  {'York' if at % 2 else 'Leeds':<9}  {at:5d}\n" for at in range(1, 9))
+WIDTHS = ["ID", "CITY", "STOCK"]
+TITLES = {
+    "no title": ("", None),
+    "an empty line": ("\n", None),
+    "a title": ("Stock of all stores as counted\n", "The first line looks like a title"),
+    "a title with a year": ("Stock of all stores in 2026\n", "The first line looks like a title"),
+    "a title of one word": ("Stock\n", "The first line looks like a title"),
+    "a title and an empty line": ("Stock of all stores\n\n", "The first line looks like a title"),
+    "two titles": ("Stock of all stores\nCounted on 2026-10-01\n\n", "The first 2 lines look like titles"),
+}
+
+
+@pytest.mark.parametrize(("title", "said"), TITLES.values(), ids=TITLES.keys())
+def test_a_title_above_fields_at_fixed_places_is_skipped_and_said(title: str, said: str | None) -> None:
+    text = title + HEADER + RECORDS
+    found = written(text, None, is_cut=False)
+    assert isinstance(found.form, FixedWidth)
+    assert list(found.form.widths) == WIDTHS
+    raw = read_fixed_width(text.encode(), found.form)
+    assert raw.frame.height == 8
+    assert raw.frame.row(0) == ("0001", "York", "1")
+    assert said is None or said in " ".join(found.notes)
+    assert ("title" in " ".join(found.notes)) == (said is not None)
+
+
+def test_records_without_a_digit_are_no_names_below_a_title() -> None:
+    text = "ann    York   north\nbob    Leeds  south\ncarla  Hull   north\ndan    Bath   south\n"
+    found = written(text, None, is_cut=False)
+    assert isinstance(found.form, FixedWidth)
+    assert found.form.skip_lines == 0
+
+
+def test_a_first_record_with_all_fields_is_no_title() -> None:
+    text = "0000  Hull           0\n" + HEADER.replace("ID", "NA") + RECORDS
+    found = written(text, None, is_cut=False)
+    assert isinstance(found.form, FixedWidth)
+    assert found.form.skip_lines == 0
