@@ -90,7 +90,6 @@ def test_every_kind_of_definition_is_found_by_itself(tmp_path: Path, monkeypatch
     assert {schedule.name for schedule in repository.schedule_defs} == {"hourly", "of_days_schedule"}
 
 
-@pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `Sensor")
 def test_a_package_takes_the_sensors_and_schedules_of_the_project_as_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +101,7 @@ def test_a_package_takes_the_sensors_and_schedules_of_the_project_as_the_page_sa
     assert {job.name for job in found.jobs or ()} == {"refresh", "decision", "maintenance"}
 
 
+@pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `Sensor")
 def test_a_table_where_commands_do_not_look_is_shown_as_not_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
