@@ -122,7 +122,7 @@ def test_a_pin_of_a_gold_table_can_be_revoked_by_a_run(lake: Lake, instance: dg.
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"verb": "forgive"}, "'forgive' is no decision; it is one of correct, waive, discard, release, accept or rev"),
+        ({"verb": "forgive"}, "is no decision; it is one of correct, waive, discard, release, accept, retract or rev"),
         ({"verb": "discard", "feed": "nonsense"}, "there is no feed 'nonsense'"),
         ({"verb": "discard", "source_key": "no.csv", "line": 1}, "no live source object 'no.csv'"),
         ({"verb": "discard", "source_key": "day.csv"}, "'day.csv' has no record 0"),
