@@ -163,7 +163,9 @@ def test_a_row_put_back_by_hand_is_found(three: Lake) -> None:
     look_after(three, THIRD)
     DeltaTable(three.store.uri("quarantine/sales")).restore(before)
     assert findings(three) == [
-        f"quarantine.sales {date}: 1 rows are stored, 0 follow from what is live" for date in (FIRST, SECOND)
+        f"quarantine.sales {date}: 1 rows are stored, 0 follow from what is live; "
+        f"`lakehouse run silver.sales --from {date} --to {date}` computes them again"
+        for date in (FIRST, SECOND)
     ]
 
 
