@@ -68,6 +68,11 @@ class FeedLedger:
         """Every column of every entry, read anew each time."""
         return self.entries if self._rows is None else self._rows.collect()
 
+    def recorded_by(self, run_ids: list[str]) -> pl.DataFrame:
+        """Every column of the entries that some runs recorded, read anew each time; of the others nothing is kept."""
+        rows = self.entries.lazy() if self._rows is None else self._rows
+        return rows.filter(pl.col("run_id").is_in(run_ids)).collect()
+
     @cached_property
     def summary(self) -> Summary:
         """What all entries come to, without what it takes to find it out again."""
@@ -205,19 +210,13 @@ class FeedLedger:
         """Every partition that any version ever touched, sorted."""
         return sorted(self.summary.partitions)
 
-    def drifted(self, run_ids: list[str] | None = None) -> pl.DataFrame:
-        """Return `source_key` and `drift` of the source objects whose columns differ from the contract's.
-
-        Args:
-            run_ids: Those that some runs read; None for the latest version of each object.
-        """
+    def drifted(self) -> pl.DataFrame:
+        """Return `source_key` and `drift` of the latest source objects whose columns differ from the contract's."""
         if self._rows is None:
             return pl.DataFrame(schema={name: SCHEMA[name] for name in ("source_key", "drift")})
         found = self._rows.filter(pl.col("drift").is_not_null())
-        if run_ids is not None:
-            found = found.filter(pl.col("run_id").is_in(run_ids))
         rows = found.select("object_key", "version", "source_key", "drift").unique().collect()
-        if run_ids is None and rows.height:
+        if rows.height:
             rows = rows.join(latest(self.entries), on=["object_key", "version"], how="semi")
         return rows.select("source_key", "drift").unique().sort("source_key")
 

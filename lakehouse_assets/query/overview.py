@@ -207,7 +207,7 @@ def decided_in(lake: Lake, run_ids: list[str]) -> tuple[list[str], list[str]]:
     for name, partition in accounts.select("feed", "part").unique().sort("feed", "part").collect().iter_rows():
         held.append(f"silver.{name} {partition}: {_why_held(lake, lake.registry.feeds[name], partition)}")
     for feed in lake.registry.feeds.values():
-        rows = lake.ledger_of(feed).rows.filter(pl.col("run_id").is_in(run_ids) & (pl.col("state") != "accepted"))
+        rows = lake.ledger_of(feed).recorded_by(run_ids).filter(pl.col("state") != "accepted")
         refused = rows.select("source_key", "state", "reason").unique(maintain_order=True)
         rejected += [f"{feed.name}: {key}: {state}: {why}" for key, state, why in refused.iter_rows()]
     return held, rejected

@@ -94,3 +94,14 @@ def test_of_a_key_the_last_version_is_known_with_the_worst_state_of_its_source_o
     assert (known["z"].object_hash, known["z"].manifest_token) == ("bytes", "manifest")
     assert (known["a"].object_hash, known["a"].manifest_token) == ("hash of a", None)
     assert not known["a"].overruled
+
+
+def test_what_a_run_recorded_is_that_and_nothing_else() -> None:
+    first, second = (
+        pl.DataFrame(rows_of([version(key, entry(key))], at, run), schema=SCHEMA)
+        for at, (key, run) in enumerate([("a", "earlier"), ("b", "now")], 1)
+    )
+    whole = pl.concat([first, second])
+    for known in (FeedLedger(whole), FeedLedger(whole, whole.lazy())):
+        assert known.recorded_by(["now", "never"])["object_key"].to_list() == ["b"]
+        assert known.recorded_by([]).is_empty()
