@@ -47,6 +47,7 @@ TABLE = Table(
     owner="team:data-platform",
 )
 _SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+_KNOWN: dict[str, tuple[tuple[int, str, str] | None, dict[str, dict[str, int]]]] = {}
 # A file for each year: one more date writes some hundred short rows anew, and a sum over all dates opens few files.
 _STORED = _SCHEMA | {"year": pl.String()}
 _YEAR = (
@@ -117,10 +118,19 @@ def bears(inputs: int, verdict: str) -> int:
 
 
 def known(store: Store, feed: str) -> dict[str, int]:
-    """Return the fingerprints that the accounts of a feed bear, by partition."""
-    start = mark(feed, "")
-    marks = delta_log.read(store, TABLE.path).transactions
-    return {name.removeprefix(start): value for name, value in marks.items() if name.startswith(start)}
+    """Return the fingerprints that the accounts of a feed bear, by partition.
+
+    They are sorted by feed once for each version of the table: every look at every feed asks for them.
+    """
+    log = delta_log.read(store, TABLE.path)
+    version, by_feed = _KNOWN.get(store.root, (None, {}))
+    if version != log.identity:
+        by_feed = {}
+        for name, value in log.transactions.items():
+            owner, _, partition = name.partition("/")
+            by_feed.setdefault(owner, {})[partition] = value
+        _KNOWN[store.root] = log.identity, by_feed
+    return by_feed.get(feed, {})
 
 
 def is_of_others(stored: int, inputs: int) -> bool:

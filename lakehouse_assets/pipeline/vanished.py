@@ -16,7 +16,6 @@ from lakehouse_assets.decisions.kinds import OnRecord
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, Evaluation
 from lakehouse_assets.pipeline.pending import FeedState
-from lakehouse_assets.storage import delta
 
 _MARK = "vanished:"
 _TAKEN = ("duplicates", "discarded", "erased")
@@ -66,9 +65,7 @@ def _explained(before: pl.DataFrame, now: pl.DataFrame, partition: str) -> int:
 
 def standing(lake: Lake, feed: Feed) -> list[str]:
     """Return a line per partition of silver from which records have vanished and are not back, sorted."""
-    start = _MARK + accounting.mark(feed.name, "")
-    marks = delta.fingerprints(lake.store, accounting.TABLE.path)
-    found = {name.removeprefix(start): count for name, count in marks.items() if name.startswith(start) and count}
+    found = {place: count for place, count in accounting.known(lake.store, _MARK + feed.name).items() if count}
     why = f"of files that are still live; see quarantine.{feed.name}"
     fix = "If that is not meant, undo the change of the contract and run again"
     return [
