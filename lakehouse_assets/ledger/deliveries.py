@@ -6,6 +6,7 @@ Pure functions of entries. Not here: what is live in other feeds.
 import polars as pl
 
 from lakehouse_assets.contracts.deliveries import delivered_at
+from lakehouse_assets.ledger import landing_order
 from lakehouse_assets.ledger.entries import ACCEPTED
 from lakehouse_assets.ledger.standing import latest, without_held
 
@@ -32,9 +33,5 @@ def _declared(deliveries: pl.DataFrame, pattern: str) -> pl.DataFrame:
 
 
 def _recorded(entries: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
-    """Give each delivery the version at which its bytes came. Reading them again makes none the newest."""
-    content = pl.coalesce("object_hash", "object_token")
-    versions = entries.select("object_key", "version", content.alias("_bytes")).unique().sort("object_key", "version")
-    came = (pl.col("_bytes") != pl.col("_bytes").shift(1).over("object_key")).fill_null(value=True)
-    first = pl.when(came).then("version").forward_fill().over("object_key")
-    return deliveries.join(versions.select("version", first.alias("_order")), on="version")
+    landed = landing_order.of_versions(entries).select("version", pl.col("_landed").alias("_order"))
+    return deliveries.join(landed, on="version")

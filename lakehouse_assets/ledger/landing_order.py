@@ -22,22 +22,30 @@ def landings(entries: pl.DataFrame, pattern: str | None = None, zone: str = "UTC
             of the number and of when it was recorded. A key that does not say it comes first.
         zone: The zone of these times.
     """
-    key, digest = pl.col("object_key"), pl.col("object_hash")
-    versions = entries.select("object_key", "object_hash", "version", "ingested_at").unique(["object_key", "version"])
-    is_other = (key.ne_missing(key.shift(1)) | digest.ne_missing(digest.shift(1))).fill_null(value=True)
-    begun = versions.sort("object_key", "version").with_columns(is_other.cum_sum().alias("_landing"))
-    landed = begun.select(
-        "object_key",
-        "version",
-        pl.col("version").first().over("_landing").alias("_landed"),
-        pl.col("ingested_at").first().over("_landing").alias("_landed_at"),
-    )
+    landed = of_versions(entries)
     standing = accepted(entries).filter(pl.col("part").is_not_null())
     of_content = standing.select("object_key", "version", "source_hash").unique()
     found = of_content.join(landed, on=["object_key", "version"])
     if pattern is not None:
         found = found.drop(_LANDED).join(_delivered(found["object_key"].unique(), pattern, zone), on="object_key")
     return found.select("source_hash", *_LANDED).unique().sort("_landed", "source_hash")
+
+
+def of_versions(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return when the bytes of each object version landed: `object_key`, `version`, `_landed`, `_landed_at`.
+
+    That is the first of the versions of a key that follow each other with the same bytes: the others read them anew.
+    """
+    key, content = pl.col("object_key"), pl.coalesce("object_hash", "object_token")
+    versions = entries.select("object_key", content.alias("_bytes"), "version", "ingested_at")
+    is_other = key.ne_missing(key.shift(1)) | pl.col("_bytes").ne_missing(pl.col("_bytes").shift(1))
+    begun = versions.unique(["object_key", "version"]).sort("object_key", "version")
+    return begun.with_columns(is_other.cum_sum().alias("_landing")).select(
+        "object_key",
+        "version",
+        pl.col("version").first().over("_landing").alias("_landed"),
+        pl.col("ingested_at").first().over("_landing").alias("_landed_at"),
+    )
 
 
 def _delivered(keys: pl.Series, pattern: str, zone: str) -> pl.DataFrame:

@@ -22,12 +22,8 @@ from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.storage import delta
 
 LANDING = "landing"
-_LAYERS = (
-    "gold",
-    "quarantine",
-    "silver",
-    "bronze",
-)  # bronze last: while there is any, the feed's other tables are known
+# Bronze last: while there is any, the feed's other tables are known.
+_LAYERS = ("gold", "quarantine", "silver", "bronze")
 _OF_FEEDS = ("", "_history", "_by_rule")
 
 
