@@ -49,6 +49,10 @@ class Change(NamedTuple):
     op: str = "U"
 
 
+ANNA, ANNA_MOVED = Change(1, "A", "Anna", "Bern", 1), Change(1, "A", "Anna", "Basel", 5)
+BOB, BOB_GONE = Change(2, "A", "Bob", None, 2), Change(2, "A", None, None, 4, "D")
+
+
 def feed(**options: Any) -> Feed:
     """Return the feed, with some options other than its own."""
     declared: dict[str, Any] = {
