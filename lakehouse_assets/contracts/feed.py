@@ -37,6 +37,7 @@ class Feed:
         time_zone: The feed's business time zone: the business date is the day in it.
         source_zone: The zone of times without an offset; by default the business time zone.
         duplicates: `"drop"`: equal records count once; `"keep"`: each counts; columns: one for each id in them.
+        prefer: With an id in `duplicates`: the column whose largest value says which record of an id counts.
         snapshot: For a feed without dates: `"union"` of all deliveries, or `"latest"`: each replaces the one before.
         delivered_at: Where the keys of deliveries say which one is the latest, such as `"products-%Y-%m-%d"`.
         references: Columns whose values are those of another feed: `(("product_id", "products.product_id"),)`.
@@ -79,6 +80,7 @@ class Feed:
     buckets: int = 16
     references: semantics.References = ()
     partition_by: Period = "day"
+    prefer: str | None = None
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)

@@ -76,6 +76,10 @@ class Declared(Protocol):
         """What becomes of repeated records."""
 
     @property
+    def prefer(self) -> str | None:
+        """The column whose largest value says which record of an id counts."""
+
+    @property
     def snapshot(self) -> Snapshot:
         """Which deliveries count."""
 
@@ -97,6 +101,8 @@ def declared(feed: Declared) -> dict[str, object]:
     found: dict[str, object] = {}
     if feed.duplicates != "drop":
         found["duplicates"] = feed.duplicates
+    if feed.prefer is not None:
+        found["prefer"] = feed.prefer
     if feed.naive_zone != feed.time_zone:
         found["source_zone"] = feed.naive_zone
     if feed.snapshot != "union":
@@ -111,6 +117,7 @@ def refusal(feed: Declared) -> str | None:
     return (
         _zone_refusal(feed)
         or _duplicates_refusal(feed)
+        or _prefer_refusal(feed)
         or _snapshot_refusal(feed)
         or _references_refusal(feed)
         or _period_refusal(feed)
@@ -126,7 +133,9 @@ def once_text(feed: Declared) -> str:
     """Return in words what that rule asks."""
     names = ", ".join(f"`{name}`" for name in feed.duplicates)
     where = "of its business date " if feed.business_date else ""
-    return f"the record is the first {where}with its {names}; later ones with the same id have other contents"
+    if feed.prefer is None:
+        return f"the record is the first {where}with its {names}; later ones with the same id have other contents"
+    return f"the record has the largest `{feed.prefer}` {where}of those with its {names}; of equal ones it is the first"
 
 
 def _zone_refusal(feed: Declared) -> str | None:
@@ -154,6 +163,21 @@ def _duplicates_refusal(feed: Declared) -> str | None:
         return f"duplicates={ids!r} {what}; name the columns that hold the id of a record."
     if optional := next((name for name in ids if columns[name].nullable), None):
         return f"duplicates={ids!r}: without {optional!r} a record has no id; declare the column with nullable=False."
+    return None
+
+
+def _prefer_refusal(feed: Declared) -> str | None:
+    if feed.prefer is None:
+        return None
+    if isinstance(feed.duplicates, str):
+        return (
+            f"prefer={feed.prefer!r} chooses between records with one id, and no id is declared; name its columns with "
+            f'duplicates=("...",){", or say versioned_by" if feed.key else ""}, or leave prefer out.'
+        )
+    columns = feed.contract.columns()
+    if feed.prefer not in columns or feed.prefer in feed.duplicates:
+        what = "a column of the id" if feed.prefer in feed.duplicates else "no column of its contract"
+        return f"prefer={feed.prefer!r} is {what}; name the column whose largest value says which record counts."
     return None
 
 

@@ -24,12 +24,20 @@ def standing(
 
 
 def repeated_ids(feed: Feed, typed: pl.DataFrame, flags: pl.DataFrame) -> pl.Series:
-    """Return which records have the declared id of an earlier one, among those that break no other rule."""
+    """Return which records give way to another one of their declared id, among those that break no other rule.
+
+    The first record of an id counts; where a preference is declared, the first of those with the largest value. A
+    record without a value is preferred to none.
+    """
     if isinstance(feed.duplicates, str):
         return none_of(typed)
     sound = ~flags.select(pl.any_horizontal(pl.all())).to_series()
-    ids = typed.select(*feed.duplicates, "_part").filter(sound)
-    later = sound.arg_true().filter(~ids.select(pl.struct(pl.all()).is_first_distinct()).to_series())
+    ids, places = typed.select(*feed.duplicates, "_part").filter(sound), sound.arg_true()
+    if feed.prefer is not None:
+        by = pl.arg_sort_by(feed.prefer, descending=True, nulls_last=True, maintain_order=True)
+        order = typed.filter(sound).select(by).to_series()
+        ids, places = ids[order], places[order]
+    later = places.filter(~ids.select(pl.struct(pl.all()).is_first_distinct()).to_series())
     return none_of(typed).scatter(later, True) if later.len() else none_of(typed)  # noqa: FBT003
 
 

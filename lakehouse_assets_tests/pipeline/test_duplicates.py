@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import dataframely as dy
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed, source
@@ -14,6 +17,7 @@ from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.decisions.recorded import record
 from lakehouse_assets.operations.decision_commands import discard
 from lakehouse_assets.pipeline.accounting import scan_accounting
+from lakehouse_assets.pipeline.repeats import repeated_ids
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import publish
@@ -129,6 +133,70 @@ def test_only_what_is_not_the_default_is_part_of_the_version() -> None:
         == 4
     )
     assert scans(duplicates="keep").reading_version == scans().reading_version
+
+
+@pytest.mark.parametrize("snapshot", ["union", "latest"])
+def test_of_the_records_of_an_id_the_preferred_one_counts_and_the_others_are_in_quarantine(
+    snapshot: str, tmp_path: Path
+) -> None:
+    columns = {
+        "id": dy.String(nullable=False),
+        "price": dy.Int64(nullable=False, min=0),
+        "changed": dy.Date(nullable=True),
+    }
+    lake = lake_of(tmp_path, feed_of(columns, duplicates=("id",), prefer="changed", snapshot=snapshot, gate=0.0))
+    rows = [
+        {"id": "a", "price": 1, "changed": None},
+        {"id": "a", "price": 2, "changed": "2026-03-02"},
+        {"id": "a", "price": 3, "changed": "2026-03-03"},
+        {"id": "a", "price": 4, "changed": "2026-03-03"},
+        {"id": "a", "price": -5, "changed": "2026-03-09"},
+        {"id": "b", "price": 6, "changed": None},
+        {"id": "b", "price": 7, "changed": None},
+    ]
+    outcome = put(lake, {"a.json": rows})["whole"]
+    assert (outcome.valid, outcome.broken) == (2, {"id_once": 4, "price_min": 1})
+    assert stored(lake, "silver", "_line", "price") == [(3, 3), (6, 6)]
+    assert stored(lake, "quarantine", "_line", "rules") == [
+        (1, ["id_once"]), (2, ["id_once"]), (4, ["id_once"]), (5, ["price_min"]), (7, ["id_once"]),
+    ]  # fmt: skip
+    assert list(verify(lake)) == []
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=12),
+)
+def test_the_preferred_record_is_that_of_plain_python(rows: list[tuple[str, int | None, int]]) -> None:
+    columns = {"id": dy.String(nullable=False), "rank": dy.Int64(nullable=True), "note": dy.Int64(nullable=False)}
+    feed = feed_of(columns, duplicates=("id",), prefer="rank")
+    typed = pl.DataFrame(rows, schema={"id": pl.String, "rank": pl.Int64, "note": pl.Int64}, orient="row")
+    found = repeated_ids(feed, typed.with_columns(_part=pl.lit("whole")), typed.select(pl.col("id").is_null()))
+    best: dict[str, int] = {}
+    for at, (name, rank, _) in enumerate(rows):
+        before = rows[best[name]][1] if name in best else None
+        if name not in best or (rank is not None and (before is None or rank > before)):
+            best[name] = at
+    assert [at for at, gives_way in enumerate(found) if not gives_way] == sorted(best.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "no id is declared"),
+        ({"duplicates": ("event_id",), "prefer": "note"}, "no column of its contract"),
+        ({"duplicates": ("event_id", "units")}, "a column of the id"),
+    ],
+)
+def test_a_senseless_preference_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ContractError, match="feed 'things': prefer=") as error:
+        scans(**{"prefer": "units"} | options)
+    assert said in str(error.value)
+
+
+def test_a_preference_is_part_of_the_version_only_where_it_is_declared() -> None:
+    chosen = {"duplicates": ("event_id",)}
+    assert len({scans(**chosen).version, scans(**chosen, prefer="units").version}) == 2
+    assert scans(**chosen, prefer="units").reading_version == scans().reading_version
 
 
 @pytest.mark.parametrize(
