@@ -16,6 +16,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
+from lakehouse_assets_tests import aws_emulator as aws
 from lakehouse_assets_tests.s3_server import S3Server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -47,6 +48,15 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A real S3 server on this machine, with a bucket `lake`."""
     with S3Server(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def aws_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.AwsEmulator]:
+    """AWS on this machine; each test takes buckets, queues and tables by names of its own."""
+    if not aws.COMMAND.exists():
+        pytest.skip("the AWS emulator is not installed: make .venv/aws-emulator")
+    with aws.AwsEmulator(tmp_path_factory.mktemp("aws")) as emulator:
+        yield emulator
 
 
 @pytest.fixture
