@@ -1,7 +1,7 @@
 """Evaluating the expressions of a declaration over rows of many partitions, as if each partition stood alone.
 
-Here: which expressions look at other rows, and the evaluation. Not here: which expressions there are, and what follows
-from their values.
+Here: which expressions look at other rows, at which of them, and the evaluation. Not here: which expressions there are,
+and what follows from their values.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import polars as pl
 
 _ROW = "_row"
+_REPEATS = {"IsDuplicated", "IsUnique", "IsFirstDistinct", "IsLastDistinct"}
 
 
 def evaluated(rows: pl.DataFrame, expressions: Mapping[str, pl.Expr], partition: str | None) -> pl.DataFrame:
@@ -36,24 +37,64 @@ def is_row_wise(expression: pl.Expr) -> bool:
         return False
 
 
+def group_of(expression: pl.Expr) -> frozenset[str] | None:
+    """Return columns such that the value for a row follows from the rows that have the row's values in all of them.
+
+    None where the row alone says it; no column where any row may matter, and when in doubt.
+    """
+    try:
+        return _group_of(json.loads(expression.meta.serialize(format="json")))
+    except pl.exceptions.PolarsError:
+        return frozenset()
+
+
 def _is_row_wise(node: object) -> bool:
+    inputs = _inputs(node)
+    return inputs is not None and all(map(_is_row_wise, inputs))
+
+
+def _group_of(node: object) -> frozenset[str] | None:
+    match node:
+        case {"Over": {"partition_by": list(keys), "mapping": "GroupsToRows"}}:
+            return _columns(keys)
+        case {"Function": {"input": [{"Function": {"input": keys, "function": "AsStruct"}}], "function": function}}:
+            return _columns(keys) if _is_about_repeats(function) else frozenset()
+        case {"Function": {"input": [{"Column": _} as key], "function": function}} if _is_about_repeats(function):
+            return _columns([key])
+    inputs = _inputs(node)
+    if inputs is None:
+        return frozenset()
+    found = [group for each in inputs if (group := _group_of(each)) is not None]
+    return frozenset.intersection(*found) if found else None
+
+
+def _columns(keys: list[object]) -> frozenset[str]:
+    # Rows that agree in all keys agree in those of them that are plain columns.
+    return frozenset(key["Column"] for key in keys if isinstance(key, dict) and "Column" in key)
+
+
+def _is_about_repeats(function: object) -> bool:
+    return isinstance(function, dict) and function.get("Boolean") in _REPEATS
+
+
+def _inputs(node: object) -> list[object] | None:
+    """Return what a row-wise operation is made of; None for any other operation."""
     # Polars knows it of its own functions. Of whole expressions it says what holds for the outermost node only.
     match node:
         case {"Column": _}:
-            return True
+            return []
         case {"Literal": value}:
-            return not (isinstance(value, dict) and "Series" in value)
+            return None if isinstance(value, dict) and "Series" in value else []
         case {"BinaryExpr": {"left": left, "right": right}}:
-            inputs = [left, right]
+            return [left, right]
         case {"Ternary": {"predicate": predicate, "truthy": truthy, "falsy": falsy}}:
-            inputs = [predicate, truthy, falsy]
+            return [predicate, truthy, falsy]
         case {"Cast": {"expr": inner}} | {"Alias": [inner, _]}:
-            inputs = [inner]
-        case {"Function": {"input": inputs}} if _is_elementwise(node):
-            pass
+            return [inner]
+        case {"Function": {"input": list(inputs)}} if _is_elementwise(node):
+            return inputs
         case _:
-            return False
-    return all(map(_is_row_wise, inputs))
+            return None
 
 
 def _is_elementwise(function: object) -> bool:

@@ -54,13 +54,13 @@ def broken_rules(lake: Lake, feed: Feed, record: pl.DataFrame) -> list[str]:
     effect = effect_on(lake, feed, record)
     partition = effect.partition_to if effect else record["_part"][0]
     state = FeedState.of(lake, feed)
+    is_it = (pl.col("_source_key") == record["_source_key"][0]) & (pl.col("_line") == record["_line"][0])
     if state.quarantine.get(partition) == state.inputs[partition]:
         columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
-        rows = delta.scan(lake.store, feed.quarantine.path, columns)
+        found = [delta.scan(lake.store, feed.quarantine.path, columns).filter(is_it).collect()]
     else:
-        rows = evaluate(lake, feed, [partition]).candidate.quarantined.lazy()
-    is_it = (pl.col("_source_key") == record["_source_key"][0]) & (pl.col("_line") == record["_line"][0])
-    return [rule for rules in rows.filter(is_it).select("rules").collect()["rules"] for rule in rules]
+        found = [rows.filter(is_it) for rows in evaluate(lake, feed, [partition]).candidate.quarantined]
+    return [rule for rows in found for rules in rows["rules"] for rule in rules]
 
 
 def correct(

@@ -87,7 +87,7 @@ def touched(found: dict[Place, Effect]) -> dict[str, list[str]]:
 
 def records(
     lake: Lake, feed: Feed, live: pl.DataFrame, partitions: list[str], found: dict[Place, Effect]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+) -> tuple[pl.LazyFrame, pl.DataFrame]:
     """Return the bronze records of some partitions as decided, and how many each content has in each.
 
     Args:
@@ -96,13 +96,13 @@ def records(
         found: The effects of the decisions on live contents.
 
     Returns:
-        Bronze columns with `_part`, `dt`, `bucket`, `_waived` (rule ids, or null) and `_discarded`; and the expected
-        `rows` per `part`, `source_hash` and `source_key`.
+        Bronze columns with `_part`, `dt`, `bucket`, `_waived` (rule ids, or null) and `_discarded`, those from other
+        partitions last; and the expected `rows` per `part`, `source_hash` and `source_key`.
     """
     wanted = set(partitions)
     coming = {place: e for place, e in found.items() if e.partition_to in wanted and e.partition not in wanted}
     here = live.filter(pl.col("part").is_in(partitions))
-    frames = [read_bronze(lake, feed, here).collect()]
+    frames = [read_bronze(lake, feed, here)]
     if coming:
         pairs = pl.DataFrame(
             [(e.partition, source_hash, line) for (source_hash, line), e in coming.items()],
@@ -111,17 +111,17 @@ def records(
         )
         sources = live.join(pairs.select("part", "source_hash").unique(), on=["part", "source_hash"])
         lines = pairs.select(pl.col("source_hash").alias("_source_hash"), "_line").lazy()
-        frames.append(read_bronze(lake, feed, sources).join(lines, on=["_source_hash", "_line"], how="semi").collect())
+        frames.append(read_bronze(lake, feed, sources).join(lines, on=["_source_hash", "_line"], how="semi"))
     bronze = pl.concat(frames).with_columns(
         pl.lit(None, pl.List(pl.String)).alias("_waived"), pl.lit(value=False).alias("_discarded")
     )
     if not found:
         return bronze, here
     bronze = _applied(feed, bronze, found).filter(pl.col("_part").is_in(partitions))
-    return bronze.sort("_part", "_source_key", "_line", maintain_order=True), _expected(live, wanted, found)
+    return bronze, _expected(live, wanted, found)
 
 
-def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl.DataFrame:
+def _applied(feed: Feed, bronze: pl.LazyFrame, found: dict[Place, Effect]) -> pl.LazyFrame:
     headers = feed.headers
     rows = [
         {
@@ -141,7 +141,7 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
     }  # fmt: skip
     schema |= {f"_has_{h}": pl.Boolean() for h in headers} | {f"_new_{h}": pl.String() for h in headers}
     decided = bronze.join(
-        pl.DataFrame(rows, schema=schema), on=["_source_hash", "_line"], how="left", maintain_order="left"
+        pl.LazyFrame(rows, schema=schema), on=["_source_hash", "_line"], how="left", maintain_order="left"
     )
     # A record moves only if its date was corrected: where it stands is for bronze to say.
     is_moved = pl.col("_part_to").is_not_null()
@@ -158,7 +158,7 @@ def _applied(feed: Feed, bronze: pl.DataFrame, found: dict[Place, Effect]) -> pl
             pl.col("_discarded_to").fill_null(value=False).alias("_discarded"),
         )
         .with_columns(place("_part"))
-        .select(bronze.columns)
+        .select(bronze.collect_schema().names())
     )
 
 

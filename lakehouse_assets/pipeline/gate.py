@@ -3,6 +3,7 @@
 Pure: nothing is read or written here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,8 +11,8 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, place
 from lakehouse_assets.pipeline import accounting, repair
-from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
+from lakehouse_assets.pipeline.pieces import Computed
 
 PUBLISHED, HELD_BACK, OUTSIDE = accounting.VERDICTS
 UNACCOUNTED = "unaccounted"
@@ -102,14 +103,14 @@ class Evaluation:
         live: How many records each content should have in each partition: `part`, `source_hash`, `source_key`, `rows`.
     """
 
-    candidate: Candidate
+    candidate: Computed
     live: pl.DataFrame
     outcomes: list[Outcome]
 
-    def kept(self) -> pl.DataFrame:
-        """Return the quarantined rows that are kept: the quarantine columns, and `_part`."""
+    def kept(self) -> Iterator[pl.DataFrame]:
+        """Yield the quarantined rows that are kept: the quarantine columns, and `_part`."""
         expired = [outcome.partition for outcome in self.outcomes if outcome.expired]
-        return self.candidate.quarantined.filter(~pl.col("_part").is_in(expired))
+        yield from (rows.filter(~pl.col("_part").is_in(expired)) for rows in self.candidate.quarantined)
 
     def by_rule(self) -> pl.DataFrame:
         """Return how many records break each rule: the columns of that table, and `_part`."""
@@ -137,7 +138,7 @@ def outcomes_of(
     feed: Feed,
     live: pl.DataFrame,
     partitions: list[str],
-    candidate: Candidate,
+    candidate: Computed,
     state: FeedState,
     lost: dict[str, str],
 ) -> list[Outcome]:
@@ -163,8 +164,7 @@ def outcomes_of(
     for partition, rule, rows in candidate.broken.iter_rows():
         broken[partition][rule] = rows
     landed = rows_by_partition(live)
-    overruled = {} if candidate.versions is None else _places(candidate.versions.overruled)
-    current = dict(candidate.valid.group_by("_part").len().iter_rows()) if feed.keyed is not None else {}
+    overruled = {} if candidate.overruled is None else _places(candidate.overruled)
     outcomes = []
     for partition in partitions:
         valid, quarantined, duplicates, sources = sums.get(partition, (0, 0, 0, 0))
@@ -195,7 +195,7 @@ def outcomes_of(
                 missing.get(partition),
                 # The records of a held date still need a person's decision.
                 state.is_expired(partition) and verdict != HELD_BACK,
-                current=None if feed.keyed is None else current.get(partition, 0),
+                current=None if candidate.current is None else candidate.current.get(partition, 0),
                 overruled=len(overruled.get(partition, ())),
                 overruled_such_as=tuple(overruled.get(partition, ())[:_SAMPLES]),
             )

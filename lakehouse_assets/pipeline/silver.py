@@ -5,7 +5,7 @@ outside, the one of quarantine is. All tables are opened before the inputs are r
 so a writer whose inputs are stale conflicts and computes again. Not here: what a candidate is.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,7 +34,9 @@ from lakehouse_assets.pipeline.gate import (
 from lakehouse_assets.pipeline.inputs import without_rows
 from lakehouse_assets.pipeline.key_order import in_other_buckets, landings_of
 from lakehouse_assets.pipeline.pending import HELD, FeedState, batches
+from lakehouse_assets.pipeline.pieces import sorted_out, together
 from lakehouse_assets.pipeline.pins import pins_of, restored
+from lakehouse_assets.pipeline.rows import Folder, Rows
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets.storage.stores import StorageError
@@ -107,7 +109,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
         accounting.write(lake.store, accounts, feed.name, accounted, rows, lost.marks)
     inputs = {partition: state.inputs[partition] for partition in decided}
     if _differ(state.by_rule, inputs, force=force):
-        _replace(lake, feed.by_rule, by_rule, found.by_rule(), inputs)
+        _replace(lake, feed.by_rule, by_rule, [found.by_rule()], inputs)
     bears = {
         partition: without_rows(value) if decided[partition].expired else value for partition, value in inputs.items()
     }
@@ -120,9 +122,9 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
             or (decided[partition].verdict == OUTSIDE and partition in state.silver)
         )
     }  # fmt: skip
-    versions = found.candidate.versions
+    versions = found.candidate.history
     if feed.history and history and versions and _differ(state.history, commits, force=force):
-        _replace(lake, feed.history, history, versions.history, commits)
+        _replace(lake, feed.history, history, versions, commits)
     if _differ(state.silver, commits, force=force):
         _replace(lake, feed.silver, silver, found.candidate.valid, commits)
     return [replace(outcome, vanished=lost.new.get(outcome.partition, 0)) for outcome in found.outcomes]
@@ -147,21 +149,34 @@ def _evaluate(lake: Lake, state: FeedState, partitions: list[str]) -> Evaluation
     misplaced = in_other_buckets(state.feed, state.ledger)
     bronze, live, lost = _records(lake, state, [] if misplaced else partitions)
     lost |= dict.fromkeys(partitions, misplaced) if misplaced else {}
-    candidate = compute(state.feed, bronze, state.outside, landings_of(state.feed, state.ledger))
+    landings = landings_of(state.feed, state.ledger)
+    pieces = (compute(state.feed, _ordered(piece, state), state.outside, landings) for piece in bronze)
+    candidate = together(pieces, Folder() if len(bronze) > 1 else None)
     return Evaluation(candidate, live, outcomes_of(state.feed, live, partitions, candidate, state, lost))
 
 
-def _records(lake: Lake, state: FeedState, partitions: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str]]:
+def _ordered(piece: Rows, state: FeedState) -> pl.DataFrame:
+    """Return the records of a piece by partition, source key and line: those that decisions move come last."""
+    records = piece.frame()
+    return records.sort("_part", "_source_key", "_line", maintain_order=True) if state.effects else records
+
+
+def _records(lake: Lake, state: FeedState, partitions: list[str]) -> tuple[list[Rows], pl.DataFrame, dict[str, str]]:
     """Return the records of some partitions, how many there should be, and which partitions cannot be read, and why."""
     live = state.ledger.live
+
+    def read(some: list[str]) -> tuple[list[Rows], pl.DataFrame]:
+        bronze, expected = records(lake, state.feed, live, some, state.effects)
+        return sorted_out(state.feed, bronze, int(expected["rows"].sum()), lake.settings.publish_batch_rows), expected
+
     try:
-        return *records(lake, state.feed, live, partitions, state.effects), {}
+        return *read(partitions), {}
     except delta.UNREADABLE as error:
         lost = unreadable(lake, state.feed, live.filter(pl.col("part").is_in(partitions)))
         if not lost:
             raise StorageError(" ".join(str(error).split())) from error
     rest = [partition for partition in partitions if partition not in lost]
-    return *records(lake, state.feed, live, rest, state.effects), lost
+    return *read(rest), lost
 
 
 def open_declared(lake: Lake, table: Table) -> "DeltaTable":
@@ -174,9 +189,11 @@ def _replace(
     lake: Lake,
     declared: Table,
     table: "DeltaTable",
-    rows: pl.DataFrame,
+    rows: Iterable[pl.DataFrame],
     partitions: dict[str, int],
     marks: dict[str, int] | None = None,
 ) -> None:
-    frame = rows.filter(pl.col("_part").is_in(sorted(partitions))).select(*declared.columns)
-    delta.replace(lake.store, table, frame, declared.partitioning.sql_predicate(partitions), partitions | (marks or {}))
+    chosen = pl.col("_part").is_in(sorted(partitions))
+    frames = (frame.filter(chosen).select(*declared.columns) for frame in rows)
+    predicate = declared.partitioning.sql_predicate(partitions)
+    delta.replace(lake.store, table, delta.as_arrow(frames), predicate, partitions | (marks or {}))

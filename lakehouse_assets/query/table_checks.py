@@ -5,7 +5,7 @@ Used by `verify`. Not here: what the rows of a table are computed from.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +19,7 @@ from lakehouse_assets.pipeline.gold import ModelError
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.stores import StorageError
 
+_NOTHING = (0, 0, 0)
 _COMMIT = re.compile(r"(\d{20})\.json")
 _DAMAGED = (*delta.UNREADABLE, DeltaError, StorageError, ModelError, ValueError)
 
@@ -86,26 +87,27 @@ def _log(lake: Lake, table: Table) -> Iterator[Finding]:
 
 
 def rows(
-    lake: Lake, table: Table, partitions: list[str], expected: pl.DataFrame, written_by: str | None = None
+    lake: Lake, table: Table, partitions: list[str], expected: Iterable[pl.DataFrame], written_by: str | None = None
 ) -> Iterator[Finding]:
     """Compare stored rows with expected ones, partition by partition, whatever their order.
 
     Args:
-        expected: The table's columns, and `_part`.
+        expected: Frames with the table's columns, and `_part`.
         written_by: SQL name of the table that a person computes again to have these rows right; None for none.
     """
     columns = {name: column.dtype for name, column in table.columns.items()}
     layout = table.partitioning
     try:
         chosen = delta.scan(lake.store, table.path, columns).filter(layout.filter(partitions))
-        stored = delta.as_declared(chosen, columns).collect()
+        stored = delta.as_declared(chosen, columns).with_columns(partition_of(layout))
+        there = _fingerprints(stored.collect_batches())
     except delta.UNREADABLE as error:
         yield Finding(table.full_name, "", f"it cannot be read: {first_line(error)}")
         return
-    there = _fingerprints(stored.with_columns(partition_of(layout)))
-    wanted = _fingerprints(expected.select(*(pl.col(name).cast(dtype) for name, dtype in columns.items()), "_part"))
+    declared = [*(pl.col(name).cast(dtype) for name, dtype in columns.items()), pl.col("_part")]
+    wanted = _fingerprints(frame.select(declared) for frame in expected)
     for partition in partitions:
-        has, should = there.get(partition, (0, 0)), wanted.get(partition, (0, 0))
+        has, should = there.get(partition, _NOTHING), wanted.get(partition, _NOTHING)
         if has[0] != should[0]:
             what = f"{has[0]:,} rows are stored, {should[0]:,} follow from what is live"
         elif has != should:
@@ -121,12 +123,17 @@ def partition_of(layout: Partitioning) -> pl.Expr:
     return layout.partition.alias("_part")
 
 
-def _fingerprints(found: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    """Return rows and an order-free hash by partition."""
-    hashes = found.drop("_part").hash_rows(seed=7)
-    summed = found.select("_part").with_columns(hashes.alias("h")).group_by("_part")
-    totals = summed.agg(pl.len(), (pl.col("h") % (1 << 40)).sum(), pl.col("h").bitwise_xor().alias("x"))
-    return {partition: (int(count), hash((total, mixed))) for partition, count, total, mixed in totals.iter_rows()}
+def _fingerprints(found: Iterable[pl.DataFrame]) -> dict[str, tuple[int, int, int]]:
+    """Return rows and two order-free sums of their hashes by partition."""
+    sums: dict[str, tuple[int, int, int]] = {}
+    for frame in found:
+        hashes = frame.drop("_part").hash_rows(seed=7)
+        summed = frame.select("_part").with_columns(hashes.alias("h")).group_by("_part")
+        totals = summed.agg(pl.len(), (pl.col("h") % (1 << 40)).sum(), pl.col("h").bitwise_xor().alias("x"))
+        for partition, count, total, mixed in totals.iter_rows():
+            before = sums.get(partition, _NOTHING)
+            sums[partition] = (before[0] + count, before[1] + total, before[2] ^ mixed)
+    return sums
 
 
 def unknown_partitions(lake: Lake, table: Table, known: set[str]) -> Iterator[Finding]:

@@ -21,8 +21,7 @@ from lakehouse_assets.ledger.ledger import ledger_of
 from lakehouse_assets.maintenance import leftovers, retired
 from lakehouse_assets.pipeline import accounting, gold, repair, silver
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
-from lakehouse_assets.pipeline.candidate import Candidate
-from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, Outcome
 from lakehouse_assets.pipeline.model_inputs import upstream_rows
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, batches, rows_by_partition
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
@@ -125,13 +124,12 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
             yield Finding(feed.silver.full_name, outcome.partition, str(outcome.problem))
         sound = [outcome for outcome in found.outcomes if outcome not in lost]
         names, silver_name = [outcome.partition for outcome in sound], feed.silver.full_name
-        kept = _kept(found.candidate, state)
+        kept = _kept(found, state)
         yield from table_checks.rows(lake, feed.silver, _written(sound, state), found.candidate.valid, silver_name)
-        if feed.history is not None and found.candidate.versions is not None:
-            versions = found.candidate.versions.history
+        if feed.history is not None and (versions := found.candidate.history) is not None:
             yield from table_checks.rows(lake, feed.history, _written(sound, state), versions, silver_name)
         yield from table_checks.rows(lake, feed.quarantine, names, kept, silver_name)
-        yield from table_checks.rows(lake, feed.by_rule, names, found.by_rule(), silver_name)
+        yield from table_checks.rows(lake, feed.by_rule, names, [found.by_rule()], silver_name)
         yield from _accounts(lake, feed, names, found.accounts())
     yield from _pinned(lake, feed.silver, {p: pin for p, pin in state.pins.items() if not state.is_pending(p)})
     for table in feed.typed:
@@ -140,13 +138,13 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
         yield from table_checks.unknown_partitions(lake, table, set(state.inputs))
 
 
-def _kept(candidate: Candidate, state: FeedState) -> pl.DataFrame:
-    """Return the rows that quarantine should hold: of an expired date none, once its fingerprint says so.
+def _kept(found: Evaluation, state: FeedState) -> Iterator[pl.DataFrame]:
+    """Yield the rows that quarantine should hold: of an expired date none, once its fingerprint says so.
 
     Until maintenance has been there, for which it may have been killed, they are all to be there still.
     """
     gone = [partition for partition in state.inputs if state.has_expired(partition)]
-    return candidate.quarantined.filter(~pl.col("_part").is_in(gone))
+    yield from (rows.filter(~pl.col("_part").is_in(gone)) for rows in found.candidate.quarantined)
 
 
 def _written(outcomes: list[Outcome], state: FeedState) -> list[str]:
@@ -192,7 +190,7 @@ def _pinned(lake: Lake, table: Table, pins: dict[str, Pin]) -> Iterator[Finding]
         except StorageError:  # once restored, a partition no longer needs the files of the old version
             continue
         yield from table_checks.rows(
-            lake, table, list(of_version), then.with_columns(table_checks.partition_of(table.partitioning))
+            lake, table, list(of_version), [then.with_columns(table_checks.partition_of(table.partitioning))]
         )
 
 
@@ -203,7 +201,7 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     built = [partition for partition in current if partition not in state.pins]
     for partitions in batches(built, upstream_rows(lake, model), lake.settings.publish_batch_rows):
         expected = gold.compute(lake, model, partitions).with_columns(table_checks.partition_of(model.layout))
-        yield from table_checks.rows(lake, model.table, partitions, expected, model.table.full_name)
+        yield from table_checks.rows(lake, model.table, partitions, [expected], model.table.full_name)
     yield from _pinned(
         lake, model.table, {partition: pin for partition, pin in state.pins.items() if partition in current}
     )

@@ -5,10 +5,11 @@ written by the same atomic commit as the data and survives checkpoints, so what 
 remembered elsewhere. Not here: what a fingerprint is made of.
 """
 
+import itertools
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -99,6 +100,23 @@ def _conflicts() -> Iterator[None]:
         raise
 
 
+def as_arrow(frames: Iterable[pl.DataFrame]) -> Any:  # noqa: ANN401 - anything with an Arrow stream
+    """Return frames with the same columns as one Arrow stream, which asks for them one by one.
+
+    Args:
+        frames: At least one, from Polars: a Delta reader cannot run inside of the Delta writer that pulls them.
+    """
+    left = iter(frames)
+    first, second = next(left), next(left, None)
+    if second is None:
+        return first
+    import pyarrow as pa  # noqa: PLC0415 - not where one frame is written
+
+    schema = first.clear().to_arrow().schema
+    tables = (frame.to_arrow().cast(schema) for frame in itertools.chain([first, second], left))
+    return pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
+
+
 def replace(
     store: Store,
     table: "DeltaTable",
@@ -110,7 +128,7 @@ def replace(
 
     Args:
         table: Opened before the inputs of `data` were read: that is what makes a stale writer lose.
-        data: A Polars frame or Arrow table with the table's columns.
+        data: A Polars frame, or an Arrow table or stream, with the table's columns.
         predicate: The partitions, as SQL over partition columns; None replaces an unpartitioned table.
         fingerprints: Partition name to fingerprint.
 

@@ -4,9 +4,10 @@ A new column is added, and a wider type rewrites the table, in one commit. A cha
 removed column or a narrower type, is refused before anything is written.
 """
 
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,11 @@ import polars as pl
 
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.table import path_of, revision_at
-from lakehouse_assets.storage.delta import exists, opened, rows
+from lakehouse_assets.storage.delta import as_arrow, exists, opened, rows
 from lakehouse_assets.storage.delta_types import SchemaMismatchError, field
 from lakehouse_assets.storage.stores import Store
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from deltalake import DeltaTable
 
 _CHECKPOINT_EVERY = 20
@@ -159,16 +159,8 @@ def _evolve(table: "DeltaTable", store: Store, columns: Mapping[str, pl.DataType
         )
 
 
-def _as_declared(table: "DeltaTable", store: Store, columns: Mapping[str, pl.DataType]) -> "pa.RecordBatchReader":
+def _as_declared(table: "DeltaTable", store: Store, columns: Mapping[str, pl.DataType]) -> Any:  # noqa: ANN401 - an Arrow stream
     """Stream a table's rows, cast to the declared types."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    # Read by Polars: a Delta reader cannot run inside the Delta writer that pulls these batches.
     wanted = rows(store, table).select(pl.col(name).cast(dtype) for name, dtype in columns.items())
-    empty = pl.DataFrame(schema=dict(columns)).to_arrow()
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for frame in wanted.collect_batches():
-            yield from frame.to_arrow().cast(empty.schema).to_batches()
-
-    return pa.RecordBatchReader.from_batches(empty.schema, batches())
+    # Read by Polars: a Delta reader cannot run inside the Delta writer that pulls these frames.
+    return as_arrow(itertools.chain([pl.DataFrame(schema=dict(columns))], wanted.collect_batches()))

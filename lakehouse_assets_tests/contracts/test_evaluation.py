@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from lakehouse_assets.contracts.evaluation import evaluated, is_row_wise
+from lakehouse_assets.contracts.evaluation import evaluated, group_of, is_row_wise
 
 a, b = pl.col("a"), pl.col("b")
 ROW_WISE = [
@@ -31,6 +31,30 @@ def test_row_wise(expression: pl.Expr) -> None:
 @pytest.mark.parametrize("expression", OTHERS, ids=str)
 def test_not_row_wise(expression: pl.Expr) -> None:
     assert not is_row_wise(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "columns"),
+    [
+        (a > 1, None),
+        (pl.len().over("a") <= 1, {"a"}),
+        ((pl.len().over("a", "b") <= 1) & (b > 0), {"a", "b"}),
+        ((pl.len().over("a", "b") <= 1) | a.is_unique(), {"a"}),
+        (a.sum().over("b", pl.col("s").str.to_lowercase()) > b, {"b"}),
+        (a.shift(1).over("b", order_by="s") > 0, {"b"}),
+        (a.sum().over("b").over("a") > 0, {"a"}),
+        (~pl.struct("a", "b").is_duplicated(), {"a", "b"}),
+        (pl.when(b > 1).then(a.is_first_distinct()).otherwise(pl.lit(value=True)), {"a"}),
+        (pl.len().over(a % 2) <= 1, set()),
+        (a.sum().over("b") > a.mean(), set()),
+        ((a + b).is_unique(), set()),
+        (a.over("b", mapping_strategy="explode"), set()),
+        (a.is_in(pl.Series([1, 2])), set()),
+    ],
+    ids=str,
+)
+def test_the_rows_that_matter_for_a_row(expression: pl.Expr, columns: set[str] | None) -> None:
+    assert group_of(expression) == columns
 
 
 def test_each_partition_is_evaluated_alone_and_the_order_of_the_rows_stays() -> None:

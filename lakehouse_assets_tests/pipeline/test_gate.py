@@ -10,6 +10,7 @@ from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
 from lakehouse_assets.pipeline.candidate import Candidate
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, outcomes_of
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.pieces import together
 from lakehouse_assets_tests.retail import DAY
 
 SALES = registry().feed("sales")
@@ -39,7 +40,8 @@ def evaluated(
     known = FeedState(
         SALES, {partition: 1}, outside, silver or {}, {}, {}, Decisions(()), {}, {}, FeedLedger(Ledger.nothing())
     )
-    return Evaluation(candidate, live, outcomes_of(SALES, live, [partition], candidate, known, {}))
+    computed = together([candidate], None)
+    return Evaluation(computed, live, outcomes_of(SALES, live, [partition], computed, known, {}))
 
 
 @pytest.mark.parametrize(
@@ -92,4 +94,4 @@ def test_quarantined_rows_are_counted_by_rule_and_date() -> None:
     [row] = evaluated(20, 2).by_rule().rows(named=True)
     assert (row["_part"], row["rule"], row["records"], str(row["dt"])) == (DAY, "quantity_readable", 2, DAY)
     assert evaluated(20, 2, partition=UNDATED).by_rule()["dt"].to_list() == [None]
-    assert evaluated(20, 2).kept().height == 2
+    assert [rows.height for rows in evaluated(20, 2).kept()] == [2]
