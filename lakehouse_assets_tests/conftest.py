@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -35,6 +36,12 @@ def lake_at(root: str, **settings: object) -> Lake:
     """Return the lake at a root, with some settings other than the default."""
     chosen = Settings(root=root, **settings)  # type: ignore[arg-type]
     return Lake(store_for(chosen.root), chosen, registry())
+
+
+def copied(lake: Lake, folder: Path) -> Lake:
+    """Return a copy of a local lake, for a test to change: many tests begin with one that was prepared once."""
+    shutil.copytree(lake.settings.root, folder)
+    return lake_at(str(folder))
 
 
 @pytest.fixture

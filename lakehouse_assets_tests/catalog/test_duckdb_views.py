@@ -1,6 +1,7 @@
 """The catalog goes on from the last one: what a run costs it follows from the tables that the run wrote."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -9,17 +10,26 @@ from lakehouse_assets.catalog import duckdb_views
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, publish, sales, sales_csv
 
 VIEWS = "SELECT schema_name || '.' || view_name, sql, comment FROM duckdb_views() WHERE NOT internal"
 
 
-@pytest.fixture
-def shown(lake: Lake) -> Lake:
-    """A lake with one published date and a catalog."""
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with one published date. Read only."""
+    lake = lake_at(str(tmp_path_factory.mktemp("published") / "lake"))
     land(lake, "a.csv", sales_csv(day(DAY)))
     ingest(lake)
     publish(lake)
+    return lake
+
+
+@pytest.fixture
+def shown(prepared: Lake, tmp_path: Path) -> Lake:
+    """A copy of that lake, with a catalog of its own."""
+    lake = copied(prepared, tmp_path / "lake")
     duckdb_views.rebuild(lake)
     return lake
 

@@ -15,7 +15,7 @@ import lakehouse_assets
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.cli.conftest import Lakehouse
-from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.conftest import Cli, copied, lake_at
 from lakehouse_assets_tests.retail import DAY, day, land, line, sales_csv
 
 BAD: dict[str, tuple[list[str], str]] = {
@@ -97,11 +97,19 @@ def test_help_of_a_command_ends_with_zero(lakehouse: Lakehouse) -> None:
     assert "--format" in result.out
 
 
-@pytest.fixture
-def filled(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def filled_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with a date in gold. Read only."""
+    lake = lake_at(str(tmp_path_factory.mktemp("filled") / "lake"))
     land(lake, "x.csv", sales_csv([*day(count=20), line(Quantity="x")]))
     retail.run(lake)
     return lake
+
+
+@pytest.fixture
+def filled(filled_lake: Lake, lake: Lake) -> None:
+    """The test's lake is a copy of that one."""
+    copied(filled_lake, Path(lake.settings.root))
 
 
 @pytest.mark.usefixtures("filled")

@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.decisions.conftest import Lakehouse, Said
 from lakehouse_assets_tests.decisions.manifests import live, promise
 from lakehouse_assets_tests.decisions.person import (
@@ -54,8 +53,7 @@ def bad_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture
 def lake(bad_lake: Lake, tmp_path: Path) -> Lake:
     """A copy of that lake."""
-    shutil.copytree(bad_lake.settings.root, tmp_path / "lake")
-    return lake_at(str(tmp_path / "lake"))
+    return copied(bad_lake, tmp_path / "lake")
 
 
 def cells(said: Said) -> list[list[str]]:

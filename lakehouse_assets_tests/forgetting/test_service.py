@@ -1,5 +1,7 @@
 """What forgetting does where nobody is found: the request stands, and no earlier version of a table is removed."""
 
+from pathlib import Path
+
 import pytest
 
 from lakehouse_assets.context import Lake
@@ -8,19 +10,27 @@ from lakehouse_assets.decisions.kinds import Erase
 from lakehouse_assets.forgetting import service
 from lakehouse_assets.forgetting.request import ask
 from lakehouse_assets.query.tables import frames
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.erasure.traces import traces
 from lakehouse_assets_tests.retail import DAY, day, land, run, sales, sales_csv
 
 NOBODY, SOMEBODY = "9876543210", "1234567890"
 
 
-@pytest.fixture
-def lake_with_history(lake: Lake) -> Lake:
-    """A lake whose tables have several versions."""
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake whose tables have several versions. Read only."""
+    lake = lake_at(str(tmp_path_factory.mktemp("history") / "lake"))
     for number, key in enumerate(("a.csv", "b.csv")):
         land(lake, key, sales_csv(day(DAY, 20, CustomerID=SOMEBODY, InvoiceNo=f"54000{number}")))
         run(lake)
     return lake
+
+
+@pytest.fixture
+def lake_with_history(prepared: Lake, tmp_path: Path) -> Lake:
+    """A copy of that lake."""
+    return copied(prepared, tmp_path / "lake")
 
 
 def forget(lake: Lake, person: str) -> service.Found:

@@ -1,6 +1,7 @@
 """A ledger's summary spares reading its entries, and is believed only if it is that of the ledger's files."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,18 +11,27 @@ from lakehouse_assets.ledger import summary
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.overview import sizes
 from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.retail import sales, sales_csv
 
 _PATH = "ledger_summary/sales.json"
 
 
-@pytest.fixture
-def published(lake: Lake) -> Lake:
-    """A lake in which two dates are published, one of them after today."""
+@pytest.fixture(scope="module")
+def published_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake in which two dates are published, one of them after today. Read only."""
+    lake = lake_at(str(tmp_path_factory.mktemp("published") / "lake"))
     for key, date in (("a.csv", "2011-03-01"), ("b.csv", "2999-01-01")):
         retail.land(lake, key, sales_csv(2, date))
-        retail.run(lake)
+        retail.ingest(lake)
+        retail.publish(lake)
     return lake
+
+
+@pytest.fixture
+def published(published_lake: Lake, tmp_path: Path) -> Lake:
+    """A copy of that lake."""
+    return copied(published_lake, tmp_path / "lake")
 
 
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:

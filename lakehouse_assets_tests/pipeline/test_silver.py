@@ -16,7 +16,7 @@ from lakehouse_assets.pipeline.gate import Outcome
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.silver import publish as publish_parts
 from lakehouse_assets.storage import delta
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.retail import DAY, Record, build, day, ingest, land, line, publish, run, sales, sales_csv
 
 NEXT = "2011-03-02"
@@ -78,14 +78,21 @@ def test_a_date_at_the_gate_passes_and_one_below_is_held(lake: Lake) -> None:
     assert _silver(lake) == {DAY: 19}
 
 
-@pytest.fixture
-def held(lake: Lake) -> Lake:
-    """A lake whose date was published with 20 records, then resent with 2 bad ones of 20."""
+@pytest.fixture(scope="module")
+def held_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake whose date was published with 20 records, then resent with 2 bad ones of 20. Read only."""
+    lake = lake_at(str(tmp_path_factory.mktemp("held") / "lake"))
     _put(lake, "x.csv", day(count=20))
     build(lake)
     outcome = _put(lake, "x.csv", [*day(count=18, Description="RESENT"), *BAD])[DAY]
     assert (outcome.verdict, outcome.score) == ("held", 0.9)
     return lake
+
+
+@pytest.fixture
+def held(held_lake: Lake, tmp_path: Path) -> Lake:
+    """A copy of that lake."""
+    return copied(held_lake, tmp_path / "lake")
 
 
 def test_a_held_date_leaves_the_published_version_as_it_was(held: Lake) -> None:

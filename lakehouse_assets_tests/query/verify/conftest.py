@@ -1,6 +1,5 @@
 """A lake in which everything that is odd but right has happened; each test damages a copy of its own."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from lakehouse_assets.decisions import recorded
 from lakehouse_assets.operations.decision_commands import accept, correct, discard, release, waive
 from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.storage import delta
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.decisions.conftest import lakehouse as lakehouse  # noqa: PLC0414 - a fixture, passed on
 from lakehouse_assets_tests.decisions.manifests import promise
 from lakehouse_assets_tests.decisions.person import bad_day, bad_line, landed, restore, settle, take, take_back, version
@@ -82,7 +81,6 @@ def restore_only(lake: Lake, name: str, date: str, target: int) -> None:
 @pytest.fixture
 def lake(good_lake: Lake, tmp_path: Path) -> Lake:
     """A copy of the good lake, with a catalog of its own."""
-    shutil.copytree(good_lake.settings.root, tmp_path / "lake")
-    lake = lake_at(str(tmp_path / "lake"))
+    lake = copied(good_lake, tmp_path / "lake")
     duckdb_views.rebuild(lake)
     return lake
