@@ -5,6 +5,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Each worker has a server and prepared lakes of its own, and takes its tests in order, so that it prepares few of them.
 WORKERS ?= logical
 IN_PARALLEL = --numprocesses $(WORKERS) --dist worksteal
+# Each worker imports every test: from compiled files that takes half the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo dev test check bench format clean
 

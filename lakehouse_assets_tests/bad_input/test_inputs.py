@@ -13,7 +13,7 @@ from lakehouse_assets_tests.retail import ingest, publish
 _PEAK_BYTES = 7 * 2**28
 _CPU_SECONDS = 60
 _SMALL = [name for name in table.rows() if name in CORPUS and not CORPUS[name].is_huge]
-_QUICK = set(_SMALL[::8])
+_QUICK = {name for name in _SMALL[::8] if "10,000" not in name}  # what is as wide as that takes seconds
 _HUGE = [name for name in table.rows() if name in CORPUS and CORPUS[name].is_huge]
 
 

@@ -57,6 +57,7 @@ def load(lake: Lake, package: Path) -> Load:
     return read
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_lake_goes_on_and_the_broken_module_is_told(
     load: Load, package: Path, lakehouse: Lakehouse, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_nothing_declared_is_said_as_such(load: Load, package: Path, lakehouse: 
     assert f"{package.name}/silver/x.py: nothing else" in drafted.replace("# ", "")
 
 
+@pytest.mark.slow
 def test_nothing_that_can_be_loaded_is_told_and_damages_nothing(
     load: Load,
     package: Path,

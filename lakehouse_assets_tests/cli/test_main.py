@@ -125,6 +125,7 @@ def test_query_answers_in_json_csv_and_a_table_with_nothing_else(lakehouse: Lake
     assert table.err == ""
 
 
+@pytest.mark.slow
 def test_query_of_a_table_not_yet_written_is_empty(lakehouse: Lakehouse, lake: Lake) -> None:
     for table in lake.registry.tables():
         result = lakehouse("query", f"FROM {table.full_name}", "--format", "json")

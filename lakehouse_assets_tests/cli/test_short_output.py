@@ -1,10 +1,13 @@
 """What `status` and `plan` print: one line per thing that needs a person, and no empty section."""
 
+import pytest
+
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.cli.conftest import Lakehouse
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, run, sales_csv
 
 
+@pytest.mark.slow
 def test_status_of_a_lake_at_rest_is_one_line(lake: Lake, lakehouse: Lakehouse) -> None:
     land(lake, "x.csv", sales_csv(3))
     run(lake)

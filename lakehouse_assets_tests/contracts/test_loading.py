@@ -85,6 +85,7 @@ def test_a_broken_module_is_told_once_with_those_that_import_it_and_the_others_l
     assert texts(found) == ["at the root", "in the package", "two folders deep"]
 
 
+@pytest.mark.slow
 def test_reading_the_tables_of_this_project_imports_no_dagster() -> None:
     code = (
         "import sys; from lakehouse_assets.contracts.registry import registry\n"

@@ -60,6 +60,7 @@ def test_the_accepted_bytes_are_accepted_when_they_come_again(lake: Lake) -> Non
     sound(lake)
 
 
+@pytest.mark.slow
 def test_an_acceptance_is_for_its_key_only(lake: Lake) -> None:
     promise(lake, "copy.csv.manifest.json", rows=99)
     land(lake, "copy.csv", DROP)

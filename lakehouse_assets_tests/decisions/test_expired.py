@@ -27,6 +27,7 @@ def expired(lake: Lake, lakehouse: Lakehouse) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_the_list_shows_what_is_kept_and_the_record_can_be_seen_all_the_same(
     expired: Lake, lakehouse: Lakehouse
 ) -> None:

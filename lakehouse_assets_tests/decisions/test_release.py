@@ -65,6 +65,7 @@ def test_a_release_counts_again_when_the_same_inputs_are_live_again(lake: Lake) 
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_release_is_for_its_date_only(lake: Lake) -> None:
     other = sales_csv([*day(NEXT, 8), line(InvoiceDate=f"{NEXT} 10:00:00", Quantity="six")])
     landed(lake, [("day.csv", HELD), ("next.csv", other)])

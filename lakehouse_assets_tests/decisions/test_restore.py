@@ -274,6 +274,7 @@ def test_a_version_that_never_was_cannot_be_restored(lake: Lake, first: int, tar
     assert states(lake) == {}
 
 
+@pytest.mark.slow
 def test_a_version_whose_files_are_gone_cannot_be_restored(lake: Lake, first: int) -> None:
     table = DeltaTable(lake.store.uri("silver/sales"))
     assert table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)

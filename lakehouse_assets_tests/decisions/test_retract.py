@@ -61,6 +61,7 @@ def states(lake: Lake, feed: str = "things") -> dict[str, str]:
     return dict(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FEEDS)
 @pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_what_is_retracted_counts_no_more_until_it_is_revoked(
@@ -94,6 +95,7 @@ def test_what_is_retracted_counts_no_more_until_it_is_revoked(
     assert list(verify(lake, deep=True)) == []
 
 
+@pytest.mark.slow
 def test_the_version_before_counts_again_and_a_new_one_counts_and_the_same_bytes_do_not(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, FEEDS["day"])
     for version in (FIRST, SECOND):
@@ -168,6 +170,7 @@ def test_the_order_of_arrival_does_not_matter(tmp_path: Path) -> None:
     assert found == {((1, "first.json"), (2, "third.json"))}
 
 
+@pytest.mark.slow
 def test_a_retraction_survives_an_erasure_in_its_object(tmp_path: Path) -> None:
     body = {**DATED, "name": dy.String(nullable=True, metadata=source(personal=True))}
     lake = lake_of(tmp_path, feed := feed_of(body, business_date="on"))

@@ -64,6 +64,7 @@ def test_a_moment_between_bronze_and_silver_shows_each_as_it_was(lake: Lake) -> 
     assert ask(lake, LAYERS["gold by date"], at) == [(None, None)]
 
 
+@pytest.mark.slow
 def test_the_past_is_the_same_after_a_restore(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(2))])
     good = version(lake, "silver.sales")
@@ -74,6 +75,7 @@ def test_the_past_is_the_same_after_a_restore(lake: Lake) -> None:
     assert (ask(lake, LAYERS["silver"]), ask(lake, LAYERS["silver"], at)) == ([(2, 3)], [(3, 6)])
 
 
+@pytest.mark.slow
 def test_the_past_of_a_held_object_and_of_a_held_date_is_as_it_was(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv([*day(count=8), bad_line()]))])
     at = moment()

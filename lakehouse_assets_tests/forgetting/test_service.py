@@ -42,6 +42,7 @@ def files_of_tables(lake: Lake) -> set[str]:
     return {stored.path for folder in ("silver", "quarantine", "ops", "bronze") for stored in lake.store.list(folder)}
 
 
+@pytest.mark.slow
 def test_where_nobody_is_found_no_version_is_removed_and_the_request_stands(lake_with_history: Lake) -> None:
     lake = lake_with_history
     before = files_of_tables(lake)
@@ -70,6 +71,7 @@ def test_what_was_interrupted_removes_the_versions_though_nobody_is_left(lake_wi
     assert {path for path in before - files_of_tables(lake) if path.startswith("silver/sales/_delta_log/")}
 
 
+@pytest.mark.slow
 def test_a_value_in_a_text_of_the_ledger_only_removes_its_versions(lake_with_history: Lake) -> None:
     lake = lake_with_history
     land(lake, "odd.csv", f"{NOBODY},Customer\n1,2\n".encode())
@@ -81,6 +83,7 @@ def test_a_value_in_a_text_of_the_ledger_only_removes_its_versions(lake_with_his
     assert traces(lake, NOBODY) == []
 
 
+@pytest.mark.slow
 def test_somebody_is_gone_from_every_version(lake_with_history: Lake) -> None:
     lake = lake_with_history
 

@@ -46,6 +46,7 @@ def three(lake: Lake) -> Lake:
     return published(lake)
 
 
+@pytest.mark.slow
 def test_revoked_before_anything_was_removed_nothing_is_computed(three: Lake) -> None:
     age = age_of(three, THIRD)
     old = expiry.old_rows(three, sales(three), age)

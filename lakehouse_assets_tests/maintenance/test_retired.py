@@ -72,6 +72,7 @@ def names(lake: Lake) -> list[str]:
     return [one.name for one in find(lake)]
 
 
+@pytest.mark.slow
 def test_what_no_module_declares_is_named_and_verify_and_forget_know_it(full: Lake) -> None:
     assert find(full) == []
     lake = only(full, KEPT)
@@ -89,6 +90,7 @@ def test_what_no_module_declares_is_named_and_verify_and_forget_know_it(full: La
     assert str(finding).endswith("remove it with `lakehouse drop`, or declare it again")
 
 
+@pytest.mark.slow
 def test_a_dropped_feed_is_gone_and_comes_again_from_landing_when_it_is_declared(full: Lake) -> None:
     record(full.store, retract(full, GONE, "a.json", "wrong"))
     lake = only(full, KEPT)
@@ -119,6 +121,7 @@ def test_with_landing_no_byte_is_left(full: Lake) -> None:
     assert list(verify(lake, deep=True)) == []
 
 
+@pytest.mark.slow
 def test_a_removal_that_was_interrupted_is_done_again(full: Lake) -> None:
     lake = only(full, KEPT)
     steps = drop(lake, named(lake, "visits"), landing=False, dry_run=False)

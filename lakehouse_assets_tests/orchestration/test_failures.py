@@ -19,7 +19,7 @@ from lakehouse_assets.orchestration.runner import run_pending
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.retail import land
 
-pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 
 
 class Totals(dy.Schema):

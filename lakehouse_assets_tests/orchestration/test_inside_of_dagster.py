@@ -19,6 +19,7 @@ DAYS = dg.DailyPartitionsDefinition("2026-01-01")
 EVENT_LOG = {"orchestration/event_log.py": ["dagster._core.storage.event_log.sqlite.sqlite_event_log"]}
 
 
+@pytest.mark.slow
 def test_one_module_imports_from_inside_of_dagster() -> None:
     package = PROJECT / "lakehouse_assets"
     found = {str(file.relative_to(package)): inner(file) for file in package.rglob("*.py") if inner(file)}

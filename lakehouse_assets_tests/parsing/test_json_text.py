@@ -39,7 +39,7 @@ def test_an_array_comes_to_its_elements_wherever_a_batch_ends(monkeypatch: pytes
         assert found.extras.to_list() == EXTRAS
 
 
-@pytest.mark.parametrize("cells", [1, 2**18])
+@pytest.mark.parametrize("cells", [pytest.param(1, marks=pytest.mark.slow), 2**18])
 def test_lines_come_to_the_same_as_an_array_of_them(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
     monkeypatch.setattr(json_text, "_CELLS_AT_ONCE", cells)
     records = [json.dumps({f"n{at % 7}": str(at), "k": "v" if at % 3 else None}) for at in range(200)]

@@ -154,6 +154,7 @@ def _silver(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
     return sorted(delta.scan(lake.store, _only(lake).silver.path, {}).select(columns).collect().rows(), key=str)
 
 
+@pytest.mark.slow
 def test_a_revision_that_is_taken_back_has_its_own_accounts_again(tmp_path: Path) -> None:
     first = _feed()
     for feed in (first, _revised(_feed(code=(), at=("When", "At")), 2), first):
@@ -195,6 +196,7 @@ def test_what_is_read_the_same_way_is_not_read_again(tmp_path: Path) -> None:
     assert list(pending(lake, same, lake.ledger_of(same))) == []
 
 
+@pytest.mark.slow
 def test_an_object_without_the_columns_concerned_keeps_its_bronze_file(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _feed())
     _land(lake, ["a.csv", "other-names.csv"])
@@ -208,6 +210,7 @@ def test_an_object_without_the_columns_concerned_keeps_its_bronze_file(tmp_path:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_landed_original_that_is_gone_stays_as_it_was_read(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _feed(code=()))
     _land(lake, ["a.csv", "other-names.csv"])
@@ -220,6 +223,7 @@ def test_a_landed_original_that_is_gone_stays_as_it_was_read(tmp_path: Path) -> 
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_what_a_new_contract_refuses_stays_as_it_was_read(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _feed())
     _land(lake, ["a.csv", "retyped.csv"])
@@ -234,6 +238,7 @@ def test_what_a_new_contract_refuses_stays_as_it_was_read(tmp_path: Path) -> Non
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_required_column_that_no_file_has_holds_the_dates_and_empties_nothing(tmp_path: Path) -> None:
     names: dict[str, Any] = {"number": ("No",), "code": ("Kode",)}
     lake = _lake(tmp_path, _feed(**names))

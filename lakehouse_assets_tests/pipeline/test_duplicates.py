@@ -39,7 +39,7 @@ def _accounts(lake: Lake) -> list[tuple[Any, ...]]:
     return scan_accounting(lake.store).sort("source_key").select(columns).collect().rows()
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_repeated_records_each_count_where_they_are_kept(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -90,6 +90,7 @@ def test_an_event_is_one_within_its_business_date_whatever_the_batch(tmp_path: P
         assert stored(lake, "silver", "sold_on") == [(dt.date(2026, 3, 1),), (dt.date(2026, 3, 2),)]
 
 
+@pytest.mark.slow
 def test_which_record_counts_does_not_depend_on_the_order_of_arrival(tmp_path: Path) -> None:
     deliveries = {"a.json": [SCAN | {"units": 3}], "b.json": [SCAN | {"units": 2}], "c.json": [SCAN | {"units": -1}]}
     found = []

@@ -207,6 +207,7 @@ def test_no_record_is_ever_counted_as_published_that_is_not(tmp_path: Path) -> N
     assert sum(counts) == 1
 
 
+@pytest.mark.slow
 def test_another_time_zone_moves_the_records_to_their_new_dates(tmp_path: Path) -> None:
     lake = _lake(tmp_path, orders(columns=_at()))
     _put(lake, [ORDER | {"At": "2011-03-01T20:00:00Z"}, ORDER | {"At": "2011-03-01T02:00:00Z"}])
@@ -214,6 +215,7 @@ def test_another_time_zone_moves_the_records_to_their_new_dates(tmp_path: Path) 
     assert [row["dt"] for row in _rows(changed, "silver")] == [dt.date(2011, 3, 2), dt.date(2011, 3, 1)]
 
 
+@pytest.mark.slow
 def test_a_business_date_is_added_with_a_new_revision(tmp_path: Path) -> None:
     lake = _lake(tmp_path, orders(business_date=None))
     record = {"Number": "1", "Units": 2, "At": "01/03/2011", "Price": 1.5, "Code": "a"}

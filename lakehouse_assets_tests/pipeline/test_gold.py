@@ -279,6 +279,7 @@ class OneQuantity(dy.Schema):
         return pl.col("units").sort().first() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 1_000], ids=["a date at a time", "all dates at once"])
 def test_a_rule_about_other_rows_sees_those_of_its_date(tmp_path: Path, rows: int) -> None:
     lake = lake_at(str(tmp_path / "lake"), publish_batch_rows=rows)
@@ -342,6 +343,7 @@ def test_the_declared_models_hold_their_figures(lake: Lake) -> None:
     assert (found["metric_value"], found["year"], found["month"], found["day"]) == (3.0, 2011, 3, 1)
 
 
+@pytest.mark.slow
 def test_quarantine_is_counted_by_date_and_rule_also_where_no_date_can_be_read(lake: Lake) -> None:
     bad = [line(Quantity="six", Country=""), line(Quantity="7.5"), line(InvoiceDate="someday", Quantity="many")]
     land(lake, "x.csv", sales_csv([*day(count=60), *bad]))
@@ -383,6 +385,7 @@ def test_a_feed_that_is_added_is_counted_too(lake: Lake) -> None:
         assert catalog.sql(asked).fetchall() == expected
 
 
+@pytest.mark.slow
 def test_records_without_a_date_alone_are_counted_anew_too(lake: Lake) -> None:
     for odd in (1, 3):
         land(lake, "x.csv", sales_csv([line(InvoiceDate=f"day {at}") for at in range(odd)]))

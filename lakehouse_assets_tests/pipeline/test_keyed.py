@@ -63,6 +63,7 @@ def _settings(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=slow)
 
 
+@pytest.mark.slow
 @_settings(60)
 @given(deliveries())
 def test_any_order_and_any_split_give_the_same_versions(told: tuple[list[Change], list[list[Change]]]) -> None:
@@ -78,6 +79,7 @@ def test_any_order_and_any_split_give_the_same_versions(told: tuple[list[Change]
     assert sum(part.height for part in parts) == len(set(records))
 
 
+@pytest.mark.slow
 @_settings(3)
 @given(deliveries(), st.integers(0, 2))
 def test_however_files_come_and_runs_are_cut_the_tables_are_the_same(
@@ -99,6 +101,7 @@ def test_however_files_come_and_runs_are_cut_the_tables_are_the_same(
         assert FeedState.of(lake, lake.registry.feed("customers")).pending == []
 
 
+@pytest.mark.slow
 def test_state_and_history_on_s3(s3_lake: Lake) -> None:
     lake = customers.lake_of(s3_lake.settings.root)
     for at, change in enumerate([ANNA_MOVED, BOB, BOB_GONE, ANNA]):
@@ -148,6 +151,7 @@ def test_records_of_one_version_that_disagree_are_told_by_their_place(lake: Lake
     assert [outcome.overruled_such_as for outcome in evaluated.outcomes if outcome.overruled] == [("a.csv line 1",)]
 
 
+@pytest.mark.slow
 def test_history_without_state_is_what_a_kill_between_the_two_leaves_and_the_next_run_mends(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +176,7 @@ def test_history_without_state_is_what_a_kill_between_the_two_leaves_and_the_nex
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_damaged_rows_of_the_history_are_found_and_computed_again(lake: Lake) -> None:
     customers.land(lake, "a.csv", [ANNA, BOB])
     customers.run(lake)
@@ -187,6 +192,7 @@ def test_damaged_rows_of_the_history_are_found_and_computed_again(lake: Lake) ->
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_other_buckets_are_filled_from_what_landed_and_nothing_is_twice_meanwhile(tmp_path: Path) -> None:
     folder, told = str(tmp_path / "lake"), [Change(at, "A", "x", None, 1) for at in range(30)]
     before = customers.lake_of(folder)

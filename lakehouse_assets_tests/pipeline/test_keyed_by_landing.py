@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_deliveries_follow_each_other_also_when_one_comes_again(deliveries: list
     assert found.accounting["valid"].sum() == sum(map(len, once))
 
 
+@pytest.mark.slow
 def test_a_key_that_a_full_delivery_lacks_is_deleted_and_one_that_it_spoils_is_not(tmp_path: Path) -> None:
     lake = customers.lake_of(str(tmp_path / "lake"), customers.feed(versioned_by="landing", delivery="full", gate=0))
     anna, bob, eve = (Change(at, "A", name, None, 1) for at, name in enumerate(["Anna", "Bob", "Eve"], 1))
@@ -97,6 +99,7 @@ def _told(lake: Lake) -> dict[int, list[tuple[Any, ...]]]:
     return found
 
 
+@pytest.mark.slow
 def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path) -> None:
     anna, moved = Change(1, "A", "Anna", "Bern", 1), Change(1, "A", "Anna", "Basel", 1)
     bob, gone = Change(2, "A", "Bob", None, 1), Change(2, "A", None, None, 1, "D")
@@ -131,6 +134,7 @@ def test_without_a_version_of_its_own_the_order_of_landing_counts(tmp_path: Path
         assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_reading_objects_anew_changes_no_place_in_the_order_of_landing(tmp_path: Path) -> None:
     folder = str(tmp_path / "lake")
     before = customers.lake_of(folder, customers.feed(versioned_by="landing"))
@@ -167,6 +171,7 @@ def _bucket(number: int, declared: Feed) -> str:
     return bucket_of({"id": str(number), "shop": "A"}, declared)
 
 
+@pytest.mark.slow
 def test_a_time_in_the_keys_of_deliveries_makes_their_order_of_arrival_nothing(tmp_path: Path) -> None:
     anna, moved, bob = (Change(1, "A", "Anna", city, 1) for city in ("Bern", "Basel", "Zug"))
     declared = customers.feed(

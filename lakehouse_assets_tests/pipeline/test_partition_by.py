@@ -32,7 +32,7 @@ def sold(*times: str, units: int = 1) -> list[dict[str, Any]]:
     return [{"sold_at": time, "units": units} for time in times]
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_partition_holds_a_month(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
     lake = lake_of(root, sales(gate=0.5))
@@ -107,6 +107,7 @@ def _model(folder: Path, query: str, name: str = "monthly", **options: Any) -> M
 UNITS = "SELECT dt, sum(units)::BIGINT AS units FROM silver.things GROUP BY dt"
 
 
+@pytest.mark.slow
 def test_a_model_by_date_over_months_is_built_month_by_month(tmp_path: Path) -> None:
     lake = lake_of(tmp_path / "lake", feed := sales())
     lake = Lake(lake.store, lake.settings, Registry([feed], [_model(tmp_path, UNITS)]))

@@ -143,7 +143,7 @@ def _contents(lake: Lake) -> list[Any]:
     return [*tables, accounts]
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_table_that_was_published_in_pieces_holds_the_same(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -40,7 +40,7 @@ def sold(*ids: str | None, on: str = DAYS[0]) -> list[dict[str, Any]]:
     return [{"product_id": name, "sold_on": on, "units": at} for at, name in enumerate(ids)]
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_what_has_no_counterpart_is_counted_with_samples(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -61,6 +61,7 @@ DAMAGES: dict[str, Callable[[Lake, str], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damaged_bronze_is_read_again_into_its_place(filled: Lake, damage: Callable[[Lake, str], object]) -> None:
     inputs = lake_inputs(filled)
@@ -80,6 +81,7 @@ def lake_inputs(lake: Lake) -> dict[str, int]:
     return state.inputs
 
 
+@pytest.mark.slow
 def test_another_key_with_the_same_bytes_is_as_good_as_the_original(lake: Lake) -> None:
     for key in ("a.csv", "b.csv"):
         land(lake, key, sales_csv())
@@ -148,6 +150,7 @@ def test_bronze_without_an_original_is_told_until_it_is_landed_again(lake: Lake,
     assert [str(finding) for finding in verify(lake)] == []
 
 
+@pytest.mark.slow
 def test_a_keyed_feed_is_repaired_by_bucket_and_its_history_with_its_state(tmp_path: Path) -> None:
     lake = customers.lake_of(str(tmp_path / "lake"))
     customers.land(lake, "x.csv", [customers.Change(at, "A", "Anna", "Bern", at) for at in range(1, 9)])
@@ -167,6 +170,7 @@ def test_a_keyed_feed_is_repaired_by_bucket_and_its_history_with_its_state(tmp_p
     assert [str(finding) for finding in verify(lake, deep=True)] == []
 
 
+@pytest.mark.slow
 def test_lost_accounting_is_written_anew_as_verify_says(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([*day(DAY), *day(NEXT, 2)]))
     retail.run(lake)

@@ -42,7 +42,7 @@ def silver(lake: Lake) -> list[tuple[Any, ...]]:
     return sorted(stored(lake, "silver", "id", "price"))
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_delivery_replaces_the_one_before_whole(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
     lake = lake_of(root, prices())
@@ -64,6 +64,7 @@ def test_the_union_of_all_deliveries_is_the_default(tmp_path: Path) -> None:
     assert len({feed.version for feed in (prices(), prices(delivered_at=DATED), feed_of(COLUMNS))}) == 3
 
 
+@pytest.mark.slow
 def test_older_deliveries_can_be_asked_for_by_time_and_by_key(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, prices())
     put(lake, {"monday.json": rows(i1=10)})
@@ -75,6 +76,7 @@ def test_older_deliveries_can_be_asked_for_by_time_and_by_key(tmp_path: Path) ->
     assert sql.run(lake, older).rows == [("10",)]
 
 
+@pytest.mark.slow
 def test_the_declared_order_counts_and_not_that_of_arrival(tmp_path: Path) -> None:
     deliveries = {
         "2026-11-19.json": rows(i1=1),
@@ -100,6 +102,7 @@ def test_a_key_without_its_date_is_rejected_and_says_so(tmp_path: Path) -> None:
     assert silver(lake) == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_reading_deliveries_anew_does_not_change_which_one_is_the_newest(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, prices())
     for key in ("b.json", "c.json", "a.json"):
@@ -112,6 +115,7 @@ def test_reading_deliveries_anew_does_not_change_which_one_is_the_newest(tmp_pat
     assert list(verify(changed)) == []
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again_under_their_key_are_no_new_delivery_and_under_another_one_are(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, prices())
     put(lake, {"a.json": rows(i1=1)})
@@ -202,6 +206,7 @@ KEYS = [f"2026-11-{day:02}.json" for day in range(1, 5)]
 ARRIVAL = st.tuples(st.sampled_from(KEYS), st.integers(0, 2))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(arrivals=st.lists(ARRIVAL, min_size=1, max_size=6), random=st.randoms(use_true_random=False))
 def test_any_order_of_arrival_gives_the_same_table(

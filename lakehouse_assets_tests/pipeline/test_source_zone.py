@@ -26,7 +26,7 @@ def trips(*formats: str, **options: Any) -> Feed:
     return feed_of(columns, **declared | options)
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_naive_utc_times_are_published_by_their_day_in_new_york(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -83,6 +83,7 @@ def _told(lake: Lake) -> list[str]:
     return status(lake).vanished
 
 
+@pytest.mark.slow
 def test_status_names_what_vanished_until_it_is_back(published: Lake) -> None:
     stricter = _with(published, pl.col("units") < 100)
     assert _told(published) == []

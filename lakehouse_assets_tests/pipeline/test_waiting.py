@@ -64,6 +64,7 @@ def _total(lake: Lake) -> Any:
     return answers.run(lake, "SELECT total FROM gold.totals").rows[0][0]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 def test_a_column_that_is_renamed_leaves_gold_as_it_was(built: Lake, run_of: Callable[[Lake], Report]) -> None:
     renamed = _with(built, "value", RENAMED)
@@ -108,6 +109,7 @@ def test_gold_waits_for_a_column_until_silver_has_it(built: Lake) -> None:
     assert status(more).waiting == []
 
 
+@pytest.mark.slow
 def test_a_refused_quarantine_leaves_silver_without_the_new_column(built: Lake) -> None:
     # `Code` is no longer read, so quarantine refuses; `extra` is new, and silver alone could have it.
     other = _with(

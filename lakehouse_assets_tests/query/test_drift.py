@@ -1,5 +1,7 @@
 """Drift stands in what `run` and `status` say, alike objects on one line, until a version without it lands."""
 
+import pytest
+
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.drift import drifted
 from lakehouse_assets.query.overview import status
@@ -31,6 +33,7 @@ def test_objects_that_drifted_alike_are_one_line_until_they_are_landed_again(lak
     assert drifted(lake, ["second"]) == []
 
 
+@pytest.mark.slow
 def test_a_run_and_the_status_show_it_and_the_run_succeeds(lake: Lake, cli: Cli) -> None:
     land(lake, "1.csv", _wider("2011-03-01"))
     ran = cli(lake, "run")

@@ -31,6 +31,7 @@ def written(lake: Lake) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_versions_come_newest_first_with_their_partitions_rows_and_bytes(written: Lake) -> None:
     found = versions(written, "silver.sales", 20)
     sizes = [size for _, size in sorted(_sizes(written, "silver/sales").items())]

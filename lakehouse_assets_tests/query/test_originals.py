@@ -47,6 +47,7 @@ def test_what_was_only_ingested_agrees(landed: Lake) -> None:
     assert _found(landed) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["x.csv", "drop.zip!a.csv"])
 def test_bronze_that_holds_other_values_is_found_though_all_that_follows_from_it_agrees(landed: Lake, key: str) -> None:
     _change(landed, key, lambda rows: rows.with_columns(pl.lit("Narnia").alias("Country")))

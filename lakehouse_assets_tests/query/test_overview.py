@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+import pytest
+
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import sizes, status
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, run, sales, sales_csv, zipped
@@ -17,6 +19,7 @@ def test_a_new_lake_is_idle_and_looking_at_it_creates_nothing(lake: Lake) -> Non
     assert list(lake.store.list("")) == []
 
 
+@pytest.mark.slow
 def test_status_follows_the_work_step_by_step(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([*day(), *day(NEXT)]))
     assert status(lake).landed == ["sales: x.csv"]
@@ -31,6 +34,7 @@ def test_status_follows_the_work_step_by_step(lake: Lake) -> None:
     assert status(lake).is_idle
 
 
+@pytest.mark.slow
 def test_a_held_date_is_listed_with_its_score_until_it_is_released(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([*day(count=8), line(Quantity="x"), line(Quantity="y")]))
     run(lake)
@@ -46,6 +50,7 @@ def test_a_held_date_is_listed_with_its_score_until_it_is_released(lake: Lake) -
     assert status(lake).held == []
 
 
+@pytest.mark.slow
 def test_a_rejected_object_is_listed_with_its_reason_until_its_next_version(lake: Lake) -> None:
     land(lake, "x.zip", zipped({"a.csv": sales_csv(1), "b.csv": b""}))
     run(lake)
@@ -58,6 +63,7 @@ def test_a_rejected_object_is_listed_with_its_reason_until_its_next_version(lake
     assert status(lake).rejected == []
 
 
+@pytest.mark.slow
 def test_sizes_count_rows_dates_bytes_and_quality(lake: Lake) -> None:
     before = dt.datetime.now(dt.UTC)
     records = [*day(count=20), *day(count=2), line(Quantity="x"), *day(NEXT, 1), line(InvoiceDate="?")]
@@ -82,6 +88,7 @@ def test_sizes_count_rows_dates_bytes_and_quality(lake: Lake) -> None:
     assert found["bronze.sales"].bytes == landed
 
 
+@pytest.mark.slow
 def test_sizes_follow_a_resend(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([*day(), *day(NEXT)]))
     run(lake)
@@ -92,6 +99,7 @@ def test_sizes_follow_a_resend(lake: Lake) -> None:
     assert found["gold.daily_sales"] == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_rejected_object_that_was_removed_from_landing_waits_for_nobody(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv())
     land(lake, "junk.csv", b"")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dataframely as dy
 import polars as pl
+import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model, source
@@ -30,6 +31,7 @@ def test_a_fresh_lake_has_only_the_tables_of_no_date_to_build(lake: Lake) -> Non
     assert all(step.partitions == [WHOLE] for step in plan(lake))
 
 
+@pytest.mark.slow
 def test_what_landed_is_planned_from_silver_to_gold_and_gone_after_the_run(lake: Lake) -> None:
     land(lake, "day.csv", sales_csv(3))
     land(lake, "next.csv", sales_csv(2, NEXT))
@@ -44,6 +46,7 @@ def test_what_landed_is_planned_from_silver_to_gold_and_gone_after_the_run(lake:
     assert plan(lake) == []
 
 
+@pytest.mark.slow
 def test_a_late_file_reopens_its_date_only(lake: Lake) -> None:
     land(lake, "day.csv", sales_csv(3))
     land(lake, "next.csv", sales_csv(2, NEXT))
@@ -54,6 +57,7 @@ def test_a_late_file_reopens_its_date_only(lake: Lake) -> None:
     assert planned["silver.sales"].partitions == planned["gold.daily_sales"].partitions == [NEXT]
 
 
+@pytest.mark.slow
 def test_another_gate_is_another_contract(lake: Lake) -> None:
     land(lake, "day.csv", sales_csv(3))
     run(lake)
@@ -92,6 +96,7 @@ def test_every_column_that_storage_refuses_is_named_at_once(lake: Lake) -> None:
     assert "write `revision=2`" in refusal
 
 
+@pytest.mark.slow
 def test_what_landed_is_work_and_the_estimate_grows_with_it(lake: Lake) -> None:
     land(lake, "day.csv", sales_csv(3))
     small = plan(lake)

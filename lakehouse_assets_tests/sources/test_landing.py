@@ -30,6 +30,7 @@ def _pending(lake: Lake, after: str = "") -> list[str]:
     return [stored.path.removeprefix("landing/sales/") for stored in pending(lake, feed, lake.ledger_of(feed), after)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["-r", "-a"])
 def test_a_copied_lake_looks_at_its_files_once_and_computes_nothing(lake: Lake, tmp_path: Path, how: str) -> None:
     for number, key in enumerate(("x.csv", "y.csv"), start=1):

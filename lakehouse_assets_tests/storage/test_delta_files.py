@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.storage import delta, delta_files
@@ -19,6 +20,7 @@ def published(lake: Lake) -> str:
     return sales(lake).silver.path
 
 
+@pytest.mark.slow
 def test_rows_and_bytes_are_those_of_the_files(lake: Lake) -> None:
     path = published(lake)
     found = delta_files.files(lake.store, path)
@@ -28,6 +30,7 @@ def test_rows_and_bytes_are_those_of_the_files(lake: Lake) -> None:
     assert {Path(uri).stat().st_size for uri in delta_files.file_uris(lake.store, path)} == set(sizes.values())
 
 
+@pytest.mark.slow
 def test_the_rows_of_chosen_files_and_no_others_are_read(lake: Lake) -> None:
     path = published(lake)
     columns = {"quantity": pl.Int64(), "is_new": pl.Boolean()}
@@ -49,6 +52,7 @@ def test_a_file_that_is_gone_is_named_where_one_looks(lake: Lake) -> None:
     assert delta_files.lost_files(lake.store, path, table, there) == []
 
 
+@pytest.mark.slow
 def test_the_first_commit_is_that_of_the_creation(lake: Lake) -> None:
     path = published(lake)
     version, moment = delta_files.first_commit(lake.store, path)

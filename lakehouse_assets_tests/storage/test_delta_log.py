@@ -45,6 +45,7 @@ def test_a_table_that_is_not_there_has_no_version(store: Listing) -> None:
     assert delta_log.read(store, _PATH).version == 1
 
 
+@pytest.mark.slow
 def test_every_commit_is_seen_and_an_unchanged_log_is_neither_listed_nor_read(store: Listing) -> None:
     for number in range(1, 45):  # beyond two checkpoints
         _publish(store, number)
