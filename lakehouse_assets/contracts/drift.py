@@ -53,6 +53,14 @@ class Drift:
     def __bool__(self) -> bool:
         return bool(self.new or self.missing or self.retyped or self.garbled)
 
+    def then(self, later: "Drift") -> "Drift":
+        """Return the drift of an object whose first records show this and whose later ones show that.
+
+        Whether a column is retyped is settled by the first ones: then nothing can be read in it, or something.
+        """
+        new = {name: seen if seen is not None else later.new.get(name) for name, seen in self.new.items()}
+        return Drift(new, dict(self.missing), dict(self.retyped), later.garbled | self.garbled)
+
     @property
     def words(self) -> str:
         """All of it on one line; the shape of a value follows its column's name."""

@@ -132,9 +132,9 @@ class Erasures:
         totals = manifest.Totals(key, list(promised.sums))
         for source in unpack(key, data, limit):
             try:
-                records = None if source.rejection else parse(source.data, feed, limit)[0]
+                records = [] if source.rejection else [parse(source.data, feed, limit)[0]]
             except Rejection:
-                records = None
+                records = []
             totals.add(source.key, source.hash, records)
         return manifest.mismatch(promised, totals, feed.shown_headers)
 

@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -39,7 +40,7 @@ class SourceObject:
     data: bytes
     rejection: str | None = None
 
-    @property
+    @cached_property
     def hash(self) -> str | None:
         """SHA-256 of the bytes; None without bytes."""
         return None if self.rejection else hashlib.sha256(self.data).hexdigest()

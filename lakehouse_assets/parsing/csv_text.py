@@ -43,7 +43,7 @@ def read_csv(text: bytes, known: list[str], form: Csv = _AS_FOUND) -> Raw:
     """
     text, header, dialect = opened(text, known, form)
     if len(set(header)) == len(header) and len(header) > 1 and dialect.is_plain:
-        frame = _fast(text, header, dialect)
+        frame = read_even(text, header, dialect)
         if frame is not None:
             return Raw(frame)
     return _slow(text, header, dialect, known)
@@ -97,8 +97,14 @@ def _rows(lines: Iterable[str], dialect: Dialect, *, strict: bool = False) -> It
     )
 
 
-def _fast(text: bytes, header: list[str], dialect: Dialect) -> pl.DataFrame | None:
-    """Return the frame if every record provably has as many fields as the header, else None."""
+def read_even(text: bytes, header: list[str], dialect: Dialect) -> pl.DataFrame | None:
+    """Return the frame if every record provably has as many fields as the header, else None.
+
+    Args:
+        text: Begins with a line that is no record.
+        header: Different names, at least two.
+        dialect: A plain one.
+    """
     separator = dialect.separator
     try:
         frame = pl.read_csv(

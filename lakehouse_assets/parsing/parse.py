@@ -4,13 +4,18 @@ The content decides the format. An object that cannot be read raises `Rejection`
 into its `_problem`. Not here: what the values mean.
 """
 
+from collections.abc import Callable, Iterator
+
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv, Excel, Feed, FixedWidth, Format, Json
 from lakehouse_assets.contracts.drift import Drift, Policy
+from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.archives import Rejection, decompressed, is_workbook
+from lakehouse_assets.parsing.casting import normalised
 from lakehouse_assets.parsing.csv_text import read_csv
+from lakehouse_assets.parsing.csv_windows import NotInWindowsError, read_in_windows
 from lakehouse_assets.parsing.excel_text import read_excel
 from lakehouse_assets.parsing.fixed_width import read_fixed_width
 from lakehouse_assets.parsing.json_path import records_at
@@ -22,6 +27,7 @@ from lakehouse_assets.parsing.text_encoding import utf8
 
 _PARQUET = b"PAR1"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_HEAD = 2**16
 _NULS = 4  # more than one byte in four
 
 
@@ -41,6 +47,47 @@ def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
     """
     known = [header for origin in feed.sources.values() for header in origin.headers]
     return _bronze(read(data, known, limit, feed.format), feed)
+
+
+def parse_in_windows(data: bytes, feed: Feed, size: int) -> Iterator[tuple[pl.DataFrame, Drift]]:
+    """Read one large source object as `parse` does, some records at a time.
+
+    Args:
+        data: The source object's bytes, out of any gzip.
+        size: Bytes of a window. An object that is not larger is no large one.
+
+    Yields:
+        What `parse` returns: the records, and what is known of the drift so far.
+
+    Raises:
+        NotInWindowsError: It has to be read as a whole, also what was read of it already.
+        Rejection: The object cannot be taken.
+    """
+    if len(data) <= size or not isinstance(feed.format, Csv | None) or _has_magic(data):
+        raise NotInWindowsError
+    origins = feed.sources.values()
+    known = [header for origin in origins for header in origin.headers]
+    drift: Drift | None = None
+    lines = 0
+
+    def settled(found: Drift) -> Drift:
+        if drift is None and found.retyped:  # unless values of later records can be read
+            raise NotInWindowsError
+        return found if drift is None else drift.then(found)
+
+    for frame in read_in_windows(data, known, feed.format or Csv(), size):
+        # A path may be found in some windows only, and a step that looks at other records needs all of them.
+        is_nested = any("." in name and name not in frame.columns for name in known)
+        if is_nested or not all(is_row_wise(normalised(origin)) for origin in origins):
+            raise NotInWindowsError
+        records, drift = _bronze(Raw(frame), feed, settled)
+        yield records.with_columns(pl.col("_line") + lines), drift
+        lines += records.height
+
+
+def _has_magic(data: bytes) -> bool:
+    """Return whether bytes are of another format than delimited text."""
+    return data.startswith(_OLD_OFFICE) or is_workbook(data) or is_parquet(data) or is_json(data[:_HEAD])
 
 
 def read(data: bytes, known: list[str], limit: int, form: Format | None = None) -> Raw:
@@ -103,8 +150,14 @@ def is_json(text: bytes) -> bool:
     return text.lstrip()[:1] in {b"[", b"{"}
 
 
-def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
-    """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`."""
+def _bronze(
+    raw: Raw, feed: Feed, settled: Callable[[Drift], Drift] = lambda found: found
+) -> tuple[pl.DataFrame, Drift]:
+    """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`.
+
+    Args:
+        settled: Returns what is known of the object's drift, from what these records of it say.
+    """
     if not raw.frame.width and raw.problems is not None and not raw.problems.len():  # an empty JSON array
         headers = [origin.headers[0] for origin in feed.sources.values()]
         nothing_at_all = dict.fromkeys([*headers, "_extra", "_problem"], pl.String()) | {"_line": pl.Int64()}
@@ -121,7 +174,7 @@ def _bronze(raw: Raw, feed: Feed) -> tuple[pl.DataFrame, Drift]:
     unknown = [name for name in names if name not in used]
     present = {name: by_header[header] for name, header in found.items() if header}
     new = [name for name in unknown if name not in opened]  # what is read inside of a field is known of it
-    drift = noticed(raw.frame, feed, {names[name]: name for name in new}, present)
+    drift = settled(noticed(raw.frame, feed, {names[name]: name for name in new}, present))
     if reason := refusal(feed, drift, list(by_header)):
         raise Rejection(reason)
     columns = [

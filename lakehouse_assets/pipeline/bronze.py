@@ -4,7 +4,6 @@ The ledger alone says which of them are live. Not here: reading landed objects.
 """
 
 import io
-from collections.abc import Iterator
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_bucket, place
 from lakehouse_assets.ledger.state import Reading
 from lakehouse_assets.pipeline import repair
+from lakehouse_assets.pipeline.rows import Rows
 from lakehouse_assets.storage.delta import UNREADABLE
 from lakehouse_assets.storage.stores import StorageError
 
@@ -30,7 +30,7 @@ def bronze_path(feed: Feed, partition: str, file: str) -> str:
     return f"{folder}/dt={_HIVE_NULL if partition == UNDATED else partition}/{file}.parquet"
 
 
-def write_bronze(lake: Lake, feed: Feed, records: pl.DataFrame, file: str) -> dict[str, int]:
+def write_bronze(lake: Lake, feed: Feed, records: Rows, file: str) -> dict[str, int]:
     """Write the records of one content, a file per partition, and return the rows of each.
 
     Args:
@@ -41,58 +41,73 @@ def write_bronze(lake: Lake, feed: Feed, records: pl.DataFrame, file: str) -> di
         StorageError: The storage refused; a file that was written is not live, and the next attempt finds it.
     """
     partitions = {}
-    for partition, rows in _by_partition(feed, records):
-        buffer = io.BytesIO()
-        rows.select(_stored(feed)).write_parquet(buffer, compression="lz4")
+    for partition, rows in _by_partition(feed, records).items():
+        content = rows.as_parquet(_stored(feed))
         path = bronze_path(feed, partition, file)
-        if not lake.store.create(path, buffer.getvalue()) and not _file_holds(lake, path, rows):
+        if not lake.store.create(path, content) and not _file_holds(lake, path, rows):
             # Left by an ingest that never committed, under another contract: no reader has ever seen it.
-            lake.store.replace(path, buffer.getvalue())
+            lake.store.replace(path, content)
         partitions[partition] = rows.height
     return partitions
 
 
-def holds(lake: Lake, feed: Feed, records: pl.DataFrame, reading: Reading) -> bool:
+def holds(lake: Lake, feed: Feed, records: Rows, reading: Reading) -> bool:
     """Return whether the bronze files of a content hold what was read of it now: the bronze columns."""
     parts = _by_partition(feed, records)
     return is_counted(feed, records, reading) and all(
-        _file_holds(lake, bronze_path(feed, partition, reading.file), rows) for partition, rows in parts
+        _file_holds(lake, bronze_path(feed, partition, reading.file), rows) for partition, rows in parts.items()
     )
 
 
-def is_counted(feed: Feed, records: pl.DataFrame, reading: Reading) -> bool:
+def is_counted(feed: Feed, records: Rows, reading: Reading) -> bool:
     """Return whether a reading of a content has as many records in each partition: the bronze columns."""
     # A partition that erased records have left is known with no rows.
     known = {partition: count for partition, count in reading.rows.items() if count}
-    return {partition: rows.height for partition, rows in _by_partition(feed, records)} == known
+    return {partition: rows.height for partition, rows in _by_partition(feed, records).items()} == known
 
 
-def _file_holds(lake: Lake, path: str, rows: pl.DataFrame) -> bool:
+def _file_holds(lake: Lake, path: str, rows: Rows) -> bool:
     """Return whether a bronze file holds these records, whenever they were ingested. A column it lacks is null."""
     if lake.store.stat(path) is None:
         return False
+    at = 0
     try:
-        stored = pl.read_parquet(io.BytesIO(lake.store.read(path)))
-    except pl.exceptions.PolarsError:
+        if rows.folder is None:  # in memory, so the file has a place there, too
+            scan = pl.scan_parquet(io.BytesIO(lake.store.read(path)))
+        else:
+            scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
+        if scan.select(pl.len()).collect().item() != rows.height:
+            return False
+        for frame in rows:
+            if not _are_same(scan.slice(at, frame.height).collect(), frame):
+                return False
+            at += frame.height
+    except UNREADABLE:
         return False
-    columns = sorted({*stored.columns, *rows.columns} - {"_ingested_at", "_source_key", *_PLACE})
+    return True
+
+
+def _are_same(stored: pl.DataFrame, records: pl.DataFrame) -> bool:
+    columns = sorted({*stored.columns, *records.columns} - {"_ingested_at", "_source_key", *_PLACE})
     there, wanted = (
         frame.select(pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name) for name in columns)
-        for frame in (stored, rows)
+        for frame in (stored, records)
     )
-    return stored.height == rows.height and there.equals(wanted)
+    return there.equals(wanted)
 
 
-def _by_partition(feed: Feed, records: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+def _by_partition(feed: Feed, records: Rows) -> dict[str, Rows]:
     if not records.height:
-        return
+        return {}
     layout = feed.raw_layout
     if not layout.columns:
-        yield WHOLE, records
-        return
-    named = records.with_columns(layout.partition.alias("_part"))
-    for (partition,), rows in named.partition_by("_part", as_dict=True, maintain_order=True).items():
-        yield str(partition), rows.drop("_part")
+        return {WHOLE: records}
+    parts: dict[str, Rows] = {}
+    for frame in records:
+        named = frame.with_columns(layout.partition.alias("_part"))
+        for (partition,), rows in named.partition_by("_part", as_dict=True, maintain_order=True).items():
+            parts.setdefault(str(partition), Rows(folder=records.folder)).add(rows.drop("_part"))
+    return parts
 
 
 def scan_files(lake: Lake, feed: Feed, paths: list[str]) -> pl.LazyFrame:

@@ -19,11 +19,13 @@ from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
 from lakehouse_assets.ledger.state import Reading
-from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
+from lakehouse_assets.parsing.archives import Rejection, SourceObject, decompressed, unpack
 from lakehouse_assets.parsing.buckets import buckets
 from lakehouse_assets.parsing.casting import business_dates
-from lakehouse_assets.parsing.parse import parse
+from lakehouse_assets.parsing.csv_windows import NotInWindowsError
+from lakehouse_assets.parsing.parse import parse, parse_in_windows
 from lakehouse_assets.pipeline.bronze import holds, is_counted, write_bronze
+from lakehouse_assets.pipeline.rows import Folder, Rows
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
@@ -50,7 +52,7 @@ class Known:
             return None
         return self._read_as_now(source_hash)
 
-    def damaged(self, source_hash: str, records: pl.DataFrame) -> Reading | None:
+    def damaged(self, source_hash: str, records: Rows) -> Reading | None:
         """Return how a content lies in bronze whose files a person asked to write again where they are.
 
         None for one that has other records than the ledger knows: they go beside the old ones.
@@ -106,7 +108,7 @@ def _read(
         entry, records = _read_source(lake, feed, source, replace(known, is_read_again=bool(promised)), erasures)
         entries.append(entry)
         if promised:
-            totals.add(source.key, source.hash, records)
+            totals.add(source.key, source.hash, records or ())
     digest = hashlib.sha256(data).hexdigest()
     held = None
     if promised:
@@ -164,7 +166,7 @@ def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
 
 def _read_source(
     lake: Lake, feed: Feed, source: SourceObject, known: Known, erasures: Erasures
-) -> tuple[Entry, pl.DataFrame | None]:
+) -> tuple[Entry, Rows | None]:
     source_hash = source.hash
     if source_hash is None:
         return Entry(source.key, None, {}, source.rejection), None
@@ -197,17 +199,30 @@ def _read_source(
     return Entry(source.key, source_hash, partitions, drift=words, file=file), records
 
 
-def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures) -> tuple[pl.DataFrame, Drift]:
+def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures) -> tuple[Rows, Drift]:
     """Return the bronze records of a source object, and how its columns differ from the contract's.
+
+    Delimited text of more bytes than a batch may have is read in windows of such a size, and its records put aside.
 
     Raises:
         Rejection: The contract does not take it; the message says why and what to do.
     """
-    records, drift = parse(source.data, feed, lake.settings.max_source_bytes)
-    records = erasures.blanked(records, source.hash or "")
+    limit, size = lake.settings.max_source_bytes, lake.settings.ingest_batch_bytes
     provenance = {"_source_key": source.key, "_source_hash": source.hash, "_ingested_at": dt.datetime.now(dt.UTC)}
-    dtypes = {name: feed.bronze.columns[name].dtype for name in provenance}
-    return records.with_columns(
-        buckets(records, feed) if feed.key else business_dates(records, feed),
-        *(pl.lit(value, dtypes[name]).alias(name) for name, value in provenance.items()),
-    ), drift
+    constants = [pl.lit(value, feed.bronze.columns[name].dtype).alias(name) for name, value in provenance.items()]
+
+    def placed(records: pl.DataFrame) -> pl.DataFrame:
+        records = erasures.blanked(records, source.hash or "")
+        place = buckets(records, feed) if feed.key else business_dates(records, feed)
+        return records.with_columns(place, *constants)
+
+    data = decompressed(source.data, limit)
+    try:
+        rows, drift = Rows(folder=Folder()), Drift()
+        for records, found in parse_in_windows(data, feed, size):
+            rows.add(placed(records))
+            drift = found
+    except NotInWindowsError:
+        records, drift = parse(data, feed, limit)
+        rows = Rows(placed(records))
+    return rows, drift

@@ -4,11 +4,13 @@ The files lie in a folder of this machine for temporary files, and go when nobod
 here: what the rows are.
 """
 
+import io
 import itertools
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -18,13 +20,17 @@ class Folder:
     """A folder for rows that are put aside."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="lakehouse-"))
         self._numbers = itertools.count()
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    @cached_property
+    def _path(self) -> Path:
+        path = Path(tempfile.mkdtemp(prefix="lakehouse-"))
+        weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        return path
 
     def new_file(self) -> Path:
         """Return the address of a file that is not there yet."""
-        return self.path / f"{next(self._numbers):06}.parquet"
+        return self._path / f"{next(self._numbers):06}.parquet"
 
 
 class Rows:
@@ -36,7 +42,7 @@ class Rows:
     """
 
     def __init__(self, *frames: pl.DataFrame, folder: Folder | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._frames: list[pl.DataFrame | Path] = []
         self.height = 0
         for frame in frames:
@@ -51,12 +57,23 @@ class Rows:
         self.height += frame.height
         if not frame.height and self._frames:
             return
-        if self._folder is None or not frame.height:
+        if self.folder is None or not frame.height:
             self._frames.append(frame)
             return
-        path = self._folder.new_file()
+        path = self.folder.new_file()
         frame.write_parquet(path, compression="lz4", statistics=False)
         self._frames.append(path)
+
+    def as_parquet(self, columns: list[str]) -> bytes | Path:
+        """Return some columns of all rows as a Parquet file: its bytes, or where it lies if rows are put aside."""
+        if self.folder is None:
+            buffer = io.BytesIO()
+            self.frame().select(columns).write_parquet(buffer, compression="lz4")
+            return buffer.getvalue()
+        path = self.folder.new_file()
+        files = [frame for frame in self._frames if isinstance(frame, Path)]
+        pl.scan_parquet(files, glob=False).select(columns).sink_parquet(path, compression="lz4")
+        return path
 
     def frame(self) -> pl.DataFrame:
         """Return all rows in memory."""

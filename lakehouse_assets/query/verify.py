@@ -91,7 +91,7 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
             content = pl.col("_source_hash")
             count, hashes, first = (
-                scan.select(pl.len(), content.n_unique(), content.first().alias("h")).collect().row(0)
+                scan.select(pl.len(), content.n_unique(), content.first().alias("h")).collect(engine="streaming").row(0)
             )
         except delta.UNREADABLE as error:
             what = f"{path} cannot be read: {table_checks.first_line(error)}; {fix}"

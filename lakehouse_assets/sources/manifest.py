@@ -7,7 +7,7 @@ For `drop.zip` the manifest is `drop.zip.manifest.json`, or `drop.manifest.json`
 import decimal
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,17 +54,16 @@ class Totals:
     sums: dict[str, decimal.Decimal | None] = field(default_factory=dict)
     members: dict[str, str | None] = field(default_factory=dict)
 
-    def add(self, source_key: str, source_hash: str | None, records: pl.DataFrame | None) -> None:
+    def add(self, source_key: str, source_hash: str | None, records: Iterable[pl.DataFrame] = ()) -> None:
         """Count one source object."""
         member = source_key.removeprefix(f"{self.object_key}!")
         self.members[member if member != self.object_key else member.rsplit("/", 1)[-1]] = source_hash
-        if records is None:
-            return
-        self.rows += records.height
-        for header in self.headers:
-            before = self.sums.get(header, decimal.Decimal(0))
-            found = _sum(records[header]) if header in records.columns else None
-            self.sums[header] = None if found is None or before is None else _EXACT.add(before, found)
+        for frame in records:
+            self.rows += frame.height
+            for header in self.headers:
+                before = self.sums.get(header, decimal.Decimal(0))
+                found = _sum(frame[header]) if header in frame.columns else None
+                self.sums[header] = None if found is None or before is None else _EXACT.add(before, found)
 
 
 def is_manifest(path: str) -> bool:

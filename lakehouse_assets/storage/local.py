@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ class LocalStore:
             raise StorageError(msg) from error
         return data
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | Path) -> bool:
         temporary = self._temporary(path, data)
         try:
             os.link(temporary, self.uri(path))
@@ -46,7 +47,7 @@ class LocalStore:
         finally:
             temporary.unlink()
 
-    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+    def replace(self, path: str, data: bytes | Path, token: str | None = None) -> bool:
         temporary = self._temporary(path, data)
         try:
             if token is not None and ((found := self.stat(path)) is None or found.token != token):
@@ -121,12 +122,15 @@ class LocalStore:
                 except FileNotFoundError:
                     continue
 
-    def _temporary(self, path: str, data: bytes) -> Path:
+    def _temporary(self, path: str, data: bytes | Path) -> Path:
         target = Path(self.uri(path))
         temporary = target.parent / f".{uuid.uuid4().hex}.tmp"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(data)
+            if isinstance(data, Path):
+                shutil.copyfile(data, temporary)
+            else:
+                temporary.write_bytes(data)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -43,11 +44,15 @@ class Store(Protocol):
         """
         ...
 
-    def create(self, path: str, data: bytes) -> bool:
-        """Write an object unless the path is taken; return whether this call wrote it. Readers see all or nothing."""
+    def create(self, path: str, data: bytes | Path) -> bool:
+        """Write an object unless the path is taken; return whether this call wrote it. Readers see all or nothing.
+
+        Args:
+            data: Its bytes, or the file of this machine that holds them.
+        """
         ...
 
-    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+    def replace(self, path: str, data: bytes | Path, token: str | None = None) -> bool:
         """Write an object, over an older one if need be, or only over one version of it; return whether it was written.
 
         Readers see the old or the new one, whole.

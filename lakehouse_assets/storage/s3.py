@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.storage.objects import AnotherVersionError, StorageError, Stored
@@ -50,21 +52,22 @@ class S3Store:
             raise AnotherVersionError(path)
         return data
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | Path) -> bool:
         return self._put(path, data, {"IfNoneMatch": "*"})
 
-    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+    def replace(self, path: str, data: bytes | Path, token: str | None = None) -> bool:
         if token is None:
             return self._put(path, data, {})
         # Servers without conditional writes ignore the condition, so it is looked at before, too.
         found = self.stat(path)
         return found is not None and found.token == token and self._put(path, data, {"IfMatch": f'"{token}"'})
 
-    def _put(self, path: str, data: bytes, condition: dict[str, str]) -> bool:
+    def _put(self, path: str, data: bytes | Path, condition: dict[str, str]) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            self._client.put_object(Bucket=self.bucket, Key=self.prefix + path, Body=data, **condition)  # type: ignore[arg-type]
+            with data.open("rb") if isinstance(data, Path) else nullcontext(data) as body:
+                self._client.put_object(Bucket=self.bucket, Key=self.prefix + path, Body=body, **condition)  # type: ignore[arg-type]
         except ClientError as error:
             if condition and error.response["Error"]["Code"] in {"PreconditionFailed", "NoSuchKey"}:
                 return False

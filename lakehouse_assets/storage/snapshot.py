@@ -4,6 +4,7 @@ Not here: reading and writing, which go to the storage itself.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from lakehouse_assets.storage.objects import Store, Stored
 
@@ -27,10 +28,10 @@ class Snapshot:
     def read(self, path: str, token: str | None = None) -> bytes:
         return self._store.read(path, token)
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | Path) -> bool:
         return self._store.create(path, data)
 
-    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+    def replace(self, path: str, data: bytes | Path, token: str | None = None) -> bool:
         return self._store.replace(path, data, token)
 
     def delete(self, path: str, token: str | None = None) -> bool:

@@ -267,7 +267,7 @@ class PausingStore(LocalStore):
         super().__init__(root)
         self._gates, self._reached = gates, reached
 
-    def replace(self, path: str, data: bytes, token: str | None = None) -> bool:
+    def replace(self, path: str, data: bytes | Path, token: str | None = None) -> bool:
         if path in self._gates:
             self._reached.set()
             assert self._gates[path].wait(60)

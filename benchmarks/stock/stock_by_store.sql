@@ -1,0 +1,1 @@
+SELECT store, count(*) AS products, sum(price) AS worth FROM silver.stock GROUP BY store
