@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     idle_interval_s: float = Field(
         default=60, ge=0, description="seconds between two looks at a lake on S3 in which nothing happens"
     )
+    alerts_topic: str = Field(
+        default="", pattern=r"^(arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+)?$", description="ARN of an SNS topic to tell"
+    )
+    ui_url: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
+    )
 
     @field_validator("root")
     @classmethod
@@ -69,6 +75,10 @@ class Settings(BaseSettings):
     def is_s3(self) -> bool:
         """Whether the lake lives in an S3 bucket."""
         return self.root.startswith("s3://")
+
+    def link_to_run(self, run_id: str) -> str:
+        """Return the address of a run in the Dagster UI; empty where the address of the UI is not set."""
+        return f"{self.ui_url.rstrip('/')}/runs/{run_id}" if self.ui_url and run_id else ""
 
     @property
     def dagster_home(self) -> Path:

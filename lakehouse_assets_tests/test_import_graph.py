@@ -27,6 +27,7 @@ ROOMS = (
     "query",
     "operations",
     "orchestration",
+    "alerts",
     "defs",
     "definitions",
     "cli",

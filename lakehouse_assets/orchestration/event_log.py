@@ -3,8 +3,8 @@
 For each statement the original opens an engine and a connection, and at each close SQLite folds its write-ahead log;
 it also migrates a fresh database per run, and asks for the tables and columns of the index at each event. A lake
 records thousands of events in a run of a second. Configured in the `dagster.yaml` that `instance.prepare_home` writes;
-instances on other storages, such as Postgres, do not use it. The only module that imports Dagster's internals: its
-storages have no public base class.
+instances on other storages, such as Postgres, do not use it. It imports Dagster's internals: its storages have no
+public base class.
 """
 
 import os

@@ -1,0 +1,43 @@
+"""What a channel is, and which ones the settings name. A channel that no setting names is absent: nothing is loaded.
+
+Not here: the channels, a module each.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from lakehouse_assets.alerts.facts import Fact
+from lakehouse_assets.context import Lake
+from lakehouse_assets.settings import Settings
+
+
+class Channel(Protocol):
+    """Somebody who is told facts.
+
+    Attributes:
+        name: Its cursor is kept under this name.
+        at_once: Facts per delivery; its cursor goes on after each.
+    """
+
+    name: str
+    at_once: int
+
+    def deliver(self, facts: Sequence[Fact]) -> None:
+        """Tell some facts in order; raise whatever it is if that failed, and be told the same facts again."""
+        ...
+
+
+def is_any_configured(settings: Settings) -> bool:
+    """Return whether the settings name anybody to tell."""
+    return bool(settings.alerts_topic)
+
+
+def configured(lake: Lake) -> list[Channel]:
+    """Return the channels that the settings name."""
+    settings = lake.settings
+    found: list[Channel] = []
+    if settings.alerts_topic:
+        from lakehouse_assets.alerts.sns import Topic  # noqa: PLC0415 - only where it is named
+
+        found.append(Topic(settings.alerts_topic))
+    return found
