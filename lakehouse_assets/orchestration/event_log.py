@@ -1,10 +1,11 @@
-"""Dagster's SQLite event log, made faster: less than half the time per event, a tenth per new run database.
+"""Dagster's SQLite event log, made faster: a tenth of the time per event of a date and per new run database.
 
-For each statement the original opens an engine and a connection, and at each close SQLite folds its write-ahead log;
-it also migrates a fresh database per run, and asks for the tables and columns of the index at each event. A lake
-records thousands of events in a run of a second. Configured in the `dagster.yaml` that `instance.prepare_home` writes;
-instances on other storages, such as Postgres, do not use it. It imports Dagster's internals: its storages have no
-public base class.
+For each statement the original opens an engine and a connection, and at each close SQLite folds its write-ahead log.
+It also migrates a fresh database per run, asks for the tables and columns of the index at each event, and commits each
+event three times. A lake records thousands of events in a run of a second.
+
+Configured in the `dagster.yaml` that `instance.prepare_home` writes; instances on other storages, such as Postgres, do
+not use it. It imports Dagster's internals: its storages have no public base class.
 """
 
 import os
@@ -12,18 +13,22 @@ import shutil
 import sqlite3
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dagster import AssetCheckEvaluation, DagsterEventType, EventLogEntry
 from dagster import __version__ as dagster_version
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.pool import StaticPool
 
 _KEPT = 4
 _BUSY_TIMEOUT_S = 30
+_TOGETHER = frozenset({DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_CHECK_EVALUATION})
+_LONGEST_BATCH = 500
 
 
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
@@ -33,6 +38,7 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
         self._connections: OrderedDict[str, Connection] = OrderedDict()
         self._tables: set[str] = set()
         self._columns: set[str] = set()
+        self._waiting: list[EventLogEntry] | None = None
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -80,6 +86,116 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
             self._columns.add(column_name)
         return column_name in self._columns
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Store the materializations and check evaluations of the block in few transactions, in their order.
+
+        For a block that does nothing but record events: until its end, others may not see them yet.
+        """
+        if self._waiting is not None:
+            yield
+            return
+        self._waiting = []
+        try:
+            yield
+        finally:
+            self._store_waiting()
+            self._waiting = None
+
+    def store_event(self, event: EventLogEntry) -> None:
+        if self._waiting is None:
+            super().store_event(event)
+        elif _is_batched(event):
+            self._waiting.append(event)
+            if len(self._waiting) >= _LONGEST_BATCH:
+                self._store_waiting()
+        else:
+            self._store_waiting()
+            super().store_event(event)
+
+    def _store_waiting(self) -> None:
+        waiting, self._waiting = self._waiting or [], []
+        if waiting:
+            self.store_event_batch(waiting)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events with the same rows as one after the other, and one transaction per database.
+
+        Only materializations and check evaluations of one run; other batches are stored one after the other.
+        """
+        run_ids = {entry.run_id for entry in events}
+        if len(run_ids) != 1 or not all(_is_batched(entry) for entry in events):
+            super().store_event_batch(events)
+            return
+        rows = [self._event_to_row(entry) for entry in events]
+        with self.run_connection(run_ids.pop()) as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+        # In the index, which other runs and the UI read, each event is there once more.
+        with self.index_transaction() as connection:
+            mirrored = SqlEventLogStorageTable.insert().returning(
+                SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+            )
+            ids = [int(event_id) for (event_id,) in connection.execute(mirrored, rows)]
+            self._store_materializations(connection, events, ids)
+            again = self._store_evaluations(connection, events, ids, rows)
+        for entry, event_id in again:
+            self.store_asset_check_event(entry, event_id)
+
+    def _store_materializations(
+        self, connection: Connection, events: Sequence[EventLogEntry], ids: Sequence[int]
+    ) -> None:
+        """Store what the index knows of each materialized table: of its events, the last one."""
+        made = [(entry, event_id) for entry, event_id in zip(events, ids, strict=True) if _evaluation(entry) is None]
+        self._store_asset_event_tags(connection, [entry for entry, _ in made], [event_id for _, event_id in made])
+        last = {entry.get_dagster_event().asset_key: (entry, event_id) for entry, event_id in made}
+        for entry, event_id in last.values():
+            self._store_asset_event(connection, entry, event_id)
+
+    def _store_evaluations(
+        self,
+        connection: Connection,
+        events: Sequence[EventLogEntry],
+        ids: Sequence[int],
+        rows: Sequence[dict[str, Any]],
+    ) -> list[tuple[EventLogEntry, int]]:
+        """Store the check evaluations, and return those that take the place of one that is known of the same run.
+
+        Args:
+            rows: The events as they are stored.
+        """
+        table, new, again = AssetCheckExecutionsTable, [], []
+        known: dict[tuple[str, str], set[str | None]] = {}
+        for entry, event_id, row in zip(events, ids, rows, strict=True):
+            evaluation = _evaluation(entry)
+            if evaluation is None:
+                continue
+            place = evaluation.asset_key.to_string(), evaluation.check_name
+            if place not in known:
+                of_run = (table.c.asset_key, place[0]), (table.c.check_name, place[1]), (table.c.run_id, entry.run_id)
+                found = select(table.c.partition).where(*(column == value for column, value in of_run))
+                known[place] = set(connection.execute(found).scalars())
+            if evaluation.partition in known[place]:
+                again.append((entry, event_id))
+                continue
+            known[place].add(evaluation.partition)
+            target = evaluation.target_materialization_data
+            new.append(
+                {
+                    "asset_key": place[0],
+                    "check_name": place[1],
+                    "partition": evaluation.partition,
+                    "run_id": entry.run_id,
+                    "execution_status": "SUCCEEDED" if evaluation.passed else "FAILED",
+                    "evaluation_event": row["event"],
+                    "evaluation_event_timestamp": row["timestamp"],
+                    "evaluation_event_storage_id": event_id,
+                    "materialization_event_storage_id": target.storage_id if target else None,
+                }
+            )
+        if new:
+            connection.execute(table.insert(), new)
+        return again
+
     def _copy_empty(self, target: Path) -> None:
         """Put an empty, migrated database in place: a copy of the one that the original makes."""
         empty = target.parent / f".empty-{dagster_version}"
@@ -101,6 +217,15 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
         while self._connections:
             _close(self._connections.popitem()[1])
+
+
+def _is_batched(event: EventLogEntry) -> bool:
+    return bool(event.run_id) and event.is_dagster_event and event.dagster_event_type in _TOGETHER
+
+
+def _evaluation(event: EventLogEntry) -> AssetCheckEvaluation | None:
+    data = event.get_dagster_event().event_specific_data
+    return data if isinstance(data, AssetCheckEvaluation) else None
 
 
 def _close(connection: Connection) -> None:

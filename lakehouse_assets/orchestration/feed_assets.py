@@ -156,8 +156,10 @@ def _published(
         outcomes += batch
         newest = max((o.partition for o in batch if o.verdict == PUBLISHED), default=None)
         made: list[dg.AssetMaterialization] = []
+        with events.together(context.instance):
+            for outcome in batch:
+                _log_gate(context, feed, outcome)
         for outcome in batch:
-            _log_gate(context, feed, outcome)
             shown = _table_metadata(lake, feed, outcome.partition) if outcome.partition == newest else {}
             made += _materializations(feed, outcome, lake, shown)
         yield made

@@ -14,6 +14,7 @@ from lakehouse_assets.context import Lake, lake_at
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.contracts.python_function import kind_of
 from lakehouse_assets.engines.handing_over import as_kind
+from lakehouse_assets.orchestration.events import together
 from lakehouse_assets.pipeline.reading import read
 
 _DEFER_TAG = "dagster/defer_asset_events"
@@ -63,8 +64,9 @@ class LakeTables(dg.ConfigurableIOManager):
             )
             raise dg.Failure(msg, allow_retries=False)
         for materializations in obj:
-            for materialization in materializations:
-                context.log_event(materialization)
+            with together(context.step_context.instance):
+                for materialization in materializations:
+                    context.log_event(materialization)
 
     def load_input(self, context: dg.InputContext) -> Any:  # noqa: ANN401 - whatever the annotation asks for
         """Return a table of any layer, lazily: the partitions that the run asks for, or all."""

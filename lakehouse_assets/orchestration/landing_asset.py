@@ -74,10 +74,11 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
                 size += sum(version.size for version in batch.versions)
                 rejected += batch.refused
                 drifted += batch.drifted
-                for partition, rows in batch.touched.items():
-                    counted = {"dagster/partition_row_count": rows}
-                    for event in events.materialized(feed.bronze.key, partition, counted, lake, feed):
-                        context.log_event(event)
+                with events.together(context.instance):
+                    for partition, rows in batch.touched.items():
+                        counted = {"dagster/partition_row_count": rows}
+                        for event in events.materialized(feed.bronze.key, partition, counted, lake, feed):
+                            context.log_event(event)
             if config.force:
                 check_bronze(lake, feed, config.partitions)
         for line in rejected[:SHOWN]:

@@ -1,7 +1,9 @@
 """What this project takes from inside of Dagster, each in one place: what a new version of Dagster may break."""
 
 import ast
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -9,14 +11,20 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy import Connection
 
+from lakehouse_assets.orchestration import event_log
 from lakehouse_assets.orchestration.event_log import KeptSqliteEventLogStorage
-from lakehouse_assets.orchestration.events import TableCheckResult
+from lakehouse_assets.orchestration.events import TableCheckResult, together
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.lake_tables import Commits, LakeTables, only_own_events
 from lakehouse_assets.settings import PROJECT, Settings
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
-EVENT_LOG = {"orchestration/event_log.py": ["dagster._core.storage.event_log.sqlite.sqlite_event_log"]}
+EVENT_LOG = {
+    "orchestration/event_log.py": [
+        "dagster._core.storage.event_log.schema",
+        "dagster._core.storage.event_log.sqlite.sqlite_event_log",
+    ]
+}
 
 
 @pytest.mark.slow
@@ -71,6 +79,60 @@ def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(
     made = original.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION, asset_key=key))
     assert {record.run_id for record in made} == set(runs)
     original.dispose()
+
+
+def test_events_that_are_stored_together_are_those_of_dagster_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "_LONGEST_BATCH", 3)
+    key, date = dg.AssetKey("table"), "2026-01-0{}".format
+
+    @dg.asset(key=key, partitions_def=DAYS, check_specs=[dg.AssetCheckSpec("gate", asset=key)], output_required=False)
+    def table(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # noqa: ANN202
+        def gate(partition: str, *, passed: bool) -> None:
+            context.log_event(dg.AssetCheckEvaluation(key, "gate", passed=passed, metadata={}, partition=partition))
+
+        with together(context.instance), together(context.instance):
+            for day in range(1, 5):
+                gate(date(day), passed=day > 1)
+                tags = {"dagster/data_version": str(day)}
+                context.log_event(dg.AssetMaterialization(key, partition=date(day), metadata={"rows": day}, tags=tags))
+            context.log.info("in between")
+            context.log_event(dg.AssetObservation(key, partition=date(2)))
+            gate(date(1), passed=True)
+            gate(date(9), passed=False)
+            gate(date(9), passed=True)
+        yield dg.AssetCheckResult(check_name="gate", passed=False)
+
+    settings = Settings(root=str(tmp_path / "lake"))
+    with opened(settings) as instance:
+        run_id = dg.materialize([table], instance=instance, partition_key=date(3)).run_id
+        records = instance.get_records_for_run(run_id).records
+        log = [record.event_log_entry for record in records]
+        assert instance.get_latest_materialization_event(key) == [e for e in log if is_made(e)][-1]
+    original = SqliteEventLogStorage(str(tmp_path / "original"))
+    for entry in log:
+        original.store_event(entry)
+    original.dispose()
+    ours = settings.dagster_home / "history" / "runs"
+    for shard in ("index", run_id):
+        stored, wanted = (rows_of(folder / f"{shard}.db") for folder in (ours, tmp_path / "original"))
+        assert stored == wanted
+        partitions = sorted(str(row["partition"]) for row in stored["asset_check_executions"])
+        assert shard != "index" or partitions == [*map(date, (1, 2, 3, 4, 9)), "None"]
+
+
+def is_made(entry: dg.EventLogEntry) -> bool:
+    return entry.dagster_event_type is dg.DagsterEventType.ASSET_MATERIALIZATION
+
+
+def rows_of(database: Path) -> dict[str, list[dict[str, object]]]:
+    """Return what Dagster's tables of events hold, without the time at which a row was written."""
+    tables = "event_logs", "asset_keys", "asset_event_tags", "asset_check_executions"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        found = {table: connection.execute(f"select * from {table} order by id").fetchall() for table in tables}  # noqa: S608
+    return {table: [{**row, "create_timestamp": None} for row in map(dict, rows)] for table, rows in found.items()}
 
 
 def test_a_check_of_a_table_is_tied_to_no_partition_of_the_run() -> None:
