@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     ui_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
     )
+    glue_prefix: str = Field(
+        default="",
+        pattern=r"^([a-z][a-z0-9_]{0,63})?$",
+        description="begins the names of the lake's databases in the Glue Data Catalog; empty for no tables there",
+    )
 
     @field_validator("root")
     @classmethod
@@ -70,6 +75,15 @@ class Settings(BaseSettings):
             msg = f"the folder {folder} has {odd.group()!r} in its name, which Delta readers cannot take; rename it"
             raise ValueError(msg)
         return folder
+
+    @field_validator("glue_prefix")
+    @classmethod
+    def _on_s3(cls, value: str, info: ValidationInfo) -> str:
+        root = info.data.get("root", "s3://")
+        if value and not root.startswith("s3://"):
+            msg = f"Glue describes tables in S3 only, and the root of the lake is {root}; unset one of the two"
+            raise ValueError(msg)
+        return value
 
     @property
     def is_s3(self) -> bool:

@@ -9,10 +9,10 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import WHOLE
@@ -20,6 +20,7 @@ from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.delta_types import duckdb_type
+from lakehouse_assets.storage.stores import StorageError
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,21 +29,46 @@ PATH = "catalog.duckdb"
 _STATE = "catalog.json"
 
 
-@dataclass(frozen=True)
-class CatalogState:
-    """The versions of all tables now, and those that the catalog shows, as fingerprints."""
+class DuckDbViews:
+    """The catalog `catalog/duckdb`: one file, which nobody else writes."""
 
-    inputs: dict[str, int]
-    built: dict[str, int]
+    name = "duckdb"
+    description = "One DuckDB file with a view per table, for any tool that speaks DuckDB. A lake on S3 has none."
+    is_shared = False
 
-    @classmethod
-    def read(cls, lake: Lake) -> "CatalogState":
-        """Read the tables' versions and the catalog's; nothing is pending before any table exists, or on S3."""
-        versions = {} if lake.settings.is_s3 else _versions(lake)
-        built: dict[str, int] = {}
-        if lake.store.stat(_STATE) and damage(lake) is None:
-            built = json.loads(lake.store.read(_STATE))["built"]
-        return cls({WHOLE: fingerprint([versions, _signature(lake)])} if versions else {}, built)
+    def tables(self, lake: Lake) -> list[Table]:
+        return _tables(lake)
+
+    def state(self, lake: Lake) -> CatalogState:
+        return state(lake)
+
+    def refresh(self, lake: Lake) -> Refreshed:
+        if lake.settings.is_s3:
+            root = lake.settings.root
+            msg = f"{root} has no DuckDB catalog: ask `lakehouse query`, or any engine that reads Delta on S3."
+            raise StorageError(msg)
+        return Refreshed(lake.store.uri(PATH), {"views": [f"`{name}`" for name in rebuild(lake)]})
+
+    def problems(self, lake: Lake) -> Iterator[Problem]:
+        if problem := damage(lake):
+            yield Problem("", f"{problem}; `lakehouse run` writes it anew")
+            return
+        now = state(lake)
+        if now.inputs and not now.pending:
+            for view, reason in unreadable_views(lake):
+                yield Problem(view, f"it cannot be read: {reason}")
+
+    def remove_undeclared(self, lake: Lake) -> Iterator[str]:  # noqa: ARG002 - each refresh leaves it out by itself
+        yield from ()
+
+
+def state(lake: Lake) -> CatalogState:
+    """Return the versions of all tables now, and those that the catalog shows; nothing is pending on S3."""
+    built: dict[str, int] = {}
+    if lake.store.stat(_STATE) and damage(lake) is None:
+        built = json.loads(lake.store.read(_STATE))["built"]
+    versions = {} if lake.settings.is_s3 else _versions(lake)
+    return CatalogState({WHOLE: fingerprint([versions, _signature(lake)])} if versions else {}, built)
 
 
 def rebuild(lake: Lake) -> list[str]:
@@ -52,7 +78,7 @@ def rebuild(lake: Lake) -> list[str]:
     """
     import duckdb  # noqa: PLC0415 - not at import of the code location
 
-    state, bases = CatalogState.read(lake), _bases(lake)
+    now, bases = state(lake), _bases(lake)
     views: list[str] = []
     kept = _views_of_broken(lake)
     last, known = _last(lake, bases)
@@ -77,7 +103,7 @@ def rebuild(lake: Lake) -> list[str]:
             views += _create(connection, kept)
         data = file.read_bytes()
     lake.store.replace(PATH, data)
-    about = {"built": state.inputs, "sha256": hashlib.sha256(data).hexdigest(), "views": {} if kept else bases}
+    about = {"built": now.inputs, "sha256": hashlib.sha256(data).hexdigest(), "views": {} if kept else bases}
     lake.store.replace(_STATE, json.dumps(about).encode())
     return views
 
@@ -99,9 +125,9 @@ def _last(lake: Lake, bases: dict[str, int]) -> tuple[bytes | None, dict[str, in
     """
     if lake.registry.broken or not lake.store.stat(_STATE) or not lake.store.stat(PATH):
         return None, {}
-    state, data = json.loads(lake.store.read(_STATE)), lake.store.read(PATH)
-    known: dict[str, int] = state.get("views", {})
-    is_whole = state.get("sha256") == hashlib.sha256(data).hexdigest()
+    about, data = json.loads(lake.store.read(_STATE)), lake.store.read(PATH)
+    known: dict[str, int] = about.get("views", {})
+    is_whole = about.get("sha256") == hashlib.sha256(data).hexdigest()
     return (data, known) if is_whole and known.keys() == bases.keys() else (None, {})
 
 
@@ -139,9 +165,9 @@ def damage(lake: Lake) -> str | None:
         return None
     if not (stored := lake.store.stat(PATH)):
         return f"{PATH} is missing"
-    state = json.loads(lake.store.read(_STATE))
+    about = json.loads(lake.store.read(_STATE))
     # Two writers may interleave: the state belongs to one file only.
-    if state.get("sha256") != _sha256(lake.store.uri(PATH), stored.token, lambda: lake.store.read(PATH)):
+    if about.get("sha256") != _sha256(lake.store.uri(PATH), stored.token, lambda: lake.store.read(PATH)):
         return f"{PATH} is not the file that {_STATE} speaks of"
     return None
 

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 import lakehouse_assets
 from lakehouse_assets.cli import decide, look, maintain, restore
+from lakehouse_assets.cli.catalog import catalog
 from lakehouse_assets.cli.drop import drop
 from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.cli.running import run_lake
@@ -120,6 +121,7 @@ for verb in (
     look.query,
     look.verify,
     look.dictionary,
+    catalog,
     decide.release,
     decide.accept,
     decide.retract,

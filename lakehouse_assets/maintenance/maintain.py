@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
-from lakehouse_assets.catalog.duckdb_views import CatalogState, damage, rebuild
+from lakehouse_assets.catalog.duckdb_views import damage, rebuild, state
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.decisions.recorded import Decisions
@@ -112,11 +112,11 @@ def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
 
 
 def _catalog(lake: Lake, *, changed: bool, dry_run: bool) -> Iterator[Action]:
-    state = CatalogState.read(lake)
+    now = state(lake)
     stored = lake.store.stat(CATALOG)
     # True as well if an earlier rebuild was killed between writing the file and its state.
-    was_built = state.built or damage(lake)
-    if was_built and stored is not None and (changed or state.built != state.inputs):
+    was_built = now.built or damage(lake)
+    if was_built and stored is not None and (changed or now.built != now.inputs):
         try:
             if not dry_run:
                 rebuild(lake)

@@ -5,9 +5,10 @@ Not here: computing them.
 
 import datetime as dt
 
+from lakehouse_assets.catalog.catalogs import catalogs, key_of
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model
-from lakehouse_assets.contracts.partitioning import UNDATED, as_date
+from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_date
 from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 
@@ -28,10 +29,10 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
     """Return what a person wants to be made anew: partitions by the key of the asset that makes them.
 
     Of a silver or gold table, its partitions are computed again. Of a bronze table, the landed originals of its
-    partitions are read again.
+    partitions are read again. A catalog is compared with the tables, and what differs is written.
 
     Args:
-        names: SQL names of bronze, silver and gold tables.
+        names: SQL names of bronze, silver and gold tables; `catalog.duckdb`, `catalog.glue`.
         first: Business date from which on; None for the first that there is.
         last: Business date up to which; None for the last that there is.
 
@@ -44,10 +45,13 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
     computed: dict[str, Feed | Model] = {feed.silver.full_name: feed for feed in lake.registry.feeds.values()}
     computed |= {model.table.full_name: model for model in lake.registry.models.values()}
     read = {feed.bronze.full_name: feed for feed in lake.registry.feeds.values()}
+    shown = {key_of(catalog).replace("/", "."): key_of(catalog) for catalog in catalogs(lake)}
     chosen = {}
     for name in names:
-        table: Feed | Model
-        if name in read:
+        table: Feed | Model | None
+        if name in shown:
+            key, table, found = shown[name], None, [WHOLE]
+        elif name in read:
             key, table, found = read[name].landing, read[name], lake.ledger_of(read[name]).partitions
         elif name in computed:
             key, table, found = (
@@ -56,7 +60,7 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
                 partitions_of(lake, computed[name], None, force=True),
             )
         else:
-            known = ", ".join(read | computed)
+            known = ", ".join(read | computed | shown)
             msg = f"{name!r} is not a table that `run` can make anew; nothing was done. Name one of: {known}."
             raise ContractError(msg)
         if within := _within(name, table, found, first, last):
@@ -65,12 +69,12 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
 
 
 def _within(
-    name: str, table: Feed | Model, partitions: list[str], first: dt.date | None, last: dt.date | None
+    name: str, table: Feed | Model | None, partitions: list[str], first: dt.date | None, last: dt.date | None
 ) -> list[str]:
     """Return the partitions in a range of dates, or all without one. Raises `ContractError` where there is none."""
     if not first and not last:
         return partitions
-    declared = table.business_date if isinstance(table, Feed) else table.date
+    declared = None if table is None else table.business_date if isinstance(table, Feed) else table.date
     if declared is None or any(as_date(partition) is None for partition in partitions if partition != UNDATED):
         msg = f"{name} has no dates, so --from and --to cannot choose any. Nothing was done; name it without them."
         raise ContractError(msg)

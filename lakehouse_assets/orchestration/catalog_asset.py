@@ -1,41 +1,62 @@
-"""The Dagster asset of the local catalog, downstream of every table that it shows."""
+"""The Dagster assets of the catalogs, each downstream of every table that it shows, and the checks of shared ones."""
 
 import dagster as dg
 
-from lakehouse_assets.catalog.duckdb_views import PATH, rebuild
+from lakehouse_assets.catalog.catalogs import Catalog, key_of
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import date_partitions, events, progress
-from lakehouse_assets.orchestration.pending_runs import CATALOG
 from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.storage.stores import StorageError
+
+_SHOWN = 50
 
 
-def catalog_asset(lake: Lake) -> dg.AssetsDefinition:
-    """Return the asset that writes the DuckDB file of views."""
-    shown = [["gold", name] for name in lake.registry.models]
-    shown += [t.key.split("/") for f in lake.registry.feeds.values() for t in f.tables if t is not f.bronze]
+def catalog_asset(catalog: Catalog, lake: Lake) -> dg.AssetsDefinition:
+    """Return the asset that brings a catalog up to date."""
+    declared = {table.key for table in lake.registry.tables()}
+    shown = [table.key.split("/") for table in catalog.tables(lake) if table.key in declared]
 
     @dg.asset(
-        key=CATALOG.split("/"),
+        key=key_of(catalog).split("/"),
         deps=date_partitions.upstream(shown, dated=False),
         group_name="catalog",
-        kinds={"duckdb"},
+        kinds={catalog.name},
         owners=["team:data-platform"],
-        description="One DuckDB file with a view per table, for any tool that speaks DuckDB. A lake on S3 has none.",
+        description=catalog.description,
     )
-    def catalog(
+    def refreshed(
         context: dg.AssetExecutionContext,
         config: date_partitions.RequestedPartitions,  # noqa: ARG001 - there is one part
         lakehouse: LakeResource,
     ) -> dg.MaterializeResult[None]:
-        lake = lakehouse.lake()
-        if lake.settings.is_s3:
-            root = lake.settings.root
-            msg = f"{root} has no DuckDB catalog: ask `lakehouse query`, or any engine that reads Delta on S3."
-            raise dg.Failure(msg)
         with events.step(context):
-            views = rebuild(lake)
-        progress.advance(CATALOG, 1)
-        listed = dg.MetadataValue.md(events.bullets(f"`{name}`" for name in views))
-        return dg.MaterializeResult(metadata={"dagster/uri": lake.store.uri(PATH), "views": listed})
+            done = catalog.refresh(lakehouse.lake())
+        progress.advance(key_of(catalog), 1)
+        lists = {title: dg.MetadataValue.md(events.bullets(lines)) for title, lines in done.lists.items()}
+        return dg.MaterializeResult(metadata={"dagster/uri": done.uri, **lists, **done.counts})
 
-    return catalog
+    return refreshed
+
+
+def drift_check(catalog: Catalog) -> dg.AssetChecksDefinition:
+    """Return the check that compares a catalog with what the last refresh wrote: after each, and when asked."""
+
+    @dg.asset_check(
+        asset=key_of(catalog).split("/"),
+        name="drift",
+        description="Nothing was changed by hand, nothing is missing, nothing is left of what is no longer declared.",
+    )
+    def drift(lakehouse: LakeResource) -> dg.AssetCheckResult:
+        try:
+            found = list(catalog.problems(lakehouse.lake()))
+        except StorageError as error:
+            raise dg.Failure(str(error)) from None
+        is_error = any(problem.is_error for problem in found)
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+            description="\n".join(map(str, found[:_SHOWN])) or "every table is in the catalog as it is declared",
+            metadata={"differences": len(found)},
+        )
+
+    return drift

@@ -11,12 +11,13 @@ from typing import TypeGuard
 
 import dagster as dg
 
+from lakehouse_assets.catalog.catalogs import catalogs
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.dagster_asset import is_table
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
-from lakehouse_assets.orchestration.catalog_asset import catalog_asset
+from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
@@ -35,7 +36,10 @@ def definitions(lake: Lake) -> dg.Definitions:
     not_loaded = [_shown(broken) for broken in broken_in(lake, objects)]
     own = dg.Definitions(
         assets=[*_tables(lake), *(value for value in objects if _is_asset(value)), *not_loaded],
-        asset_checks=[value for value in objects if isinstance(value, dg.AssetChecksDefinition)],
+        asset_checks=[
+            *(drift_check(catalog) for catalog in catalogs(lake) if catalog.is_shared),
+            *(value for value in objects if isinstance(value, dg.AssetChecksDefinition)),
+        ],
         jobs=[refresh_job, *(value for value in objects if _is_other_job(value))],
         sensors=[value for value in objects if isinstance(value, dg.SensorDefinition)],
         schedules=[value for value in objects if isinstance(value, dg.ScheduleDefinition | _AssetSchedule)],
@@ -80,7 +84,8 @@ def _tables(lake: Lake) -> Iterator[_Asset]:
         yield from quarantine_specs(feed, lake)
     for model in lake.registry.models.values():
         yield model_asset(model, lake)
-    yield catalog_asset(lake)
+    for catalog in catalogs(lake):
+        yield catalog_asset(catalog, lake)
 
 
 def _is_other_job(value: object) -> TypeGuard[dg.JobDefinition]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.catalog.duckdb_views import CatalogState
+from lakehouse_assets.catalog.catalogs import catalogs, key_of
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import as_date, is_by_date
@@ -19,12 +19,13 @@ from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.waiting import reason_to_wait
-from lakehouse_assets.sources.landing import key_of, pending
+from lakehouse_assets.sources.landing import key_of as landed_key
+from lakehouse_assets.sources.landing import pending
 from lakehouse_assets.storage.stores import Stored
 
 REFRESH = "refresh"
 INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
-CATALOG = "catalog/duckdb"
+CATALOG = "catalog"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
 _LONGEST_TAG = 63
 _PARTITION_TAG = "dagster/partition"
@@ -103,7 +104,7 @@ def digest_of(partitions: Mapping[str, int]) -> str:
 
 def fingerprints_of(feed: Feed, landed: Iterable[Stored]) -> dict[str, int]:
     """Return the input fingerprint of some landed objects, by key."""
-    return {key_of(feed, stored): fingerprint([stored.token, feed.version]) for stored in landed}
+    return {landed_key(feed, stored): fingerprint([stored.token, feed.version]) for stored in landed}
 
 
 def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
@@ -152,14 +153,14 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
             found = _ready(model, waiting)
             ready[model.table.key] = {} if found and reason_to_wait(lake, model) else found
         works += _work(f"{BUILD}-{number}", {path: partitions for path, partitions in ready.items() if partitions})
-    catalog = CatalogState.read(lake)
-    stale = left(
-        CATALOG,
-        catalog.inputs,
-        [partition for partition, v in catalog.inputs.items() if catalog.built.get(partition) != v],
-    )
-    # Last and alone: whatever else is written makes it stale again.
-    return works or _work(CATALOG, {CATALOG: stale} if stale else {})
+    if works:
+        return works
+    # Last and alone: whatever else is written makes a catalog stale again.
+    stale: dict[str, dict[str, int]] = {}
+    for catalog in catalogs(lake):
+        behind = catalog.state(lake).pending
+        stale[key_of(catalog)] = left(key_of(catalog), behind, list(behind))
+    return _work(CATALOG, {key: partitions for key, partitions in stale.items() if partitions})
 
 
 def _referenced(lake: Lake, feed: Feed) -> set[str]:

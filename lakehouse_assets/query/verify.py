@@ -10,7 +10,7 @@ from functools import partial
 
 import polars as pl
 
-from lakehouse_assets.catalog import duckdb_views
+from lakehouse_assets.catalog.catalogs import catalogs
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
@@ -59,7 +59,7 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     yield from guarded(accounting.TABLE.full_name, partial(_unknown_accounts, lake))
     for model in models:
         yield from guarded(model.table.full_name, partial(_model, lake, model))
-    yield from guarded("catalog", partial(_catalog, lake))
+    yield from guarded("catalog", partial(_catalogs, lake))
 
 
 def _decisions(lake: Lake) -> Iterator[Finding]:
@@ -208,12 +208,8 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     yield from table_checks.unknown_partitions(lake, model.table, set(state.inputs))
 
 
-def _catalog(lake: Lake) -> Iterator[Finding]:
-    """Compare the catalog with the state that was written with it; read every view if it is up to date."""
-    if problem := duckdb_views.damage(lake):
-        yield Finding("catalog", "", f"{problem}; `lakehouse run` writes it anew")
-        return
-    state = duckdb_views.CatalogState.read(lake)
-    if state.built == state.inputs and state.inputs:
-        for view, problem in duckdb_views.unreadable_views(lake):
-            yield Finding("catalog", view, f"it cannot be read: {problem}")
+def _catalogs(lake: Lake) -> Iterator[Finding]:
+    """Compare each catalog with what its last refresh wrote."""
+    for catalog in catalogs(lake):
+        for problem in catalog.problems(lake):
+            yield Finding("catalog", problem.where, problem.what)

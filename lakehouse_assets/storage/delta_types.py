@@ -64,16 +64,17 @@ def _sql(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
 
 
 def spark_type(dtype: pl.DataType) -> str:
-    """Return the SQL spelling of a column type, as Spark and Athena write it."""
-    return _spell(delta_type(dtype))
+    """Return the SQL spelling of a column type, as Spark, Glue and Athena write it."""
+    return hive_type(delta_type(dtype))
 
 
-def _spell(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
+def hive_type(kind: Any) -> str:  # noqa: ANN401 - JSON of the Delta protocol
+    """Return the same spelling of a type that is the Delta protocol's JSON."""
     if isinstance(kind, str):
-        return {"long": "bigint", "integer": "int"}.get(kind, kind)
+        return {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}.get(kind, kind)
     if kind["type"] == "array":
-        return f"array<{_spell(kind['elementType'])}>"
+        return f"array<{hive_type(kind['elementType'])}>"
     if kind["type"] == "map":
-        return f"map<{_spell(kind['keyType'])},{_spell(kind['valueType'])}>"
-    fields = ",".join(f"{field['name']}:{_spell(field['type'])}" for field in kind["fields"])
+        return f"map<{hive_type(kind['keyType'])},{hive_type(kind['valueType'])}>"
+    fields = ",".join(f"{field['name']}:{hive_type(field['type'])}" for field in kind["fields"])
     return f"struct<{fields}>"

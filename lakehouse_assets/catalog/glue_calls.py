@@ -1,0 +1,110 @@
+"""The calls that are made of Glue: paged, and repeated while it throttles. Not here: what is said there."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from lakehouse_assets.storage.stores import StorageError
+
+_ATTEMPTS = 10
+"""Of one call that Glue throttles. The client slows down by itself (botocore's adaptive mode)."""
+IN_PARALLEL = 8
+
+
+class RaceError(Exception):
+    """Somebody else changed the table at the same moment: look again."""
+
+
+class MissingError(Exception):
+    """There is no such database or table."""
+
+
+class GlueCalls:
+    """Glue in one region, as whom the usual AWS variables say. The library is loaded with the first call."""
+
+    def __init__(self, region: str | None) -> None:
+        self.region = region
+
+    @cached_property
+    def _client(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
+        import boto3  # noqa: PLC0415 - a third of a second that a lake without Glue does not need
+        from botocore.config import Config  # noqa: PLC0415
+
+        config = Config(retries={"mode": "adaptive", "max_attempts": _ATTEMPTS}, max_pool_connections=IN_PARALLEL + 2)
+        return boto3.client("glue", region_name=self.region, config=config)
+
+    def tables(self, database: str) -> dict[str, Any] | None:
+        """Return the tables of a database by name; None where there is no such database."""
+        try:
+            with _told("glue:GetTables", database):
+                pages = self._client.get_paginator("get_tables").paginate(DatabaseName=database)
+                return {table["Name"]: table for page in pages for table in page["TableList"]}
+        except MissingError:
+            return None
+
+    def table(self, database: str, name: str) -> Any | None:  # noqa: ANN401 - as Glue has it
+        """Return one table; None where there is none."""
+        try:
+            with _told("glue:GetTable", f"{database}.{name}"):
+                return self._client.get_table(DatabaseName=database, Name=name)["Table"]
+        except MissingError:
+            return None
+
+    def create_database(self, database: str, description: str) -> None:
+        """Create a database unless there is one."""
+        try:
+            with _told("glue:CreateDatabase", database):
+                self._client.create_database(DatabaseInput={"Name": database, "Description": description})
+        except RaceError:
+            return
+
+    def create(self, database: str, table_input: dict[str, Any]) -> None:
+        """Create a table. Raises `RaceError` where somebody else just did."""
+        with _told("glue:CreateTable", f"{database}.{table_input['Name']}"):
+            self._client.create_table(DatabaseName=database, TableInput=table_input)
+
+    def update(self, database: str, table_input: dict[str, Any]) -> None:
+        """Write a table anew, without keeping the version before. Raises `RaceError`, `MissingError`."""
+        with _told("glue:UpdateTable", f"{database}.{table_input['Name']}"):
+            self._client.update_table(DatabaseName=database, TableInput=table_input, SkipArchive=True)
+
+    def delete(self, database: str, name: str) -> None:
+        """Remove a table's entry; the files stay. One that is gone is no error."""
+        try:
+            with _told("glue:DeleteTable", f"{database}.{name}"):
+                self._client.delete_table(DatabaseName=database, Name=name)
+        except MissingError:
+            return
+
+
+def pause(attempt: int) -> None:
+    """Wait a moment before looking again, longer each time."""
+    time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2)))  # noqa: S311 - only to stop moving in step
+
+
+@contextmanager
+def _told(action: str, what: str) -> Iterator[None]:
+    """Raise what Glue answers as one of the errors of this module, or as `StorageError` with what to do."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except ClientError as error:
+        match error.response.get("Error", {}).get("Code"):
+            case "EntityNotFoundException":
+                raise MissingError(what) from error
+            case "AlreadyExistsException" | "ConcurrentModificationException" | "VersionMismatchException":
+                raise RaceError(what) from error
+        raise StorageError(_refused(action, what, error)) from error
+    except BotoCoreError as error:
+        raise StorageError(_refused(action, what, error)) from error
+
+
+def _refused(action: str, what: str, error: Exception) -> str:
+    return (
+        f"Glue refused {action} of {what}: {error}. The tables of the lake stand, and what was written to Glue, too; "
+        "check the role (docs/aws.md names each permission) and the endpoint, then `lakehouse run`."
+    )
