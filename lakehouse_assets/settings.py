@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
+_QUEUE_URL = re.compile(r"^https?://[^/\s]+/\S*[\w-]$")
 _S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
 _NO_FOLDER = re.compile(r"[?*=^\\|\[\]]|%[0-9A-Fa-f]{2}")
 
@@ -53,6 +54,15 @@ class Settings(BaseSettings):
         pattern=r"^([a-z][a-z0-9_]{0,63})?$",
         description="begins the names of the lake's databases in the Glue Data Catalog; empty for no tables there",
     )
+    queue_url: str = Field(default="", description="URL of the SQS queue that is told what lands; empty for none")
+    queue_batch_files: int = Field(default=2_500, ge=1, description="messages that one run of ingest is for")
+    queue_batch_bytes: int = Field(default=4 * 2**30, ge=1, description="landed bytes that one run of ingest is for")
+    queue_hidden_s: int = Field(
+        default=900, ge=10, le=43_200, description="seconds for which a received message is hidden from others"
+    )
+    reconcile_interval_s: float = Field(
+        default=3_600, ge=0, description="seconds between two listings of landing while a queue announces what lands"
+    )
 
     @field_validator("root")
     @classmethod
@@ -82,6 +92,20 @@ class Settings(BaseSettings):
         root = info.data.get("root", "s3://")
         if value and not root.startswith("s3://"):
             msg = f"Glue describes tables in S3 only, and the root of the lake is {root}; unset one of the two"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("queue_url")
+    @classmethod
+    def _known_queue(cls, value: str, info: ValidationInfo) -> str:
+        if value and not _QUEUE_URL.match(value):
+            msg = (
+                "it is the URL of the queue (https://sqs.<region>.amazonaws.com/<account>/<name>), not its name or ARN"
+            )
+            raise ValueError(msg)
+        root = info.data.get("root", "s3://")
+        if value and not root.startswith("s3://"):
+            msg = f"a queue is told what lands in S3, and the root of the lake is {root}; unset one of the two"
             raise ValueError(msg)
         return value
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
-from lakehouse_assets.ledger.ledger import Ledger
+from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
 from lakehouse_assets.orchestration import events, failures, progress
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN
@@ -15,19 +16,24 @@ from lakehouse_assets.orchestration.pending_runs import fingerprints_of
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.bronze import check_bronze
 from lakehouse_assets.pipeline.ingest import ingest
+from lakehouse_assets.sources.announced import pending_at
+from lakehouse_assets.sources.handling import handled_paths
 from lakehouse_assets.sources.landing import originals
 from lakehouse_assets.sources.landing import pending as pending_objects
+from lakehouse_assets.storage.stores import Stored
 
 
 class IngestConfig(dg.Config):
     """What an ingest run reads: of the landed keys after one key, through another, those that are pending.
 
+    With `announced`: of the keys that the messages being handled name, those that are pending.
     With `force`: the originals of some partitions instead, whether or not they are known, so that damaged bronze files
     are written again.
     """
 
     after: str = ""
     through: str | None = None
+    announced: bool = False
     partitions: list[str] = []  # noqa: RUF012 - pydantic copies it
     force: bool = False
 
@@ -57,14 +63,11 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         lake = lakehouse.lake()
         ledger = Ledger.load(lake.store).of_feed(feed.name)
         found = (
-            originals(lake, feed, ledger, config.partitions)
-            if config.force
-            else pending_objects(lake, feed, ledger, config.after, config.through)
+            originals(lake, feed, ledger, config.partitions) if config.force else _chosen(lake, feed, ledger, config)
         )
 
         def left() -> dict[str, int]:
-            rest = pending_objects(lake, feed, lake.ledger_of(feed), config.after, config.through)
-            return fingerprints_of(feed, rest)
+            return fingerprints_of(feed, _chosen(lake, feed, lake.ledger_of(feed), config))
 
         objects, size, rejected, drifted = 0, 0, [], []
         with events.step(context), failures.noted(context, feed.landing, left):
@@ -107,3 +110,10 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         )
 
     return landed
+
+
+def _chosen(lake: Lake, feed: Feed, ledger: FeedLedger, config: IngestConfig) -> Iterator[Stored]:
+    """Yield the pending objects that a run is for."""
+    if config.announced:
+        return pending_at(lake, feed, ledger, handled_paths(lake))
+    return pending_objects(lake, feed, ledger, config.after, config.through)

@@ -17,6 +17,7 @@ from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.dagster_asset import is_table
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
+from lakehouse_assets.orchestration.arrivals import arrivals
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.landing_asset import landing_asset
@@ -46,7 +47,7 @@ def definitions(lake: Lake) -> dg.Definitions:
         resources=resources_at(lake.settings.root),
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(own, *(value for value in objects if isinstance(value, dg.Definitions)))
+    return dg.Definitions.merge(own, arrivals(lake), *(value for value in objects if isinstance(value, dg.Definitions)))
 
 
 def code_location(lake: Lake) -> dg.Definitions:

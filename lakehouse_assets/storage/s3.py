@@ -124,7 +124,7 @@ class S3Store:
             for page in pages:
                 for found in page.get("Contents", []):
                     path = found["Key"].removeprefix(self.prefix)
-                    if not path.endswith("/") and not _is_hidden(path):
+                    if not path.endswith("/") and not is_hidden(path):
                         yield Stored(path, found["Size"], found["ETag"].strip('"'))
         except (BotoCoreError, ClientError) as error:
             msg = f"{self.uri(prefix)}: {error}. It could not be listed; check the bucket, the role and the endpoint."
@@ -140,13 +140,13 @@ class S3Store:
             for page in pages:
                 for found in page.get("CommonPrefixes", []):
                     path = found["Prefix"].removeprefix(self.prefix).rstrip("/")
-                    if not _is_hidden(path):
+                    if not is_hidden(path):
                         yield path
         except (BotoCoreError, ClientError) as error:
             msg = f"{self.uri(prefix)}: {error}. It could not be listed; check the bucket, the role and the endpoint."
             raise StorageError(msg) from error
 
 
-def _is_hidden(path: str) -> bool:
+def is_hidden(path: str) -> bool:
     """Return whether a part of a key is hidden, as in a folder: `..` is an odd name, not a hidden one."""
     return any(part.startswith(".") and part.strip(".") for part in path.split("/"))

@@ -18,14 +18,15 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 class Daemon:
     """Ticks, cursors and runs of one lake's code location."""
 
-    def __init__(self, lake: Lake, instance: dg.DagsterInstance) -> None:
+    def __init__(self, lake: Lake, instance: dg.DagsterInstance, found: dg.Definitions = defs) -> None:
         self.lake, self.instance = lake, instance
         self.resources = resources_at(lake.settings.root)
         self.definitions = dg.Definitions(
-            assets=defs.assets,
-            jobs=defs.jobs,
-            sensors=defs.sensors,
-            schedules=defs.schedules,
+            assets=found.assets,
+            asset_checks=found.asset_checks,
+            jobs=found.jobs,
+            sensors=found.sensors,
+            schedules=found.schedules,
             resources=self.resources,
             executor=dg.in_process_executor,
         )
@@ -44,6 +45,8 @@ class Daemon:
         with context:
             answer = self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
         self.cursors[sensor] = answer.cursor
+        for event in answer.asset_events or ():
+            self.instance.report_runless_asset_event(event)
         return answer
 
     def requests(self, sensor: str) -> list[RunRequest]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse_assets.defs.automation.refresh import ATTEMPTS
+from lakehouse_assets.orchestration.run_requests import ATTEMPTS
 from lakehouse_assets.pipeline import gold, silver
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.orchestration.daemon import Daemon

@@ -15,9 +15,9 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.automation.refresh import ATTEMPTS
 from lakehouse_assets.orchestration import instance
 from lakehouse_assets.orchestration.pending_runs import WAVE_TAG
+from lakehouse_assets.orchestration.run_requests import ATTEMPTS
 from lakehouse_assets.pipeline import silver
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.orchestration.daemon import Daemon

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.defs.automation.refresh import ATTEMPTS
+from lakehouse_assets.orchestration.run_requests import ATTEMPTS
 from lakehouse_assets.storage import local as local_store
 from lakehouse_assets.storage.stores import Stored
 from lakehouse_assets_tests import retail

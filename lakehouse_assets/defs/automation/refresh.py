@@ -7,72 +7,29 @@ automation conditions are not used. Not here: what is pending, and the work itse
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import dagster as dg
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.orchestration.failures import SWEEP_TAG, attempts
+from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
     INGEST,
-    WAVE_TAG,
-    WORK_TAG,
     Work,
-    digest_of,
     fingerprints_of,
     landed_work,
     refresh_job,
     table_work,
 )
 from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.run_requests import is_busy, request_for
 from lakehouse_assets.sources.landing import key_of, pending_among
 
-ATTEMPTS = 3
 # The daemon looks every five seconds: at that same interval, every second look would come a moment too early.
 _INTERVAL_S = 3
-_ACTIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
-def _is_busy(instance: dg.DagsterInstance, wave: str) -> bool:
-    return bool(instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: wave}, statuses=_ACTIVE)))
-
-
-def _request(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg.RunRequest | dg.SkipReason:
-    """Return a request for some work, but for tables whose same inputs have failed too often.
-
-    Args:
-        sweep: The day of the daily sweep that asks, which has attempts of its own.
-    """
-    if _is_busy(instance, work.wave):
-        return dg.SkipReason(f"a run of {work.wave} is under way")
-    exhausted = {
-        table
-        for table, partitions in work.tables.items()
-        if len(attempts(instance, table, digest_of(partitions), sweep)) >= ATTEMPTS
-    }
-    work = work.without(exhausted)
-    if not work.tables:
-        named = ", ".join(sorted(table.replace("/", ".") for table in exhausted))
-        return dg.SkipReason(
-            f"{named} failed {ATTEMPTS} times on these inputs; it waits for a change, or for the daily sweep"
-        )
-    digest = work.digest + sweep
-    # The same inputs may come back (v1, v2, v1), so the key counts every run that there was for them.
-    return dg.RunRequest(
-        run_key=f"{digest}-{instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))}",
-        asset_selection=work.selection,
-        run_config=work.run_config,
-        tags=work.tags | {WORK_TAG: digest} | ({SWEEP_TAG: sweep} if sweep else {}),
-    )
 
 
 def _may_rest(instance: dg.DagsterInstance, lake: Lake, cursor: Mapping[str, Any]) -> bool:
@@ -91,13 +48,26 @@ def _resting(cursor: str | None) -> dg.SensorResult:
 
 
 def _answer(
-    instance: dg.DagsterInstance, works: list[Work], looked_at: float, idle: str, after: Mapping[str, str] | None = None
+    instance: dg.DagsterInstance,
+    works: list[Work],
+    looked_at: float,
+    idle: str,
+    noted: Mapping[str, Any] | None = None,
+    events: Sequence[dg.AssetObservation] = (),
 ) -> dg.SensorResult:
-    answers = [_request(instance, work) for work in works]
+    """Return the requests for some works.
+
+    Args:
+        looked_at: When, in seconds since 1970.
+        idle: What to say when there is no work.
+        noted: What the cursor holds besides.
+        events: What to show with a request.
+    """
+    answers = [request_for(instance, work) for work in works]
     requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
-    cursor = json.dumps({"after": after or {}, "idle_at": None if requests else looked_at})
+    cursor = json.dumps({**(noted or {}), "idle_at": None if requests else looked_at})
     if requests:
-        return dg.SensorResult(run_requests=requests, cursor=cursor)
+        return dg.SensorResult(run_requests=requests, cursor=cursor, asset_events=events)
     reasons = [str(answer.skip_message) for answer in answers if isinstance(answer, dg.SkipReason)]
     return dg.SensorResult(skip_reason="; ".join(reasons) or idle, cursor=cursor)
 
@@ -106,15 +76,18 @@ def _answer(
     job=refresh_job,
     minimum_interval_seconds=_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Lists a page of each feed's landing and ingests what the ledger lacks.",
+    description="Lists a page of each feed's landing and ingests what the ledger lacks; with a queue, now and then.",
 )
 def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) -> dg.SensorResult:
     """Look at the next page of keys of each feed; compare with the ledger, not with times; begin again at the end."""
-    if _is_busy(context.instance, INGEST):
+    if is_busy(context.instance, INGEST):
         return dg.SensorResult(skip_reason="a run of ingest is under way", cursor=context.cursor)
     lake, before, now = lakehouse.lake().at_once(), json.loads(context.cursor or "{}"), time.time()
     if _may_rest(context.instance, lake, before):
         return _resting(context.cursor)
+    queue, listed_at = queue_of(lake), before.get("listed_at", 0)
+    if queue and not before.get("after") and (why := listing_waits(lake, queue, listed_at, context.log.warning)):
+        return dg.SensorResult(skip_reason=why, cursor=json.dumps({**before, "idle_at": now}))
     next_after, tables, config = {}, {}, {}
     for feed in lake.registry.feeds.values():
         after = before.get("after", {}).get(feed.name, "")
@@ -129,7 +102,9 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
         if full:
             next_after[feed.name] = key_of(feed, page[-1])
     works = [Work(INGEST, tables, config)] if tables else []
-    return _answer(context.instance, works, now, "landing holds nothing new", next_after)
+    noted = {"after": next_after, "listed_at": listed_at if next_after else now}
+    shown = [unannounced(tables)] if queue else []
+    return _answer(context.instance, works, now, "landing holds nothing new", noted, shown)
 
 
 @dg.sensor(
@@ -163,7 +138,7 @@ def daily_sweep(
     sweep = f"-{(context.scheduled_execution_time or dt.datetime.now(dt.UTC)):%Y%m%d}"
     landed = landed_work(lake)
     works = ([landed] if landed else []) + table_work(lake)
-    answers = [_request(context.instance, work, sweep) for work in works]
+    answers = [request_for(context.instance, work, sweep) for work in works]
     requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
     if requests:
         yield from requests
