@@ -1,7 +1,7 @@
 """Sales records for tests, and the steps that bring them through a lake without Dagster.
 
 `line` is one valid record, `day` several distinct ones of a date, `sales_csv` the file of them. `land`, `ingest`,
-`publish` and `build` do each step for all that is pending.
+`publish` and `build` do each step for all that is pending. `silver_rows` and `quarantine_rows` are what comes of it.
 """
 
 import csv
@@ -11,8 +11,10 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 
+import polars as pl
+
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Feed, Model
+from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.pipeline.gate import Outcome
 from lakehouse_assets.pipeline.gold import Built
 from lakehouse_assets.pipeline.gold import build as build_model
@@ -21,6 +23,7 @@ from lakehouse_assets.pipeline.ingest import ingest as ingest_objects
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.silver import publish as publish_parts
 from lakehouse_assets.sources.landing import pending
+from lakehouse_assets.storage import delta
 
 HEADERS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 DAY = "2011-03-01"
@@ -122,3 +125,18 @@ def run(lake: Lake) -> dict[str, Outcome]:
     outcomes = publish(lake)
     build(lake)
     return outcomes
+
+
+def silver_rows(lake: Lake) -> pl.DataFrame:
+    """Return the published sales, by source key and line."""
+    return _rows(lake, sales(lake).silver)
+
+
+def quarantine_rows(lake: Lake) -> pl.DataFrame:
+    """Return the sales in quarantine, by source key and line."""
+    return _rows(lake, sales(lake).quarantine)
+
+
+def _rows(lake: Lake, table: Table) -> pl.DataFrame:
+    columns = {name: column.dtype for name, column in table.columns.items()}
+    return delta.scan(lake.store, table.path, columns).collect().sort("_source_key", "_line")
