@@ -22,6 +22,8 @@ test: .venv/dev .venv/aws-emulator  ## every test, slow ones included, and the f
 	$(BIN)/mypy
 	$(BIN)/pytest $(IN_PARALLEL) --cov
 
+# What runs at once are the workers: threads of Polars beside them would only wait for a core.
+check: export POLARS_MAX_THREADS = 1
 check: .venv/dev  ## the quick loop: format, lint, types, tests of a second or less; WORKERS=1 for one process
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ _DAYS = (
     *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y%m%d"),
 )
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S%.f", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S", "T%H:%M")
+_FORMS = tuple(day + time for day, time in product(_DAYS, _TIMES))
 _PLAUSIBLE_YEARS = (1900, 2100)
 _NAMED_AS_DATE = re.compile(r"date|day|datum|fecha|\bdt\b|_dt|_at$|_on$|time|ed$|since", re.IGNORECASE)
 _SHAPES, _TRIED = 8, 50
@@ -82,11 +83,10 @@ def _read_by_most(values: pl.Series) -> pl.Series:
     """Return those of some values written alike that the format reads which reads the most of them."""
     best = values.filter(cast(values, pl.Datetime("us", "UTC"), Source(()), "UTC").is_not_null())
     first = values.head(_TRIED)
-    has_colon = bool(first.str.contains(":", literal=True).any())
-    for day, time in product(_DAYS, _TIMES):
-        if (":" in time) != has_colon or 2 * _is_read(first, day + time).sum() < first.len():
+    for form in _forms_like(values[0]):
+        if 2 * _is_read(first, form).sum() < first.len():
             continue
-        fits = _is_read(values, day + time)
+        fits = _is_read(values, form)
         if fits.sum() > best.len():
             best = values.filter(fits)
     return best
@@ -140,9 +140,8 @@ def _formats_of(values: pl.Series) -> list[str]:
     """Return the formats that read all of some values written alike, and read them as other than one another does."""
     readings: list[tuple[str, pl.Series]] = []
     first = values.head(_TRIED)
-    for day, time in product(_DAYS, _TIMES):
-        form = day + time
-        if not _reads(first, form):
+    for form in _forms_like(values[0]):
+        if first.str.strptime(pl.Datetime("us"), form, strict=False).null_count():
             continue
         read = values.str.strptime(pl.Datetime("us"), form, strict=False)
         years = read.dt.year()
@@ -153,10 +152,11 @@ def _formats_of(values: pl.Series) -> list[str]:
     return [form for form, _ in readings]
 
 
-def _reads(values: pl.Series, form: str) -> bool:
-    if (":" in form) != bool(values.str.contains(":", literal=True).any()):
-        return False
-    return values.str.strptime(pl.Datetime("us"), form, strict=False).null_count() == 0
+def _forms_like(value: str) -> list[str]:
+    """Return the formats with the punctuation of a value: no other one can read it, and to try each costs time."""
+    marks = re.sub(r"[\w\s]", "", value)
+    written = ((form, re.sub(r"%[A-Za-z]|[\w\s]", "", form)) for form in _FORMS)
+    return [form for form, found in written if marks in {found.replace("%", ""), found.replace("%.", "")}]
 
 
 def _is_day_first(form: str) -> bool | None:
