@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     alerts_topic: str = Field(
         default="", pattern=r"^(arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+)?$", description="ARN of an SNS topic to tell"
     )
+    event_bus: str = Field(default="", description="name or ARN of an EventBridge bus to tell")
+    errors_table: str = Field(default="", description="DynamoDB table of the error log; a folder of the lake without")
     ui_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
     )

@@ -6,6 +6,7 @@ Not here: the channels, a module each.
 from collections.abc import Sequence
 from typing import Protocol
 
+from lakehouse_assets.alerts.error_log import error_log_of
 from lakehouse_assets.alerts.facts import Fact
 from lakehouse_assets.context import Lake
 from lakehouse_assets.settings import Settings
@@ -17,10 +18,12 @@ class Channel(Protocol):
     Attributes:
         name: Its cursor is kept under this name.
         at_once: Facts per delivery; its cursor goes on after each.
+        looks_back: Events of the past that a new channel is told; 0 for none.
     """
 
     name: str
     at_once: int
+    looks_back: int
 
     def deliver(self, facts: Sequence[Fact]) -> None:
         """Tell some facts in order; raise whatever it is if that failed, and be told the same facts again."""
@@ -29,15 +32,19 @@ class Channel(Protocol):
 
 def is_any_configured(settings: Settings) -> bool:
     """Return whether the settings name anybody to tell."""
-    return bool(settings.alerts_topic)
+    return bool(settings.alerts_topic or settings.event_bus or settings.errors_table)
 
 
 def configured(lake: Lake) -> list[Channel]:
-    """Return the channels that the settings name."""
+    """Return the channels that the settings name, after the error log, which says what is a regression."""
     settings = lake.settings
-    found: list[Channel] = []
+    found: list[Channel] = [error_log_of(lake)]
     if settings.alerts_topic:
         from lakehouse_assets.alerts.sns import Topic  # noqa: PLC0415 - only where it is named
 
         found.append(Topic(settings.alerts_topic))
+    if settings.event_bus:
+        from lakehouse_assets.alerts.eventbridge import Bus  # noqa: PLC0415
+
+        found.append(Bus(settings.event_bus))
     return found

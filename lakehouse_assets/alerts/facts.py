@@ -76,6 +76,10 @@ ENDS = frozenset({Kind.GATE_OPEN, Kind.CHECK_PASSED, Kind.BACK_TO_NORMAL})
 """What says that a problem with the same fingerprint is over."""
 
 
+CHECK_FAILED = "CheckFailed"
+"""Class of the error of a run that failed because of a check alone, which is a fact of its own."""
+
+
 @dataclass(frozen=True)
 class Fact:
     """One thing that happened. It holds what Dagster's storage holds, so no personal data.
@@ -90,6 +94,7 @@ class Fact:
         cause: Why, in at most 2,000 characters; empty where nothing is wrong.
         command: What to type next; empty where there is nothing to do.
         link: Address of the run in the UI; empty where the address of the UI is not set.
+        is_regression: With it a problem came back that the error log had as resolved.
     """
 
     position: int
@@ -106,6 +111,7 @@ class Fact:
     command: str = ""
     run_id: str = ""
     link: str = ""
+    is_regression: bool = False
 
     @property
     def id(self) -> str:
@@ -133,7 +139,8 @@ class Fact:
     def headline(self) -> str:
         """Return what happened to what, on one line."""
         check = f"{self.about}: " if self.kind in {Kind.CHECK_FAILED, Kind.CHECK_PASSED, Kind.BACK_TO_NORMAL} else ""
-        return f"{self.what}: {check}{IN_WORDS[self.kind]}"
+        again = ", again after it was resolved" if self.is_regression else ""
+        return f"{self.what}: {check}{IN_WORDS[self.kind]}{again}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the fact as JSON holds it."""
@@ -153,6 +160,7 @@ class Fact:
             "run_id": self.run_id,
             "link": self.link,
             "fingerprint": self.fingerprint,
+            "is_regression": self.is_regression,
         }
 
 

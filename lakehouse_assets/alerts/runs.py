@@ -1,16 +1,15 @@
 """Facts from what became of runs. Not here: facts from asset checks."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.alerts.facts import SHOWN, Fact, Kind, Severity, bounded
+from lakehouse_assets.alerts.facts import CHECK_FAILED, SHOWN, Fact, Kind, Severity, bounded
 from lakehouse_assets.alerts.stream import Event
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
-from lakehouse_assets.orchestration.failures import CheckFailedError, failure_text
+from lakehouse_assets.orchestration.failures import failure_text
 
 _KINDS = {
     dg.DagsterEventType.RUN_ENQUEUED: (Kind.RUN_QUEUED, Severity.INFO),
@@ -19,9 +18,6 @@ _KINDS = {
     dg.DagsterEventType.RUN_FAILURE: (Kind.RUN_FAILED, Severity.ERROR),
     dg.DagsterEventType.RUN_CANCELED: (Kind.RUN_CANCELED, Severity.WARNING),
 }
-_UNFORESEEN = re.compile(r"([A-Za-z_]\w*) at ")
-CHECK_FAILED = CheckFailedError.__name__
-"""Error class of a run that failed because of a check alone, which is a fact of its own."""
 
 
 def runs_of(instance: dg.DagsterInstance, events: Iterable[Event]) -> dict[str, dg.DagsterRun]:
@@ -89,10 +85,14 @@ def _failure(instance: dg.DagsterInstance, event: Event) -> tuple[list[str], str
     texts = [failure_text(step) or _of_check(step) for step in errors or failed]
     if not errors:
         return assets, CHECK_FAILED, "\n".join(texts)
-    data = errors[0].step_failure_data
-    unforeseen = _UNFORESEEN.match(texts[0])
-    error = unforeseen.group(1) if unforeseen else (data.error.cls_name if data.error else None) or "Failure"
-    return assets, error, "\n".join(texts)
+    return assets, _class_of(errors[0]), "\n".join(texts)
+
+
+def _class_of(step: dg.DagsterEvent) -> str:
+    """Return the class of the error of a failed step; a step of the lake says it in its failure."""
+    data = step.step_failure_data
+    said = data.user_failure_data.metadata.get("error") if data.user_failure_data else None
+    return str(said.value) if said else (data.error.cls_name if data.error else None) or "Failure"
 
 
 def _of_check(step: dg.DagsterEvent) -> str:

@@ -14,7 +14,7 @@ _SHOWN = 50
 class Topic:
     """A topic by its ARN. Of a FIFO topic, subscribers see each message once."""
 
-    name, at_once = "sns", 500
+    name, at_once, looks_back = "sns", 500, 0
 
     def __init__(self, arn: str) -> None:
         self.arn = arn

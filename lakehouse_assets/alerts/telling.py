@@ -4,13 +4,14 @@ A cursor lies in Dagster's storage, beside the events that it counts. It goes on
 each fact is told at least once, and again, with the same id, after a crash in between.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import dagster as dg
 
 from lakehouse_assets.alerts import stream
 from lakehouse_assets.alerts.channels import Channel
 from lakehouse_assets.alerts.derive import facts_of
+from lakehouse_assets.alerts.error_log import ErrorLog
 from lakehouse_assets.alerts.facts import Fact
 from lakehouse_assets.context import Lake
 
@@ -18,13 +19,14 @@ _LONGEST_ERROR = 300
 
 
 def tell(
-    lake: Lake, instance: dg.DagsterInstance, channels: Iterable[Channel], settled_s: float = stream.SETTLED_S
+    lake: Lake, instance: dg.DagsterInstance, channels: Sequence[Channel], settled_s: float = stream.SETTLED_S
 ) -> tuple[list[str], list[str]]:
     """Tell each channel the next page of facts; return what was told and what could not be, a line per channel.
 
-    A channel that is new begins with what happens next.
+    A channel that is new begins with what happens next, or as far back as it looks.
     """
     told, failed = [], []
+    log = next((channel for channel in channels if isinstance(channel, ErrorLog)), None)
     pages: dict[int, tuple[stream.Page, list[Fact]]] = {}
     for channel in channels:
         after = _known(instance, channel)
@@ -33,6 +35,7 @@ def tell(
             pages[after] = page, facts_of(lake, instance, page)
         page, facts = pages[after]
         try:
+            facts = facts if log is None or log is channel else _marked(log, facts)
             for first in range(0, len(facts), channel.at_once):
                 some = facts[first : first + channel.at_once]
                 channel.deliver(some)
@@ -48,14 +51,24 @@ def tell(
     return told, failed
 
 
+def _marked(log: ErrorLog, facts: list[Fact]) -> list[Fact]:
+    """Return the facts with what the error log knows of them; as they are while it cannot be asked."""
+    try:
+        return log.marked(facts)
+    except Exception:  # noqa: BLE001 - its own delivery says why
+        return facts
+
+
 def _known(instance: dg.DagsterInstance, channel: Channel) -> int:
     """Return the position through which a channel knows everything; for a new one, the end."""
     key, newest = _key(channel), stream.end(instance)
     kept = instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
     if kept is not None and int(kept) <= newest:
         return int(kept)
-    _go_on(instance, channel, newest)  # a new channel, or an event log that was emptied and begins anew
-    return newest
+    # A new channel, or an event log that was emptied and begins anew.
+    begin = max(0, newest - channel.looks_back)
+    _go_on(instance, channel, begin)
+    return begin
 
 
 def _go_on(instance: dg.DagsterInstance, channel: Channel, position: int) -> None:

@@ -17,6 +17,7 @@ import lakehouse_assets
 from lakehouse_assets.cli import decide, look, maintain, restore
 from lakehouse_assets.cli.catalog import catalog
 from lakehouse_assets.cli.drop import drop
+from lakehouse_assets.cli.errors import errors
 from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.context import Lake, current
@@ -117,6 +118,7 @@ for verb in (
     look.discover,
     look.plan,
     look.status,
+    errors,
     look.tables,
     look.query,
     look.verify,

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from lakehouse_assets.alerts.facts import IN_WORDS, Kind
+from lakehouse_assets.alerts.problems import Problem
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.wording import counted, in_words
 from lakehouse_assets.maintenance.retired import Retired
@@ -78,6 +80,27 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
             section(console, title, lines)
     if not any(sections.values()):
         console.print("Nothing is pending, held, rejected or failed.")
+
+
+def problems(console: Console, found: Sequence[Problem]) -> None:
+    """Print what the error log has, newest first: id, what, how often, since when; then why and what to type."""
+    for one in found:
+        dates = f" {one.dates[0]}" if len(one.dates) == 1 else f" {one.dates[0]} and others" if one.dates else ""
+        often = "once" if one.count == 1 else f"{one.count:,} times"
+        over = f", resolved by {one.resolved_by}" if not one.is_open else ""
+        again = ", again after it was resolved" if one.is_open and one.returned else ""
+        first, last = (text[:16].replace("T", " ") for text in (one.first_seen, one.last_seen))
+        when = f"first {first}, last {last} UTC"
+        what = IN_WORDS[Kind(one.kind)] + (f" ({one.error})" if one.error else "")
+        console.print(
+            f"[bold]{one.id}[/bold]  {escape(one.asset + dates)}: {what}, {often}, {when}{again}{over}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        for line in (*one.cause.splitlines(), *([f"next: {one.command}"] if one.is_open and one.command else [])):
+            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    if not found:
+        console.print("No errors: nothing is known to have gone wrong that is not over.")
 
 
 def plan(console: Console, steps: list[Step], seconds: float) -> None:

@@ -100,11 +100,17 @@ def step(context: dg.AssetExecutionContext) -> Iterator[None]:
         yield
     except (StorageError, SchemaMismatchError, ContractError, ModelError) as error:
         # `from None`: these errors explain themselves, and a traceback would bury what they say.
-        raise dg.Failure(description=str(error), allow_retries=isinstance(error, StorageError)) from None
+        retried = isinstance(error, StorageError)
+        raise dg.Failure(description=str(error), metadata=_class_of(error), allow_retries=retried) from None
     except dg.DagsterError:
         raise
     except Exception as error:  # noqa: BLE001 - foreseen by nobody, so its text may quote a record's values
-        raise dg.Failure(description=_unforeseen(error)) from None
+        raise dg.Failure(description=_unforeseen(error), metadata=_class_of(error)) from None
+
+
+def _class_of(error: Exception) -> dict[str, str]:
+    """Return the class of an error as a failure keeps it: the failure itself hides it."""
+    return {"error": type(error).__name__}
 
 
 def _unforeseen(error: Exception) -> str:

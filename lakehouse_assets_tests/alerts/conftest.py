@@ -19,7 +19,7 @@ from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.location import definitions
 from lakehouse_assets.orchestration.pending_runs import REFRESH, refresh_job
 from lakehouse_assets.orchestration.runner import run_pending
-from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.aws_emulator import ACCOUNT, REGION, AwsEmulator
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.retail import land
 
@@ -69,6 +69,32 @@ def topic(cloud: AwsEmulator) -> Callable[..., Told]:
     return subscribe
 
 
+@pytest.fixture
+def bus(cloud: AwsEmulator) -> tuple[str, Callable[[], list[dict[str, Any]]]]:
+    """The name of an event bus, and a function that returns what was told it since the last look."""
+    events, sqs = cloud.client("events"), cloud.client("sqs")
+    name = f"lake-{uuid.uuid4().hex}"
+    events.create_event_bus(Name=name)
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["lakehouse"]}))
+    address = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": address}])
+    return name, Told(name, queue, sqs).read
+
+
+@pytest.fixture
+def errors_table(cloud: AwsEmulator) -> str:
+    """The name of an empty DynamoDB table for errors."""
+    name = f"errors-{uuid.uuid4().hex}"
+    cloud.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("asset", "id")],
+        KeySchema=[{"AttributeName": "asset", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}],
+    )
+    return name
+
+
 class Totals(dy.Schema):
     ordered_on = dy.Date(primary_key=True)
     total = dy.Int64(nullable=False)
@@ -80,6 +106,10 @@ class Shop:
 
     lake: Lake
     instance: dg.DagsterInstance
+
+    def lake_with(self, **settings: str) -> Lake:
+        """Return the lake with some settings."""
+        return replace(self.lake, settings=self.lake.settings.model_copy(update=settings))
 
     def land(self, key: str, *lines: str) -> None:
         land(self.lake, key, "\n".join(["Number,Code,Units,At,Price", *lines, ""]).encode(), "orders")

@@ -3,57 +3,85 @@
 Each is made by a run and read where it arrives. Run ids, times, event ids and folders are as in the page.
 """
 
+import io
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from rich.console import Console
 
-from lakehouse_assets.alerts.channels import Channel
-from lakehouse_assets.alerts.sns import Topic
+from lakehouse_assets.alerts.channels import configured
+from lakehouse_assets.alerts.error_log import error_log_of
 from lakehouse_assets.alerts.telling import tell
+from lakehouse_assets.cli import render
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.alerts.conftest import Shop, Told
 from lakehouse_assets_tests.retail import land
 
-pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 _EXAMPLE = re.compile(r"<!-- example: ([a-z0-9 ,-]+) -->\n```[a-z]*\n(.*?)```", re.DOTALL)
 _SAME = {
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b": "RUN",
     r"\b\d+-[0-9a-f]{8}\b": "ID",
     r"\b20(?!11)\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?(\+00:00)?": "TIME",
-    r"\b[0-9a-f]{12}\b": "FINGERPRINT",
+    r"\b[0-9a-f]{12}\b|\b[0-9a-f]{10}\b": "FINGERPRINT",
 }
 
 
 def comparable(text: str, lake: str = "/srv/lake") -> str:
+    text = text.replace(lake, "/srv/lake").replace(json.dumps(lake)[1:-1], "/srv/lake")
     for pattern, name in _SAME.items():
-        text = re.sub(pattern, name, text.replace(lake, "/srv/lake"))
+        text = re.sub(pattern, name, text)
     return text.strip()
 
 
-def test_the_examples_of_the_page_are_what_arrives(shop: Shop, topic: Callable[..., Told]) -> None:
+def test_the_examples_of_the_page_are_what_arrives(
+    shop: Shop, topic: Callable[..., Told], bus: tuple[str, Callable[[], list[dict[str, Any]]]], errors_table: str
+) -> None:
     told = topic()
-    channels: list[Channel] = [Topic(told.arn)]
+    name, read_bus = bus
+    shop.lake = shop.lake_with(alerts_topic=told.arn, event_bus=name, errors_table=errors_table)
+    log, root = error_log_of(shop.lake), shop.lake.settings.root
     found: dict[str, str] = {}
 
     def tick(**named: str) -> None:
         """Tell, and keep the messages whose subject holds a text, by the name of their example."""
-        _, failed = tell(shop.lake, shop.instance, channels, 0)
+        _, failed = tell(shop.lake, shop.instance, configured(shop.lake), 0)
         assert failed == []
         mails = told.read()
-        for name, words in named.items():
+        for example, words in named.items():
             [mail] = [mail for mail in mails if words in mail["Subject"]]
-            found[f"sns {name}"] = f"Subject: {mail['Subject']}\n\n{mail['Message']}"
+            found[f"sns {example}"] = f"Subject: {mail['Subject']}\n\n{mail['Message']}"
+
+    def list_errors(example: str) -> None:
+        console = Console(file=io.StringIO(), width=200)
+        known = sorted(log.table.problems(), key=lambda problem: problem.position)
+        render.problems(console, [problem for problem in known if problem.is_open])
+        found[f"errors {example}"] = console.file.getvalue()  # type: ignore[attr-defined]
 
     tick()
     shop.land("march.csv", "1,a,2,01/03/2011,1.50", "2,a,x,02/03/2011,1.50")
     land(shop.lake, "april.csv", b"", "orders")
     shop.run("count(no_such_column)")
     tick(rejected="rejected", held="held by the gate", failed="gold.totals 2011-03-01: run failed")
+    events = [event for event in read_bus() if event["detail-type"] == "gate_held"]
+    found["eventbridge held"] = json.dumps(
+        {key: events[0][key] for key in ("source", "detail-type", "detail")}, indent=2
+    )
+    list_errors("after the run")
+
     shop.land("march.csv", "1,a,2,01/03/2011,1.50", "2,a,5,02/03/2011,1.50")
     shop.run()
     tick(open="no longer held")
+    list_errors("after it was sent again")
+
+    shop.land("march.csv", "1,a,2,01/03/2011,1.50", "2,a,y,02/03/2011,1.50")
+    shop.run()
+    tick(returned="held by the gate")
+    list_errors("after it came back")
 
     page = (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8")
     examples = {name: comparable(text) for name, text in _EXAMPLE.findall(page)}
-    assert {name: comparable(text, shop.lake.settings.root) for name, text in found.items()} == examples
+    assert {name: comparable(text, root) for name, text in found.items()} == examples

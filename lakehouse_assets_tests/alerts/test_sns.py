@@ -14,7 +14,7 @@ from lakehouse_assets.alerts.wording import messages
 from lakehouse_assets_tests.alerts.conftest import Shop, Told
 from lakehouse_assets_tests.aws_emulator import ACCOUNT, REGION, AwsEmulator
 
-pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 FACT = Fact(
     position=7,
     kind=Kind.GATE_HELD,

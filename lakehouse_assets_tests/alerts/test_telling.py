@@ -23,6 +23,7 @@ class Channel:
 
     def __init__(self, name: str, at_once: int = 500) -> None:
         self.name, self.at_once = name, at_once
+        self.looks_back = 0
         self.facts: list[Fact] = []
         self.is_down = False
         self.calls_until_down: int | None = None
@@ -37,7 +38,7 @@ class Channel:
 
 
 def _tell(shop: Shop, *told: Channel) -> tuple[list[str], list[str]]:
-    return tell(shop.lake, shop.instance, told, settled_s=0)
+    return tell(shop.lake, shop.instance, list(told), settled_s=0)
 
 
 def _hold(shop: Shop, *dates: str) -> None:
