@@ -29,7 +29,7 @@ def write(file: Path, rows: int) -> None:
             i = pl.col("product_id")
             records = number.select(product_id=pl.col("i") - (pl.col("i") % 100 == 7).cast(pl.Int64)).with_columns(
                 store=pl.format("S{}", (i % 997).cast(pl.String).str.zfill(4)),
-                name=pl.format("Product number {}", i % 50_021),
+                name=pl.format("Product {}", i % 50_021),
                 price=pl.when(i % 200 == 3).then(pl.lit("free")).otherwise(pl.format("{}.{}", i % 311, i % 90 + 10)),
                 counted=pl.format("2026-11-{}", (i % 20 + 1).cast(pl.String).str.zfill(2)),
             )

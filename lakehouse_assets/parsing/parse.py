@@ -49,12 +49,13 @@ def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
     return _bronze(read(data, known, limit, feed.format), feed)
 
 
-def parse_in_windows(data: bytes, feed: Feed, size: int) -> Iterator[tuple[pl.DataFrame, Drift]]:
+def parse_in_windows(data: bytes, feed: Feed, limit: int, size: int) -> Iterator[tuple[pl.DataFrame, Drift]]:
     """Read one large source object as `parse` does, some records at a time.
 
     Args:
         data: The source object's bytes, out of any gzip.
-        size: Bytes of a window. An object that is not larger is no large one.
+        limit: The most bytes of an object that is read whole.
+        size: Bytes of a window.
 
     Yields:
         What `parse` returns: the records, and what is known of the drift so far.
@@ -63,7 +64,7 @@ def parse_in_windows(data: bytes, feed: Feed, size: int) -> Iterator[tuple[pl.Da
         NotInWindowsError: It has to be read as a whole, also what was read of it already.
         Rejection: The object cannot be taken.
     """
-    if len(data) <= size or not isinstance(feed.format, Csv | None) or _has_magic(data):
+    if len(data) <= limit or not isinstance(feed.format, Csv | None) or _has_magic(data):
         raise NotInWindowsError
     origins = feed.sources.values()
     known = [header for origin in origins for header in origin.headers]

@@ -124,11 +124,13 @@ def scan_files(lake: Lake, feed: Feed, paths: list[str]) -> pl.LazyFrame:
     )
 
 
-def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
+def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame, first: int = 0, count: int | None = None) -> pl.LazyFrame:
     """Return the live records of some partitions, ordered by partition, source key and line.
 
     Args:
         live: Rows of `FeedLedger.live`.
+        first: How many of the records are left out at the beginning.
+        count: How many are read; None for all the others.
 
     Returns:
         Bronze columns with `_part`, `dt` and `bucket`. `_source_key` is the ledger's, not that of the first ingestion.
@@ -144,8 +146,27 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame) -> pl.LazyFrame:
         pl.col("source_key").alias("_source_key"),
     )
     scan = scan_files(lake, feed, paths)
+    if first or count is not None:
+        scan = scan.slice(first, count)
     joined = scan.drop("_source_key").join(of_path.lazy(), on="_path", how="left", maintain_order="left")
     return joined.with_columns(place("_part")).select(*columns, "_part", *(n for n in _PLACE if n not in columns))
+
+
+def read_in_portions(lake: Lake, feed: Feed, live: pl.DataFrame, limit: int) -> list[pl.LazyFrame]:
+    """Return the same records in portions of at most `limit`. Reading a portion opens its own files only.
+
+    Polars would read a scan of many records faster than anybody takes them, into memory.
+    """
+    if live["rows"].sum() <= limit:
+        return [read_bronze(lake, feed, live)]
+    number = ((pl.col("rows").cum_sum() - pl.col("rows")) // limit).alias("_number")
+    groups = live.sort("part", "source_key").with_columns(number).partition_by("_number", maintain_order=True)
+    portions = []
+    for group in groups:
+        starts = range(0, max(int(group["rows"].sum()), 1), limit)
+        # To the end: a file that has more records than the ledger says has to be noticed.
+        portions += [read_bronze(lake, feed, group, at, None if at == starts[-1] else limit) for at in starts]
+    return portions
 
 
 def _stored(feed: Feed) -> list[str]:

@@ -17,7 +17,7 @@ from lakehouse_assets.erasure.protocol import IS_BLANK
 from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.parsing.casting import business_dates
 from lakehouse_assets.parsing.parse import nul_problem
-from lakehouse_assets.pipeline.bronze import read_bronze
+from lakehouse_assets.pipeline.bronze import read_bronze, read_in_portions
 
 Place = tuple[str, int]
 """Content hash and line: the record that a decision is about."""
@@ -86,23 +86,24 @@ def touched(found: dict[Place, Effect]) -> dict[str, list[str]]:
 
 
 def records(
-    lake: Lake, feed: Feed, live: pl.DataFrame, partitions: list[str], found: dict[Place, Effect]
-) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    lake: Lake, feed: Feed, live: pl.DataFrame, partitions: list[str], found: dict[Place, Effect], limit: int
+) -> tuple[list[pl.LazyFrame], pl.DataFrame]:
     """Return the bronze records of some partitions as decided, and how many each content has in each.
 
     Args:
         live: `FeedLedger.live` of the whole feed.
         partitions: The partitions wanted.
         found: The effects of the decisions on live contents.
+        limit: The most records that are read at once.
 
     Returns:
-        Bronze columns with `_part`, `dt`, `bucket`, `_waived` (rule ids, or null) and `_discarded`, those from other
-        partitions last; and the expected `rows` per `part`, `source_hash` and `source_key`.
+        In portions, bronze columns with `_part`, `dt`, `bucket`, `_waived` (rule ids, or null) and `_discarded`, those
+        from other partitions last; and the expected `rows` per `part`, `source_hash` and `source_key`.
     """
     wanted = set(partitions)
     coming = {place: e for place, e in found.items() if e.partition_to in wanted and e.partition not in wanted}
     here = live.filter(pl.col("part").is_in(partitions))
-    frames = [read_bronze(lake, feed, here)]
+    portions = read_in_portions(lake, feed, here, limit)
     if coming:
         pairs = pl.DataFrame(
             [(e.partition, source_hash, line) for (source_hash, line), e in coming.items()],
@@ -111,14 +112,13 @@ def records(
         )
         sources = live.join(pairs.select("part", "source_hash").unique(), on=["part", "source_hash"])
         lines = pairs.select(pl.col("source_hash").alias("_source_hash"), "_line").lazy()
-        frames.append(read_bronze(lake, feed, sources).join(lines, on=["_source_hash", "_line"], how="semi"))
-    bronze = pl.concat(frames).with_columns(
-        pl.lit(None, pl.List(pl.String)).alias("_waived"), pl.lit(value=False).alias("_discarded")
-    )
+        portions.append(read_bronze(lake, feed, sources).join(lines, on=["_source_hash", "_line"], how="semi"))
+    untouched = [pl.lit(None, pl.List(pl.String)).alias("_waived"), pl.lit(value=False).alias("_discarded")]
+    portions = [portion.with_columns(untouched) for portion in portions]
     if not found:
-        return bronze, here
-    bronze = _applied(feed, bronze, found).filter(pl.col("_part").is_in(partitions))
-    return bronze, _expected(live, wanted, found)
+        return portions, here
+    decided = [_applied(feed, portion, found).filter(pl.col("_part").is_in(partitions)) for portion in portions]
+    return decided, _expected(live, wanted, found)
 
 
 def _applied(feed: Feed, bronze: pl.LazyFrame, found: dict[Place, Effect]) -> pl.LazyFrame:

@@ -30,6 +30,8 @@ from lakehouse_assets.sources import manifest
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
 
+_WINDOWS = 4  # of a batch's bytes: records in memory take several times the bytes of their text
+
 
 @dataclass(frozen=True)
 class Known:
@@ -202,7 +204,7 @@ def _read_source(
 def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures) -> tuple[Rows, Drift]:
     """Return the bronze records of a source object, and how its columns differ from the contract's.
 
-    Delimited text of more bytes than a batch may have is read in windows of such a size, and its records put aside.
+    Delimited text of more bytes than a batch may have is read in windows, and their records are put aside.
 
     Raises:
         Rejection: The contract does not take it; the message says why and what to do.
@@ -219,7 +221,7 @@ def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures)
     data = decompressed(source.data, limit)
     try:
         rows, drift = Rows(folder=Folder()), Drift()
-        for records, found in parse_in_windows(data, feed, size):
+        for records, found in parse_in_windows(data, feed, size, size // _WINDOWS):
             rows.add(placed(records))
             drift = found
     except NotInWindowsError:

@@ -19,7 +19,6 @@ from lakehouse_assets.pipeline.rows import Folder, Rows
 
 _SOURCE = ["_part", "_source_hash", "_source_key"]
 _SEED = 11  # not the one by which a piece finds equal records: there they have to differ
-_READ_ROWS = 250_000
 
 
 @dataclass(frozen=True)
@@ -56,24 +55,24 @@ def deciding_columns(feed: Feed) -> list[str] | None:
     return sorted(frozenset(feed.sources).intersection(*groups)) or None
 
 
-def sorted_out(feed: Feed, bronze: pl.LazyFrame, records: int, limit: int) -> list[Rows]:
+def sorted_out(feed: Feed, portions: list[pl.LazyFrame], records: int, limit: int) -> list[Rows]:
     """Return bronze records in as many pieces as it takes to have about `limit` in each.
 
     Args:
-        bronze: Bronze columns and `_part`; those of a piece stay in their order.
+        portions: Bronze columns and `_part`; records of a piece stay in their order.
         records: How many there are.
     """
     columns = deciding_columns(feed) if records > limit else None
     if columns is None:
-        return [Rows(bronze.collect())]
+        return [Rows(pl.concat(portions).collect())]
     count, folder = -(-records // limit), Folder()
     pieces = [Rows(folder=folder) for _ in range(count)]
-    step = min(limit, _READ_ROWS)
-    for frame in bronze.collect_batches(chunk_size=step, maintain_order=True):
+    for portion in portions:
+        frame = portion.collect()
         named = frame.with_columns((_hashes(feed, frame, columns) % count).alias("_piece"))
         for (piece,), rows in named.partition_by("_piece", as_dict=True, include_key=False).items():
             pieces[piece].add(rows)
-    return [piece for piece in pieces if piece.height] or [Rows(pl.DataFrame(schema=bronze.collect_schema()))]
+    return [piece for piece in pieces if piece.height] or [Rows(pl.concat(portions).head(0).collect())]
 
 
 def _hashes(feed: Feed, bronze: pl.DataFrame, columns: list[str]) -> pl.Series:

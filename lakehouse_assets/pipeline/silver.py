@@ -166,8 +166,9 @@ def _records(lake: Lake, state: FeedState, partitions: list[str]) -> tuple[list[
     live = state.ledger.live
 
     def read(some: list[str]) -> tuple[list[Rows], pl.DataFrame]:
-        bronze, expected = records(lake, state.feed, live, some, state.effects)
-        return sorted_out(state.feed, bronze, int(expected["rows"].sum()), lake.settings.publish_batch_rows), expected
+        limit = lake.settings.publish_batch_rows
+        portions, expected = records(lake, state.feed, live, some, state.effects, limit)
+        return sorted_out(state.feed, portions, int(expected["rows"].sum()), limit), expected
 
     try:
         return *read(partitions), {}

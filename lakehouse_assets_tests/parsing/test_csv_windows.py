@@ -29,7 +29,7 @@ ODD = ['5" pipe', '"open', 'after" it', "a,b", "bare\rreturn"]
 
 
 def in_windows(data: bytes, size: int, feed: Feed = FEED) -> tuple[pl.DataFrame, str]:
-    found = list(parse_in_windows(data, feed, size))
+    found = list(parse_in_windows(data, feed, size, size))
     return pl.concat([records for records, _ in found]), found[-1][1].words
 
 
@@ -57,7 +57,7 @@ def _stock(rows: int) -> bytes:
 
 def test_an_object_is_read_in_as_many_windows_as_it_takes() -> None:
     text = _stock(200)
-    parts = list(parse_in_windows(text, FEED, 400))
+    parts = list(parse_in_windows(text, FEED, 400, 400))
     assert len(parts) >= 10
     assert max(records.height for records, _ in parts) < 30
     assert pl.concat([records for records, _ in parts]).equals(parse(text, FEED, LIMIT)[0])
@@ -116,7 +116,7 @@ def test_what_has_to_be_read_whole(feed: Feed, text: bytes) -> None:
 @pytest.mark.parametrize("where", ["folder", "s3"])
 def test_a_large_object_is_ingested_in_windows(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path / "large" if where == "folder" else request.getfixturevalue("s3_lake").settings.root
-    small = {"ingest_batch_bytes": 500, "publish_batch_rows": 40}
+    small = {"ingest_batch_bytes": 2000, "publish_batch_rows": 40}
     lakes = [lake_of(tmp_path / "whole", FEED), lake_of(root, FEED, **small)]
     for lake in lakes:
         land(lake, "stock.csv", _stock(200), "things")
@@ -135,7 +135,7 @@ def test_a_large_object_of_many_dates_is_split_as_a_small_one(tmp_path: Path) ->
     feed = feed_of(COLUMNS | {"on": dy.Date(nullable=False)}, business_date="on")
     text = "id,Name,price,on\n" + "".join(f"{at},x,1,2026-03-{1 + at % 5:02}\n" for at in range(100))
     rows = []
-    for size in (64, 2**20):
+    for size in (512, 2**20):
         lake = lake_of(tmp_path / str(size), feed, ingest_batch_bytes=size)
         land(lake, "a.csv", text.encode(), "things")
         ingest(lake, feed="things")

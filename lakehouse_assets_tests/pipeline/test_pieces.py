@@ -72,7 +72,8 @@ def tables(found: Computed) -> list[Any]:
 
 
 def in_pieces(feed: Feed, bronze: pl.DataFrame, limit: int) -> Computed:
-    pieces = sorted_out(feed, bronze.lazy(), bronze.height, limit)
+    at = bronze.height // 2
+    pieces = sorted_out(feed, [bronze[:at].lazy(), bronze[at:].lazy()], bronze.height, limit)
     return together((compute(feed, piece.frame()) for piece in pieces), Folder() if len(pieces) > 1 else None)
 
 
