@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from lakehouse_assets.contracts import feed_tables, identity, semantics
+from lakehouse_assets.contracts import feed_tables, identity, reference_rules, semantics
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.file_format import Format
@@ -41,6 +41,7 @@ class Feed:
         snapshot: For a feed without dates: `"union"` of all deliveries, or `"latest"`: each replaces the one before.
         delivered_at: Where the keys of deliveries say which one is the latest, such as `"products-%Y-%m-%d"`.
         references: Columns whose values are those of another feed: `(("product_id", "products.product_id"),)`.
+        on_missing_reference: `"warn"`, or `"quarantine"`: a record waits until what it references is there.
         partition_by: Whether a partition holds a `"day"`, a `"month"` or a `"year"`; it is named by its first day.
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
@@ -78,9 +79,10 @@ class Feed:
     deleted_when: pl.Expr | None = field(default=None, compare=False)
     delivery: Delivery = "changes"
     buckets: int = 16
-    references: semantics.References = ()
+    references: reference_rules.References = ()
     partition_by: Period = "day"
     prefer: str | None = None
+    on_missing_reference: reference_rules.OnMissing = "warn"
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)
@@ -94,7 +96,7 @@ class Feed:
         columns = self.contract.columns()  # computed anew by each call
         for name, origin in self.sources.items():
             origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
-        if refusal := semantics.refusal(self):
+        if refusal := semantics.refusal(self) or reference_rules.refusal(self):
             msg = f"feed {self.name!r}: {refusal}"
             raise ContractError(msg)
 
@@ -114,6 +116,11 @@ class Feed:
     def keyed(self) -> Key | None:
         """The key and what follows from it; None for a feed without one."""
         return key_of(self) if self.key else None
+
+    @cached_property
+    def awaited(self) -> dict[str, reference_rules.Reference]:
+        """The references for whose counterpart a record waits in quarantine, by the id of their rule."""
+        return reference_rules.awaited(self)
 
     @property
     def layout(self) -> Partitioning:
@@ -214,6 +221,7 @@ class Feed:
             reading[self.range_rule] = f"`{self.business_date}` lies between the first business date and today"
         if once := semantics.once_rule(self):
             reading[once] = semantics.once_text(self)
+        reading |= {rule: reference.rule_text for rule, reference in self.awaited.items()}
         rules = {rule_id: Rule(rule_id, text, pl.lit(value=True)) for rule_id, text in reading.items()}
         return rules | {rule.id: rule for rule in rules_of(self.contract)}
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
-from lakehouse_assets.contracts import keys, semantics
+from lakehouse_assets.contracts import keys, reference_rules, semantics
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.contracts.file_format import Format
@@ -17,7 +17,7 @@ from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.contracts.source import Source, meaning, rule_texts, steps, version
 
 
-class Declared(semantics.Declared, keys.Declared, Protocol):
+class Declared(semantics.Declared, keys.Declared, reference_rules.Declared, Protocol):
     """What is read here of a feed."""
 
     @property
@@ -54,7 +54,7 @@ def of_contract(feed: Declared) -> str:
     rules = rule_texts(feed.contract)
     parts: list[object] = [columns, sources, derivations, rules, feed.business_date, feed.time_zone, feed.gate]
     parts += [feed.drift, *_declared_format(feed)]
-    if added := semantics.declared(feed):
+    if added := semantics.declared(feed) | reference_rules.declared(feed):
         parts.append(added)
     if feed.keyed is not None:
         parts += keys.identity(feed.keyed)

@@ -1,41 +1,21 @@
 """References between feeds: which column of one names a record of another. Not here: counting what is missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from sqlglot import exp
 
 from lakehouse_assets.contracts.feed import Feed
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.reference_rules import Reference, references
 
 VIEW = "silver.missing_references"
 _DIALECT = "duckdb"
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A column whose values are those of a column of another feed, or of the same one."""
-
-    column: str
-    feed: str
-    target: str
-
-    @property
-    def name(self) -> str:
-        """Name of the check: `product_id_referenced`."""
-        return f"{self.column}_referenced"
-
-    @property
-    def text(self) -> str:
-        """What the check asks, in words."""
-        return f"each `{self.column}` of the run's dates is a `{self.target}` of silver.{self.feed}"
-
-
 def references_of(feed: Feed, feeds: Mapping[str, Feed]) -> list[Reference]:
     """Return the references that a feed declares to any of some feeds."""
-    found = (Reference(column, *target.split(".", 1)) for column, target in feed.references)
-    return [reference for reference in found if reference.feed in feeds]
+    return [reference for reference in references(feed) if reference.feed in feeds]
 
 
 def fault(feeds: Mapping[str, Feed], *, may_lack: bool) -> tuple[str, list[Feed]] | None:
@@ -73,9 +53,13 @@ def fault(feeds: Mapping[str, Feed], *, may_lack: bool) -> tuple[str, list[Feed]
 def view_of(feeds: Mapping[str, Feed]) -> str | None:
     """Return the SQL of the view of all values without a counterpart; None where no feed declares a reference.
 
+    They stand in silver, or in quarantine where the feed has them wait there.
+
     Its columns: `feed`, `dt`, `column`, `reference`, `value`, `records`.
     """
-    parts = [_missing(feed, reference) for feed in feeds.values() for reference in references_of(feed, feeds)]
+    declared = [(feed, reference) for feed in feeds.values() for reference in references_of(feed, feeds)]
+    parts = [_missing(feed, reference) for feed, reference in declared]
+    parts += [_waiting(feed, reference) for feed, reference in declared if feed.awaited]
     if not parts:
         return None
     whole = exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
@@ -98,6 +82,26 @@ def _missing(feed: Feed, reference: Reference) -> exp.Select:
         )
         .from_(f"silver.{feed.name} AS s")
         .where(value.is_(exp.null()).not_(), exp.Exists(this=there).not_())
+        .group_by(*days, value)
+    )
+
+
+def _waiting(feed: Feed, reference: Reference) -> exp.Select:
+    """Return the same of records that wait in quarantine; the value is there as it came."""
+    value = exp.column(feed.sources[reference.column].headers[0], "q", quoted=True)
+    days = [exp.column("dt", "q")] if feed.business_date else []
+    rule = exp.func("list_contains", exp.column("rules", "q"), exp.Literal.string(reference.rule))
+    return (
+        exp.select(
+            exp.Literal.string(feed.name).as_("feed"),
+            (days[0] if days else exp.cast(exp.null(), "date")).as_("dt"),
+            exp.Literal.string(reference.column).as_("column", quoted=True),
+            exp.Literal.string(f"{reference.feed}.{reference.target}").as_("reference"),
+            value.as_("value"),
+            exp.Count(this=exp.Star()).as_("records"),
+        )
+        .from_(f"quarantine.{feed.name} AS q")
+        .where(rule)
         .group_by(*days, value)
     )
 

@@ -13,7 +13,7 @@ from lakehouse_assets.contracts.broken import Broken, of_asset, of_table
 from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
 from lakehouse_assets.contracts.loading import declared
-from lakehouse_assets.contracts.references import Reference
+from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.contracts.views import views_of
 from lakehouse_assets.settings import settings
 
@@ -148,6 +148,14 @@ def _refuse_mixed_periods(feeds: Iterable[Feed], models: Iterable[Model]) -> Non
 
 
 def _refuse_references(feeds: Mapping[str, Feed], broken: Iterable[Broken]) -> None:
+    for feed in feeds.values():
+        lost = [one for one in feed.awaited.values() if one.feed not in feeds]
+        if lost and any(b.may_be_feed for b in broken):
+            msg = (
+                f"feed {feed.name!r} keeps records in quarantine until {lost[0].feed}.{lost[0].target} has their "
+                f"{lost[0].column}, and no module that can be loaded declares it"
+            )
+            raise UnusableError(msg, feed, follows=True)
     if fault := references.fault(feeds, may_lack=any(b.may_be_feed for b in broken)):
         raise UnusableError(fault[0], *fault[1])
 

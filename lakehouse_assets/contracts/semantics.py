@@ -1,10 +1,9 @@
-"""What a feed's declaration says about its records as a whole: repeats, deliveries, zones, references.
+"""What a feed's declaration says about its records as a whole: repeats, deliveries, zones.
 
 Here: what these arguments mean, and which of them make no sense. Not here: doing what they say.
 """
 
 import datetime as dt
-import re
 import zoneinfo
 from collections.abc import Iterable
 from typing import Literal, Protocol
@@ -16,16 +15,11 @@ from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import PERIODS, Period, first_day
 from lakehouse_assets.contracts.source import Contract
 
-_PAIR = 2
-
 Duplicates = Literal["drop", "keep"] | tuple[str, ...]
 """What becomes of repeated records: equal ones count once, all of them count, or one for each id in some columns."""
 
 Snapshot = Literal["union", "latest"]
 """What a table without dates is: the records of all deliveries, or those of the newest one."""
-
-References = tuple[tuple[str, str], ...]
-"""Columns whose values are those of a column of a feed: `(("product_id", "products.product_id"),)`."""
 
 
 class Declared(Protocol):
@@ -84,10 +78,6 @@ class Declared(Protocol):
         """Which deliveries count."""
 
     @property
-    def references(self) -> References:
-        """Columns whose values are those of a column of a feed."""
-
-    @property
     def versioned_by(self) -> str | None:
         """What orders the versions of a key."""
 
@@ -119,7 +109,6 @@ def refusal(feed: Declared) -> str | None:
         or _duplicates_refusal(feed)
         or _prefer_refusal(feed)
         or _snapshot_refusal(feed)
-        or _references_refusal(feed)
         or _period_refusal(feed)
     )
 
@@ -202,20 +191,6 @@ def _snapshot_refusal(feed: Declared) -> str | None:
             'versioned_by="landing"; declare that, or leave it out.'
         )
     return deliveries.refusal(feed.delivered_at)
-
-
-def _references_refusal(feed: Declared) -> str | None:
-    names = [one[0] for one in feed.references if isinstance(one, tuple)]
-    for one in feed.references:
-        if not (isinstance(one, tuple) and len(one) == _PAIR and re.fullmatch(r"[a-z][a-z0-9_]*\.\w+", one[1])):
-            return (
-                f"references={feed.references!r} is not a tuple of pairs, each of a column and what it references; "
-                'write it as in references=(("product_id", "products.product_id"),).'
-            )
-        if one[0] not in feed.contract.columns() or names.count(one[0]) > 1:
-            what = "is referenced twice" if names.count(one[0]) > 1 else "is no column of its contract"
-            return f"references={feed.references!r}: {one[0]!r} {what}; correct it."
-    return None
 
 
 def _period_refusal(feed: Declared) -> str | None:

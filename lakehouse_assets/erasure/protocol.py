@@ -5,6 +5,7 @@ here: the command that forgets a person, see `forgetting`.
 """
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from lakehouse_assets.parsing.archives import Rejection, unpack
 from lakehouse_assets.parsing.parse import parse
 from lakehouse_assets.sources import landing, manifest
 from lakehouse_assets.sources.manifest import Manifest
-from lakehouse_assets.storage.stores import AnotherVersionError, Stored
+from lakehouse_assets.storage.stores import AnotherVersionError, Store, Stored
 
 IS_BLANK = pl.col("_problem").eq_missing(BLANK)
 """Whether a bronze record is a blank one, from which a person was erased."""
@@ -29,6 +30,17 @@ _TOO_LATE = (
     "the manifest came after a person was erased from the object, so the two cannot be compared any more. "
     "Accept it with `lakehouse accept`, or land the object again."
 )
+
+
+def keyed_hashes(store: Store, about: str, values: pl.Series) -> pl.Series:
+    """Return what may be stored of personal values: only their HMACs, by the lake's key, which is made if need be.
+
+    Args:
+        about: What the values are; hashes about something else are others.
+    """
+    key, known = key_of(store), values.unique().drop_nulls().to_list()
+    found = [hmac.digest(key, f"{about}\0{value}".encode(), "sha256").hex() for value in known]
+    return values.replace_strict(known, found, return_dtype=pl.String)
 
 
 class Cleaned(NamedTuple):

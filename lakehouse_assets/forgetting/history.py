@@ -18,6 +18,7 @@ from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import leftovers
 from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found
 from lakehouse_assets.maintenance.leftovers import versions as all_versions
+from lakehouse_assets.pipeline import reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.storage import delta
 
@@ -32,7 +33,8 @@ def old_revisions(lake: Lake, feed: Feed) -> list[str]:
 
 def folders(lake: Lake, feed: Feed) -> list[str]:
     """Return the folders of all tables in whose past the feed's records or their traces may stand."""
-    own = [*(table.path for table in feed.tables if table is not feed.bronze), LEDGER.path, ACCOUNTING.path]
+    own = [table.path for table in (*feed.tables, *reference_index.tables([feed])) if table is not feed.bronze]
+    own += [LEDGER.path, ACCOUNTING.path]
     return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
 
 

@@ -22,6 +22,7 @@ from lakehouse_assets.maintenance import expiry, leftovers
 from lakehouse_assets.maintenance.compaction import rewrite, small_file_groups
 from lakehouse_assets.maintenance.leftovers import DAY, WEEK, Found
 from lakehouse_assets.maintenance.policy import Policy
+from lakehouse_assets.pipeline import reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta
@@ -132,7 +133,7 @@ def _tidy(
     """Remove what is left over of one Delta table, and write a checkpoint of what is not."""
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
-    declared = {table.path: table for table in (*lake.registry.tables(), LEDGER, ACCOUNTING)}
+    declared = {table.path: table for table in (*_all_tables(lake), LEDGER, ACCOUNTING)}
     table = declared.get(folder)
     name = table.full_name if table else f"{folder} (not declared)"
     if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
@@ -154,6 +155,10 @@ def _tidy(
     yield from _action(name, CHECKPOINT, left.recent)
     yield from _action(name, REMOVE, left.orphans if dry_run else _remove(lake, left.orphans))
     yield from _action(name, KEEP, left.young)
+
+
+def _all_tables(lake: Lake) -> list[Table]:
+    return [*lake.registry.tables(), *reference_index.tables(lake.registry.feeds.values())]
 
 
 def _has_waiting_pins(lake: Lake, table: Table) -> bool:

@@ -3,6 +3,7 @@
 While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Not here: declared tables.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,6 +129,9 @@ def drop(lake: Lake, retired: Retired, *, landing: bool, dry_run: bool) -> Itera
     if retired.is_feed:
         yield from _drop_rows(lake, retired.name, dry_run=dry_run)
     folders = list(retired.folders)
+    if retired.is_feed:
+        own = re.compile(rf"ops/{re.escape(retired.name)}_references(\.r\d+)?")
+        folders += [folder for folder in lake.store.folders("ops") if own.fullmatch(folder)]
     if retired.is_feed and landing:
         folders += [f"{DECISIONS}/{retired.name}", f"erasures/{retired.name}/contents", f"{LANDING}/{retired.name}"]
     elif not retired.is_feed:

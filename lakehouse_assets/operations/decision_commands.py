@@ -98,6 +98,7 @@ def waive(
     """Lift contract rules for a record. What cannot be read cannot be waived: correct it instead."""
     record = find_record(lake, feed, key, line)
     liftable = [rule.id for rule in rules_of(feed.contract) if not rule.id.endswith("_required")]
+    liftable += feed.awaited
     if not rules or (wrong := sorted(set(rules) - set(liftable))):
         what = f"{wrong[0]!r} cannot be waived" if rules else "no rule is named"
         msg = f"{what}; the rules of {feed.name} that can be are {', '.join(liftable)}. Nothing was decided."

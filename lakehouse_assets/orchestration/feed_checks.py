@@ -74,7 +74,7 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
     if feed.keyed is not None:
         yield _conflicts(key, outcomes)
     published = [outcome.partition for outcome in outcomes if outcome.verdict == PUBLISHED]
-    for found in missing(lake, feed, published):
+    for found in missing(lake, feed, published) if not feed.awaited else ():
         yield events.TableCheckResult(
             asset_key=key,
             check_name=found.reference.name,

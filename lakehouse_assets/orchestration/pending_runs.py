@@ -18,7 +18,7 @@ from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
-from lakehouse_assets.pipeline.waiting import reason_to_wait
+from lakehouse_assets.pipeline.waiting import reason_for_feed_to_wait, reason_to_wait
 from lakehouse_assets.sources.landing import key_of as landed_key
 from lakehouse_assets.sources.landing import pending
 from lakehouse_assets.storage.stores import Stored
@@ -142,7 +142,9 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
             feed.silver.key: partitions
             for feed in lake.registry.feeds.values()
             # In one run with a feed that it references, Dagster would skip it where that one is held or fails.
-            if (partitions := silver[feed.silver.key]) and not any(silver[path] for path in _referenced(lake, feed))
+            if (partitions := silver[feed.silver.key])
+            and not any(silver[path] for path in _referenced(lake, feed))
+            and reason_for_feed_to_wait(lake, feed) is None
         },
     )
     for number, models in enumerate(lake.registry.levels()):

@@ -18,6 +18,8 @@ from lakehouse_assets.storage.stores import Store
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+TAKEN = ("duplicates", "discarded", "erased", "waiting")
+"""Counts of records that are not published for a reason which is no change of the contract."""
 VERDICTS = ("published", "held", "outside")
 TABLE = Table(
     layer="ops",
@@ -30,6 +32,7 @@ TABLE = Table(
         "landed": Column(pl.Int64(), "Records that the ledger knows of it in this partition."),
         "valid": Column(pl.Int64(), "Distinct records that keep the contract."),
         "quarantined": Column(pl.Int64(), "Distinct records that break it."),
+        "waiting": Column(pl.Int64(), "Of these, records that only wait for what they reference; they lower no score."),
         "duplicates": Column(pl.Int64(), "Records equal to one that is counted elsewhere."),
         "discarded": Column(pl.Int64(), "Records that a person's decision takes out."),
         "erased": Column(pl.Int64(), "Blank lines that an erased person left."),
@@ -72,8 +75,8 @@ def scan_accounting(store: Store) -> pl.LazyFrame:
 
 
 def as_declared(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return stored accounts with today's columns: those that are older than `erased` have no such records."""
-    return delta.as_declared(rows, _SCHEMA).with_columns(pl.col("erased").fill_null(0))
+    """Return stored accounts with today's columns: those older than `erased` or `waiting` have no such records."""
+    return delta.as_declared(rows, _SCHEMA).with_columns(pl.col("erased", "waiting").fill_null(0))
 
 
 def write(
@@ -171,8 +174,8 @@ def vanished(before: pl.DataFrame, now: pl.DataFrame, decisions: Mapping[str, in
     """Return how many records of each partition were published and are not any more, though nothing explains it.
 
     Only contents that were live then and are live now count: new bytes explain whatever becomes of their records. So
-    do records that left the partition, became duplicates, were discarded or erased, or repeat another one's id, and
-    decisions of people.
+    do records that left the partition, became duplicates, were discarded or erased, wait for what they reference, or
+    repeat another one's id, and decisions of people.
 
     Args:
         before: Accounts of what is published.
@@ -186,7 +189,7 @@ def vanished(before: pl.DataFrame, now: pl.DataFrame, decisions: Mapping[str, in
         pl.col("source_hash").replace_strict(dict(decisions), default=0, return_dtype=pl.Int64).alias("decided")
     )
     left = (pl.col("landed") - pl.col("landed_now")).clip(lower_bound=0)
-    taken = (pl.col(f"{name}_now") - pl.col(name) for name in ("duplicates", "discarded", "erased"))
+    taken = (pl.col(f"{name}_now") - pl.col(name) for name in TAKEN)
     explained = pl.sum_horizontal(left, "decided", "displaced", *(column.clip(lower_bound=0) for column in taken))
     gone = (pl.col("published") - pl.col("published_now") - explained).clip(lower_bound=0)
     found = both.group_by("part").agg(gone.sum().alias("gone")).filter(pl.col("gone") > 0)

@@ -4,6 +4,7 @@ The order is fixed: normalise, dedupe, cast, contract. Not here: which records a
 is published.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +17,7 @@ from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.protocol import IS_BLANK
 from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, normalised
+from lakehouse_assets.pipeline.awaited import looked_up
 from lakehouse_assets.pipeline.repeats import none_of, repeated_ids, standing
 from lakehouse_assets.pipeline.versions import Versions, deletes, versions_of, with_first_landing
 
@@ -30,9 +32,11 @@ class Candidate:
         valid: Silver columns, plus `_part`; of a keyed feed, the current state that follows from the valid records.
         quarantined: Quarantine columns, plus `_part`.
         accounting: Per `_part` and `_source_hash`: `_source_key`, and how many are `erased`, `discarded`, `duplicates`,
-            `quarantined` and `valid`; and how many of the quarantined are `displaced`: they only repeat an id.
+            `quarantined` and `valid`; and how many of the quarantined are `displaced`: they only repeat an id, or
+            `waiting`: they only reference what is not there.
         broken: One row per `_part` and `rule` that some record breaks, with the number of `rows`.
         versions: Of a keyed feed, the versions of its keys.
+        referenced: With awaited references, what the records reference: `awaited.VALUES`.
     """
 
     valid: pl.DataFrame
@@ -40,6 +44,7 @@ class Candidate:
     accounting: pl.DataFrame
     broken: pl.DataFrame
     versions: Versions | None = None
+    referenced: pl.DataFrame | None = None
 
 
 def compute(
@@ -47,6 +52,7 @@ def compute(
     bronze: pl.DataFrame,
     outside: frozenset[str] = frozenset(),
     landings: pl.DataFrame | None = None,
+    there: Mapping[str, pl.Series] | None = None,
 ) -> Candidate:
     """Compute the candidate of the partitions present in some bronze records, with the decisions on them applied.
 
@@ -56,6 +62,7 @@ def compute(
         outside: Partitions whose date is no business date (before the first, or after today): all quarantined.
         landings: For a feed that is versioned by landing, when each content landed: `_source_hash`, `_landed`,
             `_landed_at`.
+        there: For a feed with awaited references, the values that the referenced tables have, as text, by rule.
     """
     if landings is not None:
         bronze = with_first_landing(bronze, landings)
@@ -80,6 +87,13 @@ def compute(
     if once := once_rule(feed):
         flags = flags.with_columns(displaced.alias(once))
     bad = flags.select(pl.any_horizontal(pl.all())).to_series()
+    waiting, referenced = none_of(typed), None
+    if there:
+        # Last: which record of an id counts, and what is a delete, does not depend on the other table.
+        lacking, referenced = looked_up(feed, typed, ~bad & ~gone, there)
+        flags = flags.with_columns(_lifted(lacking, records["_waived"]))
+        waiting = flags.select(pl.any_horizontal(*there)).to_series()
+        bad |= waiting
     valid = _only(typed.with_columns(gone.alias("_deletes")), ~bad)
     if feed.business_date:
         valid = valid.with_columns(feed.layout.of_date("dt"))
@@ -93,9 +107,10 @@ def compute(
     return Candidate(
         valid=valid if versions is None else versions.current,
         quarantined=quarantined.select(*feed.quarantine.columns, "_part"),
-        accounting=_accounting(erased, discarded, repeated, records, bad, displaced),
+        accounting=_accounting(erased, discarded, repeated, records, bad, displaced, waiting),
         broken=_counts(flags, records["_part"]),
         versions=versions,
+        referenced=referenced,
     )
 
 
@@ -186,14 +201,23 @@ def _accounting(
     records: pl.DataFrame,
     bad: pl.Series,
     displaced: pl.Series,
+    waiting: pl.Series,
 ) -> pl.DataFrame:
-    """Count what became of each source's records: five counts, none derived from the others, and one within one."""
+    """Count what became of each source's records: five counts, none derived from the others, and two within one."""
     one = pl.lit(value=True)
     counted = [
         _sums(erased.with_columns(one.alias("erased"))),
         _sums(discarded.with_columns(one.alias("discarded"))),
         _sums(repeated.with_columns(one.alias("duplicates"))),
-        _sums(records.select(*_BY, bad.alias("quarantined"), (~bad).alias("valid"), displaced.alias("displaced"))),
+        _sums(
+            records.select(
+                *_BY,
+                bad.alias("quarantined"),
+                (~bad).alias("valid"),
+                displaced.alias("displaced"),
+                waiting.alias("waiting"),
+            )
+        ),
     ]
     rows = pl.concat(counted, how="diagonal")
     return rows.group_by(_BY).agg(pl.exclude(_BY).sum()).sort(_BY)

@@ -30,6 +30,7 @@ class Outcome:
         current: Of a keyed feed, the keys that there are now; None for any other feed.
         overruled: Of a keyed feed, records that say something else than another one of the same key and version.
         overruled_such_as: Where some of them stand.
+        waiting: Quarantined records that only wait for what they reference. They count for no score.
     """
 
     feed: str
@@ -49,6 +50,7 @@ class Outcome:
     current: int | None = None
     overruled: int = 0
     overruled_such_as: tuple[str, ...] = ()
+    waiting: int = 0
 
     @property
     def rows(self) -> int:
@@ -84,11 +86,17 @@ class Outcome:
                 f"{self.partition}: the newest delivery has no records. The published version stands; land a delivery "
                 "with records, or release this one if the table is to be empty."
             )
+        if self.verdict == HELD_BACK and self.waiting == self.valid + self.quarantined:
+            return (
+                f"{self.partition}: all {self.waiting:,} records of the newest delivery wait for what they reference. "
+                "The published version stands; this one is published by itself when that is there."
+            )
         if self.verdict == HELD_BACK:
+            bad = self.quarantined - self.waiting
             date = "" if self.partition == WHOLE else f" --date {self.partition}"
             return (
                 f"{self.partition}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
-                f"({self.quarantined:,} of {self.valid + self.quarantined:,} records break the contract). The "
+                f"({bad:,} of {self.valid + bad:,} records break the contract). The "
                 f"published version stands. `lakehouse quarantine list --feed {self.feed}{date}` lists them; land "
                 "corrected records, or correct the contract, and run again."
             )
@@ -101,11 +109,13 @@ class Evaluation:
 
     Attributes:
         live: How many records each content should have in each partition: `part`, `source_hash`, `source_key`, `rows`.
+        inputs: The fingerprint of what each partition was computed from.
     """
 
     candidate: Computed
     live: pl.DataFrame
     outcomes: list[Outcome]
+    inputs: dict[str, int]
 
     def kept(self) -> Iterator[pl.DataFrame]:
         """Yield the quarantined rows that are kept: the quarantine columns, and `_part`."""
@@ -157,7 +167,7 @@ def outcomes_of(
     sums = {
         partition: counts
         for partition, *counts in counted.group_by("_part")
-        .agg(pl.sum("valid"), pl.sum("quarantined"), pl.sum("duplicates"), pl.len())
+        .agg(pl.sum("valid", "quarantined", "duplicates", "waiting"), pl.len())
         .iter_rows()
     }
     broken: dict[str, dict[str, int]] = {partition: {} for partition in partitions}
@@ -167,10 +177,11 @@ def outcomes_of(
     overruled = {} if candidate.overruled is None else _places(candidate.overruled)
     outcomes = []
     for partition in partitions:
-        valid, quarantined, duplicates, sources = sums.get(partition, (0, 0, 0, 0))
+        valid, quarantined, duplicates, waiting, sources = sums.get(partition, (0, 0, 0, 0, 0))
         # An empty date is sound; an empty delivery would take the whole table away.
         without_any = 0.0 if feed.snapshot == "latest" else 1.0
-        score = valid / (valid + quarantined) if valid + quarantined else without_any
+        judged = valid + quarantined - waiting
+        score = valid / judged if judged else without_any
         if partition in missing:
             verdict = UNACCOUNTED
         elif partition == UNDATED or partition in state.outside:
@@ -198,6 +209,7 @@ def outcomes_of(
                 current=None if candidate.current is None else candidate.current.get(partition, 0),
                 overruled=len(overruled.get(partition, ())),
                 overruled_such_as=tuple(overruled.get(partition, ())[:_SAMPLES]),
+                waiting=waiting,
             )
         )
     return outcomes

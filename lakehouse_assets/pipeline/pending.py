@@ -6,7 +6,7 @@ and doing the pending work.
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -19,7 +19,7 @@ from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
-from lakehouse_assets.pipeline import accounting
+from lakehouse_assets.pipeline import accounting, reference_index
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects
 from lakehouse_assets.pipeline.inputs import fingerprint, input_fingerprints, without_rows
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
@@ -37,6 +37,9 @@ class FeedState:
 
     Attributes:
         ledger: The part of the ledger whose records count.
+        bases: The fingerprints without what is missing of awaited references; the same as `inputs` without any.
+        unread: Partitions of which nobody knows yet what they reference.
+        missing: How many referenced values are missing for a partition, where any is.
     """
 
     feed: Feed
@@ -51,6 +54,9 @@ class FeedState:
     ledger: FeedLedger
     history: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
+    bases: dict[str, int] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
+    missing: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, lake: Lake, feed: Feed, ledger: FeedLedger, hypothetical: tuple[Decision, ...] = ()) -> "FeedState":
@@ -71,6 +77,7 @@ class FeedState:
             decisions.taken,
             lake.today(feed),
             lake.settings.start_date,
+            *reference_index.logs(lake, feed),
         )
         return _kept(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs, accounts))
 
@@ -91,12 +98,16 @@ class FeedState:
         moved = {d.partition_to for d in decisions.taken if isinstance(d, Correct) and d.partition_to}
         partitions = sorted({*ledger.partitions, *moved, *(effect.partition_to for effect in found.values())})
         outside = lake.outside(feed, partitions)
-        inputs = input_fingerprints(feed, counting, partitions, outside, found)
+        bases = input_fingerprints(feed, counting, partitions, outside, found)
         pins = pins_of(decisions, feed.silver)
         known = history[0] if history else {}
-        return cls(
-            feed, inputs, outside, silver, quarantine, by_rule, decisions, found, pins, counting, known, accounts
+        state = cls(
+            feed, bases, outside, silver, quarantine, by_rule, decisions, found, pins, counting, known, accounts, bases
         )
+        if not feed.awaited:
+            return state
+        now = reference_index.standing(lake, feed, bases, silver)
+        return replace(state, inputs=now.inputs, unread=now.unread, missing=now.missing)
 
     @classmethod
     def of(cls, lake: Lake, feed: Feed) -> "FeedState":
@@ -138,7 +149,7 @@ class FeedState:
         now = self.inputs[partition]
         if partition in self.pins:
             return self.silver.get(partition, 0) != self.pins[partition].fingerprint
-        if accounting.is_of_others(self.accounts.get(partition, 0), now):
+        if partition in self.unread or accounting.is_of_others(self.accounts.get(partition, 0), now):
             return True
         # A date that has expired may have its rows still: removing them is for maintenance, and changes nothing else.
         if self.by_rule.get(partition) != now or not (

@@ -30,6 +30,7 @@ class Computed:
         history: Of a keyed feed, the rows of its history.
         overruled: Of a keyed feed, the records that do not count beside another one of the same version.
         current: Of a keyed feed, the number of keys by partition.
+        referenced: With awaited references, what the records reference: `awaited.VALUES`.
     """
 
     valid: Rows
@@ -39,6 +40,7 @@ class Computed:
     history: Rows | None = None
     overruled: pl.DataFrame | None = None
     current: dict[str, int] | None = None
+    referenced: pl.DataFrame | None = None
 
 
 def deciding_columns(feed: Feed) -> list[str] | None:
@@ -91,12 +93,14 @@ def together(pieces: Iterable[Candidate], folder: Folder | None) -> Computed:
         folder: Where the rows of each are put aside; None to keep them in memory.
     """
     valid, quarantined, history = (Rows(folder=folder) for _ in range(3))
-    accounting, broken, overruled, current = [], [], [], []
+    accounting, broken, overruled, current, referenced = [], [], [], [], []
     for piece in pieces:
         valid.add(piece.valid)
         quarantined.add(piece.quarantined)
         accounting.append(piece.accounting)
         broken.append(piece.broken)
+        if piece.referenced is not None:
+            referenced.append(piece.referenced)
         if piece.versions is not None:
             history.add(piece.versions.history)
             overruled.append(piece.versions.overruled)
@@ -104,7 +108,9 @@ def together(pieces: Iterable[Candidate], folder: Folder | None) -> Computed:
     if len(accounting) > 1:
         accounting = [pl.concat(accounting).group_by(_SOURCE).agg(pl.exclude(_SOURCE).sum()).sort(_SOURCE)]
         broken = [pl.concat(broken).group_by("_part", "rule").agg(pl.sum("rows")).sort("_part", "rule")]
+    values = pl.concat(referenced).unique() if referenced else None
     if not current:
-        return Computed(valid, quarantined, accounting[0], broken[0])
+        return Computed(valid, quarantined, accounting[0], broken[0], referenced=values)
     keys = pl.concat(current).group_by("_part").agg(pl.sum("keys"))
-    return Computed(valid, quarantined, accounting[0], broken[0], history, pl.concat(overruled), dict(keys.iter_rows()))
+    counts = dict(keys.iter_rows())
+    return Computed(valid, quarantined, accounting[0], broken[0], history, pl.concat(overruled), counts, values)

@@ -10,7 +10,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.contracts.references import Reference
+from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.storage import delta
 
 _SHOWN = 5

@@ -6,6 +6,7 @@ so a writer whose inputs are stale conflicts and computes again. Not here: what 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.decisions.kinds import Decision
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import Ledger, summarise
-from lakehouse_assets.pipeline import accounting, vanished
+from lakehouse_assets.pipeline import accounting, reference_index, reference_values, vanished
 from lakehouse_assets.pipeline.bronze import unreadable
 from lakehouse_assets.pipeline.candidate import compute
 from lakehouse_assets.pipeline.corrections import records
@@ -70,7 +71,16 @@ def publish(
         progress(len(batch))
         if outcomes:
             yield outcomes
+    if feed.awaited:
+        _forget_gone(lake, feed)
     summarise(lake.store, feed.name)
+
+
+def _forget_gone(lake: Lake, feed: Feed) -> None:
+    """Tidy the index of references. Another writer does so, too: where it is first, nothing is lost."""
+    table = reference_index.opened(lake, feed)
+    with suppress(delta.Conflict):
+        reference_index.forget_gone(lake, feed, table, FeedState.of(lake, feed).bases)
 
 
 def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *, force: bool) -> list[Outcome]:
@@ -79,6 +89,7 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     history = None if feed.history is None else open_declared(lake, feed.history)
     silver = open_declared(lake, feed.silver)
     accounts = accounting.open_accounting(lake.store)
+    index = reference_index.opened(lake, feed) if feed.awaited else None
     ledger = Ledger.load(lake.store).of_feed(feed.name)
     state = FeedState.read(lake, feed, ledger)
     pinned = {
@@ -96,18 +107,23 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
         return []
     found = _evaluate(lake, state, partitions)
     decided = {outcome.partition: outcome for outcome in found.outcomes if outcome.verdict != UNACCOUNTED}
-    held = {HELD + partition: state.inputs[partition] for partition, o in decided.items() if o.verdict == HELD_BACK}
+    held = {HELD + partition: found.inputs[partition] for partition, o in decided.items() if o.verdict == HELD_BACK}
     # A table that bears these fingerprints already was written by an attempt that ended after it.
     accounted = {
-        accounting.mark(feed.name, partition): accounting.bears(state.inputs[partition], o.verdict)
+        accounting.mark(feed.name, partition): accounting.bears(found.inputs[partition], o.verdict)
         for partition, o in decided.items()
     }
+    if index is not None and found.candidate.referenced is not None:
+        bases = {partition: state.bases[partition] for partition in decided}
+        is_keyed = feed.keyed is not None
+        whole = frozenset(partition for partition, o in decided.items() if is_keyed or o.verdict != PUBLISHED)
+        reference_index.write(lake, feed, index, bases, whole, found.candidate.referenced)
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
     lost = vanished.find(lake, state, found, known)
     if decided and (force or any(known.get(name) != value for name, value in accounted.items())):
         rows = found.accounts().with_columns(pl.lit(run_id).alias("run_id"))
         accounting.write(lake.store, accounts, feed.name, accounted, rows, lost.marks)
-    inputs = {partition: state.inputs[partition] for partition in decided}
+    inputs = {partition: found.inputs[partition] for partition in decided}
     if _differ(state.by_rule, inputs, force=force):
         _replace(lake, feed.by_rule, by_rule, [found.by_rule()], inputs)
     bears = {
@@ -149,10 +165,15 @@ def _evaluate(lake: Lake, state: FeedState, partitions: list[str]) -> Evaluation
     misplaced = in_other_buckets(state.feed, state.ledger)
     bronze, live, lost = _records(lake, state, [] if misplaced else partitions)
     lost |= dict.fromkeys(partitions, misplaced) if misplaced else {}
-    landings = landings_of(state.feed, state.ledger)
-    pieces = (compute(state.feed, _ordered(piece, state), state.outside, landings) for piece in bronze)
+    landings, there = landings_of(state.feed, state.ledger), reference_values.there(lake, state.feed)
+    pieces = (compute(state.feed, _ordered(piece, state), state.outside, landings, there) for piece in bronze)
     candidate = together(pieces, Folder() if len(bronze) > 1 else None)
-    return Evaluation(candidate, live, outcomes_of(state.feed, live, partitions, candidate, state, lost))
+    if candidate.referenced is not None:
+        bases = {partition: state.bases[partition] for partition in partitions}
+        inputs = reference_index.inputs_of(lake, state.feed, bases, candidate.referenced)
+        state = replace(state, inputs=state.inputs | inputs)
+    outcomes = outcomes_of(state.feed, live, partitions, candidate, state, lost)
+    return Evaluation(candidate, live, outcomes, state.inputs)
 
 
 def _ordered(piece: Rows, state: FeedState) -> pl.DataFrame:

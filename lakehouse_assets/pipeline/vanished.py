@@ -18,7 +18,6 @@ from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, Evaluation
 from lakehouse_assets.pipeline.pending import FeedState
 
 _MARK = "vanished:"
-_TAKEN = ("duplicates", "discarded", "erased")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def _explained(before: pl.DataFrame, now: pl.DataFrame, partition: str) -> int:
     both = before.filter(pl.col("part") == partition).join(now, on=["part", "source_hash"], how="left", suffix="_now")
     if both["landed_now"].null_count():
         return int(both["landed"].sum())
-    more = (pl.col(f"{name}_now") - pl.col(name) for name in ("published", *_TAKEN))
+    more = (pl.col(f"{name}_now") - pl.col(name) for name in ("published", *accounting.TAKEN))
     return int(both.select(pl.sum_horizontal(column.clip(lower_bound=0) for column in more).sum()).item())
 
 

@@ -1,4 +1,4 @@
-"""Models that wait because a table that they read does not match its declaration. Nothing is built from such a table.
+"""What waits for another table: models, because one that they read does not match its declaration, and feeds' records.
 
 Its new contract was refused or is not yet applied, so a declared column has no values. Not here: what is pending.
 """
@@ -6,8 +6,10 @@ Its new contract was refused or is not yet applied, so a declared column has no 
 from collections.abc import Iterator
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Model, Table
-from lakehouse_assets.pipeline.pending import ModelState
+from lakehouse_assets.contracts.declare import Feed, Model, Table
+from lakehouse_assets.contracts.wording import counted
+from lakehouse_assets.pipeline import reference_values
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
 from lakehouse_assets.storage.schema_evolution import differences_of
@@ -19,6 +21,27 @@ def reason_to_wait(lake: Lake, model: Model) -> str | None:
         if why := _unlike_its_declaration(lake, lake.registry.table(name)):
             return f"it is not rebuilt, and keeps its present rows: {why}"
     return None
+
+
+def reason_for_feed_to_wait(lake: Lake, feed: Feed) -> str | None:
+    """Return why nothing can be published of a feed now, in one line; None when it can."""
+    return reference_values.obstacle(lake, feed)
+
+
+def waiting_feeds(lake: Lake) -> Iterator[str]:
+    """Yield a line per feed whose records wait in quarantine for what they reference, or that has to wait itself."""
+    for feed in lake.registry.feeds.values():
+        if not feed.awaited:
+            continue
+        if why := reason_for_feed_to_wait(lake, feed):
+            yield f"{feed.silver.full_name}: {why}"
+        elif missing := FeedState.of(lake, feed).missing:
+            awaited = " and ".join(f"{one.feed}.{one.target}" for one in feed.awaited.values())
+            kind = "date" if feed.layout.is_by_date else "partition"
+            yield (
+                f"{feed.silver.full_name}: records of {counted(len(missing), kind)} wait in quarantine for values of "
+                f"{awaited}. They are published by themselves when these come; silver.missing_references lists them"
+            )
 
 
 def waiting_models(lake: Lake) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Records:
         leaving: Published records that would go to quarantine though no file changed.
         held: Dates that the gate would hold, which stay as they are published.
         kind: What a partition of the feed is called.
+        waiting: Records that would wait in quarantine for what they reference.
     """
 
     dates: int
@@ -47,6 +48,7 @@ class Records:
     leaving: int
     held: int
     kind: str = "date"
+    waiting: int = 0
 
     @property
     def lines(self) -> list[str]:
@@ -57,7 +59,9 @@ class Records:
         looked = "" if whole else f" (looked at {self.looked_at:,} of {self.dates:,} published {self.kind}s)"
         leaving = f"{least}{counted(self.leaving, 'published record')} would leave silver for quarantine"
         held = f"{least}{counted(self.held, f'published {self.kind}')} would be held, and stay as before"
-        found = [line for line, count in ((leaving, self.leaving), (held, self.held)) if count]
+        waiting = f"{least}{counted(self.waiting, 'record')} would wait in quarantine for what they reference"
+        counts = ((leaving, self.leaving), (held, self.held), (waiting, self.waiting))
+        found = [line for line, count in counts if count]
         if not found and not whole:
             return [f"no published record would leave silver, as far as was looked{looked}"]
         return [f"{line}{looked}" for line in found]
@@ -109,8 +113,9 @@ def records(lake: Lake, feed: Feed, state: FeedState, ledger: FeedLedger) -> Rec
     if found is not None:
         leaving += sum(vanished.find(lake, state, found, {}).new.values())
     held = sum(outcome.verdict == HELD_BACK for outcome in found.outcomes) if found is not None else 0
+    waiting = sum(outcome.waiting for outcome in found.outcomes) if found is not None else 0
     kind = "date" if feed.layout.is_by_date else "partition"
-    return Records(len(published), len(outside) + len(chosen), leaving, held, kind)
+    return Records(len(published), len(outside) + len(chosen), leaving, held, kind, waiting)
 
 
 def _has_new_columns(lake: Lake, feed: Feed) -> bool:

@@ -17,7 +17,7 @@ from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
 from lakehouse_assets.pipeline.unfilled import unfilled
-from lakehouse_assets.pipeline.waiting import waiting_models
+from lakehouse_assets.pipeline.waiting import waiting_feeds, waiting_models
 from lakehouse_assets.query.drift import drifted
 from lakehouse_assets.query.tables import OPS
 from lakehouse_assets.sources.landing import key_of, pending
@@ -45,7 +45,8 @@ class TableSize:
 class Status:
     """What waits for the lake or for a person. Lists are sorted.
 
-    `waiting` are models that cannot be built until another table fits its contract, `unfilled` published dates that
+    `waiting` are models that cannot be built until another table fits its contract, and feeds with records that wait
+    for what they reference, `unfilled` published dates that
     lack values of a required column.
     `vanished` are published dates that a changed contract took records from.
     `drifted` are the differences between the columns of landed objects and those of their contract.
@@ -80,7 +81,7 @@ def sizes(lake: Lake) -> list[TableSize]:
         elif delta.exists(lake.store, table.path):
             size = _delta_size(lake, table)
             is_silver = table.layer == "silver" and table.name in lake.registry.feeds
-            found.append(_with_quality(size, quality.get(table.name, (0, 0, 0))) if is_silver else size)
+            found.append(_with_quality(size, quality.get(table.name, (0, 0, 0, 0))) if is_silver else size)
         else:
             found.append(TableSize(table.full_name))
     return found
@@ -126,16 +127,19 @@ def _delta_size(lake: Lake, table: Table) -> TableSize:
     )
 
 
-def _quality(lake: Lake) -> dict[str, tuple[int, int, int]]:
-    """Return valid, quarantined and duplicate records by feed."""
-    sums = pl.sum("valid", "quarantined", "duplicates")
+def _quality(lake: Lake) -> dict[str, tuple[int, int, int, int]]:
+    """Return valid, quarantined, duplicate and waiting records by feed."""
+    sums = pl.sum("valid", "quarantined", "duplicates", "waiting")
     by_feed = scan_accounting(lake.store).group_by("feed").agg(sums).collect()
-    return {name: (int(valid), int(bad), int(twice)) for name, valid, bad, twice in by_feed.iter_rows()}
+    return {
+        name: (int(valid), int(bad), int(twice), int(wait)) for name, valid, bad, twice, wait in by_feed.iter_rows()
+    }
 
 
-def _with_quality(size: TableSize, counts: tuple[int, int, int]) -> TableSize:
-    valid, quarantined, duplicates = counts
-    score = valid / (valid + quarantined) if valid + quarantined else None
+def _with_quality(size: TableSize, counts: tuple[int, int, int, int]) -> TableSize:
+    valid, quarantined, duplicates, waiting = counts
+    judged = valid + quarantined - waiting
+    score = valid / judged if judged else None
     return replace(size, score=score, quarantined=quarantined, duplicates=duplicates)
 
 
@@ -168,7 +172,7 @@ def status(lake: Lake) -> Status:
         pinned += [
             f"{model.table.full_name} {partition}: to version {pin.version}" for partition, pin in built.pins.items()
         ]
-    waiting = list(waiting_models(lake)) if pending_dates else []
+    waiting = [*waiting_feeds(lake), *(waiting_models(lake) if pending_dates else [])]
     return Status(
         landed,
         pending_dates,
@@ -192,7 +196,8 @@ def _refused(lake: Lake, feed: Feed, ledger: FeedLedger) -> list[str]:
 
 def _why_held(lake: Lake, feed: Feed, partition: str) -> str:
     rows = scan_accounting(lake.store).filter((pl.col("feed") == feed.name) & (pl.col("part") == partition))
-    valid, quarantined = rows.select(pl.sum("valid"), pl.sum("quarantined")).collect().row(0)
+    bad = pl.sum("quarantined") - pl.sum("waiting")
+    valid, quarantined = rows.select(pl.sum("valid"), bad).collect().row(0)
     score = valid / (valid + quarantined) if valid + quarantined else 1.0
     return (
         f"quality score {score:.4f} is below the gate {feed.gate:.4f} ({quarantined:,} of {valid + quarantined:,} "

@@ -1,6 +1,6 @@
 """`lakehouse plan`: what the present declarations would rebuild or refuse, before anything is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from lakehouse_assets.context import Lake
@@ -118,6 +118,19 @@ def _rows_in(ledger: FeedLedger, size: int) -> int:
 
 
 def _notes(lake: Lake, feed: Feed, state: FeedState, anew_rows: int) -> list[str]:
+    return [*_of_records(lake, feed, state, anew_rows), *_of_waiting(lake, feed)]
+
+
+def _of_waiting(lake: Lake, feed: Feed) -> Iterator[str]:
+    """Yield what may be published of other feeds, once this one has what their records reference."""
+    for other in lake.registry.feeds.values():
+        is_awaiting = any(reference.feed == feed.name for reference in other.awaited.values())
+        if is_awaiting and (missing := FeedState.of(lake, other).missing):
+            dates = counted(len(missing), "date" if other.layout.is_by_date else "partition")
+            yield f"records of {dates} of {other.silver.full_name} wait for its values, and follow if these come"
+
+
+def _of_records(lake: Lake, feed: Feed, state: FeedState, anew_rows: int) -> list[str]:
     found = foreseen.records(lake, feed, state, lake.ledger_of(feed))
     if found is not None:
         return found.lines

@@ -19,7 +19,7 @@ from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import ledger_of
 from lakehouse_assets.maintenance import leftovers, retired
-from lakehouse_assets.pipeline import accounting, gold, repair, silver
+from lakehouse_assets.pipeline import accounting, gold, reference_index, repair, silver
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, Outcome
 from lakehouse_assets.pipeline.model_inputs import upstream_rows
@@ -30,8 +30,8 @@ from lakehouse_assets.query.table_checks import Finding, guarded
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import StorageError
 
-_ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "duplicates", "discarded", "erased",
-            "published", "held", "verdict", "score"]  # fmt: skip
+_ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "waiting", "duplicates", "discarded",
+            "erased", "published", "held", "verdict", "score"]  # fmt: skip
 
 
 def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
@@ -45,6 +45,7 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()
     declared = [table for feed in feeds for table in feed.tables if table is not feed.bronze]
+    declared += reference_index.tables(feeds)
     for table in (accounting.TABLE, *declared, *(model.table for model in models)):
         yield from guarded(table.full_name, partial(table_checks.files, lake, table))
     for one in retired.find(lake):
@@ -131,6 +132,11 @@ def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
         yield from table_checks.rows(lake, feed.quarantine, names, kept, silver_name)
         yield from table_checks.rows(lake, feed.by_rule, names, [found.by_rule()], silver_name)
         yield from _accounts(lake, feed, names, found.accounts())
+        for partition in names:
+            if found.inputs[partition] != state.inputs[partition]:
+                what = "what its records reference is not what the index of references says; "
+                what += repair.of_rows(silver_name, partition)
+                yield Finding(reference_index.table_of(feed).full_name, partition, what)
     yield from _pinned(lake, feed.silver, {p: pin for p, pin in state.pins.items() if not state.is_pending(p)})
     for table in feed.typed:
         yield from table_checks.unknown_partitions(lake, table, set(state.inputs) - {UNDATED})

@@ -25,9 +25,17 @@ def evaluated(
     landed: int | None = None,
     outside: frozenset[str] = frozenset(),
     silver: dict[str, int] | None = None,
+    waiting: int = 0,
 ) -> Evaluation:
     """Return what becomes of the candidate of a partition with one source, by its counts."""
-    counts = {"erased": 0, "discarded": 0, "duplicates": 1, "quarantined": quarantined, "valid": valid}
+    counts = {
+        "erased": 0,
+        "discarded": 0,
+        "duplicates": 1,
+        "quarantined": quarantined,
+        "valid": valid,
+        "waiting": waiting,
+    }
     source = {"_part": partition, "_source_hash": "hash", "_source_key": "a.csv"}
     candidate = Candidate(
         valid=pl.DataFrame(),
@@ -41,7 +49,7 @@ def evaluated(
         SALES, {partition: 1}, outside, silver or {}, {}, {}, Decisions(()), {}, {}, FeedLedger(Ledger.nothing())
     )
     computed = together([candidate], None)
-    return Evaluation(computed, live, outcomes_of(SALES, live, [partition], computed, known, {}))
+    return Evaluation(computed, live, outcomes_of(SALES, live, [partition], computed, known, {}), known.inputs)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,14 @@ def test_the_score_decides_and_the_gate_itself_is_enough(valid: int, quarantined
     [outcome] = evaluated(valid, quarantined).outcomes
     assert (outcome.verdict, outcome.passed) == (verdict, verdict == PUBLISHED)
     assert (outcome.valid, outcome.quarantined, outcome.duplicates, outcome.sources) == (valid, quarantined, 1, 1)
+
+
+def test_records_that_only_wait_lower_no_score() -> None:
+    [outcome] = evaluated(1, 9, waiting=9).outcomes
+    assert (outcome.verdict, outcome.score, outcome.waiting) == (PUBLISHED, 1.0, 9)
+    [outcome] = evaluated(1, 9, waiting=8).outcomes
+    assert (outcome.verdict, outcome.score) == (HELD_BACK, 0.5)
+    assert "(1 of 2 records break the contract)" in outcome.message
 
 
 def test_what_is_held_says_its_score_and_what_to_do() -> None:
