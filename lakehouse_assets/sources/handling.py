@@ -17,7 +17,7 @@ from lakehouse_assets.sources.queue import Message, Queue
 from lakehouse_assets.sources.s3_events import ObjectEvent, UnknownMessageError, newest, read
 from lakehouse_assets.storage.stores import Stored
 
-_RECEIVING_S = 10
+_RECEIVING_S = 5
 _BODIES_BYTES = 16 * 2**20
 
 

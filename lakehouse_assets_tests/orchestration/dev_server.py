@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -49,9 +49,11 @@ def wait_for(what: str, look: Callable[[], _Found | None], seconds: float) -> _F
 class DevServer:
     """`lakehouse dev` on a free port of 127.0.0.1, in a process group of its own."""
 
-    def __init__(self, root: str, log: Path, **settings: str) -> None:
+    def __init__(self, root: str, log: Path, cloud: Mapping[str, str] | None = None, **settings: str) -> None:
+        """Prepare it; `cloud` is the environment that points AWS clients at an emulator, and names the instance."""
         self.root, self._log, self.port = root, log, free_port()
-        self._environment = clean_environment(root) | {f"LAKEHOUSE_{name.upper()}": v for name, v in settings.items()}
+        chosen = {f"LAKEHOUSE_{name.upper()}": value for name, value in settings.items()}
+        self._environment = clean_environment(root) | chosen | dict(cloud or {})
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:

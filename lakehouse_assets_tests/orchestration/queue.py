@@ -15,11 +15,11 @@ from lakehouse_assets_tests.sources.messages import notification, record
 
 
 class TestQueue:
-    """A queue with a dead-letter queue, which a message reaches when it is received a third time."""
+    """A queue with a dead-letter queue, which a message reaches after it was received some times in vain."""
 
     __test__ = False
 
-    def __init__(self, emulator: AwsEmulator) -> None:
+    def __init__(self, emulator: AwsEmulator, receives: int = 2) -> None:
         self.name = f"q-{uuid.uuid4().hex[:8]}"
         self.client = emulator.client("sqs")
         self.url: str = self.client.create_queue(QueueName=self.name)["QueueUrl"].replace(
@@ -27,7 +27,7 @@ class TestQueue:
         )
         self.dead_url: str = self.client.create_queue(QueueName=f"{self.name}-dead")["QueueUrl"]
         self.arn = self._arn(self.name)
-        redrive = {"deadLetterTargetArn": self._arn(f"{self.name}-dead"), "maxReceiveCount": 2}
+        redrive = {"deadLetterTargetArn": self._arn(f"{self.name}-dead"), "maxReceiveCount": receives}
         self.client.set_queue_attributes(QueueUrl=self.url, Attributes={"RedrivePolicy": json.dumps(redrive)})
 
     @staticmethod

@@ -1,0 +1,117 @@
+"""Messages that come twice, late and in any order, to a daemon that is killed at random steps: each object counts once.
+
+The objects lie on a real S3 server, the messages in an emulated SQS. `FAULTS=all`: 2,000 arrivals and 20 kills.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query.verify import verify
+from lakehouse_assets.sources.message_batch import PATH
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
+from lakehouse_assets_tests.orchestration.queue import TestQueue, announcement
+from lakehouse_assets_tests.orchestration.watched import ask, rows
+from lakehouse_assets_tests.retail import line, sales_csv
+from lakehouse_assets_tests.s3_server import S3Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
+ARRIVALS, KILLS, DEEPEST = (2_000, 20, 300) if EVERYTHING else (60, 3, 60)
+PAUSE_S = 0.15 if EVERYTHING else 0.05
+SEED = 20111209
+DATES = [f"2011-03-{day:02}" for day in range(1, 21)]
+
+
+class Arrivals:
+    """Objects with some rows each, some of them in a second version, and what S3 would say of them, in disorder."""
+
+    def __init__(self, lake: Lake, queue: TestQueue) -> None:
+        self._lake, self._queue = lake, queue
+        self._chance = random.Random(SEED)  # noqa: S311 - the same disorder every time
+        self.expected: dict[str, tuple[str, int]] = {}
+        self.sent = 0
+
+    def put_all(self, finished: Path) -> None:
+        """Put every object and send its messages: at once, again, or at the end; then say that it is finished."""
+        late: list[str] = []
+        soon: list[str] = []
+        for at in range(ARRIVALS):
+            # Every tenth arrival replaces an earlier object.
+            number = self._chance.randrange(at) if at % 10 == 9 else at
+            date, count = DATES[number % len(DATES)], 1 + at % 3
+            body = sales_csv(
+                [line(InvoiceNo=f"{at:06}", InvoiceDate=f"{date} 09:00:00", Quantity=str(n + 1)) for n in range(count)]
+            )
+            key = f"{number % 7}/{number:05}.csv"
+            retail.land(self._lake, key, body)
+            self.expected[key] = date, count
+            message = announcement(self._lake, key, sequencer=f"{at:08X}")
+            (late if self._chance.random() < 0.1 else soon).append(message)
+            soon += [message] * (self._chance.random() < 0.2)
+            if len(soon) > 30 or at == ARRIVALS - 1:
+                self._send(soon)
+                soon = []
+            time.sleep(PAUSE_S)
+        self._send(late)
+        finished.touch()
+
+    def _send(self, messages: list[str]) -> None:
+        self._chance.shuffle(messages)
+        self._queue.send(*messages)
+        self.sent += len(messages)
+
+
+def test_every_object_counts_once_whatever_is_killed(
+    s3_lake: Lake, s3_server: S3Server, aws_emulator: AwsEmulator, tmp_path: Path, tell: Tell
+) -> None:
+    queue = TestQueue(aws_emulator, receives=1_000)
+    arrivals, chance = Arrivals(s3_lake, queue), random.Random(SEED + 1)  # noqa: S311 - the same kills every time
+    environment = os.environ | s3_server.environment | {
+        "AWS_ENDPOINT_URL_SQS": aws_emulator.url, "LAKEHOUSE_ROOT": s3_lake.settings.root,
+        "LAKEHOUSE_QUEUE_URL": queue.url, "LAKEHOUSE_QUEUE_HIDDEN_S": "10", "LAKEHOUSE_QUEUE_BATCH_FILES": "50",
+        "LAKEHOUSE_IDLE_INTERVAL_S": "0", "DAGSTER_HOME": str(tmp_path / "home"),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "lakehouse_assets_tests.faults.listening"]
+
+    def daemon(point: int) -> int:
+        with (tmp_path / "daemon.log").open("ab") as log:
+            return subprocess.run(
+                [*command, str(point), str(tmp_path)], env=environment, stdout=log, stderr=log, check=False
+            ).returncode
+
+    begun = time.monotonic()
+    putting = threading.Thread(target=arrivals.put_all, args=[tmp_path / "finished"])
+    putting.start()
+    ends = [daemon(chance.randrange(1, DEEPEST)) for _ in range(KILLS)]
+    last = daemon(0)
+    putting.join()
+
+    assert last == 0, (tmp_path / "daemon.log").read_text()[-3000:]
+    kills = ends.count(-9)
+    points = Counter(" ".join(point.split()[:2]) for point in (tmp_path / "points").read_text().splitlines())
+    tell(f"{ARRIVALS} arrivals, {arrivals.sent} messages, {kills} kills, {time.monotonic() - begun:.0f} s; {points}")
+    assert kills == KILLS
+
+    by_date = Counter[str]()
+    for date, count in arrivals.expected.values():
+        by_date[date] += count
+    assert rows(s3_lake) == dict(by_date)
+    ledger = "FROM ops.ledger GROUP BY object_key, object_token HAVING count(DISTINCT version) > 1"
+    assert ask(s3_lake, f"SELECT object_key {ledger}") == []
+    assert {key for (key,) in ask(s3_lake, "SELECT DISTINCT object_key FROM ops.ledger")} == set(arrivals.expected)
+    total = sum(by_date.values())
+    sums = "SELECT sum(landed), sum(valid), sum(quarantined), sum(duplicates), sum(published) FROM ops.accounting"
+    assert ask(s3_lake, sums) == [(total, total, 0, 0, total)]
+    assert list(verify(s3_lake)) == []
+    assert queue.counts() == (0, 0)
+    assert s3_lake.store.stat(PATH) is None
