@@ -99,6 +99,7 @@ def test_decisions_and_landings_in_any_order_give_the_same_tables(
     accounts(lake)
 
 
+@pytest.mark.slow
 def test_a_decision_before_unrelated_landings_is_the_same_as_after_them(lake: Lake, tmp_path: Path) -> None:
     before, after = lake, lake_at(str(tmp_path / "after"))
     landed(before, [BASE])

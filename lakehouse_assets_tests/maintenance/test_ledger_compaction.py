@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from deltalake import DeltaTable
 
 from lakehouse_assets.context import Lake
@@ -27,6 +28,7 @@ class Interrupted(DeltaTable):
         return found
 
 
+@pytest.mark.slow
 def test_of_two_that_append_and_compact_at_once_both_are_recorded_once(lake: Lake) -> None:
     for number in range(40):  # one more and it compacts itself
         Ledger.load(lake.store).append([_version(f"before-{number}.csv")], "run")

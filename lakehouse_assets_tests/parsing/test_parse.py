@@ -107,10 +107,10 @@ def test_an_object_is_rejected_for(data: bytes, reason: str) -> None:
 
 
 def test_a_rejection_names_at_most_eight_columns() -> None:
-    header = ",".join(["InvoiceNo", *(f"column{at}" for at in range(1, 10_000))]).encode()
-    reason = reason_of(header + b"\n" + b"1," * 9_999 + b"1\n")
+    header = ",".join(["InvoiceNo", *(f"column{at}" for at in range(1, 1_000))]).encode()
+    reason = reason_of(header + b"\n" + b"1," * 999 + b"1\n")
     assert reason.count("'column") == 7
-    assert "and 9,992 more" in reason
+    assert "and 992 more" in reason
 
 
 def test_a_column_that_may_be_null_may_be_missing() -> None:

@@ -29,6 +29,7 @@ delivered = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(delivered, st.sampled_from(["changes", "full"]))
 def test_deliveries_follow_each_other_also_when_one_comes_again(deliveries: list[dict[int, str]], what: str) -> None:

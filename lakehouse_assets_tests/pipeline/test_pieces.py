@@ -144,7 +144,8 @@ def _contents(lake: Lake) -> list[Any]:
     return [*tables, accounts]
 
 
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["folder", "s3"])
 def test_a_table_that_was_published_in_pieces_holds_the_same(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_table_that_was_published_in_pieces_holds_the_same(
     assert list(verify(pieces)) == []
 
 
+@pytest.mark.slow
 def test_a_date_larger_than_a_batch_is_computed_in_pieces(tmp_path: Path) -> None:
     class Sales(Contract):
         on = dy.Date(nullable=False)
