@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from lakehouse_assets.cli.main import main
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.registry import registry
+from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
@@ -22,6 +23,17 @@ from lakehouse_assets_tests.s3_server import S3Server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Said(NamedTuple):
+    """What a command answered: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Lakehouse = Callable[..., Said]
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +113,40 @@ def cli(tmp_path: Path) -> Cli:
         return subprocess.CompletedProcess(command, int(end.value.code or 0), out.getvalue(), err.getvalue())
 
     return run
+
+
+@pytest.fixture
+def lakehouse(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Lakehouse]:
+    """Run `lakehouse` in this process on the lake of the test: `lakehouse("query", sql)`.
+
+    Not for verbs that run Dagster: its definitions belong to the lake that a process first imported them with.
+    """
+    monkeypatch.setenv("LAKEHOUSE_ROOT", lake.settings.root)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def call(*arguments: object) -> Said:
+        settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["lakehouse", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Said(int(end.value.code or 0), *capsys.readouterr())
+
+    yield call
+    settings.cache_clear()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of an empty package that declares the lake: a module is written into it as a person would."""
+    folder = tmp_path / "packages" / f"lake_{tmp_path.name.replace('-', '_')}"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # what is written twice in a second is read twice
+    monkeypatch.setenv("LAKEHOUSE_DEFINITIONS", folder.name)
+    yield folder
+    registry_of.cache_clear()
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ from lakehouse_assets.orchestration.location import code_location
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage.stores import store_for
-from lakehouse_assets_tests.cli.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.contracts.test_broken import MODEL, feed
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 FILES = {
-    "__init__.py": "",
     "good.py": feed("good"),
     "bad.py": feed("bad"),
     "of_good.py": MODEL.format(model="of_good"),
@@ -31,16 +30,11 @@ Load = Callable[[], Lake]
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the package that declares the lake."""
-    folder = tmp_path / "declared" / f"lake_{tmp_path.name.replace('-', '_')}"
-    folder.mkdir(parents=True)
+def package(package: Path) -> Path:
+    """The folder of the package that declares the lake, one of whose modules is broken."""
     for name, text in FILES.items():
-        (folder / name).write_text(text)
-    monkeypatch.syspath_prepend(str(folder.parent))
-    monkeypatch.setenv("LAKEHOUSE_DEFINITIONS", folder.name)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    return folder
+        (package / name).write_text(text)
+    return package
 
 
 @pytest.fixture

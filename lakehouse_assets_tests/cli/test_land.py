@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.cli.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.retail import sales_csv
 
 

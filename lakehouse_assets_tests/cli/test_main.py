@@ -14,8 +14,7 @@ import pytest
 import lakehouse_assets
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests import retail
-from lakehouse_assets_tests.cli.conftest import Lakehouse
-from lakehouse_assets_tests.conftest import Cli, copied, lake_at
+from lakehouse_assets_tests.conftest import Cli, Lakehouse, copied, lake_at
 from lakehouse_assets_tests.retail import DAY, day, land, line, sales_csv
 
 BAD: dict[str, tuple[list[str], str]] = {

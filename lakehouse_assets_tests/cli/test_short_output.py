@@ -3,7 +3,7 @@
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.cli.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, run, sales_csv
 
 

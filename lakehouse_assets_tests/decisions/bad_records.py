@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.conftest import lake_at
-from lakehouse_assets_tests.decisions.conftest import Said
+from lakehouse_assets_tests.conftest import Said, lake_at
 from lakehouse_assets_tests.decisions.manifests import promise
 from lakehouse_assets_tests.decisions.person import (
     NEXT,

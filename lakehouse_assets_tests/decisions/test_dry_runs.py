@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.conftest import copied
-from lakehouse_assets_tests.decisions.bad_records import BAD, ODD, UNDATED, bad_lake_at, cells, recorded
-from lakehouse_assets_tests.decisions.conftest import Lakehouse, Said
+from lakehouse_assets_tests.conftest import Lakehouse, Said, copied
+from lakehouse_assets_tests.decisions.bad_records import BAD, ODD, UNDATED, cells, recorded
 from lakehouse_assets_tests.decisions.person import (
     NEXT,
     THIRD,
@@ -18,12 +17,6 @@ from lakehouse_assets_tests.decisions.person import (
     states,
 )
 from lakehouse_assets_tests.retail import DAY
-
-
-@pytest.fixture(scope="module")
-def bad_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The lake of bad records. Read only."""
-    return bad_lake_at(tmp_path_factory.mktemp("bad") / "lake")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.decisions.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import GOOD, NEXT, ask, bad_day, bad_line, landed, settle
 from lakehouse_assets_tests.retail import DAY, sales
 

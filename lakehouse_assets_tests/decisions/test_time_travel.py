@@ -6,7 +6,7 @@ import time
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.decisions.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import NEXT, ask, bad_day, bad_line, landed, restore, settle, version
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, sales_csv
 

@@ -34,23 +34,12 @@ Type = Callable[[str], str]
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty package that declares the lake, beside the folder in which the commands are typed."""
-    folder = tmp_path / "packages" / f"cookbook_{tmp_path.name.replace('-', '_')}"
-    folder.mkdir(parents=True)
+def typed(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Type]:
+    """Type a line, as in a process of its own, in a folder beside the package; return what it prints."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.syspath_prepend(str(folder.parent))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    for name, value in {"DEFINITIONS": folder.name, "ROOT": str(tmp_path / "lake")}.items():
-        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
+    monkeypatch.setenv("LAKEHOUSE_ROOT", str(tmp_path / "lake"))
     monkeypatch.setenv("COLUMNS", "200")
-    return folder
-
-
-@pytest.fixture
-def typed(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Type]:
-    """Type a line, as in a process of its own; return what it prints."""
 
     def load() -> None:
         settings.cache_clear()

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,6 @@ class Revenue(dy.Schema):
 
 MODEL = Model(name="revenue", schema=Revenue, description="Revenue.", owner="team:x")
 '''
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of an empty package that declares the lake."""
-    folder = tmp_path / "declared" / f"odd_{tmp_path.name.replace('-', '_')}"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(str(folder.parent))
-    monkeypatch.setenv("LAKEHOUSE_DEFINITIONS", folder.name)
-    yield folder
-    registry_of.cache_clear()
 
 
 def _discovered(cli: Cli, lake: Lake, package: Path, paths: list[Path], name: str) -> str:

@@ -1,6 +1,5 @@
 """A person is forgotten in files that are written as their feed declares, and these stay as they are written."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -46,22 +45,10 @@ FORMS: dict[str, tuple[str, str, bytes, bytes]] = {
 }
 
 
-@pytest.fixture
-def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The module of the feed, to be written."""
-    folder = tmp_path / "declared" / f"forms_{tmp_path.name.replace('-', '_')}"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(str(folder.parent))
-    monkeypatch.setenv("LAKEHOUSE_DEFINITIONS", folder.name)
-    yield folder / "people.py"
+def _ran(cli: Cli, lake: Lake, package: Path, header: str, form: str, data: bytes) -> Lake:
+    (package / "people.py").write_text(MODULE.format(kind=form.partition("(")[0], form=form, header=header))
     registry_of.cache_clear()
-
-
-def _ran(cli: Cli, lake: Lake, module: Path, header: str, form: str, data: bytes) -> Lake:
-    module.write_text(MODULE.format(kind=form.partition("(")[0], form=form, header=header))
-    registry_of.cache_clear()
-    at = Lake(lake.store, Settings(root=lake.settings.root), registry_of(module.parent.name))
+    at = Lake(lake.store, Settings(root=lake.settings.root), registry_of(package.name))
     at.store.replace("landing/people/x", data)
     assert cli(at, "run").returncode == 0
     return at
@@ -73,9 +60,9 @@ def _silver(lake: Lake) -> pl.DataFrame:
 
 @pytest.mark.parametrize(("header", "form", "data", "left"), FORMS.values(), ids=FORMS.keys())
 def test_the_others_stay_byte_for_byte(
-    cli: Cli, lake: Lake, declared: Path, header: str, form: str, data: bytes, left: bytes
+    cli: Cli, lake: Lake, package: Path, header: str, form: str, data: bytes, left: bytes
 ) -> None:
-    lake = _ran(cli, lake, declared, header, form, data)
+    lake = _ran(cli, lake, package, header, form, data)
     assert _silver(lake).height == 2
     forgotten = cli(lake, "forget", "people", "name=Zoé")
     assert forgotten.returncode == 0, forgotten.stdout + forgotten.stderr
@@ -84,9 +71,9 @@ def test_the_others_stay_byte_for_byte(
     assert cli(lake, "verify", "--deep").returncode == 0
 
 
-def test_a_workbook_with_the_person_is_named_and_not_passed_over(cli: Cli, lake: Lake, declared: Path) -> None:
+def test_a_workbook_with_the_person_is_named_and_not_passed_over(cli: Cli, lake: Lake, package: Path) -> None:
     data = workbook({"x": [["id", "name"], [1, "Zoé"], [2, "Ann"]]})
-    lake = _ran(cli, lake, declared, "name", "Excel()", data)
+    lake = _ran(cli, lake, package, "name", "Excel()", data)
     forgotten = cli(lake, "forget", "people", "name=Zoé")
     assert forgotten.returncode == 1
     assert "x: records cannot be taken out of a workbook; remove it" in forgotten.stdout + forgotten.stderr

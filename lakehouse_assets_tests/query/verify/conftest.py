@@ -11,7 +11,6 @@ from lakehouse_assets.operations.decision_commands import accept, correct, disca
 from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import copied, lake_at
-from lakehouse_assets_tests.decisions.conftest import lakehouse as lakehouse  # noqa: PLC0414 - a fixture, passed on
 from lakehouse_assets_tests.decisions.manifests import promise
 from lakehouse_assets_tests.decisions.person import bad_day, bad_line, landed, restore, settle, take, take_back, version
 from lakehouse_assets_tests.query.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED

@@ -3,7 +3,7 @@
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets_tests.decisions.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import findings, settle
 from lakehouse_assets_tests.query.verify.damage import (
     DAMAGES,

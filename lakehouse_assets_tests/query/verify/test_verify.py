@@ -8,8 +8,7 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.operations.decision_commands import discard
 from lakehouse_assets.query.overview import status
-from lakehouse_assets_tests.conftest import lake_at
-from lakehouse_assets_tests.decisions.conftest import Lakehouse
+from lakehouse_assets_tests.conftest import Lakehouse, lake_at
 from lakehouse_assets_tests.decisions.person import ask, findings, held, quantities, quarantined, settle, take
 from lakehouse_assets_tests.query.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED
 from lakehouse_assets_tests.retail import land, line, sales_csv
