@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     )
     event_bus: str = Field(default="", description="name or ARN of an EventBridge bus to tell")
     errors_table: str = Field(default="", description="DynamoDB table of the error log; a folder of the lake without")
+    metrics_namespace: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9._/#:-]{1,255})?$",
+        description="CloudWatch namespace for figures of each asset",
+    )
     ui_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
     )

@@ -4,16 +4,17 @@ Not here: the channels, a module each.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from lakehouse_assets.alerts.error_log import error_log_of
 from lakehouse_assets.alerts.facts import Fact
+from lakehouse_assets.alerts.figures import Figure
 from lakehouse_assets.context import Lake
 from lakehouse_assets.settings import Settings
 
 
 class Channel(Protocol):
-    """Somebody who is told facts.
+    """Somebody who is told what happened.
 
     Attributes:
         name: Its cursor is kept under this name.
@@ -25,14 +26,20 @@ class Channel(Protocol):
     at_once: int
     looks_back: int
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
-        """Tell some facts in order; raise whatever it is if that failed, and be told the same facts again."""
+    @property
+    def takes(self) -> type[Fact | Figure]:
+        """What it is told: facts, or figures."""
+        ...
+
+    def deliver(self, news: Sequence[Any]) -> None:
+        """Tell some of what it takes, in order; raise whatever it is if that failed, and be told the same again."""
         ...
 
 
 def is_any_configured(settings: Settings) -> bool:
     """Return whether the settings name anybody to tell."""
-    return bool(settings.alerts_topic or settings.event_bus or settings.errors_table)
+    named = (settings.alerts_topic, settings.event_bus, settings.errors_table, settings.metrics_namespace)
+    return any(named)
 
 
 def configured(lake: Lake) -> list[Channel]:
@@ -47,4 +54,8 @@ def configured(lake: Lake) -> list[Channel]:
         from lakehouse_assets.alerts.eventbridge import Bus  # noqa: PLC0415
 
         found.append(Bus(settings.event_bus))
+    if settings.metrics_namespace:
+        from lakehouse_assets.alerts.cloudwatch import Metrics  # noqa: PLC0415
+
+        found.append(Metrics(settings.metrics_namespace, settings.root))
     return found

@@ -33,14 +33,13 @@ class ProblemTable(Protocol):
 class ErrorLog:
     """The error log of a lake. To take in the same facts twice changes nothing."""
 
-    name, at_once = "errors", 25
-    looks_back = 10_000
+    name, at_once, looks_back, takes = "errors", 25, 10_000, Fact
 
     def __init__(self, table: ProblemTable) -> None:
         self.table = table
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
-        for fact in facts:
+    def deliver(self, news: Sequence[Fact]) -> None:
+        for fact in news:
             if fact.kind is Kind.RUN_SUCCEEDED:
                 self._end_failures(fact)
             elif problems.is_kept(fact) or fact.kind in ENDS:

@@ -64,9 +64,15 @@ def _assets(run: dg.DagsterRun) -> list[str]:
     return sorted(name.replace("__", ".") for name in _ops(run) if "__" in name)
 
 
+def partitions_by_asset(run: dg.DagsterRun) -> dict[str, list[str]]:
+    """Return the partitions that a run was asked for by its configuration, by asset."""
+    asked = {name.replace("__", "."): op.get("config", {}).get("partitions", []) for name, op in _ops(run).items()}
+    return {asset: partitions for asset, partitions in asked.items() if partitions}
+
+
 def _dates(run: dg.DagsterRun) -> list[str]:
     """Return the partitions that a run was asked for, by its configuration or from the UI."""
-    named = {part for op in _ops(run).values() for part in op.get("config", {}).get("partitions", [])}
+    named = {partition for partitions in partitions_by_asset(run).values() for partition in partitions}
     tags = (run.tags.get(name) for name in ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"))
     found = named or {tag for tag in tags if tag} or {*filter(None, [run.tags.get("dagster/partition")])}
     return sorted(found - {UNDATED, WHOLE})

@@ -14,13 +14,13 @@ _SHOWN = 50
 class Topic:
     """A topic by its ARN. Of a FIFO topic, subscribers see each message once."""
 
-    name, at_once, looks_back = "sns", 500, 0
+    name, at_once, looks_back, takes = "sns", 500, 0, Fact
 
     def __init__(self, arn: str) -> None:
         self.arn = arn
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
-        for message in messages(facts):
+    def deliver(self, news: Sequence[Fact]) -> None:
+        for message in messages(news):
             client("sns").publish(
                 TopicArn=self.arn,
                 Subject=message.subject,

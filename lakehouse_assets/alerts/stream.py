@@ -21,6 +21,7 @@ EVENTS_OF_FACTS = (
 )
 EVENTS_OF_FIGURES = (
     dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.RUN_START,
     dg.DagsterEventType.RUN_SUCCESS,
     dg.DagsterEventType.RUN_FAILURE,
 )

@@ -23,18 +23,18 @@ class Channel:
 
     def __init__(self, name: str, at_once: int = 500) -> None:
         self.name, self.at_once = name, at_once
-        self.looks_back = 0
+        self.looks_back, self.takes = 0, Fact
         self.facts: list[Fact] = []
         self.is_down = False
         self.calls_until_down: int | None = None
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
+    def deliver(self, news: Sequence[Fact]) -> None:
         if self.is_down or self.calls_until_down == 0:
             msg = "connection refused"
             raise OSError(msg)
         if self.calls_until_down is not None:
             self.calls_until_down -= 1
-        self.facts += facts
+        self.facts += news
 
 
 def _tell(shop: Shop, *told: Channel) -> tuple[list[str], list[str]]:

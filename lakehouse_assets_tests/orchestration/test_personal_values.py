@@ -12,6 +12,12 @@ import dataframely as dy
 import polars as pl
 import pytest
 
+from lakehouse_assets.alerts import stream
+from lakehouse_assets.alerts.derive import facts_of
+from lakehouse_assets.alerts.error_log import ErrorLog
+from lakehouse_assets.alerts.facts import Kind
+from lakehouse_assets.alerts.lake_problems import LakeProblems
+from lakehouse_assets.alerts.wording import messages
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.registry import Registry
@@ -86,6 +92,17 @@ def traces(home: Path) -> list[str]:
     return [str(path) for path in files if any(v in t for v in (NUMBER, NAME) for t in decoded(path.read_bytes()))]
 
 
+def tell_all(lake: Lake, instance: dg.DagsterInstance) -> None:
+    """Tell people, other systems and the error log all that happened: no value is in any of it."""
+    facts = facts_of(lake, instance, stream.read(instance, stream.EVENTS_OF_FACTS, 0, 0, 100_000))
+    assert {fact.kind for fact in facts} >= {Kind.OBJECT_REFUSED, Kind.GATE_HELD, Kind.RUN_FAILED, Kind.CONTRACT_DRIFT}
+    single = [message for fact in facts for message in messages([fact])]
+    texts = [json.dumps([fact.as_json() for fact in facts]), *(m.subject + m.body for m in [*single, *messages(facts)])]
+    assert not [text for text in texts if NUMBER in text or NAME in text]
+    ErrorLog(LakeProblems(lake.store)).deliver(facts)
+    assert list(LakeProblems(lake.store).problems())
+
+
 @pytest.fixture
 def told(lake: Lake, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     """A daemon that has seen every kind of bad object of the person's, one of which no reader foresaw."""
@@ -124,6 +141,8 @@ def test_ingest_publish_and_decisions_tell_dagster_no_value(told: Daemon) -> Non
     told.settle()
     assert told.instance.get_runs_count() > 5
     assert traces(home) == []
+    tell_all(lake, told.instance)
+    assert traces(Path(lake.store.root) / "ops" / "errors") == []
 
 
 def test_a_personal_value_in_the_run_configuration_is_refused_before_there_is_a_run(told: Daemon) -> None:
