@@ -11,6 +11,7 @@ from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline.gold import ModelError, compile_sql
 from lakehouse_assets.pipeline.model_inputs import rows_read
 from lakehouse_assets.pipeline.pending import FeedState, ModelState, rows_by_partition
+from lakehouse_assets.pipeline.waiting import reason_for_feed_to_wait
 from lakehouse_assets.query import estimate, foreseen
 from lakehouse_assets.sources.landing import key_of, pending, to_read_anew
 from lakehouse_assets.storage import delta
@@ -131,6 +132,8 @@ def _of_waiting(lake: Lake, feed: Feed) -> Iterator[str]:
 
 
 def _of_records(lake: Lake, feed: Feed, state: FeedState, anew_rows: int) -> list[str]:
+    if why := reason_for_feed_to_wait(lake, feed):
+        return [why]
     found = foreseen.records(lake, feed, state, lake.ledger_of(feed))
     if found is not None:
         return found.lines
