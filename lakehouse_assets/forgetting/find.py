@@ -12,9 +12,9 @@ from lakehouse_assets.decisions.kinds import OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.erasure.search import KnownLines
+from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.corrections import effects
-from lakehouse_assets.pipeline.pending import batches
 from lakehouse_assets.storage import delta
 
 

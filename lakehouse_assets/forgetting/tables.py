@@ -13,8 +13,8 @@ from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting.decisions import repin
+from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.inputs import fingerprint
-from lakehouse_assets.pipeline.pending import batches
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta, delta_files
 

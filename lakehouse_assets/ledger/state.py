@@ -1,38 +1,16 @@
-"""One feed's part of the ledger: what is live, what was seen, how contents were read. Writes nothing."""
+"""One feed's part of the ledger: what is live, what was seen. Writes nothing."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Literal, cast
 
 import polars as pl
 
 from lakehouse_assets.ledger import deliveries, landing_order
-from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, RETRACTED, SCHEMA, is_read_as
+from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, RETRACTED, SCHEMA
+from lakehouse_assets.ledger.readings import Reading, Readings
 from lakehouse_assets.ledger.standing import KnownVersion, accepted, is_in, known_versions, latest, live, state_without
 from lakehouse_assets.ledger.summary import Summary
-
-_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way in which a content was read.
-
-    Attributes:
-        file: Name of its bronze files, without the ending.
-        rows: Records by partition.
-    """
-
-    version: str | None
-    contract: str
-    file: str
-    rows: Mapping[str, int]
-
-    def is_read_as(self, reading_version: str, contract: str) -> bool:
-        """Return whether the content was read as a contract now says."""
-        return is_read_as(self.version, self.contract, reading_version, contract)
 
 
 class FeedLedger:
@@ -168,28 +146,12 @@ class FeedLedger:
         return landing_order.last_readings(self.entries)
 
     @cached_property
-    def _by_content(self) -> tuple[pl.Series, pl.Series]:
-        """The rows of `entries` in the order of a short hash of their contents: the hashes, and the row numbers."""
-        hashes = self.entries.select(pl.col("source_hash").hash().alias("hash")).with_row_index("row").sort("hash")
-        return hashes["hash"], hashes["row"]
-
-    def _of_content(self, source_hash: str) -> pl.DataFrame:
-        hashes, rows = self._by_content
-        wanted = pl.Series([source_hash]).hash()[0]
-        first, last = (hashes.search_sorted(wanted, side=side) for side in _SIDES)
-        return self.entries[rows.slice(first, last - first)].filter(pl.col("source_hash") == source_hash)
+    def _readings(self) -> Readings:
+        return Readings(self.entries)
 
     def readings(self, source_hash: str) -> list[Reading]:
         """Return the ways in which a content was ever read without being refused, the last one first."""
-        found = self._of_content(source_hash).filter(pl.col("state") != REJECTED).sort("version", descending=True)
-        readings: list[Reading] = []
-        if not found.height:
-            return readings
-        for (_, reading, contract), rows in found.group_by("version", "dating", "contract", maintain_order=True):
-            file = rows["file"].fill_null(source_hash)[0]
-            partitions = dict(rows.select("part", "rows").drop_nulls("part").iter_rows())
-            readings.append(Reading(cast("str | None", reading), str(contract), file, partitions))
-        return readings
+        return self._readings.of(source_hash)
 
     def was_taken(self, object_key: str, object_hash: str) -> bool:
         """Return whether a landed object was ever accepted as it came, without a person's decision."""

@@ -16,7 +16,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.accounting import mark
-from lakehouse_assets.pipeline.pending import batches
+from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.storage import delta, delta_files
 
 _ATTEMPTS = 5

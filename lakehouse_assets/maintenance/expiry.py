@@ -14,8 +14,9 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.decisions import kinds, recorded
+from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.inputs import without_rows
-from lakehouse_assets.pipeline.pending import FeedState, batches
+from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.storage import delta, delta_files
 

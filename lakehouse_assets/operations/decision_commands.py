@@ -16,10 +16,11 @@ from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import IS_BLANK, Erasures
 from lakehouse_assets.ledger.ledger import HELD
 from lakehouse_assets.ledger.standing import accepted
+from lakehouse_assets.pipeline.batches import batches, rows_by_partition
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
 from lakehouse_assets.pipeline.gate import Outcome
-from lakehouse_assets.pipeline.pending import FeedState, batches, rows_by_partition
+from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.silver import evaluate
 from lakehouse_assets.storage import delta
 

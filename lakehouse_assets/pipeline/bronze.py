@@ -10,7 +10,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_bucket, place
-from lakehouse_assets.ledger.state import Reading
+from lakehouse_assets.ledger.readings import Reading
 from lakehouse_assets.pipeline import repair
 from lakehouse_assets.pipeline.rows import Rows
 from lakehouse_assets.storage.delta import UNREADABLE

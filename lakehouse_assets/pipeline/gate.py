@@ -11,7 +11,8 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, place
 from lakehouse_assets.pipeline import accounting, repair
-from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
+from lakehouse_assets.pipeline.batches import rows_by_partition
+from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.pieces import Computed
 
 PUBLISHED, HELD_BACK, OUTSIDE = accounting.VERDICTS

@@ -18,8 +18,9 @@ from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.engines.handing_over import CallError, call
+from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.model_inputs import upstream_rows, upstream_tables
-from lakehouse_assets.pipeline.pending import ModelState, batches
+from lakehouse_assets.pipeline.pending import ModelState
 from lakehouse_assets.pipeline.pins import restored
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import open_declared

@@ -18,7 +18,7 @@ from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
-from lakehouse_assets.ledger.state import Reading
+from lakehouse_assets.ledger.readings import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, decompressed, unpack
 from lakehouse_assets.parsing.buckets import buckets
 from lakehouse_assets.parsing.casting import business_dates

@@ -5,7 +5,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.pipeline.pending import rows_by_partition
+from lakehouse_assets.pipeline.batches import rows_by_partition
 from lakehouse_assets.storage import delta, delta_files
 
 

@@ -5,15 +5,13 @@ and doing the pending work.
 """
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar, cast
 
 import polars as pl
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Feed, Model, Table
+from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, as_date
 from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
@@ -23,12 +21,10 @@ from lakehouse_assets.pipeline import accounting, reference_index
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects
 from lakehouse_assets.pipeline.inputs import fingerprint, input_fingerprints, without_rows
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
+from lakehouse_assets.pipeline.state_cache import cached
 from lakehouse_assets.storage import delta, delta_log
-from lakehouse_assets.storage.delta_log import Log
 
-T = TypeVar("T")
 HELD = "held:"
-_LAST: dict[tuple[str, str], tuple[tuple[object, ...], object]] = {}
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class FeedState:
             lake.settings.start_date,
             *reference_index.logs(lake, feed),
         )
-        return _kept(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs, accounts))
+        return cached(lake, feed.silver, basis, lambda: cls._computed(lake, feed, ledger, decisions, logs, accounts))
 
     @classmethod
     def _computed(
@@ -88,7 +84,7 @@ class FeedState:
         feed: Feed,
         ledger: FeedLedger,
         decisions: Decisions,
-        logs: list[Log],
+        logs: list[delta_log.Log],
         accounts: dict[str, int],
     ) -> "FeedState":
         silver, *history, quarantine, by_rule = (dict(log.transactions) for log in logs)
@@ -199,10 +195,10 @@ class ModelState:
         log = delta_log.read(lake.store, model.table.path)
         decisions = Decisions.load(lake.store, decision_folder(model.table))
         basis = (model, log, decisions.taken, *read)
-        return _kept(lake, model.table, basis, lambda: cls._computed(lake, model, log, decisions))
+        return cached(lake, model.table, basis, lambda: cls._computed(lake, model, log, decisions))
 
     @classmethod
-    def _computed(cls, lake: Lake, model: Model, log: Log, decisions: Decisions) -> "ModelState":
+    def _computed(cls, lake: Lake, model: Model, log: delta_log.Log, decisions: Decisions) -> "ModelState":
         upstream = {name: _published(lake, name) for name in model.upstream}
         built, pins = dict(log.transactions), pins_of(decisions, model.table)
         if not any(upstream.values()):
@@ -239,19 +235,6 @@ def _state_of(lake: Lake, full_name: str) -> object:
     return delta_log.read(lake.store, table.path)
 
 
-def _kept(lake: Lake, table: Table, basis: tuple[object, ...], compute: Callable[[], T]) -> T:
-    """Return what follows from a basis, computed only if it is another one than this process saw last.
-
-    So a look at a lake in which nothing happened does not go through all of its dates.
-    """
-    place = (lake.store.root, table.full_name)
-    before, state = _LAST.get(place, ((), None))
-    if before != basis:
-        state = compute()
-        _LAST[place] = basis, state
-    return cast("T", state)
-
-
 def _published(lake: Lake, full_name: str) -> dict[str, int]:
     """Return the fingerprints of a table by partition; of one by bucket, which is always read whole, one for all."""
     table = lake.registry.table(full_name)
@@ -265,21 +248,3 @@ def _published(lake: Lake, full_name: str) -> dict[str, int]:
     if table.partitioning is Partitioning.BY_BUCKET:
         return {WHOLE: fingerprint(found)} if found else {}
     return found
-
-
-def rows_by_partition(live: pl.DataFrame) -> dict[str, int]:
-    """Return live bronze rows by partition."""
-    return dict(live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
-
-
-def batches(partitions: list[str], rows: dict[str, int], limit: int) -> list[list[str]]:
-    """Cut partitions into consecutive batches of at most `limit` rows; a larger partition stands alone."""
-    cut: list[list[str]] = []
-    size = 0
-    for partition in partitions:
-        if not cut or size + rows.get(partition, 0) > limit:
-            cut.append([])
-            size = 0
-        cut[-1].append(partition)
-        size += rows.get(partition, 0)
-    return cut

@@ -20,6 +20,7 @@ from lakehouse_assets.decisions.kinds import Decision
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import Ledger, summarise
 from lakehouse_assets.pipeline import accounting, reference_index, reference_values, vanished
+from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.bronze import unreadable
 from lakehouse_assets.pipeline.candidate import compute
 from lakehouse_assets.pipeline.corrections import records
@@ -34,7 +35,7 @@ from lakehouse_assets.pipeline.gate import (
 )
 from lakehouse_assets.pipeline.inputs import without_rows
 from lakehouse_assets.pipeline.key_order import in_other_buckets, landings_of
-from lakehouse_assets.pipeline.pending import HELD, FeedState, batches
+from lakehouse_assets.pipeline.pending import HELD, FeedState
 from lakehouse_assets.pipeline.pieces import sorted_out, together
 from lakehouse_assets.pipeline.pins import pins_of, restored
 from lakehouse_assets.pipeline.rows import Folder, Rows

@@ -17,8 +17,9 @@ from lakehouse_assets.parsing.archives import Rejection, unpack
 from lakehouse_assets.parsing.parse import parse
 from lakehouse_assets.pipeline import vanished
 from lakehouse_assets.pipeline.accounting import scan_accounting
+from lakehouse_assets.pipeline.batches import rows_by_partition
 from lakehouse_assets.pipeline.gate import HELD_BACK
-from lakehouse_assets.pipeline.pending import FeedState, rows_by_partition
+from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.silver import evaluate
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage import delta

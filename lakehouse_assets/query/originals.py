@@ -11,7 +11,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import FeedLedger
-from lakehouse_assets.ledger.state import Reading
+from lakehouse_assets.ledger.readings import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
 from lakehouse_assets.pipeline import repair
 from lakehouse_assets.pipeline.bronze import holds

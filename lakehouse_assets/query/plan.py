@@ -8,9 +8,10 @@ from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning, is_by_date
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import FeedLedger
+from lakehouse_assets.pipeline.batches import rows_by_partition
 from lakehouse_assets.pipeline.gold import ModelError, compile_sql
 from lakehouse_assets.pipeline.model_inputs import rows_read
-from lakehouse_assets.pipeline.pending import FeedState, ModelState, rows_by_partition
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.waiting import reason_for_feed_to_wait
 from lakehouse_assets.query import estimate, foreseen
 from lakehouse_assets.sources.landing import key_of, pending, to_read_anew

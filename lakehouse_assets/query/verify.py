@@ -20,10 +20,11 @@ from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import ledger_of
 from lakehouse_assets.maintenance import leftovers, retired
 from lakehouse_assets.pipeline import accounting, gold, reference_index, repair, silver
+from lakehouse_assets.pipeline.batches import batches, rows_by_partition
 from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, Outcome
 from lakehouse_assets.pipeline.model_inputs import upstream_rows
-from lakehouse_assets.pipeline.pending import FeedState, ModelState, batches, rows_by_partition
+from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
 from lakehouse_assets.query import originals, table_checks
 from lakehouse_assets.query.table_checks import Finding, guarded

@@ -1,0 +1,56 @@
+"""In which ways contents were read before, from a feed's entries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import polars as pl
+
+from lakehouse_assets.ledger.entries import REJECTED, is_read_as
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way in which a content was read.
+
+    Attributes:
+        file: Name of its bronze files, without the ending.
+        rows: Records by partition.
+    """
+
+    version: str | None
+    contract: str
+    file: str
+    rows: Mapping[str, int]
+
+    def is_read_as(self, reading_version: str, contract: str) -> bool:
+        """Return whether the content was read as a contract now says."""
+        return is_read_as(self.version, self.contract, reading_version, contract)
+
+
+class Readings:
+    """The readings of a feed's contents, found without going through all entries for each."""
+
+    def __init__(self, entries: pl.DataFrame) -> None:
+        self._entries = entries
+        hashes = entries.select(pl.col("source_hash").hash().alias("hash")).with_row_index("row").sort("hash")
+        self._hashes, self._rows = hashes["hash"], hashes["row"]
+
+    def of(self, source_hash: str) -> list[Reading]:
+        """Return the ways in which a content was ever read without being refused, the last one first."""
+        found = self._of_content(source_hash).filter(pl.col("state") != REJECTED).sort("version", descending=True)
+        readings: list[Reading] = []
+        if not found.height:
+            return readings
+        for (_, reading, contract), rows in found.group_by("version", "dating", "contract", maintain_order=True):
+            file = rows["file"].fill_null(source_hash)[0]
+            partitions = dict(rows.select("part", "rows").drop_nulls("part").iter_rows())
+            readings.append(Reading(cast("str | None", reading), str(contract), file, partitions))
+        return readings
+
+    def _of_content(self, source_hash: str) -> pl.DataFrame:
+        wanted = pl.Series([source_hash]).hash()[0]
+        first, last = (self._hashes.search_sorted(wanted, side=side) for side in _SIDES)
+        return self._entries[self._rows.slice(first, last - first)].filter(pl.col("source_hash") == source_hash)
