@@ -70,6 +70,16 @@ class Settings(BaseSettings):
     reconcile_interval_s: float = Field(
         default=3_600, ge=0, description="seconds between two listings of landing while a queue announces what lands"
     )
+    athena_workgroup: str = Field(
+        default="",
+        pattern=r"^([a-zA-Z0-9._-]{1,128})?$",
+        description="Athena workgroup in which queries run; empty for no Athena; needs glue_prefix",
+    )
+    athena_scan_bytes: int = Field(default=10 * 2**30, ge=10_000_000, description="bytes that one query may scan")
+    athena_usd_per_tb: float = Field(default=5.0, ge=0, description="price of 10^12 bytes scanned, US dollars")
+    athena_sql: str = Field(
+        default=str(PROJECT / "deploy" / "athena"), description="folder of views/*.sql and queries/*.sql for Athena"
+    )
 
     @field_validator("root")
     @classmethod
@@ -113,6 +123,14 @@ class Settings(BaseSettings):
         root = info.data.get("root", "s3://")
         if value and not root.startswith("s3://"):
             msg = f"a queue is told what lands in S3, and the root of the lake is {root}; unset one of the two"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("athena_workgroup")
+    @classmethod
+    def _over_glue(cls, value: str, info: ValidationInfo) -> str:
+        if value and not info.data.get("glue_prefix"):
+            msg = "Athena finds tables in Glue only; set LAKEHOUSE_GLUE_PREFIX, too"
             raise ValueError(msg)
         return value
 

@@ -6,6 +6,7 @@ A catalog that is not configured is absent. What is configured is refreshed by a
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from lakehouse_assets.catalog.athena import AthenaCatalog
 from lakehouse_assets.catalog.duckdb_views import DuckDbViews
 from lakehouse_assets.catalog.glue import GlueCatalog
 from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
@@ -28,8 +29,12 @@ class Catalog(Protocol):
     def is_shared(self) -> bool:
         """Whether others write to the same place, so that a check compares it after each refresh."""
 
+    @property
+    def follows(self) -> Sequence[str]:
+        """Names of the catalogs that it reads."""
+
     def tables(self, lake: Lake) -> Sequence[Table]:
-        """Return the tables that it shows."""
+        """Return the tables that it shows of itself, and not by way of another catalog."""
 
     def state(self, lake: Lake) -> CatalogState:
         """Return what it has to show and what it shows. Asks only the lake's own storage."""
@@ -53,4 +58,7 @@ def catalogs(lake: Lake) -> tuple[Catalog, ...]:
     """Return the catalogs that are configured. Does no I/O."""
     if not lake.settings.glue_prefix:
         return (DuckDbViews(),)
-    return DuckDbViews(), GlueCatalog(lake.settings.glue_prefix)
+    glue = GlueCatalog(lake.settings.glue_prefix)
+    if not lake.settings.athena_workgroup:
+        return DuckDbViews(), glue
+    return DuckDbViews(), glue, AthenaCatalog(lake.settings.athena_workgroup)

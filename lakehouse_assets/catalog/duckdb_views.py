@@ -35,6 +35,7 @@ class DuckDbViews:
     name = "duckdb"
     description = "One DuckDB file with a view per table, for any tool that speaks DuckDB. A lake on S3 has none."
     is_shared = False
+    follows = ()
 
     def tables(self, lake: Lake) -> list[Table]:
         return _tables(lake)

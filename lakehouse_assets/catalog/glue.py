@@ -52,6 +52,7 @@ class GlueCatalog:
     name = "glue"
     description = "A database per layer in the Glue Data Catalog, with every stored table, for Athena and others."
     is_shared = True
+    follows = ()
 
     def tables(self, lake: Lake) -> list[Table]:
         return tables_of(lake)
@@ -120,6 +121,11 @@ class GlueCatalog:
             for name, found in (tables or {}).items():
                 if is_ours(lake, found) and (database, name) not in declared:
                     yield database, name
+
+
+def registered(lake: Lake) -> dict[tuple[str, str], int]:
+    """Return the tables that the last refresh left in Glue, by database and name, with what it said of each."""
+    return {name: known.shape for name, known in _known(lake).items()}
 
 
 _CREATED, _UPDATED, _MENDED, _LEFT = "registered", "updated", "put right after a change by hand", "left alone"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from lakehouse_assets.storage.stores import StorageError
+from lakehouse_assets.catalog.aws_refusals import code_of, refusal
 
 _ATTEMPTS = 10
 """Of one call that Glue throttles. The client slows down by itself (botocore's adaptive mode)."""
@@ -92,19 +92,10 @@ def _told(action: str, what: str) -> Iterator[None]:
 
     try:
         yield
-    except ClientError as error:
-        match error.response.get("Error", {}).get("Code"):
+    except (ClientError, BotoCoreError) as error:
+        match code_of(error):
             case "EntityNotFoundException":
                 raise MissingError(what) from error
             case "AlreadyExistsException" | "ConcurrentModificationException" | "VersionMismatchException":
                 raise RaceError(what) from error
-        raise StorageError(_refused(action, what, error)) from error
-    except BotoCoreError as error:
-        raise StorageError(_refused(action, what, error)) from error
-
-
-def _refused(action: str, what: str, error: Exception) -> str:
-    return (
-        f"Glue refused {action} of {what}: {error}. The tables of the lake stand, and what was written to Glue, too; "
-        "check the role (docs/aws.md names each permission) and the endpoint, then `lakehouse run`."
-    )
+        raise refusal(action, what, error) from error

@@ -22,8 +22,16 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class Engine(StrEnum):
+    """Where `query` runs its SQL."""
+
+    duckdb = "duckdb"
+    athena = "athena"
+
+
 def query(
     sql: Annotated[str, typer.Argument(help="DuckDB SQL over bronze.*, silver.*, quarantine.*, gold.*, ops.*.")],
+    engine: Annotated[Engine, typer.Option(help="Where to run it; for athena, the SQL is Athena's.")] = Engine.duckdb,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.table,
     at: Annotated[
         str | None, typer.Option(help="A moment in the past, ISO 8601; UTC unless it says otherwise.")
@@ -39,7 +47,15 @@ def query(
     """Run SQL over all tables, read-only; standard output holds only the result."""
     from lakehouse_assets.query import sql as answers  # noqa: PLC0415
 
-    answer = answers.run(current(), sql, restore.moment(at) if at is not None else None, unsafe=unsafe)
+    if engine is Engine.athena:
+        from lakehouse_assets.query import athena  # noqa: PLC0415
+
+        if at is not None or unsafe:
+            message = "--at and --unsafe are for DuckDB: Athena reads the present tables. Nothing was run."
+            raise typer.BadParameter(message)
+        answer = athena.run(current(), sql)
+    else:
+        answer = answers.run(current(), sql, restore.moment(at) if at is not None else None, unsafe=unsafe)
     write = {Format.table: answers.as_table, Format.json: answers.as_json, Format.csv: answers.as_csv}[form]
     typer.echo(write(answer))
 

@@ -18,7 +18,7 @@ def catalog_asset(catalog: Catalog, lake: Lake) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key_of(catalog).split("/"),
-        deps=date_partitions.upstream(shown, dated=False),
+        deps=[*date_partitions.upstream(shown, dated=False), *(["catalog", name] for name in catalog.follows)],
         group_name="catalog",
         kinds={catalog.name},
         owners=["team:data-platform"],

@@ -13,15 +13,22 @@ from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.config import DefaultConfig
 
+from lakehouse_assets_tests.catalog.athena_in_memory import Athena, RefusedError
+
 Fault = Callable[[str, dict[str, Any]], str | None]
 """From the name of a call and its body to the code of an error; None for none."""
 
 
 @dataclass
 class Glue:
-    """Counts answered calls by name; `fault` decides which are refused instead, with which code."""
+    """Counts answered calls by name; `fault` decides which are refused instead, with which code.
+
+    Attributes:
+        athena: What answers calls of Athena; None for nobody.
+    """
 
     calls: Counter[str] = field(default_factory=Counter)
+    athena: Athena | None = None
     refused: Counter[str] = field(default_factory=Counter)
     fault: Fault = lambda *_: None
 
@@ -57,9 +64,14 @@ def glue_in_memory(patch: pytest.MonkeyPatch) -> Iterator[Glue]:
     answer, glue = BotocoreStubber.process_request, Glue()
 
     def watched(stubber: BotocoreStubber, request: Any) -> Any:
-        call = text(request.headers.get("X-Amz-Target", b"")).removeprefix("AWSGlue.")
+        service, _, call = text(request.headers.get("X-Amz-Target", b"")).partition(".")
         if not call:
             return answer(stubber, request)
+        if service == "AmazonAthena" and glue.athena is not None:
+            try:
+                return 200, {}, json.dumps(glue.athena.answer(call, json.loads(request.body)))
+            except RefusedError as error:
+                return 400, {}, json.dumps({"__type": error.args[0], "message": error.args[1]})
         if code := glue.fault(call, json.loads(request.body)):
             glue.refused[call] += 1
             return 400, {}, json.dumps({"__type": code, "message": "as the test wants it"})

@@ -46,6 +46,23 @@ def test_glue_is_an_asset_with_its_check_below_every_table_only_where_it_is_conf
     assert dg.AssetCheckKey(GLUE, "drift") in graph.asset_check_keys
 
 
+def test_athena_follows_glue_and_has_a_check_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ROOT", "s3://bucket/lake")
+    monkeypatch.setenv("LAKEHOUSE_GLUE_PREFIX", "lake")
+    monkeypatch.setenv("LAKEHOUSE_ATHENA_WORKGROUP", "lake")
+    graph = of_root("s3://bucket/lake").resolve_asset_graph()
+    athena = dg.AssetKey(["catalog", "athena"])
+    assert graph.get(athena).parent_keys == {GLUE}
+    assert dg.AssetCheckKey(athena, "drift") in graph.asset_check_keys
+
+
+def test_a_query_for_athena_says_what_to_set_where_there_is_none(lake: Lake, cli: Cli) -> None:
+    asked = cli(lake, "query", "--engine", "athena", "SELECT 1")
+    assert asked.returncode == 1
+    assert "Athena is not configured. Nothing was run; set LAKEHOUSE_ATHENA_WORKGROUP" in asked.stderr
+    assert "are for DuckDB" in cli(lake, "query", "--engine", "athena", "SELECT 1", "--at", "2026-01-01").stderr
+
+
 @pytest.mark.slow
 def test_a_run_registers_a_change_by_hand_is_told_and_put_right_and_an_outage_loses_nothing(
     s3_lake: Lake, glue: Glue, cli: Cli

@@ -1,0 +1,11 @@
+-- Records per feed and business date: landed, valid, quarantined, and the share that is valid.
+SELECT
+  feed,
+  try_cast(part AS date) AS dt,
+  sum(landed) AS landed,
+  sum(valid) AS valid,
+  sum(quarantined) AS quarantined,
+  sum(published) AS published,
+  CAST(sum(valid) AS double) / nullif(sum(valid) + sum(quarantined), 0) AS score
+FROM ops.accounting
+GROUP BY 1, 2
