@@ -1,0 +1,126 @@
+"""The index of references when something happens to it: other writers, loss, damage, a feed that is dropped."""
+
+from pathlib import Path
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.maintenance import retired
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
+from lakehouse_assets.pipeline import reference_index
+from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.query.verify import verify
+from lakehouse_assets.storage import delta
+from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
+from lakehouse_assets_tests.pipeline.shop import DAYS, known, pending, products, published, sales, sold
+from lakehouse_assets_tests.retail import publish
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Two dates of sales: one has all its products, one waits."""
+    lake = lake_of(tmp_path, sales(), products())
+    put(lake, {"p.json": known("a", "b")}, "products")
+    put(lake, {"s.json": sold("a", "b"), "t.json": sold("a", "c", on=DAYS[1])}, "sales")
+    return lake
+
+
+def test_of_two_writers_the_one_that_opened_the_index_earlier_loses(lake: Lake) -> None:
+    feed = lake.registry.feed("sales")
+    tables = [reference_index.opened(lake, feed) for _ in range(2)]
+    nothing = pl.DataFrame(schema={"_part": pl.String, "rule": pl.String, "value": pl.String, "is_there": pl.Boolean})
+    reference_index.write(lake, feed, tables[0], {DAYS[0]: 1}, frozenset(), nothing)
+    with pytest.raises(delta.Conflict):  # also where it writes other dates
+        reference_index.write(lake, feed, tables[1], {DAYS[1]: 1}, frozenset(), nothing)
+
+
+def test_an_index_that_is_lost_is_made_anew(lake: Lake) -> None:
+    before = published(lake)
+    for item in list(lake.store.list("ops/sales_references")):
+        lake.store.delete(item.path)
+    assert pending(lake) == list(DAYS[:2])
+    publish(lake, feed="sales")
+    assert published(lake) == before
+    put(lake, {"p.json": known("b", "c")}, "products")
+    publish(lake, feed="sales")
+    assert [row[1] for row in published(lake)] == ["b", "c"]
+    assert list(verify(lake)) == []
+
+
+def test_verify_finds_an_index_that_says_too_little(lake: Lake) -> None:
+    feed = lake.registry.feed("sales")
+    table = reference_index.opened(lake, feed)
+    rows = delta.rows(lake.store, table).collect()
+    assert sorted(rows["kind"]) == ["missing", "seen", "seen"]
+    delta.replace(lake.store, table, rows.filter(pl.col("kind") == "missing"), None, {})
+    put(lake, {"p.json": known("b")}, "products")
+    assert pending(lake) == []
+    found = [finding for finding in verify(lake) if finding.table == "ops.sales_references"]
+    assert [finding.partition for finding in found] == list(DAYS[:2])
+    assert f"`lakehouse run silver.sales --from {DAYS[0]} --to {DAYS[0]}`" in found[0].what
+    publish(lake, feed="sales", force=True)
+    assert [row[1] for row in published(lake)] == ["b"]
+    assert list(verify(lake)) == []
+
+
+def test_a_feed_that_is_dropped_leaves_no_index(lake: Lake) -> None:
+    without = Lake(lake.store, lake.settings, Registry([products()], []))
+    [one] = retired.find(without)
+    list(retired.drop(without, one, landing=True, dry_run=False))
+    assert list(lake.store.list("ops/sales_references")) == []
+
+
+def test_maintenance_knows_the_index(lake: Lake) -> None:
+    for _ in range(3):
+        publish(lake, feed="sales", force=True)
+    tables = {action.table for action in maintain(lake, Policy())}
+    assert "ops.sales_references" in tables
+    assert not any("not declared" in table for table in tables)
+    assert pending(lake) == []
+    assert list(verify(lake)) == []
+
+
+def test_a_table_that_is_computed_in_pieces_waits_as_a_whole_one(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"id": dy.String(nullable=False), "product_id": dy.String(nullable=False)}
+    options: dict[str, Any] = {
+        "name": "sales",
+        "references": (("product_id", "products.product_id"),),
+        "on_missing_reference": "quarantine",
+    }
+    lake = lake_of(tmp_path, feed_of(columns, **options), products(), publish_batch_rows=3)
+    put(lake, {"p.json": known("a", "b")}, "products")
+    rows = [{"id": str(at), "product_id": name} for at, name in enumerate("abcabcabca")]
+    outcome = put(lake, {"s.json": rows}, "sales")["whole"]
+    assert (outcome.valid, outcome.waiting) == (7, 3)
+    put(lake, {"p.json": known("a", "c")}, "products")
+    assert pending(lake) == ["whole"]
+    publish(lake, feed="sales")
+    assert sorted(row[0] for row in stored(lake, "silver", "product_id", feed="sales")) == [*"aaaa", *"ccc"]
+    assert pending(lake) == []
+    assert list(verify(lake)) == []
+
+
+def test_what_waits_for_a_record_that_waits_itself_follows_it(tmp_path: Path) -> None:
+    brands = feed_of({"brand": dy.String(nullable=False)}, name="brands")
+    middle = feed_of(
+        {"product_id": dy.String(nullable=False), "brand": dy.String(nullable=False)},
+        name="products",
+        references=(("brand", "brands.brand"),),
+        on_missing_reference="quarantine",
+    )
+    lake = lake_of(tmp_path, sales(), middle, brands)
+    put(lake, {"s.json": sold("a")}, "sales")
+    put(lake, {"p.json": [{"product_id": "a", "brand": "x"}]}, "products")
+    assert pending(lake) == []
+    put(lake, {"b.json": [{"brand": "x"}]}, "brands")
+    assert (pending(lake), pending(lake, "products")) == ([], ["whole"])
+    publish(lake, feed="products")
+    assert pending(lake) == [DAYS[0]]
+    publish(lake, feed="sales")
+    assert [row[1] for row in published(lake)] == ["a"]
+    assert FeedState.of(lake, lake.registry.feed("sales")).missing == {}
