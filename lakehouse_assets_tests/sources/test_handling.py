@@ -1,7 +1,6 @@
 """Handling messages, step by step: bounded, and cut off between any two steps, nothing is lost and nothing is twice."""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,67 +12,17 @@ from lakehouse_assets.sources import message_batch
 from lakehouse_assets.sources.announced import NothingToReadError, lacking, path_of, pending_at, waits
 from lakehouse_assets.sources.handling import Handling
 from lakehouse_assets.sources.message_batch import PATH, Batch, Handled, batch_of
-from lakehouse_assets.sources.queue import Depth, Message
+from lakehouse_assets.sources.queue import Depth
 from lakehouse_assets.sources.s3_events import ObjectEvent
 from lakehouse_assets.storage.stores import LocalStore, Stored
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import sales, sales_csv
+from lakehouse_assets_tests.sources.memory_queue import CutOffError, MemoryQueue
 from lakehouse_assets_tests.sources.messages import message
 
 ROOT = "s3://lake/shop"
 MOST_RUNS = 3
-
-
-class CutOffError(Exception):
-    """The process dies here."""
-
-
-class MemoryQueue:
-    """A queue in memory, whose messages come back when somebody says that their time is over."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[str, str] = {}
-        self.hidden: dict[str, tuple[str, str]] = {}
-        self._numbers = itertools.count()
-        self.steps_left = -1
-
-    def step(self) -> None:
-        self.steps_left -= 1
-        if self.steps_left == 0:
-            raise CutOffError
-
-    def send(self, *bodies: str) -> None:
-        self.waiting |= {f"m{next(self._numbers)}": body for body in bodies}
-
-    def time_is_over(self) -> None:
-        self.waiting |= dict(self.hidden.values())
-        self.hidden = {}
-
-    def receive(self, hidden_s: int, wait_s: int = 0) -> list[Message]:
-        assert hidden_s > wait_s
-        self.step()
-        given = []
-        for found in list(self.waiting)[:10]:
-            receipt, body = f"r{next(self._numbers)}", self.waiting.pop(found)
-            self.hidden[receipt] = found, body
-            given.append(Message(found, receipt, body))
-        self.step()
-        return given
-
-    def delete(self, receipts: Sequence[str]) -> int:
-        for some in (receipts[::2], receipts[1::2]):
-            self.step()
-            for receipt in some:
-                self.hidden.pop(receipt, None)
-        self.step()
-        return 0
-
-    def hide(self, receipts: Sequence[str], seconds: int) -> None:
-        """Time stands still here."""
-
-    def depth(self) -> Depth:
-        return Depth(len(self.waiting), len(self.hidden), 0, None)
 
 
 @pytest.fixture
