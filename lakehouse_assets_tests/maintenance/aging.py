@@ -1,4 +1,7 @@
-"""Tables as they are after a while: crowded with small files, with removals and log entries of some days ago."""
+"""Tables as they are after a while: crowded with small files, with removals and log entries of some days ago.
+
+And what their maintenance does. Not here: the tests.
+"""
 
 import hashlib
 import json
@@ -11,12 +14,17 @@ import polars as pl
 from deltalake import write_deltalake
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.maintenance.maintain import Action, maintain
+from lakehouse_assets.maintenance.policy import Policy
+from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
+from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets_tests.retail import land, run, sales_csv
 
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03"]
 WRITTEN = ("silver/sales", "quarantine/sales", "gold/daily_sales", "gold/daily_metrics", "ops/accounting", "ops/ledger")
+EVERYTHING = Policy(small_files=0)
 _TIMES = ("timestamp", "deletionTimestamp", "modificationTime")
 
 
@@ -110,3 +118,14 @@ def data_files(lake: Lake, path: str) -> list[str]:
 def live_files(lake: Lake, path: str) -> list[str]:
     """Return the data files of a table's latest version."""
     return sorted(delta_files.file_sizes(lake.store, path))
+
+
+def done(lake: Lake, policy: Policy | None = None, *, dry_run: bool = False) -> list[Action]:
+    """Maintain a lake; return what was done."""
+    return list(maintain(lake, policy or Policy(), dry_run=dry_run))
+
+
+def assert_sound(lake: Lake) -> None:
+    """Assert that the lake agrees with itself, and that nothing waits."""
+    assert list(verify(lake)) == []
+    assert status(lake).is_idle

@@ -2,8 +2,6 @@
 
 import datetime as dt
 import shutil
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -15,35 +13,23 @@ from lakehouse_assets.catalog.duckdb_views import rebuild
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.decisions.recorded import Decisions, record
-from lakehouse_assets.maintenance.maintain import Action, maintain
+from lakehouse_assets.maintenance.maintain import Action
 from lakehouse_assets.maintenance.policy import Policy, PolicyError
 from lakehouse_assets.pipeline import accounting
 from lakehouse_assets.pipeline.pins import pin
-from lakehouse_assets.query.overview import status
-from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.schema_evolution import open_table
 from lakehouse_assets_tests.maintenance import aging
-from lakehouse_assets_tests.maintenance.aging import DAYS, data_files, live_files, put
+from lakehouse_assets_tests.maintenance.aging import DAYS, EVERYTHING, assert_sound, data_files, done, live_files, put
 from lakehouse_assets_tests.retail import build, land, publish, run, sales, sales_csv
 
 NOW = Policy(dt.timedelta(), below_seven_days=True)
-EVERYTHING = Policy(small_files=0)
 CROWDED = ("silver/sales", "gold/daily_metrics")
-
-
-def done(lake: Lake, policy: Policy | None = None, *, dry_run: bool = False) -> list[Action]:
-    return list(maintain(lake, policy or Policy(), dry_run=dry_run))
 
 
 def told(actions: list[Action], table: str) -> dict[str, int]:
     """Return files by action of one table."""
     return {action.action: action.files for action in actions if action.table == table}
-
-
-def assert_sound(lake: Lake) -> None:
-    assert list(verify(lake)) == []
-    assert status(lake).is_idle
 
 
 @pytest.mark.slow
@@ -210,54 +196,6 @@ def test_log_entries_of_a_month_stay_and_so_does_the_checkpoint_they_rest_on(lak
         assert DeltaTable(lake.store.uri(path), version=version).version() == version
     assert delta.fingerprints(lake.store, path) == marks
     assert_sound(lake)
-
-
-@pytest.mark.slow
-def test_two_at_once_double_no_row(lake: Lake) -> None:
-    aging.history(lake)
-    before, marks = aging.content(lake), aging.fingerprints(lake)
-    for attempt in range(3):
-        aging.group(lake, "silver/sales")
-        start = threading.Barrier(3)
-
-        def work(start: threading.Barrier = start) -> list[Action]:
-            start.wait()
-            return done(lake, EVERYTHING)
-
-        with ThreadPoolExecutor(3) as pool:
-            for finished in [pool.submit(work) for _ in range(3)]:
-                finished.result()
-        aging.assert_same(before, aging.content(lake))
-        assert aging.fingerprints(lake) == marks, attempt
-    assert_sound(lake)
-
-
-@pytest.mark.slow
-def test_what_is_published_meanwhile_is_neither_lost_nor_doubled(lake: Lake) -> None:
-    """Dates are published one by one while everything that can be rewritten is, again and again."""
-    stop = threading.Event()
-
-    def look_after() -> int:
-        rounds = 0
-        while not stop.is_set():
-            done(lake, EVERYTHING)
-            rounds += 1
-        return rounds
-
-    aging.history(lake, rounds=1)
-    with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look_after)
-        try:
-            for number in range(12):
-                day = DAYS[number % 3]
-                land(lake, f"late-{number}.csv", sales_csv(30 + number, day))
-                assert list(run(lake)) == [day]
-        finally:
-            stop.set()
-        assert looking.result() >= 2
-    assert_sound(lake)
-    published = aging.content(lake)["silver.sales"].group_by("dt").len().sort("dt")["len"].to_list()
-    assert published == [39, 40, 41]
 
 
 @pytest.mark.slow
