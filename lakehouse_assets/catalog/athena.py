@@ -5,8 +5,10 @@ what was done, so that nothing is done twice. Not here: the calls, and the SQL f
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,14 @@ from lakehouse_assets.catalog.athena_sql import Statement, in_glue, statements, 
 from lakehouse_assets.catalog.glue import registered
 from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.declare import ContractError, Table
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage.stores import StorageError
 
 _STATE = "catalog.athena.json"
 _ENGINE = "Athena engine version 3"
+_QUOTED = re.compile(r"""(['"]).*?\1""")
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class AthenaCatalog:
         self._ensure(lake, calls)
         work.make_views(calls)
         work.look_at_tables(calls)
-        made = _name_queries(lake, calls)
+        named = work.name_queries(calls)
         kept = {"built": now.inputs, "done": work.done, "failed": work.failed}
         lake.store.replace(_STATE, json.dumps(kept).encode())
-        lists = {"views": work.made, "looked at": work.looked, "named queries": made, "failed": list(work.told())}
+        lists = {"views": work.made, "looked at": work.looked, "named queries": named, "failed": list(work.told())}
         counts = {"queries": len(work.ran), "bytes scanned": sum(ran.scanned for ran in work.ran)}
         usd = sum(ran.usd(lake.settings.athena_usd_per_tb) for ran in work.ran)
         shown = {title: lines for title, lines in lists.items() if lines} | {"cost": [f"{usd:.6f} USD"]}
@@ -68,7 +71,7 @@ class AthenaCatalog:
         elif fault := _fault(found):
             yield Problem("", f"the workgroup {self.workgroup} {fault}")
         for name, reason in _kept(lake).get("failed", {}).items():
-            yield Problem(name, f"Athena {reason}; mend that, then `lakehouse run catalog.athena`")
+            yield Problem(name, f"Athena: {reason}; mend that, then `lakehouse run catalog.athena`")
 
     def remove_undeclared(self, lake: Lake) -> Iterator[str]:  # noqa: ARG002 - files say nothing of what was before
         yield from ()
@@ -100,26 +103,62 @@ class _Work:
     looked: list[str] = field(default_factory=list)
     ran: list[Ran] = field(default_factory=list)
 
+    @property
+    def prefix(self) -> str:
+        """What the names of databases begin with."""
+        return self.lake.settings.glue_prefix
+
+    @cached_property
+    def there(self) -> dict[str, int]:
+        """The tables that are in Glue by their names in the lake, with what Glue says of each as a fingerprint."""
+        found = registered(self.lake).items()
+        return {f"{db.removeprefix(f'{self.prefix}_')}.{table}": shape for (db, table), shape in found}
+
     def make_views(self, calls: AthenaCalls) -> None:
         """Create each view whose tables are in Glue."""
-        prefix = self.lake.settings.glue_prefix
-        there = {_in_lake(prefix, name): shape for name, shape in registered(self.lake).items()}
-        for view in _views(self.lake):
-            read = tables_in(view.sql)
-            if read <= there.keys():
-                layer, _, name = view.name.partition(".")
-                sql = f'CREATE OR REPLACE VIEW "{prefix}_{layer}"."{name}" AS\n{in_glue(view.sql, prefix)}'
-                identity = fingerprint([sql, sorted(there[table] for table in read)])
-                if self._do(calls, f"view {view.name}", sql, identity):
-                    self.made.append(f"`{view.name}`: {view.description}")
+        for view in self._usable("view", _views(self.lake)):
+            layer, _, name = view.name.partition(".")
+            sql = f'CREATE OR REPLACE VIEW "{self.prefix}_{layer}"."{name}" AS\n{in_glue(view.sql, self.prefix)}'
+            identity = fingerprint([sql, sorted(self.there[table] for table in tables_in(view.sql))])
+            if self._do(calls, f"view {view.name}", sql, identity):
+                self.made.append(f"`{view.name}`: {view.description}")
 
     def look_at_tables(self, calls: AthenaCalls) -> None:
         """Read one row of each table that was registered since the last look."""
-        for (database, table), shape in registered(self.lake).items():
-            name = _in_lake(self.lake.settings.glue_prefix, (database, table))
-            sql = f'SELECT * FROM "{database}"."{table}"{self._one_partition(name)} LIMIT 1'  # noqa: S608 - own names
+        for name, shape in self.there.items():
+            layer, _, table = name.partition(".")
+            sql = f'SELECT * FROM "{self.prefix}_{layer}"."{table}"{self._one_partition(name)} LIMIT 1'  # noqa: S608
             if self._do(calls, name, sql, shape):
                 self.looked.append(f"`{name}`")
+            elif name in self.failed:
+                # Of a table, the reason may quote a value of a record.
+                self.failed[name] = _QUOTED.sub("'...'", self.failed[name])
+
+    def name_queries(self, calls: AthenaCalls) -> list[str]:
+        """Have the workgroup hold each query whose tables are in Glue, and return those that were written."""
+        mark = f"(lake {self.lake.settings.root})"
+        known = {one["Name"]: one for one in calls.named_queries() if one.get("Description", "").endswith(mark)}
+        written = []
+        for one in self._usable("query", _queries(self.lake)):
+            description, sql = f"{one.description} {mark}", in_glue(one.sql, self.prefix)
+            found = known.get(one.name)
+            if found is None:
+                calls.create_named_query(one.name, description, f"{self.prefix}_gold", sql)
+            elif (found["QueryString"], found["Description"]) != (sql, description):
+                calls.update_named_query(found["NamedQueryId"], one.name, description, sql)
+            else:
+                continue
+            written.append(f"`{one.name}`: {one.description}")
+        return written
+
+    def _usable(self, kind: str, files: Iterable[Statement]) -> Iterator[Statement]:
+        """Yield the statements whose tables are all in Glue; note those that are not Athena's SQL."""
+        for one in files:
+            try:
+                if tables_in(one.sql) <= self.there.keys():
+                    yield one
+            except ContractError as error:
+                self.failed[f"{kind} {one.name}"] = str(error)
 
     def told(self) -> Iterable[str]:
         """Yield what failed, for people."""
@@ -181,33 +220,12 @@ def _fault(found: dict[str, Any]) -> str | None:
     return None
 
 
-def _name_queries(lake: Lake, calls: AthenaCalls) -> list[str]:
-    """Have the workgroup hold each query of the files, and return those that were written."""
-    mark, prefix = f"(lake {lake.settings.root})", lake.settings.glue_prefix
-    there = {one["Name"]: one for one in calls.named_queries() if one.get("Description", "").endswith(mark)}
-    written = []
-    for one in _queries(lake):
-        description, sql, found = f"{one.description} {mark}", in_glue(one.sql, prefix), there.get(one.name)
-        if found is None:
-            calls.create_named_query(one.name, description, f"{prefix}_gold", sql)
-        elif (found["QueryString"], found["Description"]) != (sql, description):
-            calls.update_named_query(found["NamedQueryId"], one.name, description, sql)
-        else:
-            continue
-        written.append(f"`{one.name}`: {one.description}")
-    return written
-
-
 def _views(lake: Lake) -> list[Statement]:
     return statements(Path(lake.settings.athena_sql) / "views")
 
 
 def _queries(lake: Lake) -> list[Statement]:
     return statements(Path(lake.settings.athena_sql) / "queries")
-
-
-def _in_lake(prefix: str, name: tuple[str, str]) -> str:
-    return f"{name[0].removeprefix(f'{prefix}_')}.{name[1]}"
 
 
 def _kept(lake: Lake) -> dict[str, Any]:

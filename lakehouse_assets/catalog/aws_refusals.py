@@ -16,8 +16,8 @@ def refusal(action: str, what: str, error: Exception) -> StorageError:
         action: The permission that the call needs, such as `glue:GetTables`.
         what: The database, table or other thing that it was about.
     """
-    service = action.partition(":")[0].capitalize()
+    service, why = action.partition(":")[0].capitalize(), str(error).rstrip(".")
     return StorageError(
-        f"{service} refused {action} of {what}: {error}. The tables of the lake stand, and what was written to "
+        f"{service} refused {action} of {what}: {why}. The tables of the lake stand, and what was written to "
         f"{service}, too; check the role (docs/aws.md names each permission) and the endpoint, then `lakehouse run`."
     )

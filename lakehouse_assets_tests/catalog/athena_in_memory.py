@@ -4,7 +4,8 @@ So a query that names what is not there fails here as it would there. Not here: 
 """
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -31,9 +32,13 @@ class Athena:
     lake: Lake
     workgroups: dict[str, dict[str, Any]] = field(default_factory=dict)
     named: dict[str, dict[str, Any]] = field(default_factory=dict)
-    views: dict[str, str] = field(default_factory=dict)
+    views: set[str] = field(default_factory=set)
     queries: list[dict[str, Any]] = field(default_factory=list)
     scanned: int = 50_000_000
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return session(frames(self.lake))
 
     def answer(self, call: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a call. Raises `RefusedError`."""
@@ -94,13 +99,12 @@ class Athena:
             if table.db:
                 assert table.db.startswith("lake_"), f"{table.db} is no database of the lake in Glue"
                 table.set("db", exp.to_identifier(table.db.removeprefix("lake_")))
-        select = statement.expression if isinstance(statement, exp.Create) else statement
-        text = select.sql(dialect="duckdb")
-        connection = session(frames(replace(self.lake, settings=self.lake.settings)), self.views)
-        result = connection.sql(text)
+        text = statement.sql(dialect="duckdb")
         if isinstance(statement, exp.Create):
-            self.views[f"{statement.this.db}.{statement.this.name}"] = text
+            self._connection.sql(text)
+            self.views.add(f"{statement.this.db}.{statement.this.name}")
             return
+        result = self._connection.sql(text)
         kinds = [_TYPES.get(str(kind), "decimal" if "DECIMAL" in str(kind) else "varchar") for kind in result.types]
         query["columns"] = list(zip(result.columns, kinds, strict=True))
         query["rows"] = [[_spelt(value) for value in row] for row in result.fetchall()]

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -59,7 +61,7 @@ def test_the_first_refresh_makes_workgroup_views_and_queries_and_reads_each_tabl
         "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"},
     }
     views = {path.stem for path in FILES if path.parent.name == "views"}
-    assert of(glue).views.keys() == views
+    assert of(glue).views == views
     assert {one["Name"] for one in of(glue).named.values()} == {path.stem for path in FILES} - views
     looks = [query["sql"] for query in of(glue).queries if query["sql"].startswith("SELECT * FROM")]
     assert len(looks) == 11
@@ -108,17 +110,43 @@ def test_a_query_that_names_what_is_not_there_is_told_and_tried_again(lit: Lake,
         tmp_path,
         views__gold_dot_broken="-- Broken.\nSELECT no_such_column FROM gold.daily_sales",
         views__gold_dot_waiting="-- Of a table that is not there.\nSELECT 1 FROM gold.nowhere",
+        queries__waiting="SELECT 1 FROM gold.nowhere",
+        queries__odd="SELECT FROM WHERE",
     )
     done = CATALOG.refresh(broken)
     assert done.lists["failed"][0].startswith("`view gold.broken`: failed: ")
-    [problem] = CATALOG.problems(broken)
+    [problem, odd] = CATALOG.problems(broken)
     assert problem.where == "view gold.broken"
     assert "no_such_column" in problem.what
     assert problem.is_error
-    mended = with_files(lit, tmp_path, views__gold_dot_broken="SELECT net FROM gold.daily_sales")
+    assert (odd.where, "cannot be read as Athena's" in odd.what) == ("query odd", True)
+    assert of(glue).named == {}
+    mended = with_files(
+        lit, tmp_path, views__gold_dot_broken="SELECT net FROM gold.daily_sales", queries__odd="SELECT 1"
+    )
     CATALOG.refresh(mended)
     assert list(CATALOG.problems(mended)) == []
-    assert of(glue).views.keys() == {"gold.broken"}
+    assert of(glue).views == {"gold.broken"}
+
+
+def test_a_table_that_athena_cannot_read_is_told_without_values_of_its_records(
+    lit: Lake,
+) -> None:
+    def refuses(_athena: Athena, query: dict[str, Any]) -> None:
+        if "silver" in query["sql"]:
+            msg = "HIVE_BAD_DATA: Error parsing field value '17850' for field 3"
+            raise duckdb.Error(msg)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Athena, "_run", refuses)
+        CATALOG.refresh(lit)
+    [problem] = CATALOG.problems(lit)
+    assert problem.where == "silver.sales"
+    assert "HIVE_BAD_DATA: Error parsing field value '...' for field 3" in problem.what
+    assert b"17850" not in lit.store.read("catalog.athena.json")
+    assert CATALOG.state(lit).pending == {}
+    assert CATALOG.refresh(lit).counts["queries"] == 1
+    assert list(CATALOG.problems(lit)) == []
 
 
 def test_queries_that_were_changed_by_hand_are_written_anew_and_those_of_others_stay(lit: Lake, glue: Glue) -> None:

@@ -9,6 +9,7 @@ import pytest
 from lakehouse_assets.context import Lake, lake_at
 from lakehouse_assets.orchestration.location import definitions
 from lakehouse_assets.settings import settings
+from lakehouse_assets_tests.catalog.athena_in_memory import Athena
 from lakehouse_assets_tests.catalog.glue_in_memory import Glue, glue_in_memory
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.retail import land, sales_csv
@@ -19,7 +20,8 @@ GLUE = dg.AssetKey(["catalog", "glue"])
 @pytest.fixture
 def glue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Glue]:
     """An empty Glue, beside whatever S3 the environment names."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", "https://glue.us-east-1.amazonaws.com")
+    for service in ("glue", "athena"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service.upper()}", f"https://{service}.us-east-1.amazonaws.com")
     monkeypatch.setenv("LAKEHOUSE_GLUE_PREFIX", "lake")
     with glue_in_memory(monkeypatch) as found:
         yield found
@@ -111,3 +113,23 @@ def test_a_run_registers_a_change_by_hand_is_told_and_put_right_and_an_outage_lo
     ran = cli(s3_lake, "run", "catalog.glue")
     assert ran.returncode == 1
     assert "catalog.glue: lake_gold.daily_sales: a table of this name is in Glue" in ran.stdout
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_glue_to_athena_and_the_command_asks_there(
+    s3_lake: Lake, glue: Glue, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ATHENA_WORKGROUP", "lake")
+    glue.athena = Athena(s3_lake)
+    land(s3_lake, "a.csv", sales_csv(3))
+    ran = cli(s3_lake, "run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "gold.sales_by_month" in glue.athena.views
+    assert "Nothing is pending" in cli(s3_lake, "run").stdout
+    asked = "SELECT country, sum(net) AS net FROM gold.daily_sales GROUP BY 1"
+    here, there = (cli(s3_lake, "query", "--engine", engine, asked) for engine in ("duckdb", "athena"))
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == here.stdout
+    [costs] = json.loads(cli(s3_lake, "query", "FROM ops.query_costs", "--format", "json").stdout)
+    assert costs["queries"] == len(glue.athena.queries)
+    assert cli(s3_lake, "catalog").returncode == 0
