@@ -19,7 +19,9 @@ from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
+from lakehouse_assets_tests.step_output import show_at_the_end
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -42,6 +44,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _step_output() -> Iterator[None]:
+    """No processes for what steps print."""
+    with pytest.MonkeyPatch.context() as patch:
+        show_at_the_end(patch)
+        yield
 
 
 def lake_at(root: str, **settings: object) -> Lake:
@@ -96,7 +106,7 @@ def _environment(lake: Lake, tmp_path: Path) -> dict[str, str]:
 def cli(tmp_path: Path) -> Cli:
     """Run `lakehouse` in this process: `cli(lake, "run")`; text in, text out, exit code not checked.
 
-    A start of its own costs seconds. Where the process is the point (kills, pipes, imports), use `cli_process`.
+    A start of its own costs seconds. Where the process is the point, use `cli_process`.
     """
 
     def run(lake: Lake, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -151,12 +161,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def cli_process(tmp_path: Path) -> Cli:
-    """Run `lakehouse` in a process of its own, otherwise as `cli` does."""
+    """Run `lakehouse` in a process of its own, forked after the imports, otherwise as `cli` does."""
 
     def run(lake: Lake, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("lakehouse")), *map(str, arguments)]
-        environment = os.environ | _environment(lake, tmp_path)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        return Forked(*map(str, arguments), env=os.environ | _environment(lake, tmp_path)).finish(300)
 
     return run
 

@@ -1,9 +1,6 @@
 """`lakehouse maintain` and `history` as a person meets them, the Dagster job, and both beside a real run."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,36 +12,20 @@ from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.maintenance import aging
 from lakehouse_assets_tests.maintenance.aging import bytes_of, put
 from lakehouse_assets_tests.retail import land, run, sales_csv
 
-# The verbs as the command line has them, whether or not it has them yet.
-_PROGRAM = """
-from lakehouse_assets.cli import main, maintain
-known = {command.callback for command in main.app.registered_commands}
-for verb in (maintain.maintain, maintain.history):
-    if verb not in known:
-        main.app.command()(verb)
-main.main()
-"""
-
-
-def call(lake: Lake, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    home = {"LAKEHOUSE_ROOT": lake.store.root, "DAGSTER_HOME": "", "COLUMNS": "200"}
-    command = [sys.executable, "-c", _PROGRAM, *arguments]
-    return subprocess.run(
-        command, env=os.environ | home | settings, capture_output=True, text=True, timeout=300, check=False
-    )
-
 
 @pytest.mark.slow
-def test_the_command_tells_what_it_does_and_a_dry_run_what_it_would_do(lake: Lake) -> None:
+def test_the_command_tells_what_it_does_and_a_dry_run_what_it_would_do(lake: Lake, cli: Cli) -> None:
     aging.history(lake)
     aging.age(lake, 8)
     put(lake, "silver/sales/part-of-a-killed-writer.parquet", 8)
     before = bytes_of(lake)
-    planned = call(lake, "maintain", "--dry-run")
+    planned = cli(lake, "maintain", "--dry-run")
     assert (planned.returncode, planned.stderr) == (0, "")
     head, names, _, *rows = filter(str.strip, planned.stdout.splitlines())
     assert head == "Dry run: nothing was changed. To do:"
@@ -52,45 +33,45 @@ def test_the_command_tells_what_it_does_and_a_dry_run_what_it_would_do(lake: Lak
     assert ["silver.sales", "remove", "orphans", "1", "11"] in [row.split() for row in rows]
     assert ["silver.sales", "vacuum", "6"] in [row.split()[:3] for row in rows]
     assert bytes_of(lake) == before
-    done = call(lake, "maintain")
+    done = cli(lake, "maintain")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["Done:", *planned.stdout.splitlines()[1:]]
-    assert call(lake, "maintain").stdout == "Nothing to do: the tables are in good order.\n"
+    assert cli(lake, "maintain").stdout == "Nothing to do: the tables are in good order.\n"
 
 
 @pytest.mark.slow
-def test_a_short_retention_has_to_be_told_twice(lake: Lake) -> None:
+def test_a_short_retention_has_to_be_told_twice(lake: Lake, cli: Cli) -> None:
     aging.history(lake)
     before = bytes_of(lake)
-    refused = call(lake, "maintain", "--retention-hours", "24")
+    refused = cli(lake, "maintain", "--retention-hours", "24")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.count("\n") == 1
     assert "below 7 days (168 hours) breaks readers" in refused.stderr
     assert bytes_of(lake) == before
-    done = call(lake, "maintain", "--retention-hours", "0", "--below-seven-days-really")
+    done = cli(lake, "maintain", "--retention-hours", "0", "--below-seven-days-really")
     assert done.returncode == 0
     assert "vacuum" in done.stdout
 
 
 @pytest.mark.slow
-def test_a_table_that_cannot_be_looked_after_makes_the_command_fail(lake: Lake) -> None:
+def test_a_table_that_cannot_be_looked_after_makes_the_command_fail(lake: Lake, cli: Cli) -> None:
     aging.history(lake, rounds=1)
     put(lake, f"gold/daily_sales/_delta_log/{1:020}.json", 0, b"{")
-    done = call(lake, "maintain")
+    done = cli(lake, "maintain")
     assert done.returncode == 1
     assert "left alone: its Delta log cannot be read" in done.stdout
 
 
 @pytest.mark.slow
-def test_history_is_a_table_or_one_line_why_not(lake: Lake) -> None:
+def test_history_is_a_table_or_one_line_why_not(lake: Lake, cli: Cli) -> None:
     land(lake, "a.csv", sales_csv(5))
     run(lake)
-    shown = call(lake, "history", "silver.sales", "--limit", "1")
+    shown = cli(lake, "history", "silver.sales", "--limit", "1")
     names, _, row = filter(str.strip, shown.stdout.splitlines())
     assert names.split() == ["version", "when", "operation", "partitions", "rows", "bytes"]
     assert [row.split()[at] for at in (0, 3, 4, 5)] == ["1", "WRITE", "2011-03-01", "5"]
     for table, why in (("silver.sale", "there is no table"), ("bronze.sales", "has no versions")):
-        refused = call(lake, "history", table)
+        refused = cli(lake, "history", table)
         assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
         assert why in refused.stderr
 
@@ -98,20 +79,18 @@ def test_history_is_a_table_or_one_line_why_not(lake: Lake) -> None:
 @pytest.mark.slow
 def test_a_run_meanwhile_neither_fails_nor_loses_nor_doubles_a_row(lake: Lake) -> None:
     """`lakehouse run` publishes date by date while everything that can be rewritten is, again and again."""
-    days = [f"2011-03-{day:02}" for day in range(1, 29)]
+    days = [f"2011-03-{day:02}" for day in range(1, 15)]
     aging.history(lake, rounds=1, days=days)
     for day in days:
         land(lake, f"late/{day}.csv", sales_csv(30, day))
     settings = {"LAKEHOUSE_ROOT": lake.store.root, "DAGSTER_HOME": "", "LAKEHOUSE_PUBLISH_BATCH_ROWS": "50"}
-    command = [str(Path(sys.executable).with_name("lakehouse")), "run"]
     rounds = 0
-    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True) as running:
-        while running.poll() is None:
-            list(maintain(lake, Policy(small_files=0)))
-            rounds += 1
-        assert running.stdout is not None
-        said = running.stdout.read()
-    assert running.returncode == 0, said
+    running = Forked("run", env=os.environ | settings)
+    while running.is_running:
+        list(maintain(lake, Policy(small_files=0)))
+        rounds += 1
+    done = running.finish()
+    assert done.returncode == 0, done.stdout
     assert rounds >= 3
     assert list(verify(lake)) == []
     assert status(lake).is_idle

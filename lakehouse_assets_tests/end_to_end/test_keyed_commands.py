@@ -5,8 +5,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.customers import Change
 from lakehouse_assets_tests.erasure.traces import traces
 from lakehouse_assets_tests.faults import scenario
+from lakehouse_assets_tests.faults.killed import run_killed
 
 pytestmark = pytest.mark.slow
 MODULE = """
@@ -162,12 +161,10 @@ def test_a_run_that_is_killed_between_history_and_state_is_simply_run_again(
     env = scenario.environment(lake, LAKEHOUSE_DEFINITIONS=package, PYTHONPATH=str(tmp_path))
     twin = scenario.copy_of(lake, tmp_path / "twin")
     traced = scenario.environment(twin, LAKEHOUSE_DEFINITIONS=package, PYTHONPATH=str(tmp_path))
-    script = [sys.executable, "-m", "lakehouse_assets_tests.faults.killed"]
     points = tmp_path / "points"
-    subprocess.run([*script, "0", str(points), "run"], env=traced, capture_output=True, timeout=240, check=True)
+    assert run_killed(0, points, "run", env=traced) == 0
     deadly = points.read_text().splitlines().index("after overwrite silver/customers_history") + 1
-    killed = subprocess.run([*script, str(deadly), str(tmp_path / "trace"), "run"], env=env, check=False, timeout=240)
-    assert killed.returncode == -signal.SIGKILL
+    assert run_killed(deadly, tmp_path / "trace", "run", env=env) == -signal.SIGKILL
     assert customers.current(lake) == customers.expected(first)[0]
     does("run")
     assert (customers.current(lake), customers.history(lake)) == customers.expected([*first, *later])

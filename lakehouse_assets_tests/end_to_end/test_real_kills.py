@@ -2,9 +2,6 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.end_to_end.test_same_results import assert_same, tables
+from lakehouse_assets_tests.forked import Forked
 
 pytestmark = pytest.mark.slow
 KILLS = 10
@@ -34,12 +32,10 @@ def deliveries(days: list[Path], chance: random.Random) -> list[tuple[str, bytes
 def killed_run(lake: Lake, after_s: float) -> bool:
     """Start `lakehouse run` and kill it after some seconds; return whether it was still running then."""
     environment = os.environ | {"LAKEHOUSE_ROOT": lake.settings.root}
-    command = [str(Path(sys.executable).with_name("lakehouse")), "run"]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as process:
-        time.sleep(after_s)
-        was_running = process.poll() is None
-        process.send_signal(signal.SIGKILL)
+    process = Forked("run", env=environment)
+    time.sleep(after_s)
+    was_running = process.is_running
+    process.kill()
     return was_running
 
 
@@ -52,7 +48,7 @@ def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
     for start in range(0, len(waiting), portion):
         for key, data in waiting[start : start + portion]:
             lake.store.replace(f"landing/sales/{key}", data)
-        kills += killed_run(lake, chance.uniform(1.5, 4.0))
+        kills += killed_run(lake, chance.uniform(0.3, 2.5))
 
     ran = cli_process(lake, "run")
 

@@ -1,7 +1,6 @@
 """How much is tried, the terminal line that says how much it was, and the local lake that it is tried on."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.query.overview import Status, status
 from lakehouse_assets_tests.conftest import lake_at
-from lakehouse_assets_tests.faults import scenario
+from lakehouse_assets_tests.faults import killed, scenario
 from lakehouse_assets_tests.faults.reading import Tables, tables_of
 
 EVERYTHING = os.environ.get("FAULTS") == "all"
@@ -47,12 +46,7 @@ class Prepared:
 
 def run_killed(lake: Lake, point: int, trace: Path, *arguments: str) -> int:
     """Run `lakehouse` (by default `run`), killed at a point of its boundary; return the exit code."""
-    script = "lakehouse_assets_tests.faults.killed"
-    command = [sys.executable, "-m", script, str(point), str(trace), *(arguments or ["run"])]
-    env = scenario.environment(lake)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode in {-9, 0, 1}, done.stderr
-    return done.returncode
+    return killed.run_killed(point, trace, *(arguments or ["run"]), env=scenario.environment(lake))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""`lakehouse`, killed at a counted point of its storage boundary: `python -m ... POINT TRACE ARGUMENT...`.
+"""`lakehouse`, killed at a counted point of its storage boundary.
 
 A point lies before or after a call that writes to storage. Every point that is passed is a line of the trace; at the
 point of the given number the process sends itself SIGKILL, so nothing of it can clean up. Point 0 kills nothing.
@@ -7,9 +7,8 @@ point of the given number the process sends itself SIGKILL, so nothing of it can
 import functools
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from deltalake.table import TableOptimizer
 from lakehouse_assets.cli.main import main
 from lakehouse_assets.settings import settings
 from lakehouse_assets.storage.stores import LocalStore
+from lakehouse_assets_tests.forked import Forked
 
 
 class Boundary:
@@ -74,7 +74,14 @@ def watch(boundary: Boundary) -> None:
     boundary.watch(TableOptimizer, "compact", lambda self, **_: f"compact {below_root(self.table.table_uri)}")
 
 
-if __name__ == "__main__":
-    watch(Boundary(int(sys.argv[1]), Path(sys.argv[2])))
-    sys.argv[1:] = sys.argv[3:]
+def killed(deadly: int, trace: Path) -> None:
+    """Be `lakehouse`, and die at a point."""
+    watch(Boundary(deadly, trace))
     main()
+
+
+def run_killed(point: int, trace: Path, *arguments: str, env: Mapping[str, str]) -> int:
+    """Run `lakehouse`, killed at a point of its boundary; return the exit code."""
+    done = Forked(*arguments, env=env, program=functools.partial(killed, point, trace)).finish()
+    assert done.returncode in {-signal.SIGKILL, 0, 1}, done.stderr
+    return done.returncode

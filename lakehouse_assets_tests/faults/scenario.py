@@ -7,12 +7,12 @@ about. The settings make several batches of it.
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.retail import day, gzipped, land, line, sales_csv, zipped
 
 # One thread: the points of a run come in the same order every time.
@@ -97,32 +97,19 @@ def environment(lake: Lake, home: Path | None = None, **more: str) -> dict[str, 
     return base | ({"DAGSTER_HOME": str(home)} if home else {}) | chosen
 
 
-def start(*arguments: str, env: Mapping[str, str], before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-    """Start `lakehouse` with some arguments, in a process that first does something to itself."""
-    command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=env, text=True, stdout=pipe, stderr=pipe, preexec_fn=before)  # noqa: PLW1509
-
-
-def finish(process: subprocess.Popen[str], timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """Wait for a process; end it when it takes too long."""
-    try:
-        out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
 def lakehouse(*arguments: str, env: Mapping[str, str], timeout: float = 240) -> subprocess.CompletedProcess[str]:
     """Run `lakehouse` with some arguments; the exit code is not checked."""
-    return finish(start(*arguments, env=env), timeout)
+    return Forked(*arguments, env=env).finish(timeout)
 
 
 def copy_of(base: Lake, folder: Path) -> Lake:
+    """Copy a local lake into a folder, as `lake`."""
+    return copied_to(base, folder / "lake")
+
+
+def copied_to(base: Lake, target: Path) -> Lake:
     """Copy a local lake without the landed files, which stay the same files to the lake: links to the originals."""
-    source, target = Path(base.settings.root), folder / "lake"
+    source = Path(base.settings.root)
     shutil.copytree(source, target, ignore=lambda at, _: ["landing"] if Path(at) == source else [])
     for file in source.joinpath("landing").rglob("*"):
         link = target / file.relative_to(source)

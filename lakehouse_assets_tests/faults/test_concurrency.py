@@ -27,6 +27,7 @@ from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared
 from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of, unsettled
 from lakehouse_assets_tests.faults.scenario import march, some, spoilt
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.retail import sales_csv
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
@@ -37,7 +38,7 @@ _ORDER = frozenset({"version", "object_token"})
 def at_once(lake: Lake, home: Path, count: int, **settings: str) -> list[subprocess.CompletedProcess[str]]:
     """Run `lakehouse run` in some processes at once."""
     env = scenario.environment(lake, home, **settings)
-    return [scenario.finish(process) for process in [scenario.start("run", env=env) for _ in range(count)]]
+    return [process.finish() for process in [Forked("run", env=env) for _ in range(count)]]
 
 
 def by_one(folder: Path, objects: dict[str, bytes]) -> Tables:
@@ -81,9 +82,9 @@ def test_three_processes_on_one_bucket_do_the_work_of_one(s3_lake: Lake, tmp_pat
 def test_maintenance_meanwhile_changes_no_answer(prepared: Prepared, tmp_path: Path) -> None:
     lake = scenario.copy_of(prepared.lake, tmp_path)
     env = scenario.environment(lake)
-    running = [scenario.start(verb, env=env) for verb in ("maintain", "run", "maintain", "run")]
+    running = [Forked(verb, env=env) for verb in ("maintain", "run", "maintain", "run")]
 
-    done = [scenario.finish(process) for process in running]
+    done = [process.finish() for process in running]
 
     assert [process.returncode for process in done[::2]] == [0, 0], "\n".join(p.stdout + p.stderr for p in done)
     assert not any("failed:" in p.stdout or "Traceback" in p.stderr for p in done), [p.stdout + p.stderr for p in done]

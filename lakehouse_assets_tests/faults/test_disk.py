@@ -16,11 +16,12 @@ from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared
 from lakehouse_assets_tests.faults.reading import clear_failure, differences, tables_of, torn, unsettled
+from lakehouse_assets_tests.forked import Forked
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 _KIB = 1024
 _DISK_MIB = 64
-_PR_CAPBSET_DROP, _OVERRIDES = 24, (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+_CAPABILITY_VERSION_3, _OVERRIDES = 0x20080522, (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def leave(disk: Path, free: int) -> Path:
 def run(
     lake: Lake, home: Path | None = None, limit: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return scenario.finish(scenario.start("run", env=scenario.environment(lake, home), before=limit))
+    return Forked("run", env=scenario.environment(lake, home), before=limit).finish()
 
 
 def healed(lake: Lake, home: Path | None, prepared: Prepared) -> list[str]:
@@ -133,9 +134,12 @@ def test_files_that_may_not_grow_are_one_clear_failure(prepared: Prepared, tmp_p
 def modes_count() -> None:
     """Have file modes count for root too: give up the capabilities that override them."""
     if os.geteuid() == 0:
-        libc = ctypes.CDLL(None)
-        for capability in _OVERRIDES:
-            assert libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
+        libc, header, sets = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+        assert libc.capget(header, sets) == 0
+        for kind in range(3):  # effective, permitted, inheritable
+            for capability in _OVERRIDES:
+                sets[kind] &= ~(1 << capability)
+        assert libc.capset(header, sets) == 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
 from lakehouse_assets_tests.faults.proxy import Cut, Delay, Fault, FaultyProxy, Kill, Plan, Refuse, Request, no_faults
 from lakehouse_assets_tests.faults.reading import Tables, clear_failure, differences, tables_of, torn, unsettled
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
@@ -105,9 +106,9 @@ def copy_of(server: S3Server, base: Lake, home: Path, new_home: Path) -> Lake:
 def run(lake: Lake, home: Path, proxy: FaultyProxy, timeout: float = 240) -> subprocess.CompletedProcess[str]:
     """Run `lakehouse run` through the proxy, which may kill it."""
     env = scenario.environment(lake, home, AWS_ENDPOINT_URL=f"http://127.0.0.1:{proxy.port}")
-    process = scenario.start("run", env=env)
+    process = Forked("run", env=env)
     proxy.victim = process.pid
-    return scenario.finish(process, timeout)
+    return process.finish(timeout)
 
 
 def healed(lake: Lake, home: Path, prepared: Prepared, proxy: FaultyProxy) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 import psutil
 
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import free_port
 
 _START_S, _STOP_S = 180, 15
@@ -29,10 +30,7 @@ def clean_environment(root: str) -> dict[str, str]:
 
 def lakehouse(root: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `lakehouse` on a lake, where the fixture `cli` cannot be had."""
-    command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
-    return subprocess.run(
-        command, env=clean_environment(root), capture_output=True, text=True, timeout=300, check=False
-    )
+    return Forked(*arguments, env=clean_environment(root)).finish(300)
 
 
 def wait_for(what: str, look: Callable[[], _Found | None], seconds: float) -> _Found:

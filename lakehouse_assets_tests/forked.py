@@ -1,0 +1,127 @@
+"""Processes of `lakehouse` that start without imports: each is forked from a server that has imported everything.
+
+Each is a real process with an environment of its own, which can be killed. What a start itself does (imports, the
+installed script) is for the tests that start a real one.
+"""
+
+import contextlib
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.cli.main import main
+from lakehouse_assets_tests.step_output import show_at_the_end
+
+# Everything that a run imports, but the declarations: which ones there are depends on the environment.
+IMPORTED_ONCE = [
+    "lakehouse_assets_tests.forked",
+    "lakehouse_assets_tests.faults.killed",
+    "lakehouse_assets.cli.render",
+    "lakehouse_assets.operations.computing",
+    "lakehouse_assets.orchestration.event_log",
+    "lakehouse_assets.orchestration.location",
+    "lakehouse_assets.orchestration.runner",
+    "lakehouse_assets.orchestration.progress",
+    "lakehouse_assets.query.overview",
+    "lakehouse_assets.query.plan",
+    "alembic.command",
+    "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
+    "duckdb",
+    "boto3",
+    "pyarrow.compute",
+    "structlog",
+    "upath",
+    "watchdog.observers",
+    "pygments.lexers",
+]
+
+
+class Forked:
+    """A process of `lakehouse`, or of a program around it, that has begun.
+
+    Args:
+        arguments: Those of the command.
+        env: The whole environment of the process.
+        program: What the process calls.
+        before: What it does to itself first. Program and this are functions of a module.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        program: Callable[[], object] | None = None,
+        before: Callable[[], object] | None = None,
+    ) -> None:
+        self.args = ["lakehouse", *arguments]
+        folder = Path(tempfile.mkdtemp(prefix="forked-"))
+        weakref.finalize(self, shutil.rmtree, folder)
+        self._written = [folder / "out", folder / "err"]
+        self._process = _server().Process(target=_become, args=(self.args, dict(env), self._written, program, before))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.is_alive()
+
+    def finish(self, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        """Wait for the end, and end the process when it takes too long. Raises subprocess.TimeoutExpired."""
+        self._process.join(timeout)
+        if self.is_running:
+            self.kill()
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        written = [file.read_text(encoding="utf-8") if file.exists() else "" for file in self._written]
+        return subprocess.CompletedProcess(self.args, self._process.exitcode or 0, *written)
+
+    def kill(self) -> None:
+        """Send SIGKILL, and wait for the end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self._process.join()
+
+
+@cache
+def _server() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED_ONCE)
+    # Some read the width of the terminal when they are imported.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "200")
+        multiprocessing.forkserver.ensure_running()
+    return context
+
+
+def _become(
+    arguments: list[str],
+    env: dict[str, str],
+    files: list[Path],
+    program: Callable[[], object] | None,
+    before: Callable[[], object] | None,
+) -> None:
+    """Be that process, from its environment to its exit code."""
+    os.environ.clear()
+    os.environ.update(env)
+    sys.path[:0] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.argv = arguments
+    for number, file in enumerate(files, 1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
+    show_at_the_end(pytest.MonkeyPatch())
+    if before:
+        before()
+    (program or main)()
