@@ -3,11 +3,16 @@
 And what their maintenance does. Not here: the tests.
 """
 
+import atexit
 import hashlib
 import json
 import os
+import shutil
 import time
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import polars as pl
@@ -20,6 +25,8 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.faults.scenario import copied_to
 from lakehouse_assets_tests.retail import land, run, sales_csv
 
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03"]
@@ -29,12 +36,31 @@ _TIMES = ("timestamp", "deletionTimestamp", "modificationTime")
 
 
 def history(lake: Lake, rounds: int = 3, days: list[str] | None = None) -> None:
-    """Publish some dates again and again, each time with one more file of them; one record of each is quarantined."""
+    """Publish some dates again and again, each time with one more file of them; one record of each is quarantined.
+
+    A fresh local lake becomes a copy of one that was made once.
+    """
+    if lake.settings.is_s3 or Path(lake.settings.root).exists():
+        _publish(lake, rounds, days or DAYS)
+    else:
+        copied_to(_published(rounds, tuple(days or DAYS)), Path(lake.settings.root))
+
+
+def _publish(lake: Lake, rounds: int, days: Iterable[str]) -> None:
     for number in range(rounds):
-        for day in days or DAYS:
+        for day in days:
             records = sales_csv(20 + number, day) + f"536400,22423,BAD,1.5,{day} 10:00:00,1.00,,France\n".encode()
             land(lake, f"{day}-{number}.csv", records)
         run(lake)
+
+
+@cache
+def _published(rounds: int, days: tuple[str, ...]) -> Lake:
+    folder = mkdtemp(prefix="aging-")
+    atexit.register(shutil.rmtree, folder)
+    lake = lake_at(f"{folder}/lake")
+    _publish(lake, rounds, days)
+    return lake
 
 
 def group(lake: Lake, path: str, pieces: int = 6) -> None:
