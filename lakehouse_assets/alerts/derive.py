@@ -3,6 +3,7 @@
 import dagster as dg
 
 from lakehouse_assets.alerts.checks import Evaluations, facts_of_check
+from lakehouse_assets.alerts.conditions import facts_of_backlog, facts_of_freshness
 from lakehouse_assets.alerts.facts import Fact
 from lakehouse_assets.alerts.runs import facts_of_run, runs_of
 from lakehouse_assets.alerts.stream import Page
@@ -14,8 +15,13 @@ def facts_of(lake: Lake, instance: dg.DagsterInstance, page: Page) -> list[Fact]
     runs, evaluations = runs_of(instance, page.events), Evaluations(instance)
     found: list[Fact] = []
     for event in page.events:
-        if event.dagster_event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            found += facts_of_check(lake, event, evaluations)
-        else:
-            found += facts_of_run(lake, instance, event, runs.get(event.entry.run_id))
+        match event.dagster_event.event_type:
+            case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                found += facts_of_check(lake, event, evaluations)
+            case dg.DagsterEventType.ASSET_OBSERVATION:
+                found += facts_of_backlog(lake, instance, event)
+            case dg.DagsterEventType.FRESHNESS_STATE_CHANGE:
+                found += facts_of_freshness(lake, event)
+            case _:
+                found += facts_of_run(lake, instance, event, runs.get(event.entry.run_id))
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from lakehouse_assets.alerts.conditions import backlog_of
 from lakehouse_assets.alerts.runs import partitions_by_asset, runs_of
 from lakehouse_assets.alerts.stream import Event, Page
 from lakehouse_assets.context import Lake
@@ -42,6 +43,10 @@ def figures_of(lake: Lake, instance: dg.DagsterInstance, page: Page) -> list[Fig
     for event in page.events:
         if event.dagster_event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             found += _of_materialization(event)
+        elif event.dagster_event.event_type is dg.DagsterEventType.ASSET_OBSERVATION:
+            seen = event.dagster_event.asset_observation_data.asset_observation
+            if (backlog := backlog_of(seen)) is not None:
+                found.append(Figure(event.position, event.at, ".".join(seen.asset_key.path), "backlog", backlog, COUNT))
         elif run := runs.get(event.entry.run_id):
             found += _of_run(instance, event, run)
     return found

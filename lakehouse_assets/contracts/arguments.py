@@ -58,6 +58,11 @@ CHECKS: Mapping[str, _Check] = {
     ),
     "revision": _Check(lambda value: type(value) is int and value >= 1, "is no number from 1", lambda _: "2"),
     "start_date": _Check(_is_date, "is no date", _meant),
+    "daily_close": _Check(
+        lambda value: value is None or (isinstance(value, dt.time) and value.tzinfo is None),
+        "is no time of day in the feed's time zone",
+        lambda _: "dt.time(6, 30)",
+    ),
     "gate": _Check(
         lambda value: isinstance(value, int | float) and 0 <= value <= 1, "is no share from 0 to 1", lambda _: "0.95"
     ),

@@ -46,6 +46,7 @@ class Feed:
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
+        daily_close: The time of day, in the business time zone, before which something has to land each day.
         gate: A date whose share of valid among distinct records is below this is held.
         start_date: The first business date; records of earlier ones are quarantined.
         format: How the feed's objects are written; None where the content of each says it.
@@ -83,6 +84,7 @@ class Feed:
     partition_by: Period = "day"
     prefer: str | None = None
     on_missing_reference: reference_rules.OnMissing = "warn"
+    daily_close: dt.time | None = None
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)

@@ -1,0 +1,94 @@
+"""A feed of which nothing came by its daily close, an asset that is not fresh, a backlog that grows; and their ends."""
+
+import datetime as dt
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+
+from lakehouse_assets.alerts.facts import Kind, Severity
+from lakehouse_assets.alerts.telling import tell
+from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.orchestration.landing_asset import landing_asset
+from lakehouse_assets_tests.alerts.conftest import Shop
+from lakehouse_assets_tests.alerts.test_cloudwatch import Kept
+from lakehouse_assets_tests.alerts.test_telling import Channel
+from lakehouse_assets_tests.contracts.orders import orders
+
+CLOSE = dt.time(6, 30)
+
+
+def _change(shop: Shop, key: str, before: str, after: str) -> None:
+    """Record a change of freshness, as Dagster's daemon does."""
+    shop.instance._report_runless_asset_event(
+        FreshnessStateChange(
+            key=dg.AssetKey(key.split("/")),
+            previous_state=FreshnessState(before),
+            new_state=FreshnessState(after),
+            state_change_timestamp=0.0,
+        )
+    )
+
+
+def test_a_feed_that_is_missing_at_its_daily_close_is_told_until_it_came(shop: Shop) -> None:
+    shop.lake = replace(shop.lake, registry=Registry([orders(daily_close=CLOSE)], []))
+    channel = Channel("a")
+    tell(shop.lake, shop.instance, [channel], 0)
+    _change(shop, "landing/orders", "UNKNOWN", "PASS")
+    _change(shop, "landing/orders", "PASS", "FAIL")
+    _change(shop, "gold/totals", "PASS", "FAIL")
+    _change(shop, "landing/orders", "FAIL", "PASS")
+    tell(shop.lake, shop.instance, [channel], 0)
+    missing, stale, back = channel.facts
+    assert (missing.kind, missing.severity, missing.assets) == (
+        Kind.FEED_MISSING, Severity.ERROR, ("landing.orders",),
+    )  # fmt: skip
+    assert missing.cause == (
+        "nothing was ingested from landing in the 24 hours before the daily close at 06:30 (Europe/London)"
+    )
+    assert missing.command == "lakehouse status"
+    assert (stale.kind, stale.assets) == (Kind.FRESHNESS_MISSED, ("gold.totals",))
+    assert (back.kind, back.fingerprint) == (Kind.BACK_TO_NORMAL, missing.fingerprint)
+
+
+def test_the_landing_of_a_feed_with_a_daily_close_has_a_freshness_policy() -> None:
+    [spec] = landing_asset(orders(daily_close=CLOSE)).specs
+    assert spec.freshness_policy == dg.FreshnessPolicy.cron("30 6 * * *", dt.timedelta(days=1), "Europe/London")
+    [spec] = landing_asset(orders()).specs
+    assert spec.freshness_policy is None
+
+
+def test_a_daily_close_changes_no_identity_and_has_to_be_a_time() -> None:
+    assert orders(daily_close=CLOSE).version == orders().version
+    assert orders(daily_close=CLOSE).reading_version == orders().reading_version
+    with pytest.raises(
+        ContractError, match=r"daily_close='06:30' is no time of day .* write daily_close=dt.time\(6, 30\)"
+    ):
+        orders(daily_close="06:30")
+
+
+def _look(shop: Shop, *backlogs: int) -> None:
+    for backlog in backlogs:
+        shop.instance.report_runless_asset_event(
+            dg.AssetObservation(dg.AssetKey(["arrivals", "queue"]), metadata={"backlog": backlog})
+        )
+
+
+def test_a_backlog_that_grows_look_after_look_is_told_once_and_when_it_shrinks(shop: Shop) -> None:
+    channel, figures = Channel("a"), Kept()
+    figures.fails_at = 0
+    tell(shop.lake, shop.instance, [channel, figures], 0)
+    _look(shop, 9, 1, 2, 3, 4, 5)
+    tell(shop.lake, shop.instance, [channel, figures], 0)
+    assert channel.facts == []
+    _look(shop, 60, 70, 80, 75, 90, 5)
+    tell(shop.lake, shop.instance, [channel, figures], 0)
+    growing, back = channel.facts
+    assert (growing.kind, growing.severity) == (Kind.BACKLOG_GROWING, Severity.WARNING)
+    assert growing.cause == "its backlog grew 5 times in a row, from 1 to 60"
+    assert (back.kind, back.fingerprint, back.assets) == (
+        Kind.BACK_TO_NORMAL, growing.fingerprint, ("arrivals.queue",),
+    )  # fmt: skip
+    assert [figure.value for figure in figures.figures] == [9, 1, 2, 3, 4, 5, 60, 70, 80, 75, 90, 5]
