@@ -9,8 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lakehouse_assets.alerts.aws import client
-from lakehouse_assets.alerts.error_log import Change
-from lakehouse_assets.alerts.problems import Problem
+from lakehouse_assets.alerts.problems import Change, Problem
 
 _ATTEMPTS = 20
 _NUMBERS = ("count", "position")

@@ -1,33 +1,14 @@
 """The error log as a channel: each fact changes the problem that it is about. Not here: where problems are kept."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from lakehouse_assets.alerts import problems
 from lakehouse_assets.alerts.facts import ENDS, Fact, Kind
-from lakehouse_assets.alerts.problems import Problem
+from lakehouse_assets.alerts.problems import Change, Problem, ProblemTable
 from lakehouse_assets.context import Lake
 from lakehouse_assets.storage.stores import StorageError
-
-Change = Callable[[Problem | None], Problem | None]
-
-
-class ProblemTable(Protocol):
-    """Where problems are kept, by asset and id. A change that another writer was faster than is made again."""
-
-    def get(self, asset: str, problem_id: str) -> Problem | None:
-        """Return a problem."""
-        ...
-
-    def change(self, asset: str, problem_id: str, change: Change) -> None:
-        """Put what a change makes of a problem in its place; nothing where it leaves it as it is."""
-        ...
-
-    def problems(self, asset: str | None = None) -> Iterable[Problem]:
-        """Return the problems of an asset, or all."""
-        ...
 
 
 class ErrorLog:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from lakehouse_assets.alerts.error_log import Change
-from lakehouse_assets.alerts.problems import Problem
+from lakehouse_assets.alerts.problems import Change, Problem
 from lakehouse_assets.storage.stores import Store
 
 FOLDER = "ops/errors"

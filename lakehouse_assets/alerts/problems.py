@@ -1,11 +1,11 @@
-"""What the error log keeps of a problem, and what a fact makes of it. Not here: where it is kept."""
+"""What the error log keeps of a problem, what a fact makes of it, what a table of them offers. Not here: the tables."""
 
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from lakehouse_assets.alerts.facts import CHECK_FAILED, ENDS, PROBLEMS, SHOWN, Fact, Kind, Severity
 
@@ -71,6 +71,25 @@ class Problem:
         return replace(
             self, state=RESOLVED, resolved_at=_text(at), resolved_by=by, position=max(position or 0, self.position)
         )
+
+
+Change = Callable[[Problem | None], Problem | None]
+
+
+class ProblemTable(Protocol):
+    """Where problems are kept, by asset and id. A change that another writer was faster than is made again."""
+
+    def get(self, asset: str, problem_id: str) -> Problem | None:
+        """Return a problem."""
+        ...
+
+    def change(self, asset: str, problem_id: str, change: Change) -> None:
+        """Put what a change makes of a problem in its place; nothing where it leaves it as it is."""
+        ...
+
+    def problems(self, asset: str | None = None) -> Iterable[Problem]:
+        """Return the problems of an asset, or all."""
+        ...
 
 
 def is_kept(fact: Fact) -> bool:

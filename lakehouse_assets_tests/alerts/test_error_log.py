@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from lakehouse_assets.alerts.dynamodb import DynamoProblems
-from lakehouse_assets.alerts.error_log import ErrorLog, ProblemTable
+from lakehouse_assets.alerts.error_log import ErrorLog
 from lakehouse_assets.alerts.facts import CHECK_FAILED, Kind, Severity
 from lakehouse_assets.alerts.lake_problems import LakeProblems
+from lakehouse_assets.alerts.problems import ProblemTable
 from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets.context import Lake
 from lakehouse_assets.storage.stores import StorageError
