@@ -78,10 +78,15 @@ def publish(
 
 
 def _forget_gone(lake: Lake, feed: Feed) -> None:
-    """Tidy the index of references. Another writer does so, too: where it is first, nothing is lost."""
+    """Tidy the index of references. Another writer does so, too: where it is first, nothing is lost.
+
+    Not while a partition is pending: another writer may have written its index, and is about to write its silver.
+    """
     table = reference_index.opened(lake, feed)
-    with suppress(delta.Conflict):
-        reference_index.forget_gone(lake, feed, table, FeedState.of(lake, feed).bases)
+    state = FeedState.of(lake, feed)
+    if not state.pending:
+        with suppress(delta.Conflict):
+            reference_index.forget_gone(lake, feed, table, state.bases)
 
 
 def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *, force: bool) -> list[Outcome]:

@@ -12,13 +12,13 @@ from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.maintenance import retired
 from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
-from lakehouse_assets.pipeline import reference_index
+from lakehouse_assets.pipeline import reference_index, silver
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
-from lakehouse_assets_tests.pipeline.shop import DAYS, known, pending, products, published, sales, sold
-from lakehouse_assets_tests.retail import publish
+from lakehouse_assets_tests.pipeline.shop import DAYS, known, land_json, pending, products, published, sales, sold
+from lakehouse_assets_tests.retail import ingest, publish
 
 
 @pytest.fixture
@@ -37,6 +37,35 @@ def test_of_two_writers_the_one_that_opened_the_index_earlier_loses(lake: Lake) 
     reference_index.write(lake, feed, tables[0], {DAYS[0]: 1}, frozenset(), nothing)
     with pytest.raises(delta.Conflict):  # also where it writes other dates
         reference_index.write(lake, feed, tables[1], {DAYS[1]: 1}, frozenset(), nothing)
+
+
+@pytest.mark.parametrize("commits", range(5))
+def test_a_product_that_goes_while_another_writer_is_under_way_is_not_forgotten(
+    commits: int, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, {"p.json": known("a", "b", "d")}, "products")
+    put(lake, {"d.json": sold("d", on=DAYS[1])}, "sales")
+    land_json(lake, "e.json", sold("d", on=DAYS[2]), "sales")
+    ingest(lake, feed="sales")
+    replace, done = delta.replace, list[int]()
+
+    def beaten(*args: Any) -> None:
+        done.append(len(done))
+        if len(done) == commits + 1:
+            # Meanwhile the product goes, and another run computes the date that has it so far.
+            put(lake, {"p.json": known("a", "b")}, "products")
+            for _ in silver.publish(lake, lake.registry.feed("sales"), [DAYS[1]], "other"):
+                pass
+        replace(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delta, "replace", beaten)
+        for _ in silver.publish(lake, lake.registry.feed("sales"), [DAYS[2]], "first"):
+            pass
+    publish(lake, feed="sales")
+    assert [row[1] for row in published(lake)] == ["a", "b", "a"]
+    assert pending(lake) == []
+    assert list(verify(lake)) == []
 
 
 def test_an_index_that_is_lost_is_made_anew(lake: Lake) -> None:
