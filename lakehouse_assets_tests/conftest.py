@@ -38,6 +38,13 @@ class Said(NamedTuple):
 Lakehouse = Callable[..., Said]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave slow tests out of coverage: tracing doubles their time, and the quick ones alone keep the floor."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings or the cloud of the person who runs it."""
