@@ -144,12 +144,12 @@ def read_bronze(lake: Lake, feed: Feed, live: pl.DataFrame, first: int = 0, coun
         pl.Series("_path", [lake.store.uri(path) for path in paths]),
         pl.col("part").alias("_part"),
         pl.col("source_key").alias("_source_key"),
-    )
+    ).with_columns(place("_part"))  # of each file, not of each record
     scan = scan_files(lake, feed, paths)
     if first or count is not None:
         scan = scan.slice(first, count)
     joined = scan.drop("_source_key").join(of_path.lazy(), on="_path", how="left", maintain_order="left")
-    return joined.with_columns(place("_part")).select(*columns, "_part", *(n for n in _PLACE if n not in columns))
+    return joined.select(*columns, "_part", *(n for n in _PLACE if n not in columns))
 
 
 def read_in_portions(lake: Lake, feed: Feed, live: pl.DataFrame, limit: int) -> list[pl.LazyFrame]:

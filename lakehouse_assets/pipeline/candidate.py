@@ -12,7 +12,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.keys import needed_rules
-from lakehouse_assets.contracts.partitioning import UNDATED, place
+from lakehouse_assets.contracts.partitioning import UNDATED
 from lakehouse_assets.contracts.rules import SHAPE, rules_of
 from lakehouse_assets.contracts.semantics import once_rule
 from lakehouse_assets.erasure.protocol import IS_BLANK
@@ -99,7 +99,7 @@ def compute(
         valid = valid.with_columns(feed.layout.of_date("dt"))
     versions = None
     if feed.keyed is not None:
-        versions = versions_of(feed, feed.keyed, valid.with_columns(place("_part")), typed.filter(bad), landings)
+        versions = versions_of(feed, feed.keyed, valid, typed.filter(bad), landings)
     else:
         valid = valid.select(*feed.silver.columns, "_part")
     failing = none_of(bronze).scatter(kept.arg_true().filter(bad), True)  # noqa: FBT003
@@ -135,6 +135,7 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
         "_problem",
         "_part",
         "dt",
+        *(["bucket"] if feed.key else []),
         *(name for name in ("_landed",) if name in bronze),
     ]
     return bronze.select(rest).with_columns(values), unreadable

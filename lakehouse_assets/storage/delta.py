@@ -25,6 +25,7 @@ T = TypeVar("T")
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
+_DICTIONARY_BYTES = 128 * 1024
 _COLOUR, _FRAME = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\s*(\d+: |at )")
 
 
@@ -136,7 +137,7 @@ def replace(
         Conflict: Another writer committed to one of these partitions since `table` was opened.
         ValueError: No predicate for a partitioned table, which would wipe it.
     """
-    from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
+    from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake  # noqa: PLC0415
 
     if predicate is None and table.metadata().partition_columns:
         msg = f"{table.table_uri}: an overwrite of a partitioned table without a predicate would wipe it."
@@ -149,6 +150,8 @@ def replace(
             mode="overwrite",
             predicate=predicate,
             storage_options=store.options,
+            # Its default is larger than most columns of numbers and keys: they got a dictionary of all their values.
+            writer_properties=WriterProperties(compression="SNAPPY", dictionary_page_size_limit=_DICTIONARY_BYTES),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=100),
         )
 
