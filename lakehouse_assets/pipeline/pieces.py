@@ -19,6 +19,7 @@ from lakehouse_assets.pipeline.rows import Folder, Rows
 
 _SOURCE = ["_part", "_source_hash", "_source_key"]
 _SEED = 11  # not the one by which a piece finds equal records: there they have to differ
+_CHUNK_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,20 @@ def sorted_out(feed: Feed, portions: list[pl.LazyFrame], records: int, limit: in
     """
     columns = deciding_columns(feed) if records > limit else None
     if columns is None:
-        return [Rows(pl.concat(portions).collect())]
+        return [Rows(_contiguous(pl.concat(portions).collect()))]
     count, folder = -(-records // limit), Folder()
     pieces = [Rows(folder=folder) for _ in range(count)]
     for portion in portions:
-        frame = portion.collect()
+        frame = _contiguous(portion.collect())
         named = frame.with_columns((_hashes(feed, frame, columns) % count).alias("_piece"))
         for (piece,), rows in named.partition_by("_piece", as_dict=True, include_key=False).items():
             pieces[piece].add(rows)
     return [piece for piece in pieces if piece.height] or [Rows(pl.concat(portions).head(0).collect())]
+
+
+def _contiguous(records: pl.DataFrame) -> pl.DataFrame:
+    """Return records in one chunk if they came from many small files: else each step pays for each of the files."""
+    return records.rechunk() if records.n_chunks() * _CHUNK_ROWS > records.height else records
 
 
 def _hashes(feed: Feed, bronze: pl.DataFrame, columns: list[str]) -> pl.Series:

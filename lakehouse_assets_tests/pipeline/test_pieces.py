@@ -181,3 +181,10 @@ def test_a_date_larger_than_a_batch_is_computed_in_pieces(tmp_path: Path) -> Non
         "2026-03-01": (67, 67), "2026-03-02": (67, 67), "2026-03-03": (66, 66),
     }  # fmt: skip
     assert list(verify(lake)) == []
+
+
+def test_records_of_many_small_files_are_put_into_one_chunk_and_large_files_are_not_copied() -> None:
+    for rows, chunks in ((3, 1), (3_000, 40)):
+        files = [pl.DataFrame({"code": ["a"] * rows}) for _ in range(40)]
+        [piece] = sorted_out(FEEDS["drop"], [pl.concat(files, rechunk=False).lazy()], 40 * rows, 1_000_000)
+        assert (piece.frame().n_chunks(), piece.height) == (chunks, 40 * rows)

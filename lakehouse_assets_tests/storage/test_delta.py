@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -258,3 +259,12 @@ def test_on_s3_too_a_stale_handle_conflicts_and_fingerprints_read_back(s3_lake: 
     with pytest.raises(delta.Conflict):
         _replace(stale, store, {DAYS[0]: 99}, [], Partitioning.BY_DATE)
     assert _rows(store) == sorted((partition, n) for partition, n in expected.items())
+
+
+def test_a_column_of_different_values_gets_no_dictionary_of_all_of_them(store: Store) -> None:
+    rows = pl.DataFrame({"n": range(100_000)}).with_columns(pl.lit(None, pl.Date).alias("dt"))
+    delta.replace(store, _open(store), rows.select("n", "dt"), "dt is null", {UNDATED: 1})
+    [path] = delta_files.file_uris(store, "t")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    assert column.data_page_offset - (column.dictionary_page_offset or 0) < 150_000
+    assert _rows(store)[-1] == (None, 99_999)
