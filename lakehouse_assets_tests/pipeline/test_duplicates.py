@@ -8,7 +8,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
@@ -167,6 +167,7 @@ def test_of_the_records_of_an_id_the_preferred_one_counts_and_the_others_are_in_
 @given(
     rows=st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=12),
 )
+@settings(deadline=None)
 def test_the_preferred_record_is_that_of_plain_python(rows: list[tuple[str, int | None, int]]) -> None:
     columns = {"id": dy.String(nullable=False), "rank": dy.Int64(nullable=True), "note": dy.Int64(nullable=False)}
     feed = feed_of(columns, duplicates=("id",), prefer="rank")
