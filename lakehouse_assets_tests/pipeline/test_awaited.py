@@ -25,7 +25,7 @@ from lakehouse_assets_tests.pipeline.shop import DAYS, RULE, known, pending, pro
 from lakehouse_assets_tests.retail import publish
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_record_waits_for_its_product_and_is_published_when_it_comes(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

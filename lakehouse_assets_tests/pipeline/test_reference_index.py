@@ -161,6 +161,7 @@ def _there(kind: str, live: dict[int, tuple[int, list[str]]]) -> set[str]:
     return {name for name, number in last.items() if number % 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TARGETS)
 @CHEAP
 @given(told=landings, runs=st.lists(st.sampled_from(["", "sales", "products"]), min_size=7, max_size=7))
@@ -195,6 +196,7 @@ def test_any_order_of_landing_gives_the_tables_of_plain_python(
         assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", range(6))
 def test_killed_between_any_two_commits_the_next_run_ends_with_the_same_tables(
     written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -39,6 +39,7 @@ def test_of_two_writers_the_one_that_opened_the_index_earlier_loses(lake: Lake) 
         reference_index.write(lake, feed, tables[1], {DAYS[1]: 1}, frozenset(), nothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commits", range(5))
 def test_a_product_that_goes_while_another_writer_is_under_way_is_not_forgotten(
     commits: int, lake: Lake, monkeypatch: pytest.MonkeyPatch
