@@ -15,8 +15,9 @@ RULE = "product_id_in_products"
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
 
 
-def products(**options: Any) -> Feed:
-    return feed_of({"product_id": dy.String(nullable=False)}, **{"name": "products"} | options)
+def products(*, personal: bool = False, **options: Any) -> Feed:
+    columns = {"product_id": dy.String(nullable=False, metadata=source(personal=personal))}
+    return feed_of(columns, **{"name": "products"} | options)
 
 
 def sales(*, personal: bool = False, **options: Any) -> Feed:

@@ -9,6 +9,8 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.forgetting import service
+from lakehouse_assets.forgetting.request import ask
 from lakehouse_assets.maintenance import retired
 from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
@@ -16,6 +18,7 @@ from lakehouse_assets.pipeline import reference_index, silver
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
+from lakehouse_assets_tests.erasure.traces import traces
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.pipeline.shop import DAYS, known, land_json, pending, products, published, sales, sold
 from lakehouse_assets_tests.retail import ingest, publish
@@ -154,3 +157,21 @@ def test_what_waits_for_a_record_that_waits_itself_follows_it(tmp_path: Path) ->
     publish(lake, feed="sales")
     assert [row[1] for row in published(lake)] == ["a"]
     assert FeedState.of(lake, lake.registry.feed("sales")).missing == {}
+
+
+def test_of_a_person_who_is_forgotten_the_index_has_no_trace(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, feed := sales(personal=True), products(personal=True))
+    put(lake, {"p.json": known("11223344", "b")}, "products")
+    put(lake, {"s.json": sold("11223344", "b"), "t.json": sold("99887766", on=DAYS[1])}, "sales")
+
+    def run() -> None:
+        for name in ("products", "sales"):
+            put(lake, {}, name)
+
+    for name in ("products", "sales"):
+        request = ask(lake, lake.registry.feed(name), "product_id=11223344", "a request", "ann")
+        assert service.forget(request, run, lambda _: None).problems == []
+    assert traces(lake, "11223344") == []
+    assert [row[1] for row in published(lake)] == ["b"]
+    assert FeedState.of(lake, feed).missing == {DAYS[1]: 1}
+    assert list(verify(lake)) == []
