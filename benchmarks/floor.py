@@ -117,7 +117,7 @@ def to_bronze(landing: Path, lake: Path, path: Path) -> list[pl.DataFrame]:
         file = folder / f"{source.replace('/', '_')}.parquet"
         older = [pl.read_parquet(other) for other in folder.glob("*.parquet") if other != file]
         folder.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(file, compression="lz4")
+        frame.write_parquet(file, compression="snappy")
         found += [*older, frame]
     return found
 

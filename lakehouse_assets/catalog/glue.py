@@ -86,17 +86,19 @@ class GlueCatalog:
         asked = wanted(lake, self.prefix)
         for one in asked:
             found, name = _in(there, one), ".".join(one.name)
-            if found is not None and not is_ours(lake, found):
-                yield Problem(name, _foreign(lake, found))
-            elif one.name in known and found is None:
-                yield Problem(name, "it is missing in Glue, and was there; `lakehouse run catalog.glue` puts it back")
-            elif one.name in known and found is not None:
-                yield from _changed(lake, one, found, known[one.name])
-            elif not is_pending:
-                try:
-                    entry(lake, one)
-                except NoPlaceInGlueError as error:
-                    yield Problem(name, str(error))
+            try:
+                if found is not None and not is_ours(lake, found):
+                    yield Problem(name, _foreign(lake, found))
+                elif one.name in known and found is None:
+                    yield Problem(
+                        name, "it is missing in Glue, and was there; `lakehouse run catalog.glue` puts it back"
+                    )
+                elif one.name in known and found is not None:
+                    yield from _changed(lake, one, found, known[one.name])
+                elif not is_pending:
+                    entry(lake, one)  # what the last refresh could not register, it says why
+            except NoPlaceInGlueError as error:
+                yield Problem(name, str(error))
         for database, name in self._undeclared(lake, there):
             what = "no module declares it any more; `lakehouse catalog --remove` takes it out of Glue, the files stay"
             yield Problem(f"{database}.{name}", what, is_error=False)

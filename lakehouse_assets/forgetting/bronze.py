@@ -23,6 +23,7 @@ from lakehouse_assets.forgetting.landing import InLanding
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.pipeline.bronze import bronze_path
+from lakehouse_assets.pipeline.rows import STORED_AS
 from lakehouse_assets.storage import delta
 
 
@@ -97,7 +98,7 @@ def _write_one(
     kept[place] = pl.concat([*before, *blank], how="diagonal_relaxed").sort("_line")
     for partition, frame in kept.items():
         buffer = io.BytesIO()
-        frame.with_columns(pl.lit(erased.after).alias("_source_hash")).write_parquet(buffer, compression="lz4")
+        frame.with_columns(pl.lit(erased.after).alias("_source_hash")).write_parquet(buffer, compression=STORED_AS)
         lake.store.replace(bronze_path(feed, partition, file_to), buffer.getvalue())
     return {partition: frame.height for partition, frame in kept.items()}
 

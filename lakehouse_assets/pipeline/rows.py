@@ -12,8 +12,12 @@ import weakref
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
+
+# What Polars calls lz4 is LZ4_RAW, which engines with a Parquet reader of Hadoop's kind, such as Athena, may not know.
+STORED_AS: Literal["snappy"] = "snappy"
 
 
 class Folder:
@@ -68,11 +72,11 @@ class Rows:
         """Return some columns of all rows as a Parquet file: its bytes, or where it lies if rows are put aside."""
         if self.folder is None:
             buffer = io.BytesIO()
-            self.frame().select(columns).write_parquet(buffer, compression="lz4")
+            self.frame().select(columns).write_parquet(buffer, compression=STORED_AS)
             return buffer.getvalue()
         path = self.folder.new_file()
         files = [frame for frame in self._frames if isinstance(frame, Path)]
-        pl.scan_parquet(files, glob=False).select(columns).sink_parquet(path, compression="lz4")
+        pl.scan_parquet(files, glob=False).select(columns).sink_parquet(path, compression=STORED_AS)
         return path
 
     def frame(self) -> pl.DataFrame:

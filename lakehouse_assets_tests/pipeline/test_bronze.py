@@ -1,6 +1,7 @@
 """Landed objects become bronze files that are never overwritten, and one ledger commit makes a batch of them live."""
 
 import datetime as dt
+import io
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from lakehouse_assets.context import Lake
@@ -52,6 +54,14 @@ def test_the_records_of_an_object_are_split_by_business_date(lake: Lake) -> None
     assert found["dt"].to_list() == [dt.date(2011, 3, 1)] * 2 + [dt.date(2011, 3, 2)] * 3 + [None]
     assert found["_line"].to_list() == [1, 2, 3, 4, 5, 6]
     assert found["_part"].to_list() == [DAY] * 2 + [NEXT] * 3 + ["undated"]
+
+
+def test_bronze_is_compressed_as_every_reader_of_parquet_knows(lake: Lake) -> None:
+    land(lake, "x.csv", sales_csv(day(count=50)))
+    ingest(lake)
+    for data in _bronze_files(lake).values():
+        group = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+        assert {group.column(at).compression for at in range(group.num_columns)} == {"SNAPPY"}
 
 
 def test_bronze_keeps_every_value_as_it_came(lake: Lake) -> None:
