@@ -15,8 +15,8 @@ from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets.context import Lake
 from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.alerts.conftest import Shop
-from lakehouse_assets_tests.alerts.test_sns import FACT
 from lakehouse_assets_tests.alerts.test_telling import Channel
+from lakehouse_assets_tests.alerts.test_wording import FACT
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.retail import land, sales_csv
 

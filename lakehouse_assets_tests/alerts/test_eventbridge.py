@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse_assets.alerts import eventbridge
 from lakehouse_assets.alerts.eventbridge import Bus, RefusedError
-from lakehouse_assets_tests.alerts.test_sns import FACT
+from lakehouse_assets_tests.alerts.test_wording import FACT
 
 FACTS = [replace(FACT, position=at) for at in range(10)]
 
