@@ -12,13 +12,14 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.wording import counted
+from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.parsing.archives import Rejection, unpack
-from lakehouse_assets.parsing.parse import parse
 from lakehouse_assets.pipeline import vanished
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.batches import rows_by_partition
 from lakehouse_assets.pipeline.gate import HELD_BACK
+from lakehouse_assets.pipeline.ingest_object import records_of
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.silver import evaluate
 from lakehouse_assets.sources.landing import key_of
@@ -144,7 +145,7 @@ def objects(lake: Lake, feed: Feed, there: list[Stored]) -> Objects:
 
 def _refusals(lake: Lake, feed: Feed, stored: Stored) -> Iterator[str]:
     """Yield why the contract would refuse source objects of a landed object. What storage refuses is another matter."""
-    limit = lake.settings.max_source_bytes
+    limit, erasures = lake.settings.max_source_bytes, Erasures.load(lake, feed)
     try:
         data = lake.store.read(stored.path, stored.token)
     except StorageError:
@@ -153,6 +154,6 @@ def _refusals(lake: Lake, feed: Feed, stored: Stored) -> Iterator[str]:
         if source.hash is None:
             continue
         try:
-            parse(source.data, feed, limit)
+            records_of(lake, feed, source, erasures)
         except Rejection as rejection:
             yield f"{source.key}: {rejection}"

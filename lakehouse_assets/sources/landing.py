@@ -59,15 +59,17 @@ def land(lake: Lake, feed: Feed, key: str, file: Path) -> Landed:
         msg = f"{key!r}: a key stays in its feed's folder and no part of it is hidden. Nothing was landed; rename it."
         raise StorageError(msg)
     path = f"{feed.landing}/{key}"
+    before = lake.store.stat(path)
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened:
+            same_size = before is not None and before.size == file.stat().st_size
+            digest = hashlib.file_digest(opened, "sha256").hexdigest() if same_size else None
     except OSError as error:
         msg = f"{file}: {error.strerror}. Nothing was landed; check the file."
         raise StorageError(msg) from error
-    before = lake.store.stat(path)
-    if before and before.size == len(data) and _digest(lake.store.read(path)) == _digest(data):
+    if digest is not None and _digest(lake.store.read(path)) == digest:
         return Landed(key, "known")
-    lake.store.replace(path, data)
+    lake.store.replace(path, file)
     return Landed(key, "resend" if before else "new")
 
 
