@@ -115,14 +115,14 @@ def test_what_decides_in_which_piece_a_record_is() -> None:
     assert deciding_columns(feed_of(COLUMNS | {"code": filled})) is None
 
 
-def test_files_of_pieces_go_with_the_candidate() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("lakehouse-*"))
+def test_files_of_pieces_go_with_the_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     found = in_pieces(FEEDS["drop"], bronze_of(FEEDS["drop"], _records(40)), 5)
     assert found.valid.height > 1
-    assert len(set(Path(tempfile.gettempdir()).glob("lakehouse-*")) - before) == 1
+    assert len(list(tmp_path.glob("lakehouse-*/*.parquet"))) > 1
     del found
     gc.collect()
-    assert set(Path(tempfile.gettempdir()).glob("lakehouse-*")) <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 def _records(count: int) -> list[dict[str, Any]]:
