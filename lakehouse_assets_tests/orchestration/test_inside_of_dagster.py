@@ -19,19 +19,23 @@ from lakehouse_assets.orchestration.lake_tables import Commits, LakeTables, only
 from lakehouse_assets.settings import PROJECT, Settings
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
-EVENT_LOG = {
+INNER = {
+    "alerts/checks.py": [
+        "dagster._core.event_api",
+        "dagster._core.storage.asset_check_execution_record",
+    ],
     "orchestration/event_log.py": [
         "dagster._core.storage.event_log.schema",
         "dagster._core.storage.event_log.sqlite.sqlite_event_log",
-    ]
+    ],
 }
 
 
 @pytest.mark.slow
-def test_one_module_imports_from_inside_of_dagster() -> None:
+def test_only_these_modules_import_from_inside_of_dagster() -> None:
     package = PROJECT / "lakehouse_assets"
     found = {str(file.relative_to(package)): inner(file) for file in package.rglob("*.py") if inner(file)}
-    assert found == EVENT_LOG
+    assert found == INNER
 
 
 def inner(file: Path) -> list[str]:
