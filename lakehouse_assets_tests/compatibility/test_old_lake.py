@@ -27,6 +27,8 @@ BY_RUN = {
     "bronze.sales": {"_ingested_at"},
 }
 BY_DECISION = BY_RUN | {"ops.decisions": {"id", "decided_at", "revokes"}}
+# Columns that the lake's own tables got since, with what they say of records of the old code.
+ADDED = {"ops.accounting": {"waiting": 0}}
 NEW = "2024-03-07"
 FOLLOWS_FROM_RECORDS = ("silver.", "quarantine.", "gold.")
 
@@ -80,9 +82,11 @@ def standing(cli: Cli, lake: Lake, kinds: str) -> list[dict[str, Any]]:
 
 
 def assert_same(now: Answers, before: Answers, but: Mapping[str, set[str]] | None = None) -> None:
-    """Compare tables as bags of rows, without some columns."""
+    """Compare tables as bags of rows, without some columns. What was added since has to say nothing new."""
     for name, rows in now.items():
-        left_out = (but or {}).get(name, set())
+        added = ADDED.get(name, {})
+        assert all(row.get(column, value) == value for row in rows for column, value in added.items())
+        left_out = (but or {}).get(name, set()) | added.keys()
         there, wanted = (
             sorted(json.dumps({n: v for n, v in row.items() if n not in left_out}, sort_keys=True) for row in some)
             for some in (rows, before[name])
