@@ -109,10 +109,8 @@ def unpin_gold(lake: Lake, feed: Feed, partitions: set[str]) -> int:
 
 def downstream(lake: Lake, feed: Feed) -> list[Model]:
     """Return the models that read a feed, or another of them."""
-    models, names = (
-        list[Model](),
-        {table.full_name for table in feed.tables},
-    )
+    models = list[Model]()
+    names = {table.full_name for table in feed.tables}
     for model in lake.registry.models.values():  # each after those that it reads
         if not names.isdisjoint(model.upstream):
             models.append(model)
