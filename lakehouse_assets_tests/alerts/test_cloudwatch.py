@@ -71,6 +71,7 @@ class Kept:
         self.figures += news
 
 
+@pytest.mark.slow
 def test_a_run_gives_rows_quality_seconds_and_bytes_and_none_is_lost_in_a_failure(shop: Shop) -> None:
     channel = Kept()
     tell(shop.lake, shop.instance, [channel], 0)

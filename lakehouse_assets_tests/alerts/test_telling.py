@@ -71,6 +71,7 @@ def test_a_channel_that_is_down_is_told_all_in_order_later_and_the_other_one_at_
     assert down.facts == up.facts
 
 
+@pytest.mark.slow
 def test_each_channel_in_turn_is_down_for_some_ticks(shop: Shop) -> None:
     three = [Channel(name, at_once=2) for name in "abc"]
     _tell(shop, *three)

@@ -50,6 +50,7 @@ def with_files(lake: Lake, folder: Path, **files: str) -> Lake:
     return replace(lake, settings=lake.settings.model_copy(update={"athena_sql": str(folder)}))
 
 
+@pytest.mark.slow
 def test_the_first_refresh_makes_workgroup_views_and_queries_and_reads_each_table_once(lit: Lake, glue: Glue) -> None:
     done = CATALOG.refresh(lit)
 
@@ -73,6 +74,7 @@ def test_the_first_refresh_makes_workgroup_views_and_queries_and_reads_each_tabl
     assert list(CATALOG.problems(lit)) == []
 
 
+@pytest.mark.slow
 def test_a_second_refresh_runs_no_query_and_a_changed_table_costs_its_own(lit: Lake, glue: Glue) -> None:
     CATALOG.refresh(lit)
     assert not CATALOG.state(lit).pending
@@ -149,6 +151,7 @@ def test_a_table_that_athena_cannot_read_is_told_without_values_of_its_records(
     assert list(CATALOG.problems(lit)) == []
 
 
+@pytest.mark.slow
 def test_queries_that_were_changed_by_hand_are_written_anew_and_those_of_others_stay(lit: Lake, glue: Glue) -> None:
     CATALOG.refresh(lit)
     held = next(one for one in of(glue).named.values() if one["Name"] == "held")
@@ -205,6 +208,7 @@ def test_what_is_no_query_or_fails_is_told_in_one_line(lit: Lake, sql: str, why:
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_what_queries_cost_is_a_table_by_day(lit: Lake, glue: Glue) -> None:
     assert answers.run(lit, "FROM ops.query_costs").rows == []
     of(glue).scanned = 2 * 10**11

@@ -120,6 +120,7 @@ def test_a_second_refresh_writes_nothing_and_asks_once_a_database(
     assert problems(shown) == {}
 
 
+@pytest.mark.slow
 def test_each_publish_makes_it_pending_and_changes_nothing_in_glue(shown: Lake, glue: Glue) -> None:
     assert CATALOG.state(shown).pending
     CATALOG.refresh(shown)
@@ -189,6 +190,7 @@ def test_a_change_by_hand_is_found_named_and_put_right_and_what_others_added_sta
     assert problems(shown) == {}
 
 
+@pytest.mark.slow
 def test_a_table_that_was_removed_by_hand_is_found_and_put_back(shown: Lake, glue: Glue) -> None:
     CATALOG.refresh(shown)
     glue.client.delete_table(DatabaseName="lake_silver", Name="sales")
@@ -231,6 +233,7 @@ def test_what_is_no_longer_declared_stays_until_it_is_asked_for(shown: Lake, glu
     assert problems(without) == {}
 
 
+@pytest.mark.slow
 def test_a_declared_table_that_is_not_filled_yet_keeps_its_entry(shown: Lake, glue: Glue) -> None:
     """A new revision is filled beside the old table, which readers see until then."""
     CATALOG.refresh(shown)
@@ -296,6 +299,7 @@ def test_what_is_refused_says_which_permission_and_the_next_refresh_goes_on(show
     assert CATALOG.refresh(shown).counts == {"tables": 11, "writes": 1}
 
 
+@pytest.mark.slow
 def test_a_damaged_state_compares_everything_anew_and_writes_nothing(shown: Lake, glue: Glue) -> None:
     CATALOG.refresh(shown)
     shown.store.replace("catalog.glue.json", b"{")

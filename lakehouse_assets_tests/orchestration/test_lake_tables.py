@@ -173,6 +173,7 @@ def test_assets_without_a_schema_read_tables_as_they_ask(package: Any) -> None:
     assert seen == dict.fromkeys(("LazyFrame", "DataFrame", "Table", "DuckDBPyRelation", "none"), 30)
 
 
+@pytest.mark.slow
 def test_a_value_without_a_table_is_refused(package: Any) -> None:
     lake = package(sales=SALES, readers=READERS)
     [message] = failures(materialize(lake, "number"))

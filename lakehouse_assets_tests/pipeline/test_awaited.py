@@ -63,6 +63,7 @@ def test_sales_that_come_before_any_product_are_not_held(tmp_path: Path) -> None
     assert FeedState.of(lake, lake.registry.feed("sales")).held == []
 
 
+@pytest.mark.slow
 def test_a_held_date_knows_what_it_references_and_a_release_publishes_only_what_has_it(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(), products())
     put(lake, {"p.json": known("a", "b")}, "products")
@@ -80,6 +81,7 @@ def test_a_held_date_knows_what_it_references_and_a_release_publishes_only_what_
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_waived_record_is_published_and_stays(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(), products())
     put(lake, {"p.json": known("b")}, "products")
@@ -124,6 +126,7 @@ def test_of_records_with_one_id_the_preferred_one_counts_also_while_it_waits(tmp
     assert [row[1] for row in published(lake)] == ["b"]
 
 
+@pytest.mark.slow
 def test_a_keyed_feed_waits_and_follows_in_all_its_versions(tmp_path: Path) -> None:
     columns = {"id": dy.String(nullable=False), "product_id": dy.String(nullable=False), "at": dy.Int64(nullable=False)}
     options = {"key": ("id",), "versioned_by": "at", "deleted_when": pl.col("product_id") == "gone", "buckets": 1}
@@ -160,6 +163,7 @@ def test_a_record_whose_row_has_expired_is_published_all_the_same(tmp_path: Path
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_pinned_date_stays_and_follows_again_once_the_pin_is_revoked(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(), products())
     put(lake, {"p.json": known("a", "b")}, "products")

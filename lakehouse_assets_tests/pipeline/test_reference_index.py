@@ -53,6 +53,7 @@ def test_plan_says_what_would_wait_and_what_may_follow(tmp_path: Path) -> None:
     assert step.notes == ["records of 1 date of silver.sales wait for its values, and follow if these come"]
 
 
+@pytest.mark.slow
 def test_a_change_makes_exactly_the_dates_pending_that_have_its_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_change_makes_exactly_the_dates_pending_that_have_its_values(
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_product_that_comes_back_brings_its_sales_back(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales(), products())
     put(lake, {"p.json": known("a", "b")}, "products")

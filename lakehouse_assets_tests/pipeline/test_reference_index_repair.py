@@ -72,6 +72,7 @@ def test_a_product_that_goes_while_another_writer_is_under_way_is_not_forgotten(
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_an_index_that_is_lost_is_made_anew(lake: Lake) -> None:
     before = published(lake)
     for item in list(lake.store.list("ops/sales_references")):
@@ -85,6 +86,7 @@ def test_an_index_that_is_lost_is_made_anew(lake: Lake) -> None:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_verify_finds_an_index_that_says_too_little(lake: Lake) -> None:
     feed = lake.registry.feed("sales")
     table = reference_index.opened(lake, feed)
@@ -108,6 +110,7 @@ def test_a_feed_that_is_dropped_leaves_no_index(lake: Lake) -> None:
     assert list(lake.store.list("ops/sales_references")) == []
 
 
+@pytest.mark.slow
 def test_maintenance_knows_the_index(lake: Lake) -> None:
     for _ in range(3):
         publish(lake, feed="sales", force=True)
@@ -118,6 +121,7 @@ def test_maintenance_knows_the_index(lake: Lake) -> None:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_table_that_is_computed_in_pieces_waits_as_a_whole_one(tmp_path: Path) -> None:
     columns: dict[str, Any] = {"id": dy.String(nullable=False), "product_id": dy.String(nullable=False)}
     options: dict[str, Any] = {
@@ -138,6 +142,7 @@ def test_a_table_that_is_computed_in_pieces_waits_as_a_whole_one(tmp_path: Path)
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_record_that_waits_itself_follows_it(tmp_path: Path) -> None:
     brands = feed_of({"brand": dy.String(nullable=False)}, name="brands")
     middle = feed_of(

@@ -32,6 +32,7 @@ def test_every_form_names_the_same_object(form: str, key: str) -> None:
     assert said == Announcement((ObjectEvent("lake", key, "created", 7, "abc", "0A"),))
 
 
+@pytest.mark.slow
 @given(st.sampled_from(FORMS), st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
 @settings(max_examples=60)
 def test_any_key_is_read_as_it_is(form: str, key: str) -> None:
