@@ -8,10 +8,13 @@ IN_PARALLEL = --numprocesses $(WORKERS) --dist worksteal
 # Each worker imports every test: from compiled files that takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test check bench format clean
+.PHONY: demo demo-aws dev test check bench format clean
 
 demo: .venv/runtime  ## set up, land a simulated retailer's drops, run the lake, answer three questions
 	$(BIN)/lakehouse demo
+
+demo-aws: .venv/runtime .venv/aws-emulator  ## the same on AWS, emulated on this machine: events, catalog, alerts, metrics
+	$(BIN)/python -m demo_aws
 
 dev: .venv/runtime  ## the Dagster UI, sensors and schedules on the same lake
 	$(BIN)/lakehouse dev

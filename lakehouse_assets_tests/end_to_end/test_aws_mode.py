@@ -1,0 +1,125 @@
+"""AWS mode: files put into S3 -> events -> SQS -> sensors -> bronze, silver, gold -> Glue, and who is told what.
+
+The same steps as `make demo-aws`, in one run, on the emulator. Not here: what a service does with odd input, throttling
+or an outage; the tests of each room are about that.
+"""
+
+import datetime as dt
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+
+import pytest
+
+from demo_aws.account import Account, land, set_up
+from demo_aws.files import REJECTED, files, held_date
+from demo_aws.look import Held, look
+from lakehouse_assets.context import Lake
+from lakehouse_assets.query.verify import verify
+from lakehouse_assets.settings import PROJECT
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.end_to_end.test_same_results import assert_same, tables
+from lakehouse_assets_tests.orchestration.watched import ask
+
+pytestmark = pytest.mark.slow
+TODAY = dt.date(2025, 6, 18)
+FILES = files(6, TODAY)
+HELD_DATE = str(held_date(TODAY))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A lake on the account after its process ended: what the process said, and what the services hold."""
+
+    account: Account
+    said: list[str]
+    held: Held
+
+
+@pytest.fixture(scope="module")
+def ran(aws_emulator: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """One run of the lake's process on an account of its own."""
+    account = set_up(aws_emulator.client, f"lake-{uuid.uuid4().hex[:8]}")
+    land(aws_emulator.client, account, FILES)
+    environment = account.environment(aws_emulator.environment, tmp_path_factory.mktemp("dagster"))
+    command = [sys.executable, "-m", "demo_aws.daemon"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    return Ran(account, done.stdout.splitlines(), look(aws_emulator.client, account))
+
+
+@pytest.fixture
+def aws_lake(ran: Ran, aws_emulator: AwsEmulator, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """The lake on S3, to be read."""
+    for name, value in aws_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return lake_at(ran.account.settings["LAKEHOUSE_ROOT"])
+
+
+def test_every_table_is_that_of_a_local_lake(aws_lake: Lake, lake: Lake) -> None:
+    for key, data in FILES.items():
+        retail.land(lake, key.removeprefix("sales/"), data)
+    retail.run(lake)
+    expected = tables(lake)
+    assert len(expected["gold.daily_sales"]) > 0
+    assert_same(aws_lake, expected)
+    assert list(verify(aws_lake)) == []
+
+
+def test_every_message_was_handled_and_no_listing_was_needed(ran: Ran) -> None:
+    assert ran.held.arrivals == (0, 0)
+    assert ran.held.dead_letters == 0
+    assert ran.said[0].startswith("queue_sensor: a run of landing.sales")
+    assert "landing_sensor: landing holds nothing new" in ran.said
+
+
+def test_glue_holds_every_table_where_it_lies(ran: Ran, aws_lake: Lake) -> None:
+    found = {
+        f"{database.rpartition('_')[2]}.{table['Name']}": table
+        for database, held in ran.held.glue.items()
+        for table in held
+    }
+    expected = {"bronze.sales", "silver.sales", "quarantine.sales", "quarantine.sales_by_rule", "ops.accounting"}
+    expected |= {"ops.ledger", *(f"gold.{name}" for name in aws_lake.registry.models)}
+    assert found.keys() == expected
+    root = ran.account.settings["LAKEHOUSE_ROOT"]
+    assert all(table["StorageDescriptor"]["Location"].startswith(f"{root}/") for table in found.values())
+    gold = found["gold.daily_sales"]
+    assert gold["Parameters"]["table_type"] == "DELTA"
+    assert "net" in [column["Name"] for column in gold["StorageDescriptor"]["Columns"]]
+
+
+def test_who_is_on_call_is_told_of_the_held_date_and_the_rejected_file(ran: Ran) -> None:
+    told = {message["Subject"]: message["Message"] for message in ran.held.on_call}
+    held = f"[error] silver.sales {HELD_DATE}: held by the gate"
+    assert told.keys() == {held, "[error] landing.sales: source object rejected or held"}
+    assert f"lakehouse quarantine list --feed sales --date {HELD_DATE}" in told[held]
+
+
+def test_other_systems_get_the_same_as_events(ran: Ran) -> None:
+    by_kind: dict[str, list[dict[str, object]]] = {}
+    for event in ran.held.events:
+        by_kind.setdefault(event["detail-type"], []).append(event["detail"])
+    assert [(fact["assets"], fact["dates"]) for fact in by_kind["gate_held"]] == [(["silver.sales"], [HELD_DATE])]
+    assert len(by_kind["object_refused"]) == 1
+    assert by_kind["run_succeeded"]
+
+
+def test_the_error_log_has_an_open_item_for_each_problem(ran: Ran) -> None:
+    log = {error["kind"]: error for error in ran.held.errors}
+    assert log.keys() == {"gate_held", "object_refused", "contract_drift"}
+    assert {error["state"] for error in log.values()} == {"open"}
+    assert HELD_DATE in log["gate_held"]["cause"]
+    assert log["object_refused"]["cause"].startswith(REJECTED.removeprefix("sales/"))
+
+
+def test_metrics_say_how_many_records_and_objects(ran: Ran, aws_lake: Lake) -> None:
+    [(rows,)] = ask(aws_lake, "SELECT count(*) FROM silver.sales")
+    metrics = ran.held.metrics
+    assert metrics["silver.sales", "rows"] == rows
+    assert metrics["landing.sales", "objects"] == len(FILES)
+    assert metrics["landing.sales", "rejected"] == 1
+    assert metrics["landing.sales", "bytes"] == sum(map(len, FILES.values()))
