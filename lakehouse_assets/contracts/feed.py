@@ -23,6 +23,7 @@ from lakehouse_assets.contracts.source import (
     Source,
     origin_of,
 )
+from lakehouse_assets.contracts.storable import check_storable
 from lakehouse_assets.contracts.table import Table
 
 FIRST_DATE = dt.date(2009, 1, 1)
@@ -96,6 +97,7 @@ class Feed:
             raise ContractError(msg)
         check_names(self.name, self.contract, self.sources, self.raw_layout.columns, self.layout.columns)
         columns = self.contract.columns()  # computed anew by each call
+        check_storable(self.contract.__name__, {name: column.dtype for name, column in columns.items()})
         for name, origin in self.sources.items():
             origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
         if refusal := semantics.refusal(self) or reference_rules.refusal(self):

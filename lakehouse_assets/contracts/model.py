@@ -12,6 +12,7 @@ from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.python_function import Function, check_inputs, meaning_of
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
+from lakehouse_assets.contracts.storable import check_storable
 from lakehouse_assets.contracts.table import Column, Table
 from lakehouse_assets.contracts.views import expanded, parsed, tables_in
 
@@ -54,6 +55,7 @@ class Model:
 
     def __post_init__(self) -> None:
         check_arguments(f"model {self.name!r}", self)
+        check_storable(self.schema.__name__, {name: column.dtype for name, column in self.schema.columns().items()})
         if self.sql is not None and self.function is not None:
             msg = f"model {self.name!r} has both sql= and function=; leave one of them out."
             raise ContractError(msg)

@@ -58,8 +58,8 @@ def view_of(feeds: Mapping[str, Feed]) -> str | None:
     Its columns: `feed`, `dt`, `column`, `reference`, `value`, `records`.
     """
     declared = [(feed, reference) for feed in feeds.values() for reference in references_of(feed, feeds)]
-    parts = [_missing(feed, reference) for feed, reference in declared]
-    parts += [_waiting(feed, reference) for feed, reference in declared if feed.awaited]
+    # Of a held date, silver still has the records that wait in quarantine since: they count once.
+    parts = [(_waiting if feed.awaited else _missing)(feed, reference) for feed, reference in declared]
     if not parts:
         return None
     whole = exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]

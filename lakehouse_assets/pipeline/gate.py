@@ -97,11 +97,16 @@ class Outcome:
             date = "" if self.partition == WHOLE else f" --date {self.partition}"
             return (
                 f"{self.partition}: quality score {self.score:.4f} is below the gate {self.threshold:.4f} "
-                f"({bad:,} of {self.valid + bad:,} records break the contract). The "
+                f"({bad:,} of {self.valid + bad:,} records break the contract{self._besides}). The "
                 f"published version stands. `lakehouse quarantine list --feed {self.feed}{date}` lists them; land "
                 "corrected records, or correct the contract, and run again."
             )
         return f"{self.partition}: {self.verdict}, {self.valid:,} valid, {self.quarantined:,} quarantined."
+
+    @property
+    def _besides(self) -> str:
+        waiting = f"; {self.waiting:,} more wait for what they reference, and count when that is there"
+        return waiting if self.waiting else ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ The candidate of a feed with awaited references follows from a second table, but
 there. So a partition's fingerprint has the values that are missing for it, and this index says which these are:
 
 - `missing`: a value that a partition references and that was not there. When it comes, the partition is pending.
-- `there`: the values that were, of partitions whose records do not all stand in silver (held ones, buckets).
+- `there`: the values that were, of partitions whose records do not all stand in silver: buckets, and dates that are
+  held or have records that wait.
 - `seen`: every value that was there for some published record. When one is gone, silver says whose it was.
 
 The index of a batch is written before its silver, under the fingerprints without references. It is small, so each
@@ -135,7 +136,7 @@ def write(
     Args:
         table: Opened before the other table was read.
         bases: The fingerprints of the partitions without references.
-        whole: Those of them of which not all valid records will stand in silver.
+        whole: Those of them of which not all records without another fault will stand in silver.
         found: What their records reference: `awaited.VALUES`.
     """
     before, after = delta.rows(lake.store, table).select(*_SCHEMA).collect(), _stored(lake, feed, found)

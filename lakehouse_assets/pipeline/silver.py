@@ -122,7 +122,8 @@ def _publish_batch(lake: Lake, feed: Feed, partitions: list[str], run_id: str, *
     if index is not None and found.candidate.referenced is not None:
         bases = {partition: state.bases[partition] for partition in decided}
         is_keyed = feed.keyed is not None
-        whole = frozenset(partition for partition, o in decided.items() if is_keyed or o.verdict != PUBLISHED)
+        # Silver does not have the records that wait, which may reference something else that is there.
+        whole = frozenset(p for p, o in decided.items() if is_keyed or o.verdict != PUBLISHED or o.waiting)
         reference_index.write(lake, feed, index, bases, whole, found.candidate.referenced)
     known = delta.fingerprints(lake.store, accounting.TABLE.path)
     lost = vanished.find(lake, state, found, known)

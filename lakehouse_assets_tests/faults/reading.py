@@ -111,7 +111,7 @@ def _catalog(lake: Lake) -> list[str]:
     told = []
     with duckdb.connect(f"{lake.store.root}/{CATALOG}", read_only=True) as connection:
         for name, frame in frames(lake).items():
-            if name.startswith("bronze.") or name in {"ops.ledger", "ops.decisions"}:
+            if name.startswith("bronze.") or name in {"ops.ledger", "ops.decisions", "ops.query_costs"}:
                 continue
             shown = connection.sql(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608 - a declared table
             held = frame.select(pl.len()).collect().item()

@@ -19,6 +19,7 @@ from lakehouse_assets.orchestration.pending_runs import table_work
 from lakehouse_assets.orchestration.runner import Report
 from lakehouse_assets.pipeline import reference_index
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.query import sql
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.plan import plan
 from lakehouse_assets.query.verify import verify
@@ -110,6 +111,43 @@ def test_a_product_that_comes_back_brings_its_sales_back(tmp_path: Path) -> None
     publish(lake, feed="sales")
     assert published(lake) == first
     assert list(verify(lake)) == []
+
+
+def test_a_record_that_waits_waits_for_a_second_value_that_goes_meanwhile(tmp_path: Path) -> None:
+    columns = {
+        "product_id": dy.String(nullable=True),
+        "store_id": dy.String(nullable=True),
+        "sold_on": dy.Date(nullable=False),
+    }
+    both = feed_of(
+        columns,
+        name="sales",
+        business_date="sold_on",
+        references=(("product_id", "products.product_id"), ("store_id", "stores.store_id")),
+        on_missing_reference="quarantine",
+    )
+    stores = feed_of({"store_id": dy.String(nullable=False)}, name="stores")
+    lake = lake_of(tmp_path, both, products(), stores)
+    put(lake, {"p.json": known("a")}, "products")
+    put(lake, {"t.json": [{"store_id": "3"}]}, "stores")
+    put(lake, {"s.json": [{"product_id": "x", "store_id": "3", "sold_on": DAYS[0]}]}, "sales")
+    put(lake, {"t.json": [{"store_id": "4"}]}, "stores")
+    assert pending(lake) == [DAYS[0]]
+    publish(lake, feed="sales")
+    assert stored(lake, "quarantine", "rules", feed="sales") == [([RULE, "store_id_in_stores"],)]
+    assert list(verify(lake)) == []
+
+
+def test_a_held_date_counts_once_in_what_is_missing(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, sales(), products())
+    put(lake, {"p.json": known("a", "b")}, "products")
+    put(lake, {"s.json": sold("a", "a", "a", "a", "a", "a", "a", "a", "a", "b")}, "sales")
+    put(lake, {"t.json": [{"product_id": "b", "sold_on": DAYS[0], "units": -1}]}, "sales")
+    put(lake, {"p.json": known("b")}, "products")
+    [outcome] = publish(lake, feed="sales").values()
+    assert outcome.verdict == "held"
+    assert "9 more wait for what they reference" in outcome.message
+    assert sql.run(lake, "SELECT value, records FROM silver.missing_references").rows == [("a", 9)]
 
 
 def test_of_personal_values_only_hashes_are_stored(tmp_path: Path) -> None:
