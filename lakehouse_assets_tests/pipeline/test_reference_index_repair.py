@@ -91,7 +91,7 @@ def test_verify_finds_an_index_that_says_too_little(lake: Lake) -> None:
     feed = lake.registry.feed("sales")
     table = reference_index.opened(lake, feed)
     rows = delta.rows(lake.store, table).collect()
-    assert sorted(rows["kind"]) == ["missing", "seen", "seen"]
+    assert sorted(rows["kind"]) == ["missing", "seen", "seen", "there"]
     delta.replace(lake.store, table, rows.filter(pl.col("kind") == "missing"), None, {})
     put(lake, {"p.json": known("b")}, "products")
     assert pending(lake) == []
