@@ -26,7 +26,7 @@ class Things(Contract):
     on = dy.Date(nullable=False, metadata=source("On"))
     size = dy.Decimal(9, 2, nullable=False, min=0, max=99, metadata=source("Size"))
     code = dy.String(nullable=True, regex="^[a-c]+$", max_length=2, metadata=source("Code", normalise=(_repeated,)))
-    kind = dy.Enum(["x", "y"], nullable=True, metadata=source("Kind"))
+    kind = dy.String(nullable=True, regex="^[xy]$", metadata=source("Kind"))
     lone = dy.Int64(nullable=True, check=lambda n: n.is_unique(), metadata=source("Lone"))
     many = dy.Int64(nullable=True, check={"below_mean": lambda n: n <= n.mean() * 3}, metadata=source("Many"))
     double = dy.Decimal(38, 2, nullable=False, max=150, metadata=derived(pl.col("size") * 2))
