@@ -50,27 +50,12 @@ class DynamoProblems:
         raise TimeoutError(msg)
 
     def problems(self, asset: str | None = None) -> Iterator[Problem]:
-        if asset is None:
-            pages = (
-                client("dynamodb")
-                .get_paginator("scan")
-                .paginate(
-                    TableName=self.table,
-                    FilterExpression="lake = :lake",
-                    ExpressionAttributeValues={":lake": {"S": self.lake}},
-                )
-            )
-        else:
-            pages = (
-                client("dynamodb")
-                .get_paginator("query")
-                .paginate(
-                    TableName=self.table,
-                    KeyConditionExpression="asset = :asset",
-                    ExpressionAttributeValues={":asset": {"S": self._asset(asset)}},
-                )
-            )
-        for page in pages:
+        call, wanted, value = "scan", {"FilterExpression": "lake = :value"}, self.lake
+        if asset is not None:
+            call, wanted, value = "query", {"KeyConditionExpression": "asset = :value"}, self._asset(asset)
+        pages = client("dynamodb").get_paginator(call)
+        values = {":value": {"S": value}}
+        for page in pages.paginate(TableName=self.table, ExpressionAttributeValues=values, **wanted):
             for item in page["Items"]:
                 yield Problem.from_json(item["problem"]["S"])
 

@@ -4,7 +4,6 @@ A table is looked at once after each registration, by a query of one row of one 
 what was done, so that nothing is done twice. Not here: the calls, and the SQL files.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from lakehouse_assets.catalog import query_costs
 from lakehouse_assets.catalog.athena_calls import AthenaCalls, QueryFailedError, Ran
 from lakehouse_assets.catalog.athena_sql import Statement, in_glue, statements, tables_in
 from lakehouse_assets.catalog.glue import registered
-from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
+from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed, keep, kept
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
@@ -45,16 +44,15 @@ class AthenaCatalog:
         there = {".".join(name): shape for name, shape in registered(lake).items()}
         files = [[one.name, one.description, one.sql] for one in (*_views(lake), *_queries(lake))]
         said = [self.workgroup, lake.settings.athena_scan_bytes, there, files]
-        return CatalogState({WHOLE: fingerprint(said)} if there else {}, _kept(lake).get("built", {}))
+        return CatalogState({WHOLE: fingerprint(said)} if there else {}, kept(lake.store, _STATE).get("built", {}))
 
     def refresh(self, lake: Lake) -> Refreshed:
-        now, calls, work = self.state(lake), calls_of(lake), _Work(lake, _kept(lake))
+        now, calls, work = self.state(lake), calls_of(lake), _Work(lake, kept(lake.store, _STATE))
         self._ensure(lake, calls)
         work.make_views(calls)
         work.look_at_tables(calls)
         named = work.name_queries(calls)
-        kept = {"built": now.inputs, "done": work.done, "failed": work.failed}
-        lake.store.replace(_STATE, json.dumps(kept).encode())
+        keep(lake.store, _STATE, built=now.inputs, done=work.done, failed=work.failed)
         lists = {"views": work.made, "looked at": work.looked, "named queries": named, "failed": list(work.told())}
         counts = {"queries": len(work.ran), "bytes scanned": sum(ran.scanned for ran in work.ran)}
         usd = sum(ran.usd(lake.settings.athena_usd_per_tb) for ran in work.ran)
@@ -70,7 +68,7 @@ class AthenaCatalog:
                 )
         elif fault := _fault(found):
             yield Problem("", f"the workgroup {self.workgroup} {fault}")
-        for name, reason in _kept(lake).get("failed", {}).items():
+        for name, reason in kept(lake.store, _STATE).get("failed", {}).items():
             yield Problem(name, f"Athena: {reason}; mend that, then `lakehouse run catalog.athena`")
 
     def remove_undeclared(self, lake: Lake) -> Iterator[str]:  # noqa: ARG002 - files say nothing of what was before
@@ -96,7 +94,7 @@ class _Work:
     """
 
     lake: Lake
-    kept: dict[str, Any]
+    before: dict[str, Any]
     done: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
@@ -165,7 +163,7 @@ class _Work:
         return (f"`{name}`: {reason}" for name, reason in self.failed.items())
 
     def _do(self, calls: AthenaCalls, name: str, sql: str, identity: int) -> bool:
-        if self.kept.get("done", {}).get(name) == identity:
+        if self.before.get("done", {}).get(name) == identity:
             self.done[name] = identity
             return False
         try:
@@ -226,12 +224,3 @@ def _views(lake: Lake) -> list[Statement]:
 
 def _queries(lake: Lake) -> list[Statement]:
     return statements(Path(lake.settings.athena_sql) / "queries")
-
-
-def _kept(lake: Lake) -> dict[str, Any]:
-    """Return what the last refresh kept; nothing where it is damaged: then everything is done anew."""
-    try:
-        kept: dict[str, Any] = json.loads(lake.store.read(_STATE)) if lake.store.stat(_STATE) else {}
-    except ValueError:
-        return {}
-    return kept

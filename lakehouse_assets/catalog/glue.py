@@ -5,7 +5,6 @@ wrote: so a refresh reads the schemas of changed tables only, and a check tells 
 Not here: what stands in a table's entry, and the calls.
 """
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from lakehouse_assets.catalog.glue_tables import (
     tables_of,
     wanted,
 )
-from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
+from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed, keep, kept
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
 from lakehouse_assets.contracts.partitioning import WHOLE
@@ -61,7 +60,7 @@ class GlueCatalog:
         asked = wanted(lake, self.prefix)
         said = [self.prefix, _calls(lake).region, [one.basis for one in asked]]
         inputs = {WHOLE: fingerprint(said)} if any(one.is_stored for one in asked) else {}
-        return CatalogState(inputs, _kept(lake).get("built", {}))
+        return CatalogState(inputs, kept(lake.store, _STATE).get("built", {}))
 
     def refresh(self, lake: Lake) -> Refreshed:
         now, known, calls = self.state(lake), _known(lake), _calls(lake)
@@ -72,10 +71,10 @@ class GlueCatalog:
                 calls.create_database(database, f"Tables of the lake at {lake.settings.root}.")
         with ThreadPoolExecutor(IN_PARALLEL) as pool:
             done = list(pool.map(lambda one: _bring(lake, calls, one, _in(there, one), known.get(one.name)), asked))
-        kept = {".".join(one.name): [one.basis, did.shape] for one, did in zip(asked, done, strict=True) if did.shape}
-        lake.store.replace(_STATE, json.dumps({"built": now.inputs, "tables": kept}).encode())
+        held = {".".join(one.name): [one.basis, did.shape] for one, did in zip(asked, done, strict=True) if did.shape}
+        keep(lake.store, _STATE, built=now.inputs, tables=held)
         lists = {title: [did.told for did in done if did.what == title] for title in _TOLD}
-        counts = {"tables": len(kept), "writes": sum(did.is_write for did in done)}
+        counts = {"tables": len(held), "writes": sum(did.is_write for did in done)}
         uri = f"glue://{calls.region or 'default'}/{self.prefix}_*"
         return Refreshed(uri, {title: lines for title, lines in lists.items() if lines}, counts)
 
@@ -174,7 +173,10 @@ def _bring(lake: Lake, calls: GlueCalls, one: Wanted, found: Any | None, known: 
                 calls.create(one.database, said)
             else:
                 calls.update(one.database, merged(said, found))
-        except (RaceError, MissingError):
+        except (RaceError, MissingError) as error:
+            if found is None and isinstance(error, MissingError):
+                msg = f"The database {one.database} went out of Glue while its tables were written; `lakehouse run`."
+                raise StorageError(msg) from error
             pause(attempt)
             found = calls.table(*one.name)
         else:
@@ -212,15 +214,6 @@ def _calls(lake: Lake) -> GlueCalls:
     return GlueCalls(lake.store.options.get("AWS_REGION"))
 
 
-def _kept(lake: Lake) -> dict[str, Any]:
-    """Return what the last refresh kept; nothing where it is damaged: then all tables are compared anew."""
-    try:
-        kept: dict[str, Any] = json.loads(lake.store.read(_STATE)) if lake.store.stat(_STATE) else {}
-    except ValueError:
-        return {}
-    return kept
-
-
 def _known(lake: Lake) -> dict[tuple[str, str], _Known]:
-    rows = _kept(lake).get("tables", {}).items()
-    return {(database, table): _Known(*kept) for name, kept in rows for database, _, table in [name.partition(".")]}
+    rows = kept(lake.store, _STATE).get("tables", {}).items()
+    return {(database, table): _Known(*said) for name, said in rows for database, _, table in [name.partition(".")]}

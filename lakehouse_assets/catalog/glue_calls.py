@@ -62,7 +62,7 @@ class GlueCalls:
             return
 
     def create(self, database: str, table_input: dict[str, Any]) -> None:
-        """Create a table. Raises `RaceError` where somebody else just did."""
+        """Create a table. Raises `RaceError` where somebody else just did, `MissingError` without the database."""
         with _told("glue:CreateTable", f"{database}.{table_input['Name']}"):
             self._client.create_table(DatabaseName=database, TableInput=table_input)
 

@@ -1,7 +1,11 @@
 """Whether a catalog shows the tables as they are, and what a refresh or a check of one says. Not here: any catalog."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from lakehouse_assets.storage.stores import Store
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,17 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
+
+
+def kept(store: Store, path: str) -> dict[str, Any]:
+    """Return what the last refresh of a catalog kept; nothing where that is damaged: then all is done anew."""
+    try:
+        found: dict[str, Any] = json.loads(store.read(path)) if store.stat(path) else {}
+    except ValueError:
+        return {}
+    return found
+
+
+def keep(store: Store, path: str, **said: Any) -> None:  # noqa: ANN401 - JSON
+    """Keep what the next refresh of a catalog has to know."""
+    store.replace(path, json.dumps(said).encode())

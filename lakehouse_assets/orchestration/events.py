@@ -72,8 +72,9 @@ def evaluated(
 
 
 def together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
-    """Have the event log store the events of a block in one go, where it can: one by one they cost five times as much.
+    """Have the event log store the events of a block in one go, where it can.
 
+    One by one, storing them is most of the run of a small feed with many dates.
     For a block that records events, and does nothing else. A storage that is not the lake's own stores one by one.
     """
     batched = getattr(instance.event_log_storage, "together", None)

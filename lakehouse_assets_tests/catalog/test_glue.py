@@ -272,6 +272,14 @@ def test_races_with_others_end_with_what_the_lake_says(shown: Lake, glue: Glue) 
     assert problems(shown) == {}
 
 
+def test_a_database_that_goes_meanwhile_is_named(shown: Lake, glue: Glue) -> None:
+    glue.fault = lambda call, body: (
+        "EntityNotFoundException" if call == "CreateTable" and body["DatabaseName"] == "lake_gold" else None
+    )
+    with pytest.raises(StorageError, match=r"The database lake_gold went out of Glue"):
+        CATALOG.refresh(shown)
+
+
 def test_a_foreign_table_that_is_made_at_the_same_moment_is_left_alone(shown: Lake, glue: Glue) -> None:
     made: list[dict[str, Any]] = []
 

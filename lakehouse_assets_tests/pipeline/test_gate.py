@@ -67,7 +67,7 @@ def test_records_that_only_wait_lower_no_score() -> None:
     assert (outcome.verdict, outcome.score, outcome.waiting) == (PUBLISHED, 1.0, 9)
     [outcome] = evaluated(1, 9, waiting=8).outcomes
     assert (outcome.verdict, outcome.score) == (HELD_BACK, 0.5)
-    assert "(1 of 2 records break the contract)" in outcome.message
+    assert "(1 of 2 records break the contract; 8 more wait for what th" in outcome.message
 
 
 def test_what_is_held_says_its_score_and_what_to_do() -> None:
