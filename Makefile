@@ -14,7 +14,7 @@ demo: .venv/runtime  ## set up, land a simulated retailer's drops, run the lake,
 	$(BIN)/lakehouse demo
 
 demo-aws: .venv/runtime .venv/aws-emulator  ## the same on AWS, emulated on this machine: events, catalog, alerts, metrics
-	$(BIN)/python -m demo_aws
+	$(BIN)/python -m deploy.demo_aws
 
 dev: .venv/runtime  ## the Dagster UI, sensors and schedules on the same lake
 	$(BIN)/lakehouse dev

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from demo_aws.account import Account, land, set_up
-from demo_aws.files import REJECTED, files, held_date
-from demo_aws.look import Held, look
+from deploy.demo_aws.account import Account, land, set_up
+from deploy.demo_aws.files import REJECTED, files, held_date
+from deploy.demo_aws.look import Held, look
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.settings import PROJECT
@@ -45,7 +45,7 @@ def ran(aws_emulator: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
     account = set_up(aws_emulator.client, f"lake-{uuid.uuid4().hex[:8]}")
     land(aws_emulator.client, account, FILES)
     environment = account.environment(aws_emulator.environment, tmp_path_factory.mktemp("dagster"))
-    command = [sys.executable, "-m", "demo_aws.daemon"]
+    command = [sys.executable, "-m", "deploy.demo_aws.daemon"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return Ran(account, done.stdout.splitlines(), look(aws_emulator.client, account))

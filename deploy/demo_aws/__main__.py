@@ -1,4 +1,4 @@
-"""The retailer's demo on AWS, emulated on this machine: `make demo-aws`, or `python -m demo_aws [--days 10]`."""
+"""The retailer's demo on AWS, emulated on this machine: `make demo-aws`, or `python -m deploy.demo_aws [--days 10]`."""
 
 import argparse
 import datetime as dt
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo_aws.account import Account, land, set_up
-from demo_aws.files import files
-from demo_aws.look import Held, look, waiting
+from deploy.demo_aws.account import Account, land, set_up
+from deploy.demo_aws.files import files
+from deploy.demo_aws.look import Held, look, waiting
 from lakehouse_assets_tests.aws_emulator import COMMAND, AwsEmulator
 
 _OUT = Console(soft_wrap=True, highlight=False)
@@ -36,7 +36,7 @@ _SERVICES = {
 
 def main() -> int:
     """Show the lake on an emulated account; the exit code is 1 if something did not go as it is to."""
-    parser = argparse.ArgumentParser(prog="python -m demo_aws", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.demo_aws", description=__doc__)
     parser.add_argument("--days", type=int, default=10, help="business days that the simulated retailer has sold on")
     days = parser.parse_args().days
     if days < 1:
@@ -65,7 +65,7 @@ def _show(emulator: AwsEmulator, folder: Path, days: int) -> int:
     _say(f"{len(landed)} files; {sum(waiting(emulator.client, account.queue))} messages wait")
 
     _title("The lake's sensors and runs")
-    code = subprocess.run([sys.executable, "-m", "demo_aws.daemon"], env=environment, check=False).returncode
+    code = subprocess.run([sys.executable, "-m", "deploy.demo_aws.daemon"], env=environment, check=False).returncode
     if code:
         return code
 

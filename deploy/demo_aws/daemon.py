@@ -1,7 +1,7 @@
-"""The lake's process: Dagster's sensors and runs until what landed is in gold and told: `python -m demo_aws.daemon`.
+"""The lake's process: Dagster's sensors and runs until what landed is in gold and told.
 
-It knows its environment and nothing else, as a task on AWS does. The sensors and the runs are the real ones; only
-Dagster's daemon, which would go on for ever, is played by one process.
+`python -m deploy.demo_aws.daemon` knows its environment and nothing else, as a task on AWS does. The sensors and the
+runs are the real ones; only Dagster's daemon, which would go on for ever, is played by one process.
 """
 
 import time

@@ -1,0 +1,1 @@
+"""What sets up and shows the lake on AWS. Not part of what is installed."""
