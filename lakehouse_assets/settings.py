@@ -14,7 +14,6 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
-_QUEUE_URL = re.compile(r"^https?://[^/\s]+/\S*[\w-]$")
 _S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
 _NO_FOLDER = re.compile(r"[?*=^\\|\[\]]|%[0-9A-Fa-f]{2}")
 
@@ -46,8 +45,16 @@ class Settings(BaseSettings):
     alerts_topic: str = Field(
         default="", pattern=r"^(arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+)?$", description="ARN of an SNS topic to tell"
     )
-    event_bus: str = Field(default="", description="name or ARN of an EventBridge bus to tell")
-    errors_table: str = Field(default="", description="DynamoDB table of the error log; a folder of the lake without")
+    event_bus: str = Field(
+        default="",
+        pattern=r"^(arn:[a-z-]+:events:[a-z0-9-]+:\d{12}:event-bus/)?[A-Za-z0-9/._-]*$",
+        description="name or ARN of an EventBridge bus to tell",
+    )
+    errors_table: str = Field(
+        default="",
+        pattern=r"^([a-zA-Z0-9_.-]{3,255})?$",
+        description="name of the DynamoDB table of the error log; empty for a folder of the lake",
+    )
     metrics_namespace: str = Field(
         default="",
         pattern=r"^([A-Za-z0-9._/#:-]{1,255})?$",
@@ -61,7 +68,11 @@ class Settings(BaseSettings):
         pattern=r"^([a-z][a-z0-9_]{0,63})?$",
         description="begins the names of the lake's databases in the Glue Data Catalog; empty for no tables there",
     )
-    queue_url: str = Field(default="", description="URL of the SQS queue that is told what lands; empty for none")
+    queue_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+/\S*[\w-])?$",
+        description="URL (not name or ARN) of the SQS queue that is told what lands; empty for none",
+    )
     queue_batch_files: int = Field(default=2_500, ge=1, description="messages that one run of ingest is for")
     queue_batch_bytes: int = Field(default=4 * 2**30, ge=1, description="landed bytes that one run of ingest is for")
     queue_hidden_s: int = Field(
@@ -103,26 +114,12 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return folder
 
-    @field_validator("glue_prefix")
+    @field_validator("glue_prefix", "queue_url")
     @classmethod
     def _on_s3(cls, value: str, info: ValidationInfo) -> str:
         root = info.data.get("root", "s3://")
         if value and not root.startswith("s3://"):
-            msg = f"Glue describes tables in S3 only, and the root of the lake is {root}; unset one of the two"
-            raise ValueError(msg)
-        return value
-
-    @field_validator("queue_url")
-    @classmethod
-    def _known_queue(cls, value: str, info: ValidationInfo) -> str:
-        if value and not _QUEUE_URL.match(value):
-            msg = (
-                "it is the URL of the queue (https://sqs.<region>.amazonaws.com/<account>/<name>), not its name or ARN"
-            )
-            raise ValueError(msg)
-        root = info.data.get("root", "s3://")
-        if value and not root.startswith("s3://"):
-            msg = f"a queue is told what lands in S3, and the root of the lake is {root}; unset one of the two"
+            msg = f"it is for a lake in S3 only, and the root of the lake is {root}; unset one of the two"
             raise ValueError(msg)
         return value
 
@@ -165,7 +162,10 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "LAKEHOUSE_" + "_".join(str(part) for part in first["loc"]).upper()
+        field = str(first["loc"][0])
+        name = f"LAKEHOUSE_{field}".upper()
         reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "string_pattern_mismatch":
+            reason = f"wanted: {Settings.model_fields[field].description}"
         msg = f"{name}={first['input']!r}: {reason}. Nothing was read or written; set the variable."
         raise SettingsError(msg) from None

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.catalog.glue_in_memory import Glue, glue_in_memory
 from lakehouse_assets_tests.conftest import lake_at
@@ -37,3 +39,13 @@ def shown(lake: Lake, published: Path) -> Lake:
     """A lake with one published date."""
     shutil.copytree(published, lake.settings.root)
     return replace(lake, settings=Settings(root=ROOT, glue_prefix="lake"))
+
+
+def declaring(lake: Lake, *tables: Table) -> Lake:
+    """Return a lake that declares some tables, and no others."""
+
+    class Declared(Registry):
+        def tables(self) -> Iterator[Table]:
+            yield from tables
+
+    return replace(lake, registry=Declared([], []))

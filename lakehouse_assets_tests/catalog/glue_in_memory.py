@@ -48,6 +48,12 @@ class Glue:
         database, _, table = name.partition(".")
         return dict(self.client.get_table(DatabaseName=database, Name=table)["Table"])
 
+    def change(self, name: str, **changes: Any) -> None:
+        """Change a table by hand."""
+        kept = ("Name", "Description", "Owner", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+        now = {key: value for key, value in self.table(name).items() if key in kept}
+        self.client.update_table(DatabaseName=name.partition(".")[0], TableInput=now | changes)
+
 
 def text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value

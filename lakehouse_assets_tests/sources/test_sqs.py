@@ -94,8 +94,8 @@ def test_no_queue_is_configured_unless_its_url_is(monkeypatch: pytest.MonkeyPatc
     assert Settings().queue_url == ""
     assert Settings(root="s3://lake/x", queue_url=URL).queue_url == URL
     for root, url, why in (
-        ("s3://lake/x", "arn:aws:sqs:eu-central-1:123456789012:landing", "not its name or ARN"),
-        ("s3://lake/x", "landing", "not its name or ARN"),
+        ("s3://lake/x", "arn:aws:sqs:eu-central-1:123456789012:landing", r"URL \(not name or ARN\) of the SQS queue"),
+        ("s3://lake/x", "landing", r"URL \(not name or ARN\) of the SQS queue"),
         ("lake", URL, "unset one of the two"),
     ):
         monkeypatch.setenv("LAKEHOUSE_ROOT", root)
