@@ -17,7 +17,7 @@ _DATE_TIME = (
     "%Y-%m-%d %H:%M",
 )
 _LAST_YEAR = 9999
-_OFFSET = r"([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
+OFFSET = r"([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
 _FLOAT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -152,7 +152,7 @@ def _instants_slowly(
     if not formats:
         local = local.fill_null(_first_format(text, ("%Y-%m-%d",), pl.Date()).cast(pl.Datetime("us")))
     offset = text.str.replace(r"[zZ]$", "+0000").str.replace(r"([+-][0-9]{2}):([0-9]{2})$", "${1}${2}")
-    has_offset = text.str.contains(_OFFSET) & text.str.contains(":", literal=True)
+    has_offset = text.str.contains(OFFSET) & text.str.contains(":", literal=True)
     zoned = _first_format(
         pl.select(pl.when(has_offset).then(offset)).to_series(),
         tuple(f"{form}%z" for form in _DATE_TIME) + tuple(f"{form} %z" for form in _DATE_TIME),

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from itertools import combinations
+from itertools import accumulate, combinations
 from pathlib import Path
 
 import polars as pl
@@ -12,11 +12,13 @@ from lakehouse_assets.contracts.feed import FIRST_DATE
 from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.draft_text import Draft, Field, module, snake_case
 from lakehouse_assets.parsing.encoding_inference import encoding_of
+from lakehouse_assets.parsing.key_inference import proposals
 from lakehouse_assets.parsing.nested import paths_in, with_nested
 from lakehouse_assets.parsing.records import Raw
-from lakehouse_assets.parsing.sample import Head, heads
+from lakehouse_assets.parsing.sample import MOST_ROWS, Head, heads
 from lakehouse_assets.parsing.sample_records import format_of, is_text, records_of
 from lakehouse_assets.parsing.type_inference import column, decimal_sign
+from lakehouse_assets.parsing.zone_inference import zones
 
 _PERSONAL = re.compile(
     r"customer|e[-_ ]?mail|phone|(first|last|full)[-_ ]?name|surname|birth|passport|iban|\bssn\b|ip[-_ ]?address",
@@ -47,16 +49,19 @@ def draft(paths: list[Path], name: str | None, limit: int) -> str:
     frame = _unnested(pl.concat([each for _, each in frames], how="diagonal"))
     fields = _fields(frame)
     dated = next((field for field in fields if _is_business_date(field)), None)
+    is_all = not any(head.is_cut for head in sample) and all(each.height < MOST_ROWS for _, each in frames)
+    notes_of_zones, of_zones = zones(frame, fields)
+    proposed = (*proposals(_by_file(frame, frames), fields, is_whole=is_all, is_dated=dated is not None), *of_zones)
     first = dated.type.days[0] if dated and dated.type.days else FIRST_DATE
     looked_at = frames[0][0] if count == 1 and len(frames) == 1 else f"{len(frames):,} of {count:,} files"
-    is_all = not any(head.is_cut for head in sample)
     return module(
         Draft(
             feed=feed,
             learned_from=f"{'' if is_all else 'the first '}{frame.height:,} records of {looked_at}",
             fields=tuple(fields),
             form=form,
-            notes=(*notes, *_left_out(left), *_keys(frame, fields)),
+            notes=(*notes, *_left_out(left), *_keys(frame, fields), *notes_of_zones),
+            proposals=proposed,
             dated=dated.column if dated else None,
             first_year=first.year if first < FIRST_DATE else None,
         )
@@ -95,6 +100,13 @@ def _read(
     if not frames:
         raise Rejection(left[0] if left else f"{sample[0].name}: it holds no records to learn from.")
     return form, notes, frames, left
+
+
+def _by_file(frame: pl.DataFrame, frames: list[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
+    """Return the records of each file again, as slices of those of all of them."""
+    heights = [each.height for _, each in frames]
+    starts = accumulate(heights, initial=0)
+    return [(name, frame.slice(at, height)) for (name, _), at, height in zip(frames, starts, heights, strict=False)]
 
 
 def _unnested(frame: pl.DataFrame) -> pl.DataFrame:

@@ -34,12 +34,30 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """Arguments of a feed that the records speak for.
+
+    Attributes:
+        arguments: As Python writes them, such as `snapshot="latest"`.
+        evidence: What speaks for them, in figures.
+        is_certain: Whether the draft says them; else they stand in a comment.
+        is_layout: Whether they take the place of a business date.
+    """
+
+    arguments: tuple[str, ...]
+    evidence: str
+    is_certain: bool = False
+    is_layout: bool = False
+
+
+@dataclass(frozen=True)
 class Draft:
     """What a drafted module says.
 
     Attributes:
         learned_from: What it was drafted from, in words.
         notes: What a person is to know of all of it.
+        proposals: What else the feed may say.
         dated: The column of the business date.
         first_year: The year of the earliest business date, where it lies before the usual one.
     """
@@ -49,6 +67,7 @@ class Draft:
     fields: tuple[Field, ...]
     form: Format | None = None
     notes: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     dated: str | None = None
     first_year: int | None = None
 
@@ -95,7 +114,7 @@ FEED = Feed(
     contract={title},
     description="Say in a sentence what these records are.",
     owner="team:data-platform",
-{_dates(draft)}{_format(draft.form)}    gate=0.95,
+{_dates(draft)}{"".join(map(_proposed, draft.proposals))}{_format(draft.form)}    gate=0.95,
 )'''
 
 
@@ -111,6 +130,8 @@ def _heading(draft: Draft) -> Iterable[str]:
 
 
 def _dates(draft: Draft) -> str:
+    if any(each.is_layout and each.is_certain for each in draft.proposals):
+        return ""
     what = "the column whose day partitions the feed; None for a snapshot"
     if draft.dated is None:
         return f"    business_date=None,  # {what}\n"
@@ -121,6 +142,13 @@ def _dates(draft: Draft) -> str:
     if draft.first_year:
         lines.append(f"    start_date=dt.date({draft.first_year}, 1, 1),  # records of earlier dates are quarantined")
     return "\n".join(lines) + "\n"
+
+
+def _proposed(proposal: Proposal) -> str:
+    """Return the lines of a proposal: the evidence above the arguments, which are a comment unless it is certain."""
+    mark = "" if proposal.is_certain else "# "
+    evidence = _commented(proposal.evidence).splitlines()
+    return "".join(f"    {line}\n" for line in [*evidence, *(f"{mark}{each}," for each in proposal.arguments)])
 
 
 def _format(form: Format | None) -> str:
