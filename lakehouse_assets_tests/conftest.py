@@ -19,6 +19,7 @@ from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
+from lakehouse_assets_tests import migrations
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 from lakehouse_assets_tests.step_output import show_at_the_end
@@ -54,10 +55,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _step_output() -> Iterator[None]:
-    """No processes for what steps print."""
+def _quick_dagster() -> Iterator[None]:
+    """No processes for what steps print, no scripts read for each database."""
     with pytest.MonkeyPatch.context() as patch:
         show_at_the_end(patch)
+        migrations.read_once(patch)
         yield
 
 

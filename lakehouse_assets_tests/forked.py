@@ -21,30 +21,10 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.cli.main import main
+from lakehouse_assets_tests import migrations
 from lakehouse_assets_tests.step_output import show_at_the_end
 
-# Everything that a run imports, but the declarations: which ones there are depends on the environment.
-IMPORTED_ONCE = [
-    "lakehouse_assets_tests.forked",
-    "lakehouse_assets_tests.faults.killed",
-    "lakehouse_assets.cli.render",
-    "lakehouse_assets.operations.computing",
-    "lakehouse_assets.orchestration.event_log",
-    "lakehouse_assets.orchestration.location",
-    "lakehouse_assets.orchestration.runner",
-    "lakehouse_assets.orchestration.progress",
-    "lakehouse_assets.query.overview",
-    "lakehouse_assets.query.plan",
-    "alembic.command",
-    "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
-    "duckdb",
-    "boto3",
-    "pyarrow.compute",
-    "structlog",
-    "upath",
-    "watchdog.observers",
-    "pygments.lexers",
-]
+PRELOADED = "lakehouse_assets_tests.preloaded"
 
 
 class Forked:
@@ -99,7 +79,7 @@ class Forked:
 @cache
 def _server() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED_ONCE)
+    context.set_forkserver_preload([PRELOADED])
     # Some read the width of the terminal when they are imported.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "200")
@@ -121,7 +101,9 @@ def _become(
     sys.argv = arguments
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
-    show_at_the_end(pytest.MonkeyPatch())
+    patch = pytest.MonkeyPatch()
+    show_at_the_end(patch)
+    migrations.read_once(patch)
     if before:
         before()
     (program or main)()

@@ -1,19 +1,29 @@
 """A forked `lakehouse` is the command as it is otherwise: its output, exit code, environment and end by a signal."""
 
-import importlib.util
+import importlib
 import os
 import signal
+import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lakehouse_assets_tests.forked import IMPORTED_ONCE, Forked
+from lakehouse_assets_tests.forked import PRELOADED, Forked
 
 
-@pytest.mark.parametrize("name", IMPORTED_ONCE)
-def test_what_the_server_imports_is_there(name: str) -> None:
-    """The server says nothing of a module that it cannot import."""
-    assert importlib.util.find_spec(name)
+def _imported_and_threads(names: list[str]) -> None:
+    sys.stdout.write(f"{sorted(set(names) - set(sys.modules))} {threading.active_count()}")
+
+
+@pytest.mark.slow
+def test_the_server_has_imported_everything_and_has_no_threads(tmp_path: Path) -> None:
+    """It says nothing of a module that it cannot import."""
+    env = os.environ | {"LAKEHOUSE_ROOT": str(tmp_path / "lake"), "DAGSTER_HOME": ""}
+    names = [PRELOADED, *importlib.import_module(PRELOADED).MODULES]
+    done = Forked(env=env, program=partial(_imported_and_threads, names)).finish()
+    assert (done.stdout, done.stderr) == ("[] 1", "")
 
 
 @pytest.mark.slow
