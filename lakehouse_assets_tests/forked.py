@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+import lakehouse_assets
 from lakehouse_assets.cli.main import main
 from lakehouse_assets_tests import migrations
 from lakehouse_assets_tests.step_output import show_at_the_end
@@ -74,6 +75,16 @@ class Forked:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self._process.join()
+
+
+def with_source_at(project: Path) -> None:
+    """Be a process whose package is a copy of the source: what it has not imported yet, as the declarations, is that.
+
+    To be called before anything else.
+    """
+    sys.dont_write_bytecode = True
+    lakehouse_assets.__path__ = [str(project / lakehouse_assets.__name__)]
+    os.chdir(project)
 
 
 @cache

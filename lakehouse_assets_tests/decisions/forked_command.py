@@ -1,4 +1,7 @@
-"""A `lakehouse` on the PATH of a shell script of which each call is forked after the imports, and is otherwise real."""
+"""A `lakehouse` on the PATH of a shell script of which each call is forked after the imports, and is otherwise real.
+
+Called in the folder of a copy of the package's source, it is that of the copy.
+"""
 
 import json
 import os
@@ -10,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from lakehouse_assets_tests.forked import Forked
+from lakehouse_assets_tests.forked import Forked, with_source_at
 
 # Isolated and without site-packages: it starts in some milliseconds.
 _SCRIPT = """\
@@ -31,7 +34,8 @@ sys.exit(code)
 class _Call(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         arguments, folder, env = json.loads(self.rfile.readline())
-        done = Forked(*arguments, env=env, before=partial(os.chdir, folder)).finish()
+        begin = with_source_at if Path(folder, "lakehouse_assets").exists() else os.chdir
+        done = Forked(*arguments, env=env, before=partial(begin, Path(folder))).finish()
         self.wfile.write(json.dumps([done.returncode, done.stdout, done.stderr]).encode() + b"\n")
 
 

@@ -4,9 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,15 +81,12 @@ def test_the_page_has_a_story(page: str) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_the_page_print_what_it_shows(page: str, tmp_path: Path) -> None:
-    environment = os.environ | {
-        "LAKEHOUSE_ROOT": str(tmp_path / "lake"),
-        "DAGSTER_HOME": "",
-        "COLUMNS": "200",
-        "PYTHONPATH": str(tmp_path / "work"),
-    }
+    environment = os.environ | {"LAKEHOUSE_ROOT": str(tmp_path / "lake"), "DAGSTER_HOME": "", "COLUMNS": "200"}
     work = tmp_path / "work"
     work.mkdir()
-    with command_of(page, work, tmp_path / "bin") as folder:
+    if "lakehouse_assets/" in "".join(step.commands for step in steps(page)):  # the page adds to the package
+        shutil.copytree(PROJECT / "lakehouse_assets", work / "lakehouse_assets")
+    with forked_command(tmp_path / "bin") as folder:
         environment["PATH"] = f"{folder}:{os.environ['PATH']}"
         for step in steps(page):
             ran = subprocess.run(
@@ -101,15 +96,6 @@ def test_the_commands_of_the_page_print_what_it_shows(page: str, tmp_path: Path)
             assert ran.returncode == step.code, (step.commands, ran.stdout, ran.stderr)
             absent = missing(step.lines, ran.stdout)
             assert absent is None, f"{step.commands}\nprinted\n{ran.stdout}{ran.stderr}\nbut the page shows {absent}"
-
-
-def command_of(page: str, work: Path, folder: Path) -> AbstractContextManager[Path]:
-    """Return what has the folder with the page's `lakehouse`: the installed one where the page adds to the package."""
-    if "lakehouse_assets/" not in "".join(step.commands for step in steps(page)):
-        return forked_command(folder)
-    # It gets a copy of the package, which is found before the installed one.
-    shutil.copytree(PROJECT / "lakehouse_assets", work / "lakehouse_assets")
-    return nullcontext(Path(sys.executable).parent)
 
 
 @pytest.mark.parametrize(

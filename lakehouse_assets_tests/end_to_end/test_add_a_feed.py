@@ -4,11 +4,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +17,11 @@ import pytest
 
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.conftest import SHARED
+from lakehouse_assets_tests.forked import Forked, with_source_at
 from lakehouse_assets_tests.retail import sales_csv
 
 pytestmark = pytest.mark.slow
 BESTBUY = SHARED / "data" / "bestbuy"
-MAIN = "from lakehouse_assets.cli.main import main; main()"
 Run = Callable[..., str]
 
 
@@ -46,18 +46,15 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def python_at(project: Path) -> Callable[[str], Run]:
+def lakehouse_at(project: Path, tmp_path: Path) -> Callable[[str], Run]:
     """Return a function that gives a `Run` on the lake at a root, with the copy of the package."""
 
     def at(root: str) -> Run:
-        def run(code: str, *arguments: str | Path) -> str:
-            environment = os.environ | {
-                "PYTHONPATH": str(project), "LAKEHOUSE_ROOT": root, "PYTHONDONTWRITEBYTECODE": "1",
-            }  # fmt: skip
-            ran = subprocess.run(
-                [sys.executable, "-c", code, *map(str, arguments)],
-                env=environment, cwd=project, capture_output=True, text=True, timeout=180, check=False,
-            )  # fmt: skip
+        def run(*arguments: str | Path, program: Callable[[], object] | None = None) -> str:
+            home = str(tmp_path / "home") if root.startswith("s3:") else ""
+            env = os.environ | {"LAKEHOUSE_ROOT": root, "DAGSTER_HOME": home}
+            begin = partial(with_source_at, project)
+            ran = Forked(*map(str, arguments), env=env, program=program, before=begin).finish(180)
             assert ran.returncode == 0, ran.stdout + ran.stderr
             return ran.stdout
 
@@ -67,9 +64,9 @@ def python_at(project: Path) -> Callable[[str], Run]:
 
 
 @pytest.fixture
-def python(python_at: Callable[[str], Run], tmp_path: Path) -> Run:
-    """Run Python with the copy of the package, on a fresh lake in a folder; return what it printed."""
-    return python_at(str(tmp_path / "lake"))
+def lakehouse(lakehouse_at: Callable[[str], Run], tmp_path: Path) -> Run:
+    """Run `lakehouse` with the copy of the package, on a fresh lake in a folder; return what it printed."""
+    return lakehouse_at(str(tmp_path / "lake"))
 
 
 def files(project: Path) -> dict[str, bytes]:
@@ -91,9 +88,9 @@ class Recipe(NamedTuple):
         assert sql
         return cls(model, sql[1], asset)
 
-    def write(self, project: Path, python: Run, stores: Path) -> None:
+    def write(self, project: Path, lakehouse: Run, stores: Path) -> None:
         defs = project / "lakehouse_assets/defs"
-        defs.joinpath("silver/stores.py").write_text(python(MAIN, "discover", stores) + "\n" + self.model)
+        defs.joinpath("silver/stores.py").write_text(lakehouse("discover", stores) + "\n" + self.model)
         defs.joinpath("silver/stores_by_state.sql").write_text(self.sql)
         defs.joinpath("gold/store_types.py").write_text(self.asset)
 
@@ -106,37 +103,37 @@ NEW = {
 
 @pytest.mark.parametrize("place", ["folder", "s3"])
 def test_a_feed_a_sql_model_and_a_python_asset_follow_from_their_modules(
-    place: str, project: Path, python_at: Callable[[str], Run], stores: Path, request: pytest.FixtureRequest
+    place: str, project: Path, lakehouse_at: Callable[[str], Run], stores: Path, request: pytest.FixtureRequest
 ) -> None:
     before = files(project)
     root = request.getfixturevalue("s3_lake").settings.root if place == "s3" else str(project.parent / "lake")
-    python = python_at(root)
-    Recipe.of_readme().write(project, python, stores)
+    lakehouse = lakehouse_at(root)
+    Recipe.of_readme().write(project, lakehouse, stores)
 
-    assert python(MAIN, "land", "stores", stores).strip() == "stores.json"
-    python(MAIN, "run")
+    assert lakehouse("land", "stores", stores).strip() == "stores.json"
+    lakehouse("run")
 
-    assert_same_stores(python, stores)
+    assert_same_stores(lakehouse, stores)
     records = json.loads(stores.read_text())
     by_state = Counter(record["state"] for record in records)
-    states = json.loads(python(MAIN, "query", "FROM gold.stores_by_state", "--format", "json"))
+    states = json.loads(lakehouse("query", "FROM gold.stores_by_state", "--format", "json"))
     assert {row["state"]: row["stores"] for row in states} == by_state
-    types = json.loads(python(MAIN, "query", "FROM gold.store_types", "--format", "json"))
+    types = json.loads(lakehouse("query", "FROM gold.store_types", "--format", "json"))
     assert {(row["state"], row["type"]): row["share"] for row in types} == {
         (state, kind): count / by_state[state]
         for (state, kind), count in Counter((record["state"], record["type"]) for record in records).items()
     }
-    python(MAIN, "verify")
-    assert "gold.store_types" in python(MAIN, "tables")
-    assert "Nothing is pending" in python(MAIN, "run")
+    lakehouse("verify")
+    assert "gold.store_types" in lakehouse("tables")
+    assert "Nothing is pending" in lakehouse("run")
     after = files(project)
     assert {name for name in after if after[name] != before.get(name)} - {n for n in after if ".dagster/" in n} == NEW
     assert before.keys() <= after.keys()
 
 
-def assert_same_stores(python: Run, stores: Path) -> None:
+def assert_same_stores(lakehouse: Run, stores: Path) -> None:
     landed = {record["id"]: record for record in json.loads(stores.read_text())}
-    found = json.loads(python(MAIN, "query", "SELECT * FROM silver.stores", "--format", "json"))
+    found = json.loads(lakehouse("query", "SELECT * FROM silver.stores", "--format", "json"))
     assert len(found) == len(landed) == 1565
     for row in found:
         record = landed[row["id"]]
@@ -146,16 +143,20 @@ def assert_same_stores(python: Run, stores: Path) -> None:
         assert {name: row[f"location_{name}"] for name in record["location"]} == record["location"], row["id"]
 
 
-def test_all_else_follows_from_the_module(project: Path, python: Run, stores: Path) -> None:
-    Recipe.of_readme().write(project, python, stores)
+def _print_assets_and_checks() -> None:
+    from lakehouse_assets.definitions import defs
 
-    assets = python(
-        "from lakehouse_assets.definitions import defs\n"
-        "graph = defs.resolve_asset_graph()\n"
-        "print(*(key.to_user_string() for key in graph.get_all_asset_keys()))\n"
-        "print(*(f'{key.asset_key.to_user_string()}:{key.name}' for key in graph.asset_check_keys))"
-    )
-    dictionary = python(MAIN, "dictionary")
+    graph = defs.resolve_asset_graph()
+    keys = [key.to_user_string() for key in graph.get_all_asset_keys()]
+    keys += [f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys]
+    sys.stdout.write(" ".join(keys))
+
+
+def test_all_else_follows_from_the_module(project: Path, lakehouse: Run, stores: Path) -> None:
+    Recipe.of_readme().write(project, lakehouse, stores)
+
+    assets = lakehouse(program=_print_assets_and_checks)
+    dictionary = lakehouse("dictionary")
 
     for table in (
         "landing/stores",
@@ -177,56 +178,56 @@ def test_all_else_follows_from_the_module(project: Path, python: Run, stores: Pa
         assert name in dictionary
 
 
-def test_nested_records_with_optional_fields_are_discovered_too(project: Path, python: Run) -> None:
+def test_nested_records_with_optional_fields_are_discovered_too(project: Path, lakehouse: Run) -> None:
     categories = BESTBUY / "categories.json"
     if not categories.exists():
         pytest.skip(f"the real data is not at {categories}")
     module = project / "lakehouse_assets/defs/silver/categories.py"
-    module.write_text(python(MAIN, "discover", categories))
-    python(MAIN, "land", "categories", categories)
-    python(MAIN, "run")
+    module.write_text(lakehouse("discover", categories))
+    lakehouse("land", "categories", categories)
+    lakehouse("run")
 
     records: list[dict[str, Any]] = json.loads(categories.read_text())
     distinct = {json.dumps(record, sort_keys=True) for record in records}
     sql = """SELECT (SELECT count(*) FROM silver.categories) AS published,
                     (SELECT count(*) FROM quarantine.categories) AS refused,
                     (SELECT sum(duplicates) FROM ops.accounting) AS duplicates"""
-    assert json.loads(python(MAIN, "query", sql, "--format", "json")) == [
+    assert json.loads(lakehouse("query", sql, "--format", "json")) == [
         {"published": len(distinct), "refused": 0, "duplicates": len(records) - len(distinct)}
     ]
 
 
-def test_dated_feeds_of_other_time_zones_run_beside_sales(project: Path, python: Run, tmp_path: Path) -> None:
+def test_dated_feeds_of_other_time_zones_run_beside_sales(project: Path, lakehouse: Run, tmp_path: Path) -> None:
     opened = tmp_path / "openings.json"
     opened.write_text(json.dumps([{"id": at, "name": 'a "b"', "opened": f"2011-01-0{at}"} for at in (1, 2, 2, 3)]))
     for name, zone in (("openings", "Asia/Tokyo"), ("closings", "America/New_York")):
-        drafted = python(MAIN, "discover", opened, "--feed", name)
+        drafted = lakehouse("discover", opened, "--feed", name)
         assert 'business_date="opened"' in drafted
         assert 'time_zone="UTC"' in drafted
         module = project / f"lakehouse_assets/defs/silver/{name}.py"
         module.write_text(drafted.replace('time_zone="UTC"', f'time_zone="{zone}"'))
-        python(MAIN, "land", name, opened)
+        lakehouse("land", name, opened)
     day = tmp_path / "day.csv"
     day.write_bytes(sales_csv(3))
-    python(MAIN, "land", "sales", day)
-    python(MAIN, "run")
+    lakehouse("land", "sales", day)
+    lakehouse("run")
 
     sql = """SELECT (SELECT count(*) FROM silver.openings) AS openings,
                     (SELECT count(*) FROM silver.closings) AS closings,
                     (SELECT sum(lines) FROM gold.daily_sales) AS sales"""
-    assert json.loads(python(MAIN, "query", sql, "--format", "json")) == [{"openings": 3, "closings": 3, "sales": 3}]
-    assert "Nothing is pending" in python(MAIN, "run")
+    assert json.loads(lakehouse("query", sql, "--format", "json")) == [{"openings": 3, "closings": 3, "sales": 3}]
+    assert "Nothing is pending" in lakehouse("run")
 
 
 def test_headers_that_are_no_sql_names_reach_every_table_and_the_catalog(
-    project: Path, python: Run, tmp_path: Path
+    project: Path, lakehouse: Run, tmp_path: Path
 ) -> None:
     odd = tmp_path / "odd.csv"
     odd.write_text('class,2 x,A_B,"q""uo\\te",select,naïve\n1,2,3,q,y,z\n')
     module = project / "lakehouse_assets/defs/silver/odd.py"
-    module.write_text(python(MAIN, "discover", odd))
-    python(MAIN, "land", "odd", odd)
-    python(MAIN, "run")
+    module.write_text(lakehouse("discover", odd))
+    lakehouse("land", "odd", odd)
+    lakehouse("run")
     with duckdb.connect(str(tmp_path / "lake/catalog.duckdb"), read_only=True) as catalog:
         assert catalog.sql("SELECT count(*) FROM silver.odd").fetchall() == [(1,)]
         assert 'q"uo\\te' in catalog.sql("FROM quarantine.odd").columns
