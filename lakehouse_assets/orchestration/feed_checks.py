@@ -11,16 +11,21 @@ from lakehouse_assets.orchestration import events
 from lakehouse_assets.pipeline.gate import HELD_BACK, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.references import missing
+from lakehouse_assets.pipeline.repeated_ids import is_checked, repeated_ids
 from lakehouse_assets.pipeline.unfilled import unfilled
 
 SHOWN = 50
 _CONFLICTS = "conflicting_versions"
+_REPEATED = "ids_on_several_dates"
 
 
-def conflict_specs(feed: Feed, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """Return the check that a keyed feed has besides those of every feed."""
-    text = "no two records say different things of one version of a key"
-    return [] if feed.keyed is None else [dg.AssetCheckSpec(_CONFLICTS, asset=key, description=text)]
+def specs_of_ids(feed: Feed, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Return the check that a feed whose records have a key or an id has besides those of every feed."""
+    if feed.keyed is not None:
+        text = "no two records say different things of one version of a key"
+        return [dg.AssetCheckSpec(_CONFLICTS, asset=key, description=text)]
+    text = "no two records of dates near to each other have one id"
+    return [dg.AssetCheckSpec(_REPEATED, asset=key, description=text)] if is_checked(feed) else []
 
 
 def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.AssetCheckResult]:
@@ -74,6 +79,16 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
     if feed.keyed is not None:
         yield _conflicts(key, outcomes)
     published = [outcome.partition for outcome in outcomes if outcome.verdict == PUBLISHED]
+    if is_checked(feed):
+        ids = repeated_ids(lake, feed, published)
+        yield events.TableCheckResult(
+            asset_key=key,
+            check_name=_REPEATED,
+            passed=not ids.records,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=ids.message,
+            metadata={"records": ids.records, "dates": len(ids.by_date)},
+        )
     for found in missing(lake, feed, published) if not feed.awaited else ():
         yield events.TableCheckResult(
             asset_key=key,
