@@ -22,10 +22,14 @@ _DEADLINE_S = 60
 
 
 class AwsEmulator:
-    """One ministack; `environment` points every AWS client at it, with the key and secret of the S3 server."""
+    """One ministack; `environment` points every AWS client at it, with the key and secret of the S3 server.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        is_enforcing: Whether it refuses what no policy allows. Only this key may do everything, as an account's owner.
+    """
+
+    def __init__(self, folder: Path, *, is_enforcing: bool = False) -> None:
+        self._folder, self._is_enforcing = folder, is_enforcing
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -44,6 +48,9 @@ class AwsEmulator:
             "BIND_HOST": "127.0.0.1",
             "IOT_MTLS_ENABLED": "0",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "AUTH": str(self._is_enforcing).lower(),
+            "AWS_ACCESS_KEY_ID": self.environment["AWS_ACCESS_KEY_ID"],
+            "AWS_SECRET_ACCESS_KEY": self.environment["AWS_SECRET_ACCESS_KEY"],
         }
         with (self._folder / "emulator.log").open("wb") as log:
             self._process = subprocess.Popen(

@@ -14,6 +14,7 @@ from rich.console import Console
 from deploy.demo_aws.account import Account, land, set_up
 from deploy.demo_aws.files import files
 from deploy.demo_aws.look import Held, look, waiting
+from deploy.demo_aws.roles import make_user, policy
 from lakehouse_assets_tests.aws_emulator import COMMAND, AwsEmulator
 
 _OUT = Console(soft_wrap=True, highlight=False)
@@ -29,7 +30,7 @@ _SERVICES = {
     "DynamoDB": "ministack; the error log",
     "CloudWatch": "ministack; metrics",
     "Athena": "nothing: the emulated one reads Parquet and no Delta tables, so LAKEHOUSE_ATHENA_WORKGROUP is not set",
-    "IAM": "nothing: every call is allowed here",
+    "IAM": "ministack; it enforces signatures and the policies of deploy/policies, which are all that the lake may do",
     "Dagster's daemon": "one process that ticks the lake's sensors and executes their runs, until nothing is left",
 }
 
@@ -47,14 +48,18 @@ def main() -> int:
             "or use `make demo`, which needs none."
         )
         return 1
-    with tempfile.TemporaryDirectory(prefix="demo-aws-") as folder, AwsEmulator(Path(folder)) as emulator:
+    with (
+        tempfile.TemporaryDirectory(prefix="demo-aws-") as folder,
+        AwsEmulator(Path(folder), is_enforcing=True) as emulator,
+    ):
         return _show(emulator, Path(folder), days)
 
 
 def _show(emulator: AwsEmulator, folder: Path, days: int) -> int:
     begun = time.monotonic()
     account = set_up(emulator.client, "lake-demo")
-    environment = account.environment(emulator.environment, folder / "dagster")
+    lake = make_user(emulator.client, "lake", policy("run", account), policy("sensors", account))
+    environment = account.environment(emulator.environment | lake, folder / "dagster")
     _title("An account on this machine. What the lake knows of it")
     for name, value in account.settings.items():
         _say(f"{name}={value}")

@@ -1,13 +1,14 @@
-"""The lake of the 305 real days, built once; tests that change it take a copy."""
+"""The lake of the 305 real days, built once, of which tests that change it take a copy; AWS that enforces policies."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.instance import prepare_home
+from lakehouse_assets_tests import aws_emulator as aws
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.forked import Forked
@@ -35,3 +36,12 @@ def copy_of(tmp_path: Path) -> Callable[[Lake], Lake]:
         return copied
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def enforcing_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.AwsEmulator]:
+    """AWS on this machine that refuses what no policy allows; its own key may do everything."""
+    if not aws.COMMAND.exists():
+        pytest.skip("the AWS emulator is not installed: make .venv/aws-emulator")
+    with aws.AwsEmulator(tmp_path_factory.mktemp("enforcing"), is_enforcing=True) as emulator:
+        yield emulator

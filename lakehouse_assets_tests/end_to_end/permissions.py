@@ -1,0 +1,141 @@
+"""What each statement of deploy/policies is for: the least that the lake, or Athena in its name, does with it.
+
+Not here: the tests, and the work of a whole role.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from deploy.demo_aws.account import Account
+from lakehouse_assets.alerts.cloudwatch import Metrics
+from lakehouse_assets.alerts.dynamodb import DynamoProblems
+from lakehouse_assets.alerts.eventbridge import Bus
+from lakehouse_assets.alerts.figures import Figure
+from lakehouse_assets.alerts.sns import Topic
+from lakehouse_assets.catalog.athena_calls import AthenaCalls
+from lakehouse_assets.catalog.glue_calls import GlueCalls
+from lakehouse_assets.sources.sqs import SqsQueue
+from lakehouse_assets.storage.s3 import S3Store
+from lakehouse_assets_tests.alerts.test_wording import FACT
+from lakehouse_assets_tests.aws_emulator import REGION, AwsEmulator
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """An account that enforces policies."""
+
+    emulator: AwsEmulator
+    account: Account
+
+    @property
+    def root(self) -> str:
+        return self.account.settings["LAKEHOUSE_ROOT"]
+
+    @property
+    def database(self) -> str:
+        return f"{self.account.settings['LAKEHOUSE_GLUE_PREFIX']}_gold"
+
+    def client(self, service: str) -> Any:
+        """Return a client of whoever the environment names now."""
+        return boto3.client(service, region_name=REGION)
+
+
+Step = Callable[[Cloud], object]
+
+
+def _store(cloud: Cloud) -> S3Store:
+    return S3Store(cloud.root)
+
+
+def _receive(cloud: Cloud) -> None:
+    queue = SqsQueue(cloud.account.queue)
+    queue.hide([message.receipt for message in queue.receive(0)], 0)
+
+
+def _glue() -> GlueCalls:
+    return GlueCalls(REGION)
+
+
+def _tables(cloud: Cloud) -> None:
+    _glue().tables(cloud.database)
+
+
+def _athena(cloud: Cloud) -> AthenaCalls:
+    return AthenaCalls(REGION, cloud.account.name)
+
+
+def _list(folder: str) -> Step:
+    return lambda cloud: list(_store(cloud).list(folder))
+
+
+def _read(path: str) -> Step:
+    def read(cloud: Cloud) -> None:
+        if _store(cloud).stat(path):
+            _store(cloud).read(path)
+
+    return read
+
+
+def _write(path: str) -> Step:
+    return lambda cloud: _store(cloud).replace(path, b"")
+
+
+def _metrics(cloud: Cloud) -> None:
+    namespace = cloud.account.settings["LAKEHOUSE_METRICS_NAMESPACE"]
+    Metrics(namespace, cloud.root).deliver([Figure(1, dt.datetime.now(dt.UTC), "silver.sales", "rows", 1.0, "Count")])
+
+
+def _problems(cloud: Cloud) -> DynamoProblems:
+    return DynamoProblems(cloud.account.name, cloud.root)
+
+
+_LIST_LANDING, _READ_LANDED = _list("landing/sales"), _read("landing/sales/march.csv")
+_RESULTS = {
+    "AthenaFindsTheBucket": lambda cloud: cloud.client("s3").get_bucket_location(Bucket=cloud.account.name),
+    "AthenaWritesResults": _write("athena-results/one.csv"),
+}
+STEPS: dict[str, dict[str, Step]] = {
+    "run": {
+        "ListTheLake": _LIST_LANDING,
+        "ReadTheLake": _READ_LANDED,
+        "WriteTheTables": _write("gold/daily_sales/one.parquet"),
+        "DescribeTablesInGlue": _tables,
+        "MakeDatabasesInGlue": lambda cloud: _glue().create_database(cloud.database, ""),
+        "QueryInTheWorkgroup": lambda cloud: _athena(cloud).named_queries(),
+        "MakeTheWorkgroup": lambda cloud: _athena(cloud).create_workgroup({}, ""),
+        "AthenaReadsGlue": lambda cloud: cloud.client("glue").get_partitions(
+            DatabaseName=cloud.database, TableName="daily_sales"
+        ),
+        **_RESULTS,
+    },
+    "sensors": {
+        "ListTheLake": _LIST_LANDING,
+        "ReadTheLake": _READ_LANDED,
+        "KeepWhatWasAnnounced": _write("announced/batch.json"),
+        "HandleMessages": _receive,
+        "CountMessages": lambda cloud: SqsQueue(cloud.account.queue).depth(),
+        "TellPeople": lambda cloud: Topic(cloud.account.topic).deliver([FACT]),
+        "TellSystems": lambda cloud: Bus(cloud.account.name).deliver([FACT]),
+        "KeepTheErrorLog": lambda cloud: list(_problems(cloud).problems("silver.sales")),
+        "KeepTheErrorLogInTheLake": _write("ops/errors/silver.sales/one.json"),
+        "WriteMetrics": _metrics,
+    },
+    "analyst": {
+        "ListTables": _list("gold/daily_sales"),
+        "ReadTables": _read("gold/daily_sales/one.parquet"),
+        "QueryInTheWorkgroup": lambda cloud: _athena(cloud).named_queries(),
+        "FindTablesInGlue": _tables,
+        "SayWhatAQueryCost": _write("query_costs/2026-11-22/one.json"),
+        **_RESULTS,
+    },
+    "operator": {
+        "ChangeLanding": _write("landing/sales/.hidden"),
+        "RemoveTablesFromGlue": lambda cloud: _glue().delete(cloud.database, "gone"),
+        "ResolveErrors": lambda cloud: list(_problems(cloud).problems()),
+    },
+    "sender": {"PutFilesOfAFeed": _write("landing/sales/.hidden")},
+}

@@ -1,0 +1,144 @@
+"""The policies of deploy/policies: each statement is needed, each role can do its work, and docs/aws.md has them all.
+
+On an emulator that enforces them. Not here: a whole lake under them, which is what test_aws_mode.py runs.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy.demo_aws import roles
+from deploy.demo_aws.account import land, set_up
+from deploy.demo_aws.roles import POLICIES, Policy
+from lakehouse_assets.alerts import aws as alerts_aws
+from lakehouse_assets.context import current
+from lakehouse_assets.orchestration.instance import opened
+from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.sources.queue import QueueError
+from lakehouse_assets.storage.s3 import S3Store
+from lakehouse_assets.storage.stores import StorageError
+from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.end_to_end.permissions import STEPS, Cloud, Step
+from lakehouse_assets_tests.forked import Forked
+
+SAID: dict[str, Policy] = {path.stem: json.loads(path.read_text()) for path in sorted(POLICIES.glob("*.json"))}
+STATEMENTS = [(role, statement) for role, policy in SAID.items() for statement in policy["Statement"]]
+_REFUSED = ("AccessDenied", "not authorized", "Forbidden", "AuthorizationError")
+_HAVE_NO_RESOURCE = {"cloudwatch:PutMetricData"}
+_NOTHING = {"Sid": "Nothing", "Effect": "Deny", "Action": ["iam:*"], "Resource": ["*"]}  # one statement there must be
+_SENSORS = ("alerts_sensor", "queue_sensor", "tables_sensor", "landing_sensor")
+
+
+@pytest.fixture(scope="module")
+def cloud(enforcing_emulator: AwsEmulator) -> Cloud:
+    account = set_up(enforcing_emulator.client, "policies")
+    land(enforcing_emulator.client, account, {"sales/march.csv": retail.sales_csv()})
+    return Cloud(enforcing_emulator, account)
+
+
+@pytest.fixture(scope="module")
+def somebody(cloud: Cloud) -> dict[str, str]:
+    """A user whose policy each test sets."""
+    return roles.make_user(cloud.emulator.client, "somebody")
+
+
+@pytest.fixture
+def allow(
+    cloud: Cloud, somebody: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Policy], None]]:
+    """Let the clients of this process do what a policy says, and nothing else."""
+    for name, value in (cloud.emulator.environment | somebody).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the first key that it saw
+    alerts_aws.client.cache_clear()
+
+    def put(policy: Policy) -> None:
+        iam, name = cloud.emulator.client("iam"), {"UserName": "somebody", "PolicyName": "all"}
+        iam.put_user_policy(**name, PolicyDocument=json.dumps(roles.as_emulated(policy)))
+
+    yield put
+    alerts_aws.client.cache_clear()
+
+
+def _is_refused(step: Step, cloud: Cloud) -> bool:
+    """Return whether a step was refused for want of a permission."""
+    try:
+        step(cloud)
+    except (ClientError, StorageError, QueueError) as error:
+        if not any(word in str(error) for word in _REFUSED):
+            raise
+        return True
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "statement"), STATEMENTS, ids=lambda one: one if isinstance(one, str) else one["Sid"])
+def test_without_one_statement_its_step_is_refused(
+    cloud: Cloud, allow: Callable[[Policy], None], role: str, statement: Policy
+) -> None:
+    policy, sid = roles.policy(role, cloud.account), statement["Sid"]
+    allow(policy)
+    assert not _is_refused(STEPS[role][sid], cloud)
+    allow({**policy, "Statement": [one for one in policy["Statement"] if one["Sid"] != sid] + [_NOTHING]})
+    assert _is_refused(STEPS[role][sid], cloud)
+
+
+@pytest.mark.slow
+def test_an_analyst_reads_no_raw_records(cloud: Cloud, allow: Callable[[Policy], None]) -> None:
+    allow(roles.policy("analyst", cloud.account))
+    store = S3Store(cloud.root)
+    assert store.stat("silver/sales/none.parquet") is None
+    for folder in ("landing", "bronze", "quarantine"):
+        assert _is_refused(lambda _, path=f"{folder}/sales/march.csv": store.stat(path), cloud)  # type: ignore[misc]
+
+
+def tick() -> None:
+    """Tick every sensor once, and say what it answers: what the process of the sensors does."""
+    from lakehouse_assets_tests.orchestration.daemon import Daemon
+
+    lake = current()
+    with opened(lake.settings) as instance:
+        daemon = Daemon(lake, instance)
+        for name in _SENSORS:
+            answer = daemon.tick(name)
+            asked = [
+                ".".join(key.path) for request in answer.run_requests or [] for key in request.asset_selection or []
+            ]
+            sys.stdout.write(f"{name}: {asked or answer.skip_message}\n")
+
+
+@pytest.mark.slow
+def test_each_role_does_its_work_with_its_own_policy(cloud: Cloud, tmp_path: Path) -> None:
+    def done(role: str, *arguments: str, program: Callable[[], object] | None = None) -> str:
+        user = roles.make_user(cloud.emulator.client, role, roles.policy(role, cloud.account))
+        environment = cloud.account.environment(cloud.emulator.environment | user, tmp_path / role)
+        found = Forked(*arguments, env=environment, program=program).finish()
+        return f"{found.returncode} {found.stdout} {found.stderr}"
+
+    assert done("run", "run").startswith("0 ")
+    land(cloud.emulator.client, cloud.account, {"sales/april.csv": retail.sales_csv(date="2011-04-01")})
+    said = done("sensors", program=tick)
+    assert "queue_sensor: ['landing.sales']" in said
+    assert "tables_sensor: every table is up to date" in said
+
+
+def test_each_statement_allows_named_actions_on_named_resources() -> None:
+    for _, statement in STATEMENTS:
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in statement["Action"] if "*" in action]
+        for resource in statement["Resource"]:
+            assert resource.startswith("arn:aws:") or set(statement["Action"]) == _HAVE_NO_RESOURCE
+
+
+def test_the_page_says_what_each_statement_is_for() -> None:
+    page = (PROJECT / "docs" / "aws.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)\.json` \| `(\w+)` \| ([^|]*) \|", page, re.MULTILINE)
+    assert [(role, sid, actions) for role, sid, actions in told] == [
+        (role, one["Sid"], ", ".join(f"`{action}`" for action in one["Action"])) for role, one in STATEMENTS
+    ]
