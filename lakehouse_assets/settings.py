@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         pattern=r"^([a-z][a-z0-9_]{0,63})?$",
         description="begins the names of the lake's databases in the Glue Data Catalog; empty for no tables there",
     )
+    serving_table: str = Field(
+        default="",
+        pattern=r"^([a-zA-Z0-9_.-]{3,255})?$",
+        description="DynamoDB table from which gold tables are served by key; empty for none",
+    )
     queue_url: str = Field(
         default="",
         pattern=r"^(https?://[^/\s]+/\S*[\w-])?$",

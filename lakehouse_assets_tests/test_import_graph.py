@@ -22,6 +22,7 @@ ROOMS = (
     "engines",
     "pipeline",
     "catalog",
+    "serving",
     "maintenance",
     "forgetting",
     "query",

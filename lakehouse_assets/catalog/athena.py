@@ -32,6 +32,7 @@ class AthenaCatalog:
     """The catalog `catalog/athena`: what Athena has over the tables in Glue."""
 
     workgroup: str
+    group = "catalog"
     name = "athena"
     description = "Workgroup, views and named queries of Athena, and one query of each table after its registration."
     is_shared = True

@@ -2,6 +2,8 @@
 
 from lakehouse_assets.storage.stores import StorageError
 
+_SPELT = {"dynamodb": "DynamoDB"}
+
 
 def code_of(error: Exception) -> str:
     """Return the code of an error of botocore; empty where the service did not answer at all."""
@@ -16,7 +18,8 @@ def refusal(action: str, what: str, error: Exception) -> StorageError:
         action: The permission that the call needs, such as `glue:GetTables`.
         what: The database, table or other thing that it was about.
     """
-    service, why = action.partition(":")[0].capitalize(), str(error).rstrip(".")
+    name, why = action.partition(":")[0], str(error).rstrip(".")
+    service = _SPELT.get(name, name.capitalize())
     return StorageError(
         f"{service} refused {action} of {what}: {why}. The tables of the lake stand, and what was written to "
         f"{service}, too; check the role (docs/aws.md names each permission) and the endpoint, then `lakehouse run`."

@@ -18,8 +18,12 @@ class Catalog(Protocol):
     """One place where other tools find the tables of a lake."""
 
     @property
+    def group(self) -> str:
+        """The group of its asset: `catalog`, or `serving` where it holds rows of its own."""
+
+    @property
     def name(self) -> str:
-        """Its name below `catalog/`, and its kind in Dagster."""
+        """Its name in its group, and its kind in Dagster."""
 
     @property
     def description(self) -> str:
@@ -31,7 +35,7 @@ class Catalog(Protocol):
 
     @property
     def follows(self) -> Sequence[str]:
-        """Names of the catalogs that it reads."""
+        """Names of the catalogs of its group that it reads."""
 
     def tables(self, lake: Lake) -> Sequence[Table]:
         """Return the tables that it shows of itself, and not by way of another catalog."""
@@ -51,7 +55,7 @@ class Catalog(Protocol):
 
 def key_of(catalog: Catalog) -> str:
     """Return the name of a catalog's asset, with a slash."""
-    return f"catalog/{catalog.name}"
+    return f"{catalog.group}/{catalog.name}"
 
 
 def catalogs(lake: Lake) -> tuple[Catalog, ...]:

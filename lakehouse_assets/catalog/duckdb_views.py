@@ -32,6 +32,7 @@ _STATE = "catalog.json"
 class DuckDbViews:
     """The catalog `catalog/duckdb`: one file, which nobody else writes."""
 
+    group = "catalog"
     name = "duckdb"
     description = "One DuckDB file with a view per table, for any tool that speaks DuckDB. A lake on S3 has none."
     is_shared = False

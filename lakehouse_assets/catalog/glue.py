@@ -48,6 +48,7 @@ class GlueCatalog:
     """The catalog `catalog/glue`: a database per layer, whose names begin with the prefix."""
 
     prefix: str
+    group = "catalog"
     name = "glue"
     description = "A database per layer in the Glue Data Catalog, with every stored table, for Athena and others."
     is_shared = True

@@ -18,11 +18,12 @@ def catalog(
     ] = False,
 ) -> None:
     """Say how the catalogs differ from the lake; exit code 1 if one does. `lakehouse run` brings them up to date."""
-    from lakehouse_assets.catalog.catalogs import catalogs, key_of  # noqa: PLC0415
+    from lakehouse_assets.catalog.catalogs import key_of  # noqa: PLC0415
+    from lakehouse_assets.serving.destinations import destinations  # noqa: PLC0415
 
     lake = current()
     differs = False
-    for one in catalogs(lake):
+    for one in destinations(lake):
         if remove:
             render.section(_OUT, f"{key_of(one)}: removed", list(one.remove_undeclared(lake)))
         if one.state(lake).pending:

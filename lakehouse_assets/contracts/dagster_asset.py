@@ -1,9 +1,9 @@
 """An ordinary `@dg.asset` with a schema in its metadata, as a model.
 
 The metadata has `"schema": dg.MetadataValue.python_artifact(TheSchema)` and, optionally, what a model declares:
-`"date"`, `"partitioning"` (its value as text), `"plot"`, `"plot_over"`, `"revision"`. The asset's function becomes
-the model's function; its inputs are the tables that it reads. Dagster is imported only if a module of the lake has
-imported it. Not here: assets without a schema, which stay Dagster's own.
+`"date"`, `"partitioning"` (its value as text), `"plot"`, `"plot_over"`, `"revision"`, `"serving"` (its arguments by
+name). The asset's function becomes the model's function; its inputs are the tables that it reads. Dagster is imported
+only if a module of the lake has imported it. Not here: assets without a schema, which stay Dagster's own.
 """
 
 import inspect
@@ -14,6 +14,7 @@ import dataframely as dy
 
 from lakehouse_assets.contracts.model import Model
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.serving import Serving
 from lakehouse_assets.contracts.source import ContractError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def model_of(value: Any) -> Model | None:  # noqa: ANN401 - anything that a modu
         inputs={name: ".".join(key.path) for name, key in value.keys_by_input_name.items()},
         code_version=spec.code_version,
         tags=dict(spec.tags),
+        serving=_serving_of(metadata["serving"]) if "serving" in metadata else None,
         partitioning=Partitioning(metadata["partitioning"]) if "partitioning" in metadata else None,
         **{name: metadata[name] for name in _OF_MODEL if name in metadata},
     )
@@ -68,6 +70,16 @@ def _schema_of(name: str, artifact: object) -> type[dy.Schema]:
         fix = f'metadata={{"{SCHEMA}": dg.MetadataValue.python_artifact(TheSchema)}}, a dataframely schema of a module'
         raise _refused(name, "its schema is no dataframely schema", fix)
     return found
+
+
+def _serving_of(given: Any) -> Serving:  # noqa: ANN401 - as Dagster keeps it
+    said = getattr(given, "data", given)
+    try:
+        return Serving(said["path"], tuple(said["key"]))
+    except (TypeError, KeyError):
+        fix = 'metadata={"serving": {"path": "metrics", "key": ["metric_name"]}}'
+        msg = f"serving={said!r} is not the path and the key of a served table; write {fix}."
+        raise ContractError(msg) from None
 
 
 def _function_of(asset: "dg.AssetsDefinition") -> Any:  # noqa: ANN401 - any function

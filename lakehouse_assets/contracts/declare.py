@@ -8,6 +8,7 @@ from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.feed import Feed
 from lakehouse_assets.contracts.file_format import Csv, Excel, FixedWidth, Format, Json
 from lakehouse_assets.contracts.model import Model
+from lakehouse_assets.contracts.serving import Serving
 from lakehouse_assets.contracts.source import (
     SEMANTICS,
     Contract,
@@ -39,6 +40,7 @@ __all__ = [
     "Model",
     "Normaliser",
     "Policy",
+    "Serving",
     "Source",
     "Table",
     "derived",

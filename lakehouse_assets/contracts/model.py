@@ -11,6 +11,7 @@ import dataframely as dy
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.python_function import Function, check_inputs, meaning_of
+from lakehouse_assets.contracts.serving import Serving, check_serving
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
 from lakehouse_assets.contracts.storable import check_storable
 from lakehouse_assets.contracts.table import Column, Table
@@ -33,6 +34,7 @@ class Model:
         date: The column whose date partitions the table; None for a snapshot.
         plot: Column to draw in the UI, summed by date, if any.
         plot_over: The date to draw it over, if not the one that partitions the table.
+        serving: How programs ask for single rows of a table by date; None for not at all.
         revision: As for a feed.
         views: SQL of the views that the query may read, by name; the registry fills it in.
     """
@@ -50,6 +52,7 @@ class Model:
     partitioning: Partitioning | None = None
     plot: str | None = None
     plot_over: str | None = None
+    serving: Serving | None = None
     revision: int = 1
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -70,6 +73,9 @@ class Model:
         if self.plot is not None and self.plotted is None:
             msg = f"model {self.name!r}: there is no date to draw {self.plot!r} over; name one with plot_over."
             raise ContractError(msg)
+
+        if self.serving is not None:
+            check_serving(self.name, self.serving, self.schema, self.date)
 
     def _sql_beside_schema(self) -> Path:
         try:

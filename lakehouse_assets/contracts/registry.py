@@ -57,6 +57,7 @@ class Registry:
             raise UnusableError(msg, *(table for table in declared if table.name == twice))
         known = {table.full_name for feed in feeds for table in feed.tables}
         _check_names(feeds, self.views)
+        _refuse_shared_paths(models)
         for model in models:
             _derive(model)
             if any(b.may_be_feed for b in self.broken) and (view := next(filter(model.reads_view, self.views), None)):
@@ -145,6 +146,14 @@ def _refuse_mixed_periods(feeds: Iterable[Feed], models: Iterable[Model]) -> Non
             raise UnusableError(msg, model)
         if model.date is not None and found:
             periods[model.table.full_name] = found[0]
+
+
+def _refuse_shared_paths(models: Iterable[Model]) -> None:
+    by_path: dict[str, Model] = {}
+    for model in models:
+        if model.serving is not None and (other := by_path.setdefault(model.serving.path, model)) is not model:
+            msg = f"{other.name!r} and {model.name!r} are both served at {model.serving.path!r}; give one another path"
+            raise UnusableError(msg, other, model)
 
 
 def _refuse_references(feeds: Mapping[str, Feed], broken: Iterable[Broken]) -> None:

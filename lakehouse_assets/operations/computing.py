@@ -5,12 +5,13 @@ Not here: computing them.
 
 import datetime as dt
 
-from lakehouse_assets.catalog.catalogs import catalogs, key_of
+from lakehouse_assets.catalog.catalogs import key_of
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_date
 from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
+from lakehouse_assets.serving.destinations import destinations
 
 
 def partitions_of(lake: Lake, table: Feed | Model, asked: list[str] | None, *, force: bool) -> list[str]:
@@ -45,7 +46,7 @@ def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | N
     computed: dict[str, Feed | Model] = {feed.silver.full_name: feed for feed in lake.registry.feeds.values()}
     computed |= {model.table.full_name: model for model in lake.registry.models.values()}
     read = {feed.bronze.full_name: feed for feed in lake.registry.feeds.values()}
-    shown = {key_of(catalog).replace("/", "."): key_of(catalog) for catalog in catalogs(lake)}
+    shown = {key_of(catalog).replace("/", "."): key_of(catalog) for catalog in destinations(lake)}
     chosen = {}
     for name in names:
         table: Feed | Model | None

@@ -18,8 +18,8 @@ def catalog_asset(catalog: Catalog, lake: Lake) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key_of(catalog).split("/"),
-        deps=[*date_partitions.upstream(shown, dated=False), *(["catalog", name] for name in catalog.follows)],
-        group_name="catalog",
+        deps=[*date_partitions.upstream(shown, dated=False), *([catalog.group, name] for name in catalog.follows)],
+        group_name=catalog.group,
         kinds={catalog.name},
         owners=["team:data-platform"],
         description=catalog.description,

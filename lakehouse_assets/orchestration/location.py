@@ -11,7 +11,6 @@ from typing import TypeGuard
 
 import dagster as dg
 
-from lakehouse_assets.catalog.catalogs import catalogs
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.dagster_asset import is_table
@@ -24,6 +23,7 @@ from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.pending_runs import refresh_job
 from lakehouse_assets.orchestration.resources import resources_at
+from lakehouse_assets.serving.destinations import destinations
 
 _Asset = dg.AssetsDefinition | dg.AssetSpec
 # Dagster has no public names for what these two return.
@@ -38,7 +38,7 @@ def definitions(lake: Lake) -> dg.Definitions:
     own = dg.Definitions(
         assets=[*_tables(lake), *(value for value in objects if _is_asset(value)), *not_loaded],
         asset_checks=[
-            *(drift_check(catalog) for catalog in catalogs(lake) if catalog.is_shared),
+            *(drift_check(catalog) for catalog in destinations(lake) if catalog.is_shared),
             *(value for value in objects if isinstance(value, dg.AssetChecksDefinition)),
         ],
         jobs=[refresh_job, *(value for value in objects if _is_other_job(value))],
@@ -85,7 +85,7 @@ def _tables(lake: Lake) -> Iterator[_Asset]:
         yield from quarantine_specs(feed, lake)
     for model in lake.registry.models.values():
         yield model_asset(model, lake)
-    for catalog in catalogs(lake):
+    for catalog in destinations(lake):
         yield catalog_asset(catalog, lake)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.catalog.catalogs import catalogs, key_of
+from lakehouse_assets.catalog.catalogs import key_of
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import as_date, is_by_date
@@ -19,6 +19,7 @@ from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.waiting import reason_for_feed_to_wait, reason_to_wait
+from lakehouse_assets.serving.destinations import destinations
 from lakehouse_assets.sources.landing import key_of as landed_key
 from lakehouse_assets.sources.landing import pending
 from lakehouse_assets.storage.stores import Stored
@@ -32,7 +33,7 @@ _PARTITION_TAG = "dagster/partition"
 
 refresh_job = dg.define_asset_job(
     REFRESH,
-    dg.AssetSelection.groups("landing", "silver", "gold", "catalog"),
+    dg.AssetSelection.groups("landing", "silver", "gold", "catalog", "serving"),
     description="Ingest, publish or build what is pending; each run is asked for some tables and some of their dates.",
 )
 
@@ -159,7 +160,7 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
         return works
     # Last and alone: whatever else is written makes a catalog stale again.
     stale: dict[str, dict[str, int]] = {}
-    for catalog in catalogs(lake):
+    for catalog in destinations(lake):
         behind = catalog.state(lake).pending
         stale[key_of(catalog)] = left(key_of(catalog), behind, list(behind))
     return _work(CATALOG, {key: partitions for key, partitions in stale.items() if partitions})

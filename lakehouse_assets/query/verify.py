@@ -10,7 +10,6 @@ from functools import partial
 
 import polars as pl
 
-from lakehouse_assets.catalog.catalogs import catalogs
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
@@ -28,6 +27,7 @@ from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
 from lakehouse_assets.query import originals, table_checks
 from lakehouse_assets.query.table_checks import Finding, guarded
+from lakehouse_assets.serving.destinations import destinations
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import StorageError
 
@@ -217,6 +217,6 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
 
 def _catalogs(lake: Lake) -> Iterator[Finding]:
     """Compare each catalog with what its last refresh wrote."""
-    for catalog in catalogs(lake):
+    for catalog in destinations(lake):
         for problem in catalog.problems(lake):
             yield Finding("catalog", problem.where, problem.what)

@@ -3,7 +3,7 @@
 import dataframely as dy
 
 from lakehouse_assets.contracts.columns import TextMap
-from lakehouse_assets.contracts.declare import Model
+from lakehouse_assets.contracts.declare import Model, Serving
 from lakehouse_assets.contracts.partitioning import Partitioning
 
 
@@ -26,4 +26,5 @@ MODEL = Model(
     owner="team:retail-analytics",
     date="date_key",
     partitioning=Partitioning.BY_YEAR_MONTH_DAY,
+    serving=Serving("metrics", key=("metric_name", "dimensions")),
 )
