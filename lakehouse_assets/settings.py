@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     serving_table: str = Field(
         default="",
         pattern=r"^([a-zA-Z0-9_.-]{3,255})?$",
-        description="DynamoDB table from which gold tables are served by key; empty for none",
+        description="name of the DynamoDB table from which gold tables are served by key; empty for none",
     )
     queue_url: str = Field(
         default="",

@@ -64,7 +64,8 @@ def dynamodb_in_memory(patch: pytest.MonkeyPatch) -> Iterator[DynamoDb]:
             db.unprocessed -= 1
             body["RequestItems"], left = _first_alone(body["RequestItems"])
             request.body = json.dumps(body).encode()
-        status, headers, said = answer(stubber, request)
+        answered: Any = answer(stubber, request)
+        status, headers, said = answered
         db.calls[call] += 1
         for asked in body["RequestItems"].values() if call == "BatchWriteItem" else ():
             db.items.update(kind for one in asked for kind in one)
