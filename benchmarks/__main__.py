@@ -1,4 +1,4 @@
-"""Measure the cases and report: `python -m benchmarks [--scale 0.01] [--only a,b,c,d,e] [--repeat 3]`."""
+"""Measure the cases and report: `python -m benchmarks [--scale 0.01] [--only a,b,c,d,e] [--repeat 3] [--feeds 1]`."""
 
 import argparse
 import os
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the days of each case, 0 < scale <= 1")
     parser.add_argument("--only", default="a,b,c,d,e", help="cases, separated by commas")
     parser.add_argument("--repeat", type=int, default=3, help="times that (a) and (b) are measured")
+    parser.add_argument("--feeds", type=int, default=20, help="of how many feeds the histories of (e) are")
     parser.add_argument("--keep", action="store_true", help="keep the lakes, and say where they are")
     given = parser.parse_args()
     wanted = given.only.split(",")
@@ -37,7 +38,7 @@ def main() -> int:
         for name, case in cases.items():
             if name in wanted:
                 results += case()
-        history = long_history.compare(work, given.scale, _say) if "e" in wanted else []
+        history = long_history.compare(work, given.scale, given.feeds, _say) if "e" in wanted else []
     except (RunFailedError, DifferentError) as error:
         _say(f"benchmarks: {error}")
         return 1

@@ -37,22 +37,17 @@ FIRST = dt.date(2015, 1, 1)
 _ROWS = 100
 
 
-def write(root: Path, objects: int, dates: int) -> None:
-    """Write a lake in which so many objects of twenty feeds have landed, over so many dates."""
+def write(root: Path, objects: int, dates: int, feeds: int = FEEDS) -> None:
+    """Write a lake in which so many objects of the first feeds have landed, over so many dates."""
     lake = Lake(store_for(str(root)), Settings(root=str(root), definitions=DEFINITIONS), registry_of(DEFINITIONS))
     names = pl.date_range(FIRST, FIRST + dt.timedelta(days=dates - 1), eager=True).cast(pl.String)
     Ledger.load(lake.store)
     table = delta.opened(lake.store, LEDGER.path)
-    for number, feed in enumerate(lake.registry.feeds.values()):
-        entries = _entries(feed, number, objects // FEEDS, names)
-        mark = Transaction(app_id=f"ledger/{feed.name}", version=number + 1)
-        write_deltalake(
-            table,
-            entries,
-            mode="append",
-            commit_properties=CommitProperties(app_transactions=[mark]),
-        )
-    for feed in lake.registry.feeds.values():
+    chosen = list(lake.registry.feeds.values())[:feeds]
+    for number, feed in enumerate(chosen):
+        entries = _entries(feed, number, objects // feeds, names).sort("object_key")
+        delta.write_serially(lake.store, table, entries, [f"ledger/{feed.name}"])
+    for feed in chosen:
         _published(lake, feed)
         summarise(lake.store, feed.name)
     state = ModelState.read(lake, MODEL)
@@ -97,7 +92,7 @@ def _published(lake: Lake, feed: Feed) -> None:
         _commit(lake, table, rows, inputs)
     accounts = ledger.live.select(
         "part", "source_key", "source_hash", pl.col("rows").alias("landed"), pl.col("rows").alias("valid"),
-        *(pl.lit(0).alias(name) for name in ("quarantined", "duplicates", "discarded", "erased", "held")),
+        *(pl.lit(0).alias(name) for name in ("quarantined", "duplicates", "discarded", "erased", "held", "waiting")),
         pl.col("rows").alias("published"), pl.lit(PUBLISHED).alias("verdict"), pl.lit(1.0).alias("score"),
         pl.lit("run").alias("run_id"),
     )  # fmt: skip
@@ -140,10 +135,10 @@ def _commit(lake: Lake, table: Table, rows: pl.DataFrame, fingerprints: dict[str
 
 
 def main() -> None:
-    """Write a history: `python -m benchmarks.history REPORT ROOT OBJECTS DATES`. The report is empty."""
-    report, root, objects, dates = sys.argv[1:]
+    """Write a history: `python -m benchmarks.history REPORT ROOT OBJECTS DATES [FEEDS]`. The report is empty."""
+    report, root, *numbers = sys.argv[1:]
     Path(root).mkdir(parents=True)
-    write(Path(root), int(objects), int(dates))
+    write(Path(root), *map(int, numbers))
     Path(report).write_text("{}", encoding="utf-8")
 
 

@@ -48,14 +48,18 @@ HEAD = (
 )  # fmt: skip
 
 
-def compare(work: Path, scale: float, say: Callable[[str], None]) -> list[Compared]:
-    """Write both histories and do everything on each of them in turns."""
+def compare(work: Path, scale: float, feeds: int, say: Callable[[str], None]) -> list[Compared]:
+    """Write both histories and do everything on each of them in turns.
+
+    Args:
+        feeds: Of how many of the twenty feeds the objects are.
+    """
     lakes = []
     for objects, dates in (SHORT, LONG):
         lake = work / f"history-{objects}"
         share = 1 if objects == SHORT[0] else scale
         say(f"(e) writing a history of {round(objects * share):,} objects over {dates:,} dates")
-        measure.measured("benchmarks.history", [], [lake, str(round(objects * share)), str(dates)], {})
+        measure.measured("benchmarks.history", [], [lake, *map(str, (round(objects * share), dates, feeds))], {})
         lakes.append(lake)
     found = {what: Compared(what) for what in (*_TICKS, "status", "tables", "query", "run with one new file")}
     for number in range(TIMES):

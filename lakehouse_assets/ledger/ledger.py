@@ -6,9 +6,9 @@ Not here: reading objects, and what is made of the live records.
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,11 +21,12 @@ from lakehouse_assets.ledger.entries import (
     HELD,
     REJECTED,
     SCHEMA,
-    WORKING,
     Entry,
     ObjectVersion,
     rows_of,
 )
+from lakehouse_assets.ledger.large import LargeFeedLedger
+from lakehouse_assets.ledger.selection import Selection, working
 from lakehouse_assets.ledger.state import FeedLedger
 from lakehouse_assets.storage import delta, delta_files, delta_log
 from lakehouse_assets.storage.schema_evolution import open_table
@@ -38,6 +39,7 @@ __all__ = ["ACCEPTED", "HELD", "REJECTED", "TABLE", "Entry", "FeedLedger", "Ledg
 
 _COMPACT_ABOVE = 40
 _ROWS_PER_FILE = 10_000
+_ENTRIES_IN_MEMORY = 100_000
 _STREAM = "ledger"
 _REMEMBERED: dict[tuple[str, str], tuple[frozenset[str], FeedLedger]] = {}
 _LOGS: dict[tuple[str, str], tuple[int, str, str]] = {}
@@ -78,7 +80,7 @@ class Ledger:
         """Every entry of every feed."""
         if not self._table.get_add_actions().num_rows:
             return self.nothing()
-        return self._read(lambda: delta.scan(self._store, TABLE.path, SCHEMA, self._table).collect().select(*SCHEMA))
+        return self._collect(delta.scan(self._store, TABLE.path, SCHEMA, self._table).select(*SCHEMA))
 
     def of_feed(self, feed: str) -> "FeedLedger":
         """Return the part of one feed. A process reads each data file once: they never change."""
@@ -89,25 +91,43 @@ class Ledger:
         place = (self._store.root, feed)
         with _LOCK:
             known, ledger = _REMEMBERED.get(place, (frozenset(), None))
-            if ledger is None or not known <= files or (known != files and not ledger.is_read):
-                found = summary.read(self._store, feed, files)
-                ledger = FeedLedger(lambda: self._read(_working(rows).collect), rows, found)
-            elif known != files:
-                ledger = ledger.extended(self._read(_working(self._scan(feed, files - known)).collect), rows)
+            is_followed = ledger is not None and (ledger.is_read or isinstance(ledger, LargeFeedLedger))
+            if ledger is None or not known <= files or (known != files and not is_followed):
+                known, ledger = self._opened(feed, files)
+            if known != files:
+                ledger = ledger.extended(self._collect(working(self._scan(feed, files - known))), rows)
             _REMEMBERED[place] = files, ledger
         return ledger
 
-    def _read(self, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    def _opened(self, feed: str, files: frozenset[str]) -> "tuple[frozenset[str], FeedLedger]":
+        """Return the ledger of a feed as of its summary, and of which data files that is."""
+        found = summary.read(self._store, feed, files)
+        is_large = self._count(feed) > _ENTRIES_IN_MEMORY
+        names, known = found if found and (is_large or found[0] == files) else (files, None)
+        rows = self._scan(feed, names)
+        if is_large:
+            selection = Selection(rows, self._collect)
+            return names, LargeFeedLedger(lambda: self._collect(working(rows)), selection, known)
+        return names, FeedLedger(lambda: self._collect(working(rows)), rows, known)
+
+    def _collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
         try:
-            return read()
+            return rows.collect()
         except delta.UNREADABLE as error:
             raise delta.unreadable(self._store, TABLE.path, error) from error
 
-    def _files(self, feed: str) -> frozenset[str]:
+    def _actions(self, feed: str) -> pl.DataFrame:
         found = pl.DataFrame(self._table.get_add_actions(flatten=True))
-        if self._is_by_feed and found.height:
-            found = found.filter(pl.col("partition.feed") == feed)
+        return found.filter(pl.col("partition.feed") == feed) if self._is_by_feed and found.height else found
+
+    def _files(self, feed: str) -> frozenset[str]:
+        found = self._actions(feed)
         return frozenset(found["path"]) if found.height else frozenset()
+
+    def _count(self, feed: str) -> int:
+        """Return how many entries a feed has; of a ledger that is not yet partitioned, how many there are."""
+        found = self._actions(feed)
+        return int(found["num_records"].sum()) if found.height else 0
 
     def _scan(self, feed: str, files: frozenset[str]) -> pl.LazyFrame:
         stored = [name for name in SCHEMA if name != "feed"] if self._is_by_feed else list(SCHEMA)
@@ -133,35 +153,38 @@ class Ledger:
         by_feed: dict[str, list[ObjectVersion]] = {}
         for version in versions:
             by_feed.setdefault(version.feed, []).append(version)
-        before = {feed: self.of_feed(feed).entries for feed in by_feed}
         rows = [
             row
             for feed, those in by_feed.items()
-            for row in rows_of(those, int(before[feed]["version"].max() or 0) + 1, run_id)  # type: ignore[arg-type]
+            for row in rows_of(those, self.of_feed(feed).last_version + 1, run_id)
         ]
-        streams = [self._stream(feed) for feed in by_feed]
-        delta.write_serially(self._store, self._table, pl.DataFrame(rows, schema=SCHEMA), streams)
+        before = {feed: self._count(feed) for feed in by_feed}
+        self._write(pl.DataFrame(rows, schema=SCHEMA), [self._stream(feed) for feed in by_feed])
         for feed, entries in before.items():
-            self._compact(feed, entries.height)
+            self._compact(feed, entries)
 
     def _compact(self, feed: str, entries: int) -> None:
-        """Write a feed's entries anew as one file, once there are too many files.
+        """Write a feed's last entries anew as one file, once there are too many files.
 
         The more entries, the more files: so an append pays for at most `_ROWS_PER_FILE` rows, whatever the history.
         """
         if not self._is_by_feed:
             # Made by an earlier version, as one partition.
             with suppress(delta.Conflict):
-                delta.write_serially(
-                    self._store, self._table, self.rows, [_STREAM], mode="overwrite", partition_by=["feed"]
-                )
+                self._write(self.rows, [_STREAM], mode="overwrite", partition_by=["feed"])
         elif len(files := self._files(feed)) > _COMPACT_ABOVE + entries // _ROWS_PER_FILE:
             # Not `optimize.compact`: two of them at once both commit, and double the rows.
-            rows = self._read(self._scan(feed, files).collect)
+            first = self._first_of_last(feed)
+            rows = self._collect(self._scan(feed, files).filter(pl.col("version") >= first))
+            predicate = f"feed = '{feed}' AND version >= {first}"
             with suppress(delta.Conflict):
-                delta.write_serially(
-                    self._store, self._table, rows, [self._stream(feed)], mode="overwrite", predicate=f"feed = '{feed}'"
-                )
+                self._write(rows, [self._stream(feed)], mode="overwrite", predicate=predicate)
+
+    def _first_of_last(self, feed: str) -> int:
+        """Return the version from which on entries are written anew: 0 unless most files hold few of the last ones."""
+        files = self._actions(feed).sort("min.version", descending=True)
+        few = files.filter(pl.col("num_records").cum_sum() <= _ENTRIES_IN_MEMORY)
+        return int(few["min.version"].min()) if 2 * few.height > files.height else 0  # type: ignore[arg-type]
 
     def rewrite(self, rows: pl.DataFrame) -> None:
         """Put other rows in the place of all. Only an erasure changes what was recorded.
@@ -170,7 +193,7 @@ class Ledger:
             Conflict: Another writer appended since this ledger was loaded. Nothing was recorded.
         """
         streams = sorted({_STREAM, *(self._stream(feed) for feed in self.rows["feed"].unique())})
-        delta.write_serially(self._store, self._table, rows.select(*SCHEMA), streams, mode="overwrite")
+        self._write(rows.select(*SCHEMA), streams, mode="overwrite")
 
     def remove(self, feed: str) -> None:
         """Remove the entries of a feed that is declared no more.
@@ -182,9 +205,11 @@ class Ledger:
             self.rewrite(self.rows.filter(pl.col("feed") != feed))
             return
         named = feed.replace("'", "''")
-        delta.write_serially(
-            self._store, self._table, self.nothing(), [self._stream(feed)], "overwrite", f"feed = '{named}'"
-        )
+        self._write(self.nothing(), [self._stream(feed)], mode="overwrite", predicate=f"feed = '{named}'")
+
+    def _write(self, rows: pl.DataFrame, streams: Sequence[str], **how: Any) -> None:  # noqa: ANN401 - of the storage
+        in_order = rows.sort("feed", "object_key", "version", maintain_order=True)
+        delta.write_serially(self._store, self._table, in_order, streams, **how)
 
 
 def ledger_of(store: Store, feed: str) -> FeedLedger:
@@ -202,11 +227,5 @@ def ledger_of(store: Store, feed: str) -> FeedLedger:
 def summarise(store: Store, feed: str) -> None:
     """Keep beside the ledger what this process knows that a feed's comes to. Whoever is killed before loses nothing."""
     files, ledger = _REMEMBERED[store.root, feed]
-    if summary.read(store, feed, files) != ledger.summary:
+    if summary.read(store, feed, files) != (files, ledger.summary):
         summary.write(store, feed, files, ledger.summary)
-
-
-def _working(rows: pl.LazyFrame) -> pl.LazyFrame:
-    # Nearly every file has the name of its content: once is enough in memory.
-    file = pl.when(pl.col("file") != pl.col("source_hash")).then("file").alias("file")
-    return rows.select(WORKING).with_columns(file)

@@ -77,38 +77,50 @@ class FeedLedger:
             rows: Every column of every entry.
         """
         whole = FeedLedger(pl.concat([self.entries, later]), rows)
-        return self._changed(whole, later["object_key"]) if "live" in self.__dict__ else whole
+        return self._with_live(whole, later["object_key"]) if "live" in self.__dict__ else whole
 
     def without(self, retracted: frozenset[tuple[str, str]]) -> "FeedLedger":
-        """Return the ledger in which some landed objects do not count: the version before each, if any, stands again.
-
-        Args:
-            retracted: Object keys, each with the hash of the object's bytes.
-        """
+        """Return the ledger in which some objects, by key and hash, do not count: the version before each stands."""
         if not retracted:
             return self
         if self._without is None or self._without[0] != retracted:
-            state = state_without(retracted)
-            rows = None if self._rows is None else self._rows.with_columns(state)
-            whole = FeedLedger(self.entries.with_columns(state), rows)
-            keys = pl.Series([key for key, _ in sorted(retracted)], dtype=pl.String)
-            self._without = retracted, self._changed(whole, keys)
+            self._without = retracted, self._retracted(retracted)
         return self._without[1]
 
-    def _changed(self, whole: "FeedLedger", keys: pl.Series) -> "FeedLedger":
+    def _retracted(self, retracted: frozenset[tuple[str, str]]) -> "FeedLedger":
+        state = state_without(retracted)
+        rows = None if self._rows is None else self._rows.with_columns(state)
+        whole = FeedLedger(self.entries.with_columns(state), rows)
+        return self._with_live(whole, pl.Series([key for key, _ in sorted(retracted)], dtype=pl.String))
+
+    def _with_live(self, whole: "FeedLedger", keys: pl.Series) -> "FeedLedger":
         """Fill in what is live of a ledger that differs from this one in some object keys only."""
-        touched = whole.entries.filter(is_in("object_key", keys))["source_hash"].drop_nulls()
-        sharing = whole.entries.filter(is_in("source_hash", touched))["object_key"]
-        again = FeedLedger(whole.entries.filter(is_in("object_key", sharing))).live
-        is_touched = is_in("source_hash", touched)
-        after = again.filter(is_touched)
-        whole.__dict__["live"] = pl.concat([self.live.filter(~is_touched), after]).sort("part", "source_key")
-        changed = {*self.live.filter(is_touched)["part"], *after["part"]}
+        before, after = self._changed(whole, keys)
+        rest = self.live.join(before, on="source_hash", how="anti")
+        whole.__dict__["live"] = pl.concat([rest, after]).sort("part", "source_key")
+        return whole
+
+    def _changed(self, whole: "FeedLedger", keys: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what was and what is live of the contents that some object keys bear on.
+
+        The other ledger takes over the fingerprints of the partitions that stay as they are.
+        """
+        touched = whole._of_keys(keys)["source_hash"].drop_nulls()  # noqa: SLF001
+        before, after = self.live_of_contents(touched), whole._live_alone(touched)  # noqa: SLF001
+        changed = {*before["part"], *after["part"]}
         whole.fingerprints = {
             contract: {partition: value for partition, value in known.items() if partition not in changed}
             for contract, known in self.fingerprints.items()
         }
-        return whole
+        return before, after
+
+    def _of_keys(self, keys: pl.Series) -> pl.DataFrame:
+        return self.entries.filter(is_in("object_key", keys))
+
+    def _live_alone(self, contents: pl.Series) -> pl.DataFrame:
+        """Return what is live of some contents, computed from the entries that bear on it."""
+        sharing = self._of_keys(self.entries.filter(is_in("source_hash", contents))["object_key"])
+        return live(sharing).filter(is_in("source_hash", contents))
 
     @property
     def known_versions(self) -> dict[str, KnownVersion]:
@@ -117,21 +129,42 @@ class FeedLedger:
 
     def known_among(self, keys: Iterable[str]) -> dict[str, KnownVersion]:
         """Return the latest recorded version of each of some object keys that was ever recorded."""
-        return known_versions(self.entries.filter(is_in("object_key", pl.Series(list(keys), dtype=pl.String))))
+        return known_versions(self._of_keys(pl.Series(list(keys), dtype=pl.String)))
 
     def rows_of(self, keys: Iterable[str]) -> int:
         """Return how many records stand of the objects with some keys."""
-        chosen = self.entries.filter(is_in("object_key", pl.Series(list(keys), dtype=pl.String)))
-        return int(accepted(chosen)["rows"].sum())
+        return int(accepted(self._of_keys(pl.Series(list(keys), dtype=pl.String)))["rows"].sum())
+
+    @property
+    def object_keys(self) -> pl.Series:
+        """Every object key that was ever recorded."""
+        return self.entries["object_key"].unique()
+
+    @property
+    def last_version(self) -> int:
+        """The number of the version that was recorded last; 0 without any."""
+        return int(self.entries["version"].max() or 0)  # type: ignore[arg-type]
 
     @cached_property
     def live(self) -> pl.DataFrame:
         """What is live: one row per content and partition, as `standing.live` returns them."""
         return live(self.entries)
 
+    def live_of(self, partitions: Iterable[str]) -> pl.DataFrame:
+        """Return what is live in some partitions, as `live` does."""
+        return self.live.filter(pl.col("part").is_in(list(partitions)))
+
+    def live_of_contents(self, contents: pl.Series) -> pl.DataFrame:
+        """Return what is live of some contents, as `live` does."""
+        return self.live.filter(is_in("source_hash", contents))
+
+    def live_of_objects(self, keys: Iterable[str]) -> pl.DataFrame:
+        """Return what is live of the contents that objects with some keys had in any version, as `live` does."""
+        return self.live_of_contents(self._of_keys(pl.Series(list(keys), dtype=pl.String))["source_hash"].drop_nulls())
+
     def objects_of(self, partitions: Iterable[str]) -> set[str]:
         """Return the keys of the landed objects whose records are live in some partitions."""
-        contents = self.live.filter(pl.col("part").is_in(list(partitions)))["source_hash"]
+        contents = self.live_of(partitions)["source_hash"]
         return set(accepted(self.entries).filter(is_in("source_hash", contents))["object_key"])
 
     def landings(self, pattern: str | None = None, zone: str = "UTC") -> pl.DataFrame:
@@ -155,9 +188,9 @@ class FeedLedger:
 
     def was_taken(self, object_key: str, object_hash: str) -> bool:
         """Return whether a landed object was ever accepted as it came, without a person's decision."""
-        is_it = (pl.col("object_key") == object_key) & (pl.col("object_hash") == object_hash)
+        is_it = pl.col("object_hash") == object_hash
         is_taken = (pl.col("state") == ACCEPTED) & pl.col("reason").is_null()
-        return self.entries.filter(is_it & is_taken).height > 0
+        return self._of_keys(pl.Series([object_key])).filter(is_it & is_taken).height > 0
 
     def newest(self, pattern: str | None) -> "FeedLedger":
         """Return the part of the newest delivery that was accepted whole, for a feed whose deliveries replace others.
@@ -179,7 +212,7 @@ class FeedLedger:
         found = self._rows.filter(pl.col("drift").is_not_null())
         rows = found.select("object_key", "version", "source_key", "drift").unique().collect()
         if rows.height:
-            rows = rows.join(latest(self.entries), on=["object_key", "version"], how="semi")
+            rows = rows.join(latest(self._of_keys(rows["object_key"])), on=["object_key", "version"], how="semi")
         return rows.select("source_key", "drift").unique().sort("source_key")
 
     @cached_property
@@ -188,8 +221,12 @@ class FeedLedger:
         columns = ["object_key", "source_key", "state", "reason", "ingested_at"]
         if self._summary is not None and self._summary.is_accepted:
             return pl.DataFrame(schema={name: SCHEMA[name] for name in columns})
-        refused = latest(self.entries).filter(pl.col("state").is_in([REJECTED, HELD]))
+        refused = latest(self._refused_objects()).filter(pl.col("state").is_in([REJECTED, HELD]))
         return refused.select(columns).unique().sort("source_key")
+
+    def _refused_objects(self) -> pl.DataFrame:
+        """Return the entries of objects of which a version was rejected or held."""
+        return self.entries
 
     @property
     def shown(self) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """A summary of a feed's ledger, stored beside it, so that a new process need not read the entries of an unchanged feed.
 
-A summary belongs to one set of the ledger's data files. A missing or older one is computed again, so it is only a
-cache. Not here: computing it.
+A summary belongs to one set of the ledger's data files; more files may have come since. One that is missing or of
+other files is computed again, so it is only a cache. Not here: computing it.
 """
 
 import hashlib
@@ -31,20 +31,24 @@ class Summary:
     landed_bytes: int
 
 
-def read(store: Store, feed: str, files: Iterable[str]) -> Summary | None:
-    """Return the summary of a feed's ledger if it is that of some data files."""
+def read(store: Store, feed: str, files: frozenset[str]) -> tuple[frozenset[str], Summary] | None:
+    """Return the summary of a feed's ledger in some data files, or in some of them, and which it is of."""
     if store.stat(_path(feed)) is None:
         return None
     try:
         found = json.loads(store.read(_path(feed)))
-        return Summary(**found["summary"]) if found["files"] == _digest(files) else None
+        # Earlier versions kept no names.
+        names = frozenset(found.get("names", files))
+        is_theirs = names <= files and found["files"] == _digest(names)
+        return (names, Summary(**found["summary"])) if is_theirs else None
     except (StorageError, ValueError, TypeError, KeyError):
         return None
 
 
 def write(store: Store, feed: str, files: Iterable[str], summary: Summary) -> None:
     """Keep the summary of a feed's ledger in some data files."""
-    store.replace(_path(feed), json.dumps({"files": _digest(files), "summary": asdict(summary)}).encode())
+    content = {"files": _digest(files), "names": sorted(files), "summary": asdict(summary)}
+    store.replace(_path(feed), json.dumps(content).encode())
 
 
 def remove(store: Store, feed: str) -> None:

@@ -195,7 +195,7 @@ def unreadable(lake: Lake, feed: Feed, live: pl.DataFrame) -> dict[str, str]:
 
 def check_bronze(lake: Lake, feed: Feed, partitions: list[str]) -> None:
     """Raise `StorageError` when bronze files of some partitions still cannot be read: no original of them is left."""
-    live = lake.counting(feed).live.filter(pl.col("part").is_in(partitions))
+    live = lake.counting(feed).live_of(partitions)
     if lost := unreadable(lake, feed, live):
         lacking = live.filter(pl.col("part").is_in(list(lost)))["source_key"].unique().sort().to_list()
         msg = (

@@ -91,7 +91,7 @@ def records(
     """Return the bronze records of some partitions as decided, and how many each content has in each.
 
     Args:
-        live: `FeedLedger.live` of the whole feed.
+        live: `FeedLedger.live` of these partitions, and of those from which records move.
         partitions: The partitions wanted.
         found: The effects of the decisions on live contents.
         limit: The most records that are read at once.

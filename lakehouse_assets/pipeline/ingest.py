@@ -118,12 +118,13 @@ def _ingest_batch(
         versions = [read[stored.path] for stored in left if stored.path in read and read[stored.path].entries]
         if versions:
             ledger.append(versions, run_id)
-        return Ingested(versions, _touched(versions, of_feed.live), list(failed.values()))
+        replaced = of_feed.live_of_objects(version.object_key for version in versions)
+        return Ingested(versions, _touched(versions, replaced), list(failed.values()))
 
     return until_committed(attempt)
 
 
-def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[str, int]:
+def _touched(versions: list[ObjectVersion], replaced: pl.DataFrame) -> dict[str, int]:
     touched: dict[str, int] = {}
     for version in versions:
         for entry in version.entries:
@@ -133,6 +134,6 @@ def _touched(versions: list[ObjectVersion], live_before: pl.DataFrame) -> dict[s
     objects = {version.object_key for version in versions if any(not entry.reason for entry in version.entries)}
     key = pl.col("source_key")
     was_theirs = key.is_in(list(keys)) | key.str.split_exact("!", 1).struct.field("field_0").is_in(list(objects))
-    for partition in live_before.filter(was_theirs)["part"].unique():
+    for partition in replaced.filter(was_theirs)["part"].unique():
         touched.setdefault(partition, 0)
     return dict(sorted(touched.items()))

@@ -69,7 +69,7 @@ def _sources(ledger: FeedLedger, partitions: list[str], landings: pl.DataFrame |
     """
     if not partitions:
         return {}
-    rows = ledger.live.filter(pl.col("part").is_in(partitions)).sort("part", "source_hash")
+    rows = ledger.live_of(partitions).sort("part", "source_hash")
     # As `json.dumps` writes them, without a Python object for each of a million.
     key = pl.col("source_key")
     is_plain = rows.select(key.str.contains(r"^[ !#-\[\]-~]*$").all()).item()
@@ -91,10 +91,10 @@ def _moved_in(
 ) -> dict[str, list[list[object]]]:
     """Return the contents, with their keys and landings, of the records that corrections moved into each partition."""
     moved = {(effect.partition_to, content) for (content, _), effect in found.items() if effect.is_moved}
-    rows = (
-        ledger.live.filter(pl.col("source_hash").is_in({content for _, content in moved})) if moved else pl.DataFrame()
-    )
-    keys = dict(rows.select("source_hash", "source_key").iter_rows()) if moved else {}
+    if not moved:
+        return {}
+    rows = ledger.live_of_contents(pl.Series([content for _, content in moved], dtype=pl.String))
+    keys = dict(rows.select("source_hash", "source_key").iter_rows())
     contents: dict[str, list[list[object]]] = {}
     for partition, content in sorted(moved):
         landed = [] if landings is None else landings.filter(pl.col("_source_hash") == content)["_landed"].to_list()

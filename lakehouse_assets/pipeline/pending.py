@@ -176,7 +176,7 @@ def current(feed: Feed, ledger: FeedLedger, decisions: Decisions) -> FeedLedger:
 def _live_among(ledger: FeedLedger, decisions: Decisions) -> list[str]:
     """Return the contents of records that were decided on and are live."""
     contents = {decision.source_hash for decision in decisions.taken if isinstance(decision, OnRecord)}
-    return ledger.live.filter(pl.col("source_hash").is_in(contents))["source_hash"].to_list() if contents else []
+    return ledger.live_of_contents(pl.Series(list(contents)))["source_hash"].to_list() if contents else []
 
 
 @dataclass(frozen=True)

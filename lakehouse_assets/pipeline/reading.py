@@ -24,8 +24,8 @@ def read(lake: Lake, table: Table, partitions: Iterable[str] | None = None) -> p
         partitions = None
     if table.layer == "bronze":
         feed = lake.registry.feed(table.name)
-        live = lake.counting(feed).live
-        chosen = live if partitions is None else live.filter(pl.col("part").is_in(list(partitions)))
+        ledger = lake.counting(feed)
+        chosen = ledger.live if partitions is None else ledger.live_of(partitions)
         return read_bronze(lake, feed, chosen).select(*columns)
     rows = delta.scan(lake.store, table.path, columns)
     return rows if partitions is None else rows.filter(table.partitioning.filter(list(partitions)))

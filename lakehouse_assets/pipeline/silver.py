@@ -191,7 +191,8 @@ def _ordered(piece: Rows, state: FeedState) -> pl.DataFrame:
 
 def _records(lake: Lake, state: FeedState, partitions: list[str]) -> tuple[list[Rows], pl.DataFrame, dict[str, str]]:
     """Return the records of some partitions, how many there should be, and which partitions cannot be read, and why."""
-    live = state.ledger.live
+    sources = {place.partition for place in state.effects.values()}  # records may move from one to another
+    live = state.ledger.live_of({*partitions, *sources})
 
     def read(some: list[str]) -> tuple[list[Rows], pl.DataFrame]:
         limit = lake.settings.publish_batch_rows

@@ -78,7 +78,7 @@ def described(ledger: FeedLedger, feed: Feed, paths: Sequence[str]) -> dict[str,
     bases = pl.DataFrame(
         {"path": paths, "base": [path.removesuffix(SUFFIX).removeprefix(f"{feed.landing}/") for path in paths]}
     )
-    keys = ledger.entries.select(pl.col("object_key").unique().alias("key"))
+    keys = pl.DataFrame({"key": ledger.object_keys})
     stems = keys.with_columns(pl.col("key").str.replace(r"\.[^./]*$", "").alias("base"))
     both = pl.concat([stems, keys.select("key", pl.col("key").alias("base"))]).unique()
     found = both.join(bases, on="base").group_by("path").agg(pl.col("key").sort())

@@ -26,6 +26,7 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
 _DICTIONARY_BYTES = 128 * 1024
+_ROW_GROUP = 16_384
 _COLOUR, _FRAME = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\s*(\d+: |at )")
 
 
@@ -167,6 +168,8 @@ def write_serially(
 ) -> None:
     """Append rows to a table, or put them in place of others, unless one of its streams went on meanwhile.
 
+    Statistics are kept of every few rows, so that a reader finds some of many in a large file.
+
     Args:
         streams: Names of the sequences of commits that this commit belongs to.
         predicate: What an overwrite replaces, as SQL over partition columns; None for everything.
@@ -175,7 +178,7 @@ def write_serially(
     Raises:
         Conflict: Some stream went on; reload, and decide again what is left to append.
     """
-    from deltalake import CommitProperties, Transaction, write_deltalake  # noqa: PLC0415
+    from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake  # noqa: PLC0415
 
     marks = [Transaction(app_id=stream, version=table.version() + 1) for stream in streams]
     with _conflicts():
@@ -188,6 +191,7 @@ def write_serially(
             schema_mode="overwrite" if partition_by else None,
             storage_options=store.options,
             commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=100),
+            writer_properties=WriterProperties(max_row_group_size=_ROW_GROUP),
         )
 
 

@@ -77,4 +77,4 @@ def test_what_lands_after_it_is_counted(published: Lake, monkeypatch: pytest.Mon
 
 def test_a_summary_of_another_version_of_the_code_is_not_believed(lake: Lake) -> None:
     lake.store.replace(_PATH, b'{"files": "", "summary": {"other": 1}}')
-    assert summary.read(lake.store, "sales", []) is None
+    assert summary.read(lake.store, "sales", frozenset()) is None
