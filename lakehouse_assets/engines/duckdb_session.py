@@ -3,10 +3,12 @@
 import tempfile
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from lakehouse_assets.storage.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +37,7 @@ def session(
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",
-            "temp_directory": str(Path(tempfile.gettempdir()) / f"lakehouse-{uuid.uuid4().hex}"),
+            "temp_directory": str(_spilled(tempfile.gettempdir()).path / uuid.uuid4().hex),
         }
     )
     connection.sql("SET TimeZone = 'UTC'")
@@ -50,3 +52,9 @@ def session(
     if not unsafe:
         connection.sql(_LOCK)
     return connection
+
+
+@cache
+def _spilled(_place: str) -> TemporaryFolder:
+    """Return the folder of this process: a relation may outlive the connection that it came from."""
+    return TemporaryFolder()

@@ -21,6 +21,7 @@ from lakehouse_assets.maintenance.leftovers import versions as all_versions
 from lakehouse_assets.pipeline import reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.storage import delta
+from lakehouse_assets.storage.temporary import remove_abandoned
 
 
 def old_revisions(lake: Lake, feed: Feed) -> list[str]:
@@ -96,6 +97,10 @@ def forget_bronze(erasures: Erasures) -> list[Found]:
 
 
 def forget_temporary(lake: Lake) -> None:
-    """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again."""
+    """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again.
+
+    On this machine, also what processes that were killed have put aside.
+    """
+    remove_abandoned()
     for item in list(leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC))):
         lake.store.delete(item.path)

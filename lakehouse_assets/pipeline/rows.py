@@ -1,20 +1,18 @@
 """Rows that may be more than memory holds: frames with the same columns, in memory or put aside in files.
 
-The files lie in a folder of this machine for temporary files, and go when nobody refers to their rows any more. Not
-here: what the rows are.
+The files go when nobody refers to their rows any more. Not here: what the rows are.
 """
 
 import io
 import itertools
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
+
+from lakehouse_assets.storage.temporary import TemporaryFolder
 
 # What Polars calls lz4 is LZ4_RAW, which engines with a Parquet reader of Hadoop's kind, such as Athena, may not know.
 STORED_AS: Literal["snappy"] = "snappy"
@@ -27,14 +25,12 @@ class Folder:
         self._numbers = itertools.count()
 
     @cached_property
-    def _path(self) -> Path:
-        path = Path(tempfile.mkdtemp(prefix="lakehouse-"))
-        weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
-        return path
+    def _temporary(self) -> TemporaryFolder:
+        return TemporaryFolder()
 
     def new_file(self) -> Path:
         """Return the address of a file that is not there yet."""
-        return self._path / f"{next(self._numbers):06}.parquet"
+        return self._temporary.path / f"{next(self._numbers):06}.parquet"
 
 
 class Rows:
