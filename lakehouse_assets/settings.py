@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     max_source_bytes: int = Field(default=2**30, ge=1, description="largest source object, decompressed")
     threads: int = Field(default=max(2, os.cpu_count() or 2), ge=1, description="source objects parsed at once")
     listing_page: int = Field(default=5_000, ge=1, description="landed keys that one sensor tick looks at")
+    listing_s: float = Field(
+        default=10, gt=0, description="seconds for which one sensor tick lists landing; the next one goes on"
+    )
     idle_interval_s: float = Field(
         default=60, ge=0, description="seconds between two looks at a lake on S3 in which nothing happens"
     )

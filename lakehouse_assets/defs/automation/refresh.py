@@ -8,7 +8,6 @@ import datetime as dt
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import dagster as dg
@@ -27,6 +26,7 @@ from lakehouse_assets.orchestration.pending_runs import (
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.orchestration.run_requests import is_busy, request_for
 from lakehouse_assets.sources.landing import key_of, pending_among
+from lakehouse_assets.sources.listing import Listing
 
 # The daemon looks every five seconds: at that same interval, every second look would come a moment too early.
 _INTERVAL_S = 3
@@ -79,7 +79,7 @@ def _answer(
     description="Lists a page of each feed's landing and ingests what the ledger lacks; with a queue, now and then.",
 )
 def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) -> dg.SensorResult:
-    """Look at the next page of keys of each feed; compare with the ledger, not with times; begin again at the end."""
+    """Look at the next page of each feed, for some seconds; compare with the ledger, not with times."""
     if is_busy(context.instance, INGEST):
         return dg.SensorResult(skip_reason="a run of ingest is under way", cursor=context.cursor)
     lake, before, now = lakehouse.lake().at_once(), json.loads(context.cursor or "{}"), time.time()
@@ -88,21 +88,15 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
     queue, listed_at = queue_of(lake), before.get("listed_at", 0)
     if queue and not before.get("after") and (why := listing_waits(lake, queue, listed_at, context.log.warning)):
         return dg.SensorResult(skip_reason=why, cursor=json.dumps({**before, "idle_at": now}))
-    next_after, tables, config = {}, {}, {}
-    for feed in lake.registry.feeds.values():
-        after = before.get("after", {}).get(feed.name, "")
-        start = f"{feed.landing}/{after}" if after else ""
-        page = list(islice(lake.store.list(feed.landing, start), lake.settings.listing_page))
-        waiting = pending_among(lake, feed, lake.ledger_of(feed), page)
-        found = fingerprints_of(feed, waiting)
-        full = len(page) == lake.settings.listing_page
-        if found:
+    tables, config = {}, {}
+    listing = Listing(lake, before.get("after", {}))
+    for page in listing.pages():
+        feed = page.feed
+        if found := fingerprints_of(feed, pending_among(lake, feed, lake.ledger_of(feed), page.objects)):
             tables[feed.landing] = found
-            config[feed.landing] = {"after": after, "through": key_of(feed, page[-1])}
-        if full:
-            next_after[feed.name] = key_of(feed, page[-1])
+            config[feed.landing] = {"after": page.after, "through": key_of(feed, page.objects[-1])}
     works = [Work(INGEST, tables, config)] if tables else []
-    noted = {"after": next_after, "listed_at": listed_at if next_after else now}
+    noted = {"after": listing.after, "listed_at": listed_at if listing.after else now}
     shown = [unannounced(tables)] if queue else []
     return _answer(context.instance, works, now, "landing holds nothing new", noted, shown)
 
