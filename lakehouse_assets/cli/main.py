@@ -20,6 +20,7 @@ from lakehouse_assets.cli.drop import drop
 from lakehouse_assets.cli.errors import errors
 from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.cli.running import run_lake
+from lakehouse_assets.cli.serve import serve
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.decisions.kinds import DecisionError
@@ -133,6 +134,7 @@ for verb in (
     maintain.maintain,
     forget,
     drop,
+    serve,
     demo,
     dev,
 ):

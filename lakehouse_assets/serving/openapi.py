@@ -1,0 +1,124 @@
+"""The OpenAPI document of the served tables, from their declarations: version 3.0, which API Gateway imports.
+
+Not here: answering.
+"""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any, cast
+
+import polars as pl
+
+from lakehouse_assets.serving.questions import DEFAULT_LIMIT, LARGEST_LIMIT
+from lakehouse_assets.serving.rows import Served
+
+_NEXT = "What to ask for as after for the next page; null on the last one."
+
+
+def document(tables: Iterable[Served]) -> dict[str, Any]:
+    """Return the document, as JSON has it."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {"Error": _object({"error": {"type": "string"}}, "What is wrong, and what to ask.")}
+    for table in tables:
+        schemas[f"{table.path}-row"] = _columns(table, table.columns)
+        schemas[f"{table.path}-key"] = _columns(table, table.serving.key)
+        name = table.serving.key[0]
+        about = table.model.description
+        paths[f"/{table.path}"] = {"get": _keys(table, about)}
+        paths[f"/{table.path}/{{{name}}}"] = {"get": _rows(table, name, about)}
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "lakehouse", "description": "Gold tables by key.", "version": version("lakehouse-assets")},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _keys(table: Served, about: str) -> dict[str, Any]:
+    return {
+        "operationId": f"{table.path}-keys",
+        "summary": f"The keys of which there are rows. {about}",
+        "parameters": [_limit(), _after()],
+        "responses": _responses(f"{table.path}-key", 400),
+    }
+
+
+def _rows(table: Served, name: str, about: str) -> dict[str, Any]:
+    columns = table.model.table.columns
+    named = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    dates = [
+        _query("from", {"type": "string", "format": "date"}, "First date."),
+        _query("to", {"type": "string", "format": "date"}, "Last date."),
+    ]
+    filters = []
+    for column in table.serving.key[1:]:
+        if isinstance(columns[column].dtype, pl.Map):
+            # In this style each entry of the map is a parameter of its own: ?country=France.
+            free = {"type": "object", "additionalProperties": {"type": "string"}}
+            found = _query(column, free, f"{columns[column].description} Each entry is a parameter of its own.")
+            filters.append(found | {"style": "form", "explode": True})
+        else:
+            filters.append(_query(column, {"type": "string"}, columns[column].description))
+    return {
+        "operationId": f"{table.path}-rows",
+        "summary": f"The rows of one {name} by date. {about}",
+        "parameters": [named, *dates, *filters, _limit(), _after()],
+        "responses": _responses(f"{table.path}-row", 400, 404),
+    }
+
+
+def _responses(row: str, *refused: int) -> dict[str, Any]:
+    rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{row}"}}
+    page = _object({"rows": rows, "next": {"type": "string", "nullable": True, "description": _NEXT}}, "One page.")
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    found = {"200": {"description": "One page.", "content": {"application/json": {"schema": page}}}}
+    return found | {str(code): {"description": "Refused.", "content": error} for code in (*refused, 503)}
+
+
+def _limit() -> dict[str, Any]:
+    bounds = {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT}
+    return _query("limit", bounds, "Rows of a page.")
+
+
+def _after() -> dict[str, Any]:
+    return _query("after", {"type": "string"}, "What the page before has as next.")
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+def _columns(table: Served, names: Iterable[str]) -> dict[str, Any]:
+    columns = table.model.table.columns
+    described = {
+        name: _type(columns[name].dtype) | {"description": columns[name].description}
+        | ({"nullable": True} if columns[name].nullable else {})
+        for name in names
+    }  # fmt: skip
+    return _object(described, table.model.description)
+
+
+def _object(properties: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"type": "object", "description": description, "properties": properties, "required": list(properties)}
+
+
+def _type(dtype: pl.DataType) -> dict[str, Any]:
+    match dtype:
+        case pl.Boolean():
+            return {"type": "boolean"}
+        case pl.Date():
+            return {"type": "string", "format": "date"}
+        case pl.Datetime():
+            return {"type": "string", "format": "date-time"}
+        case pl.List():
+            return {"type": "array", "items": _type(cast("pl.DataType", dtype.inner))}
+        case pl.Map():
+            return {"type": "object", "additionalProperties": _type(cast("pl.DataType", dtype.value))}
+        case pl.Struct():
+            return {"type": "object", "properties": {f.name: _type(cast("pl.DataType", f.dtype)) for f in dtype.fields}}
+        case _ if dtype.is_integer():
+            return {"type": "integer"}
+        case _ if dtype.is_numeric():
+            return {"type": "number"}
+        case _:
+            return {"type": "string"}
