@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         pattern=r"^([a-zA-Z0-9_.-]{3,255})?$",
         description="name of the DynamoDB table from which gold tables are served by key; empty for none",
     )
+    glue_crawler: str = Field(
+        default="", max_length=255, description="Glue crawler over landing, to be started as an asset; empty for none"
+    )
+    glue_crawler_wait_s: float = Field(default=3_600, gt=0, description="seconds to wait for a crawl at most")
     queue_url: str = Field(
         default="",
         pattern=r"^(https?://[^/\s]+/\S*[\w-])?$",
@@ -122,7 +126,7 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return folder
 
-    @field_validator("glue_prefix", "queue_url")
+    @field_validator("glue_prefix", "glue_crawler", "queue_url")
     @classmethod
     def _on_s3(cls, value: str, info: ValidationInfo) -> str:
         root = info.data.get("root", "s3://")

@@ -36,6 +36,8 @@ def parameters(account: Account) -> dict[str, str]:
         "DEAD_LETTERS": account.dead_letters.rpartition("/")[2],
         "GLUE_PREFIX": account.settings["LAKEHOUSE_GLUE_PREFIX"],
         "WORKGROUP": account.name,
+        "CRAWLER": account.name,
+        "CRAWLER_DATABASE": f"{account.settings['LAKEHOUSE_GLUE_PREFIX']}_landing",
         "TOPIC": topic,
         "BUS": account.settings["LAKEHOUSE_EVENT_BUS"],
         "ERRORS_TABLE": account.settings["LAKEHOUSE_ERRORS_TABLE"],
@@ -48,7 +50,7 @@ def as_emulated(said: Policy) -> Policy:
 
     - AWS lets who may delete one message delete ten; the emulator asks for actions that AWS does not have.
     - The emulator does not know the condition `cloudwatch:namespace`, and so would refuse every metric.
-    - It does not see which workgroup is to be made.
+    - It takes a crawler for a table, and does not see which workgroup is to be made.
     """
     return {**said, "Statement": [_as_emulated(statement) for statement in said["Statement"]]}
 
@@ -58,7 +60,7 @@ def _as_emulated(statement: Policy) -> Policy:
     changed = {**statement, "Action": actions + [_BATCHES[action] for action in actions if action in _BATCHES]}
     if "cloudwatch:namespace" in json.dumps(statement):
         del changed["Condition"]
-    if "athena:CreateWorkGroup" in actions:
+    if {"athena:CreateWorkGroup", "glue:StartCrawler"}.intersection(actions):
         changed["Resource"] = "*"
     return changed
 

@@ -12,10 +12,16 @@ from lakehouse_assets.catalog.aws_refusals import code_of, refusal
 _ATTEMPTS = 10
 """Of one call that Glue throttles. The client slows down by itself (botocore's adaptive mode)."""
 IN_PARALLEL = 8
+_RACES = {
+    "AlreadyExistsException",
+    "ConcurrentModificationException",
+    "CrawlerRunningException",
+    "VersionMismatchException",
+}
 
 
 class RaceError(Exception):
-    """Somebody else changed the table at the same moment: look again."""
+    """Somebody else changed the table, or started the crawler, at the same moment: look again."""
 
 
 class MissingError(Exception):
@@ -79,6 +85,16 @@ class GlueCalls:
         except MissingError:
             return
 
+    def crawler(self, name: str) -> Any:  # noqa: ANN401 - as Glue has it
+        """Return a crawler. Raises `MissingError`."""
+        with _told("glue:GetCrawler", name):
+            return self._client.get_crawler(Name=name)["Crawler"]
+
+    def start_crawler(self, name: str) -> None:
+        """Start a crawler. Raises `RaceError` where it runs already, `MissingError`."""
+        with _told("glue:StartCrawler", name):
+            self._client.start_crawler(Name=name)
+
 
 def pause(attempt: int) -> None:
     """Wait a moment before looking again, longer each time."""
@@ -96,6 +112,6 @@ def _told(action: str, what: str) -> Iterator[None]:
         match code_of(error):
             case "EntityNotFoundException":
                 raise MissingError(what) from error
-            case "AlreadyExistsException" | "ConcurrentModificationException" | "VersionMismatchException":
+            case code if code in _RACES:
                 raise RaceError(what) from error
         raise refusal(action, what, error) from error

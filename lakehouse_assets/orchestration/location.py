@@ -18,6 +18,7 @@ from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.arrivals import arrivals
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
+from lakehouse_assets.orchestration.discovery import discovery
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
@@ -47,7 +48,8 @@ def definitions(lake: Lake) -> dg.Definitions:
         resources=resources_at(lake.settings.root),
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(own, arrivals(lake), *(value for value in objects if isinstance(value, dg.Definitions)))
+    others = [value for value in objects if isinstance(value, dg.Definitions)]
+    return dg.Definitions.merge(own, arrivals(lake), discovery(lake), *others)
 
 
 def code_location(lake: Lake) -> dg.Definitions:

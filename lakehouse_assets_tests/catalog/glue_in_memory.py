@@ -54,6 +54,15 @@ class Glue:
         now = {key: value for key, value in self.table(name).items() if key in kept}
         self.client.update_table(DatabaseName=name.partition(".")[0], TableInput=now | changes)
 
+    def end_crawls(self) -> None:
+        """Have each crawl ended when it is asked for: moto ends them when they are listed."""
+
+        def end(call: str, body: dict[str, Any]) -> None:
+            if call == "GetCrawler":
+                self.client.list_crawls(CrawlerName=body["Name"])
+
+        self.fault = end
+
 
 def text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value

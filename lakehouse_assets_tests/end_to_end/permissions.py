@@ -5,6 +5,7 @@ Not here: the tests, and the work of a whole role.
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from lakehouse_assets.alerts.eventbridge import Bus
 from lakehouse_assets.alerts.figures import Figure
 from lakehouse_assets.alerts.sns import Topic
 from lakehouse_assets.catalog.athena_calls import AthenaCalls
-from lakehouse_assets.catalog.glue_calls import GlueCalls
+from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError
 from lakehouse_assets.sources.sqs import SqsQueue
 from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets_tests.alerts.test_wording import FACT
@@ -62,6 +63,11 @@ def _glue() -> GlueCalls:
 
 def _tables(cloud: Cloud) -> None:
     _glue().tables(cloud.database)
+
+
+def _crawler(cloud: Cloud) -> None:
+    with suppress(MissingError):
+        _glue().start_crawler(cloud.account.name)
 
 
 def _athena(cloud: Cloud) -> AthenaCalls:
@@ -111,6 +117,8 @@ STEPS: dict[str, dict[str, Step]] = {
             DatabaseName=cloud.database, TableName="daily_sales"
         ),
         **_RESULTS,
+        "RunTheCrawler": _crawler,
+        "ReadWhatItFound": lambda cloud: _glue().tables(cloud.database.replace("_gold", "_landing")),
     },
     "sensors": {
         "ListTheLake": _LIST_LANDING,
