@@ -9,6 +9,7 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -44,6 +45,10 @@ class Settings(BaseSettings):
     )
     idle_interval_s: float = Field(
         default=60, ge=0, description="seconds between two looks at a lake on S3 in which nothing happens"
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="form of the log lines of runs: text for people, json for CloudWatch Logs and others",
     )
     alerts_topic: str = Field(
         default="", pattern=r"^(arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+)?$", description="ARN of an SNS topic to tell"

@@ -20,6 +20,7 @@ from lakehouse_assets.orchestration.arrivals import arrivals
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
 from lakehouse_assets.orchestration.discovery import discovery
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.json_log import loggers_of
 from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.pending_runs import refresh_job
@@ -47,6 +48,7 @@ def definitions(lake: Lake) -> dg.Definitions:
         schedules=[value for value in objects if isinstance(value, dg.ScheduleDefinition | _AssetSchedule)],
         resources=resources_at(lake.settings.root),
         executor=dg.in_process_executor,
+        loggers=loggers_of(lake.settings),
     )
     others = [value for value in objects if isinstance(value, dg.Definitions)]
     return dg.Definitions.merge(own, arrivals(lake), discovery(lake), *others)

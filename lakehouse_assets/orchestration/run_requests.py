@@ -6,7 +6,9 @@ Not here: what is pending, and when somebody looks for it.
 import dagster as dg
 
 from lakehouse_assets.orchestration.failures import SWEEP_TAG, attempts
+from lakehouse_assets.orchestration.json_log import logging_config
 from lakehouse_assets.orchestration.pending_runs import WAVE_TAG, WORK_TAG, Work, digest_of
+from lakehouse_assets.settings import settings
 
 ATTEMPTS = 3
 _ACTIVE = [
@@ -47,6 +49,6 @@ def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg
     return dg.RunRequest(
         run_key=f"{digest}-{instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))}",
         asset_selection=work.selection,
-        run_config=work.run_config,
+        run_config=work.run_config | logging_config(settings()),
         tags=work.tags | {WORK_TAG: digest} | ({SWEEP_TAG: sweep} if sweep else {}),
     )

@@ -9,6 +9,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import progress
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
 from lakehouse_assets.orchestration.failures import failure_text
+from lakehouse_assets.orchestration.json_log import logging_config
 from lakehouse_assets.orchestration.pending_runs import REPLAY, Given, Work, landed_work, table_work
 from lakehouse_assets.pipeline.waiting import waiting_models
 
@@ -53,12 +54,12 @@ def run_pending(
             tables = {table: dict.fromkeys(partitions, 0) for table, partitions in force.items()}
             for table, named in force.items():
                 announce(table, len(named))
-            _execute(job, instance, Work(REPLAY, tables, config), report)
+            _execute(lake, job, instance, Work(REPLAY, tables, config), report)
         while works := list(_next_wave(lake, exhausted)):
             for work in works:
                 for table, partitions in work.tables.items():
                     announce(table, len(partitions))
-                _execute(job, instance, work, report)
+                _execute(lake, job, instance, work, report)
                 # Whatever of this work is still pending at the same inputs could not be done now.
                 exhausted |= {
                     (table, partition): value
@@ -79,9 +80,9 @@ def _next_wave(lake: Lake, exhausted: Given) -> Iterator[Work]:
     yield from table_work(lake, exhausted)[:1]
 
 
-def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, report: Report) -> None:
+def _execute(lake: Lake, job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, report: Report) -> None:
     result = job.execute_in_process(
-        run_config={**work.run_config, **_QUIET},
+        run_config=work.run_config | _QUIET | logging_config(lake.settings),
         instance=instance,
         tags=work.tags | {PROCESS_TAG: this_process()},
         asset_selection=work.selection,

@@ -3,10 +3,12 @@
 Each is made by a run and read where it arrives. Run ids, times, event ids and folders are as in the page.
 """
 
+import datetime as dt
 import io
 import json
 import re
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets.cli import render
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.alerts.conftest import Shop, Told
+from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.retail import land
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
@@ -37,12 +40,42 @@ def comparable(text: str, lake: str = "/srv/lake") -> str:
     return text.strip()
 
 
+def _metrics(cloud: AwsEmulator, namespace: str) -> Iterator[str]:
+    """Yield what CloudWatch has of one day, a line per metric; of seconds, which nobody can foresee, only the count."""
+    cloudwatch, now = cloud.client("cloudwatch"), dt.datetime.now(dt.UTC)
+    for metric in cloudwatch.list_metrics(Namespace=namespace)["Metrics"]:
+        [point] = cloudwatch.get_metric_statistics(
+            **metric, Period=86_400, Statistics=["SampleCount", "Sum", "Minimum", "Maximum"],
+            StartTime=now - dt.timedelta(hours=12), EndTime=now + dt.timedelta(hours=12),
+        )["Datapoints"]  # fmt: skip
+        [asset] = [dimension["Value"] for dimension in metric["Dimensions"] if dimension["Name"] == "asset"]
+        shown = ("SampleCount",) if metric["MetricName"] == "seconds" else ("SampleCount", "Sum", "Minimum", "Maximum")
+        figures = "  ".join(f"{name} {point[name]:g}" for name in shown)
+        yield f"{asset:25} {metric['MetricName']:13} {figures}  {point['Unit']}"
+
+
+def _failure_of(asset: str, log: str) -> str:
+    return next(line for line in log.splitlines() if f'"{asset}", "event": "STEP_FAILURE"' in line)
+
+
 def test_the_examples_of_the_page_are_what_arrives(
-    shop: Shop, topic: Callable[..., Told], bus: tuple[str, Callable[[], list[dict[str, Any]]]], errors_table: str
+    shop: Shop,
+    cloud: AwsEmulator,
+    topic: Callable[..., Told],
+    bus: tuple[str, Callable[[], list[dict[str, Any]]]],
+    errors_table: str,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     told = topic()
     name, read_bus = bus
-    shop.lake = shop.lake_with(alerts_topic=told.arn, event_bus=name, errors_table=errors_table)
+    namespace = uuid.uuid4().hex
+    shop.lake = shop.lake_with(
+        alerts_topic=told.arn,
+        event_bus=name,
+        errors_table=errors_table,
+        metrics_namespace=namespace,
+        log_format="json",
+    )
     log, root = error_log_of(shop.lake), shop.lake.settings.root
     found: dict[str, str] = {}
 
@@ -65,6 +98,7 @@ def test_the_examples_of_the_page_are_what_arrives(
     shop.land("march.csv", "1,a,2,01/03/2011,1.50", "2,a,x,02/03/2011,1.50")
     land(shop.lake, "april.csv", b"", "orders")
     shop.run("count(no_such_column)")
+    found["log line failed"] = _failure_of("gold.totals", capfd.readouterr().err)
     tick(rejected="rejected", held="held by the gate", failed="gold.totals 2011-03-01: run failed")
     events = [event for event in read_bus() if event["detail-type"] == "gate_held"]
     found["eventbridge held"] = json.dumps(
@@ -81,6 +115,7 @@ def test_the_examples_of_the_page_are_what_arrives(
     shop.run()
     tick(returned="held by the gate")
     list_errors("after it came back")
+    found["cloudwatch metrics"] = "\n".join(sorted(_metrics(cloud, namespace)))
 
     page = (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8")
     examples = {name: comparable(text) for name, text in _EXAMPLE.findall(page)}
