@@ -27,7 +27,7 @@ _SERVICES = {
     "Glue": "ministack; it keeps tables as Glue does, and nothing reads them here",
     "SNS": "ministack; it delivers to a queue that is subscribed to errors",
     "EventBridge": "ministack; a rule delivers to a queue",
-    "DynamoDB": "ministack; the error log",
+    "DynamoDB": "ministack; the error log, and the rows of served gold tables",
     "CloudWatch": "ministack; metrics",
     "Athena": "nothing: the emulated one reads Parquet and no Delta tables, so LAKEHOUSE_ATHENA_WORKGROUP is not set",
     "IAM": "ministack; it enforces signatures and the policies of deploy/policies, which are all that the lake may do",
@@ -102,6 +102,9 @@ def _services(held: Held, account: Account) -> None:
     _title(f"DynamoDB: items of the table {account.name}")
     for error in held.errors:
         _say(f"{error['state']} {error['id']} {error['kind']}: {error['cause']}")
+    _title(f"DynamoDB: rows served from the table {account.settings['LAKEHOUSE_SERVING_TABLE']}, by key")
+    for series, count in Counter(item["_series"]["S"] for item in held.served).items():
+        _say(f"{series}: {count} dates")
     _title(f"CloudWatch: metrics in the namespace {account.name}")
     for asset in sorted({asset for asset, _ in held.metrics}):
         figures = {name: total for (of, name), total in held.metrics.items() if of == asset}

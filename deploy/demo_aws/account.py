@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lakehouse_assets.serving.items import DESCRIBED
+
 Clients = Callable[[str], Any]
 """Gives a boto3 client by the name of its service."""
 _LAYERS = ("bronze", "silver", "quarantine", "gold", "ops")
@@ -48,6 +50,7 @@ class Account:
             "LAKEHOUSE_EVENT_BUS": self.name,
             "LAKEHOUSE_ERRORS_TABLE": self.name,
             "LAKEHOUSE_METRICS_NAMESPACE": self.name,
+            "LAKEHOUSE_SERVING_TABLE": f"{self.name}-serving",
         }
 
     @property
@@ -82,6 +85,7 @@ def set_up(clients: Clients, name: str) -> Account:
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("asset", "id")],
         KeySchema=[{"AttributeName": "asset", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}],
     )
+    clients("dynamodb").create_table(TableName=f"{name}-serving", BillingMode="PAY_PER_REQUEST", **DESCRIBED)
     account = Account(name, queue, dead_letters, topic, _on_call(clients, name, topic), _listener(clients, name))
     for database in account.databases:  # beforehand: so the lake's role need not be allowed to make any
         clients("glue").create_database(DatabaseInput={"Name": database})

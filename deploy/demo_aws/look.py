@@ -22,6 +22,7 @@ class Held:
         on_call: SNS messages that the subscribed queue received, in order.
         events: Events that the listener got from the bus, in order.
         errors: Attributes of each problem in the error log.
+        served: Items of served rows, as DynamoDB has them.
         metrics: Sum of the values of each metric by asset and name.
     """
 
@@ -31,6 +32,7 @@ class Held:
     on_call: list[dict[str, Any]]
     events: list[dict[str, Any]]
     errors: list[dict[str, str]]
+    served: list[dict[str, Any]]
     metrics: Mapping[tuple[str, str], float]
 
 
@@ -43,6 +45,7 @@ def look(clients: Clients, account: Account) -> Held:
         _received(clients, account.on_call),
         _received(clients, account.listener),
         _errors(clients, account),
+        _served(clients, account),
         _metrics(clients, account),
     )
 
@@ -69,6 +72,11 @@ def _received(clients: Clients, queue: str) -> list[dict[str, Any]]:
 def _errors(clients: Clients, account: Account) -> list[dict[str, str]]:
     items = clients("dynamodb").scan(TableName=account.name)["Items"]
     return [{name: value["S"] for name, value in item.items() if "S" in value} for item in items]
+
+
+def _served(clients: Clients, account: Account) -> list[dict[str, Any]]:
+    pages = clients("dynamodb").get_paginator("scan").paginate(TableName=account.settings["LAKEHOUSE_SERVING_TABLE"])
+    return [item for page in pages for item in page["Items"] if "_place" in item]
 
 
 def _metrics(clients: Clients, account: Account) -> dict[tuple[str, str], float]:

@@ -19,6 +19,8 @@ from lakehouse_assets.alerts.figures import Figure
 from lakehouse_assets.alerts.sns import Topic
 from lakehouse_assets.catalog.athena_calls import AthenaCalls
 from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError
+from lakehouse_assets.serving import items
+from lakehouse_assets.serving.dynamodb_calls import DynamoDbCalls
 from lakehouse_assets.sources.sqs import SqsQueue
 from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets_tests.alerts.test_wording import FACT
@@ -99,6 +101,10 @@ def _problems(cloud: Cloud) -> DynamoProblems:
     return DynamoProblems(cloud.account.name, cloud.root)
 
 
+def _served_rows(cloud: Cloud) -> DynamoDbCalls:
+    return DynamoDbCalls(cloud.account.settings["LAKEHOUSE_SERVING_TABLE"])
+
+
 _LIST_LANDING, _READ_LANDED = _list("landing/sales"), _read("landing/sales/march.csv")
 _RESULTS = {
     "AthenaFindsTheBucket": lambda cloud: cloud.client("s3").get_bucket_location(Bucket=cloud.account.name),
@@ -119,7 +125,10 @@ STEPS: dict[str, dict[str, Step]] = {
         **_RESULTS,
         "RunTheCrawler": _crawler,
         "ReadWhatItFound": lambda cloud: _glue().tables(cloud.database.replace("_gold", "_landing")),
+        "WriteServedRows": lambda cloud: _served_rows(cloud).description(),
+        "MakeTheServingTable": lambda cloud: _served_rows(cloud).create(**items.DESCRIBED),
     },
+    "api": {"ReadServedRows": lambda cloud: list(_served_rows(cloud).query(**items.of_series("metrics")))},
     "sensors": {
         "ListTheLake": _LIST_LANDING,
         "ReadTheLake": _READ_LANDED,

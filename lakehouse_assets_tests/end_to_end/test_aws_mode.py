@@ -125,3 +125,11 @@ def test_metrics_say_how_many_records_and_objects(ran: Ran, aws_lake: Lake) -> N
     assert metrics["landing.sales", "objects"] == len(FILES)
     assert metrics["landing.sales", "rejected"] == 1
     assert metrics["landing.sales", "bytes"] == sum(map(len, FILES.values()))
+
+
+def test_dynamodb_has_an_item_for_each_served_row(ran: Ran, aws_lake: Lake) -> None:
+    gold = ask(aws_lake, "SELECT date_key::VARCHAR, metric_name, metric_value FROM gold.daily_metrics ORDER BY ALL")
+    items = ran.held.served
+    found = [(i["date_key"]["S"], i["metric_name"]["S"], float(i["metric_value"]["N"])) for i in items]
+    assert len(gold) > 30
+    assert sorted(found) == list(map(tuple, gold))
