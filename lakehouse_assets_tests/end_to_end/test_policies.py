@@ -136,6 +136,21 @@ def test_each_statement_allows_named_actions_on_named_resources() -> None:
             assert resource.startswith("arn:aws:") or set(statement["Action"]) == _HAVE_NO_RESOURCE
 
 
+def test_every_call_that_the_code_names_is_allowed_to_some_role() -> None:
+    allowed = {action for _, statement in STATEMENTS for action in statement["Action"]}
+    texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "lakehouse_assets").rglob("*.py")]
+    named = {action for text in texts for action in re.findall(r'"((?:athena|glue|dynamodb):[A-Z]\w+)"', text)}
+    assert len(named) > 15
+    assert named <= allowed
+
+
+def test_the_parameters_are_those_that_the_page_sets() -> None:
+    page = (PROJECT / "docs" / "aws.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"export REGION=.*?envsubst", page, re.DOTALL)
+    used = {name for path in POLICIES.glob("*.json") for name in re.findall(r"\$\{(\w+)\}", path.read_text())}
+    assert set(re.findall(r"\b([A-Z_]+)=", block)) == used
+
+
 def test_the_page_says_what_each_statement_is_for() -> None:
     page = (PROJECT / "docs" / "aws.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(\w+)\.json` \| `(\w+)` \| ([^|]*) \|", page, re.MULTILINE)
