@@ -71,6 +71,19 @@ def forget_past(erasures: Erasures, folder: str, *, versions: bool) -> list[Foun
     return gone
 
 
+def forget_unused_indexes(lake: Lake, feed: Feed) -> list[Found]:
+    """Remove the indexes of references that nothing reads any more; return the files that are gone.
+
+    They are of earlier revisions, or of when the feed's records waited for what they reference.
+    """
+    used = {table.path for table in reference_index.tables([feed])}
+    unused = [folder for folder in reference_index.folders(lake, feed.name) if folder not in used]
+    gone = [item for folder in unused for item in leftovers.objects(lake, folder)]
+    for item in gone:
+        lake.store.delete(item.path)
+    return gone
+
+
 def _is_theirs(erasures: Erasures, item: Found) -> bool:
     """Return whether a data file holds an erased person's rows; one cut short is of a writer that died."""
     layer = item.path.split("/", 1)[0]

@@ -136,6 +136,7 @@ def _erase_history(request: Request, erasures: Erasures, found: Found) -> None:
     for folder in history.old_revisions(lake, feed):
         found.add(folder, "records", tables.take_out_of_old(erasures, folder))
     found.add("bronze", "old files removed", len(history.forget_bronze(erasures)))
+    found.add("ops", "unused indexes of references removed", len(history.forget_unused_indexes(lake, feed)))
     # First what is theirs for certain. Earlier versions of tables go only if there was anything of the person at all.
     for versions in (False, True):
         for folder in history.folders(lake, feed) if not versions or found.counts or request.is_unfinished else []:

@@ -3,7 +3,6 @@
 While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Not here: declared tables.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +18,7 @@ from lakehouse_assets.ledger import summary
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.maintenance import leftovers
-from lakehouse_assets.pipeline import accounting
+from lakehouse_assets.pipeline import accounting, reference_index
 from lakehouse_assets.storage import delta
 
 LANDING = "landing"
@@ -130,8 +129,7 @@ def drop(lake: Lake, retired: Retired, *, landing: bool, dry_run: bool) -> Itera
         yield from _drop_rows(lake, retired.name, dry_run=dry_run)
     folders = list(retired.folders)
     if retired.is_feed:
-        own = re.compile(rf"ops/{re.escape(retired.name)}_references(\.r\d+)?")
-        folders += [folder for folder in lake.store.folders("ops") if own.fullmatch(folder)]
+        folders += reference_index.folders(lake, retired.name)
     if retired.is_feed and landing:
         folders += [f"{DECISIONS}/{retired.name}", f"erasures/{retired.name}/contents", f"{LANDING}/{retired.name}"]
     elif not retired.is_feed:

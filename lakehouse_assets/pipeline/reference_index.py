@@ -12,6 +12,7 @@ The index of a batch is written before its silver, under the fingerprints withou
 commit writes all of it, and commits are serial. Not here: the records that wait, which are in quarantine.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -74,6 +75,12 @@ def table_of(feed: Feed) -> Table:
 def tables(feeds: Iterable[Feed]) -> list[Table]:
     """Return the tables of the indexes of those of some feeds that have one."""
     return [table_of(feed) for feed in feeds if feed.awaited]
+
+
+def folders(lake: Lake, feed: str) -> list[str]:
+    """Return the folders of the indexes that a feed has or had: those of other revisions, or of when records waited."""
+    own = re.compile(rf"ops/{re.escape(feed)}_references(\.r\d+)?")
+    return [folder for folder in lake.store.folders("ops") if own.fullmatch(folder)]
 
 
 def logs(lake: Lake, feed: Feed) -> list[Log]:

@@ -11,7 +11,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.forgetting import service
 from lakehouse_assets.forgetting.request import ask
-from lakehouse_assets.maintenance import retired
+from lakehouse_assets.maintenance import leftovers, retired
 from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.pipeline import reference_index, silver
@@ -179,4 +179,26 @@ def test_of_a_person_who_is_forgotten_the_index_has_no_trace(tmp_path: Path) -> 
     assert traces(lake, "11223344") == []
     assert [row[1] for row in published(lake)] == ["b"]
     assert FeedState.of(lake, feed).missing == {DAYS[1]: 1}
+    assert list(verify(lake)) == []
+
+
+@pytest.mark.parametrize(
+    "now", [{"on_missing_reference": "warn"}, {"revision": 2}], ids=["no more waiting", "revision"]
+)
+def test_forgetting_removes_an_index_that_nothing_reads_any_more(tmp_path: Path, now: dict[str, Any]) -> None:
+    before = lake_of(tmp_path, sales(personal=True), products(personal=True))
+    put(before, {"p.json": known("a")}, "products")
+    put(before, {"s.json": sold("11223344", "a")}, "sales")
+    folder = reference_index.table_of(before.registry.feed("sales")).path
+    assert reference_index.folders(before, "sales") == [folder]
+    lake = lake_of(tmp_path, feed := sales(personal=True, **now), products(personal=True))
+    put(lake, {}, "sales")
+    for old in retired.find(lake):
+        list(retired.drop(lake, old, landing=False, dry_run=False))
+    assert leftovers.objects(lake, folder)
+    request = ask(lake, feed, "product_id=11223344", "a request", "ann")
+    assert service.forget(request, lambda: put(lake, {}, "sales"), lambda _: None).problems == []
+    assert leftovers.objects(lake, folder) == []
+    assert traces(lake, "11223344") == []
+    assert [row[1] for row in published(lake)] == ["a"]
     assert list(verify(lake)) == []
