@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets_tests import aws_emulator as aws
 from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.end_to_end.comparing import tables
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.forked import Forked
 
@@ -22,6 +24,12 @@ def real_lake(real_days: list[Path], tmp_path_factory: pytest.TempPathFactory) -
     for arguments in (["land", "sales", str(real_days[0].parent)], ["run"]):
         Forked(*arguments, env=kept | {"LAKEHOUSE_ROOT": str(root)}).finish(300).check_returncode()
     return lake_at(str(root))
+
+
+@pytest.fixture(scope="session")
+def real_tables(real_lake: Lake) -> dict[str, pl.DataFrame]:
+    """What the lake of all real days holds."""
+    return tables(real_lake)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.conftest import lake_at
-from lakehouse_assets_tests.end_to_end.test_same_results import assert_same, tables
+from lakehouse_assets_tests.end_to_end.comparing import assert_same, tables
 from lakehouse_assets_tests.orchestration.watched import ask
 
 pytestmark = pytest.mark.slow

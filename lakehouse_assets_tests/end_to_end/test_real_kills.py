@@ -5,6 +5,7 @@ import random
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lakehouse_assets.context import Lake
@@ -12,7 +13,7 @@ from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
-from lakehouse_assets_tests.end_to_end.test_same_results import assert_same, tables
+from lakehouse_assets_tests.end_to_end.comparing import assert_same
 from lakehouse_assets_tests.forked import Forked
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,12 @@ def killed_run(lake: Lake, after_s: float) -> bool:
 
 
 def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
-    real_lake: Lake, real_days: list[Path], lake: Lake, cli_process: Cli, capsys: pytest.CaptureFixture[str]
+    real_lake: Lake,
+    real_tables: dict[str, pl.DataFrame],
+    real_days: list[Path],
+    lake: Lake,
+    cli_process: Cli,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same disorder every time
     waiting, kills = deliveries(real_days, chance), 0
@@ -53,7 +59,7 @@ def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
     ran = cli_process(lake, "run")
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert_same(lake, tables(real_lake))
+    assert_same(lake, real_tables)
     assert list(verify(lake)) == []
     assert status(lake).is_idle
     sums = "SELECT sum(landed), sum(valid), sum(quarantined), sum(duplicates), sum(published) FROM ops.accounting"

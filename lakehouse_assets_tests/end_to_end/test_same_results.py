@@ -4,39 +4,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.query.tables import frames
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import Cli, lake_at
+from lakehouse_assets_tests.end_to_end.comparing import assert_same, tables
 from lakehouse_assets_tests.end_to_end.forms import FORMS, mixed
 
 pytestmark = pytest.mark.slow
 # A refused record stands in the first, the clocks change on the second.
 CURIOUS = ("2011-08-12", "2011-03-27")
-
-
-def tables(lake: Lake) -> dict[str, pl.DataFrame]:
-    """Return silver, quarantine and gold without provenance, in one order."""
-    found = {}
-    for name, frame in frames(lake).items():
-        if name.startswith(("silver.", "quarantine.", "gold.")):
-            rows = frame.collect()
-            rows = rows.select(column for column in rows.columns if not column.startswith("_"))
-            nested = [column for column, dtype in rows.schema.items() if dtype.is_nested()]
-            order = rows.with_columns(pl.struct(column).struct.json_encode().alias(column) for column in nested)
-            found[name] = rows[order.with_row_index("_at").sort(rows.columns)["_at"]]
-    return found
-
-
-def assert_same(found: Lake, expected: dict[str, pl.DataFrame]) -> None:
-    for name, frame in tables(found).items():
-        try:
-            assert_frame_equal(frame, expected[name], check_exact=True)
-        except AssertionError as difference:
-            difference.add_note(f"in {name}")
-            raise
 
 
 @pytest.fixture(scope="session")
@@ -73,24 +50,24 @@ def test_another_form_gives_the_same_tables(
 
 
 def test_all_days_in_every_form_give_the_same_tables(
-    real_lake: Lake, real_days: list[Path], lake: Lake, cli: Cli, tmp_path: Path
+    real_tables: dict[str, pl.DataFrame], real_days: list[Path], lake: Lake, cli: Cli, tmp_path: Path
 ) -> None:
     land_mixed(lake, real_days, cli, tmp_path / "drops")
 
     assert cli(lake, "run").returncode == 0
 
-    assert_same(lake, tables(real_lake))
+    assert_same(lake, real_tables)
 
 
 def test_a_lake_on_s3_gives_the_same_tables(
-    real_lake: Lake, real_days: list[Path], s3_lake: Lake, cli: Cli, tmp_path: Path
+    real_tables: dict[str, pl.DataFrame], real_days: list[Path], s3_lake: Lake, cli: Cli, tmp_path: Path
 ) -> None:
     land_mixed(s3_lake, real_days, cli, tmp_path / "drops")
 
     ran = cli(s3_lake, "run")
 
     assert ran.returncode == 0, ran.stderr
-    assert_same(s3_lake, tables(real_lake))
+    assert_same(s3_lake, real_tables)
     force = cli(s3_lake, "run")
     assert (force.returncode, "Nothing is pending" in force.stdout) == (0, True)
 

@@ -134,16 +134,17 @@ def promised(key: str, records: list[Record], rows: int) -> dict[str, bytes]:
     return {key: sales_csv(records), f"{key}.manifest.json": json.dumps(manifest).encode()}
 
 
-def build(lake: Lake, home: Path | None = None) -> None:
+def build(lake: Lake, home: Path | None = None, **settings: str) -> None:
     """Land, run and decide until a person's records stand everywhere; at the end one object is pending.
 
     Args:
         home: The lake's Dagster instance, if it is not where the lake has it.
+        settings: Of the environment, in place of small batches.
     """
     feed = sales(lake)
 
     def run() -> None:
-        done = lakehouse("run", env=environment(lake, home))
+        done = lakehouse("run", env=environment(lake, home, **settings))
         assert "Traceback" not in done.stderr, done.stderr
 
     def land_all(objects: Mapping[str, bytes]) -> None:

@@ -1,6 +1,7 @@
 """`lakehouse forget`: afterwards the person is nowhere, for good, and everything else is as it was."""
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import polars as pl
@@ -25,11 +26,23 @@ from lakehouse_assets_tests.retail import land, sales_csv, zipped
 pytestmark = pytest.mark.slow
 
 
-def test_after_it_the_person_is_nowhere_and_all_else_is_as_it_was(village: Lake, tmp_path: Path, cli: Cli) -> None:
-    lake = copy_of(village, tmp_path)
+@pytest.fixture(scope="module")
+def forgotten(village: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, subprocess.CompletedProcess[str]]:
+    """The village after an erasure, to be read or copied, and what the command said."""
+    lake = copy_of(village, tmp_path_factory.mktemp("forgotten"))
+    return lake, lakehouse(*NAMED, env=environment(lake))
 
-    done = cli(lake, *NAMED)
 
+@pytest.fixture
+def after(forgotten: tuple[Lake, subprocess.CompletedProcess[str]], tmp_path: Path) -> Lake:
+    """The village after an erasure, for a test to change."""
+    return copy_of(forgotten[0], tmp_path)
+
+
+def test_after_it_the_person_is_nowhere_and_all_else_is_as_it_was(
+    forgotten: tuple[Lake, subprocess.CompletedProcess[str]], village: Lake
+) -> None:
+    lake, done = forgotten
     assert done.returncode == 0, done.stdout + done.stderr
     assert PERSON not in done.stdout + done.stderr
     assert not_forgotten(lake, village) == []
@@ -51,9 +64,8 @@ def test_a_dry_run_counts_and_changes_nothing(village: Lake, tmp_path: Path, cli
     assert ["silver.sales", "records", str(silver)] in counted
 
 
-def test_the_originals_landed_again_change_nothing(village: Lake, tmp_path: Path, cli: Cli) -> None:
-    lake = copy_of(village, tmp_path)
-    assert cli(lake, *NAMED).returncode == 0
+def test_the_originals_landed_again_change_nothing(after: Lake, village: Lake, cli: Cli) -> None:
+    lake = after
     before = tables_of(lake)
 
     force = {**first_landing(), **second_landing()}
@@ -63,14 +75,13 @@ def test_the_originals_landed_again_change_nothing(village: Lake, tmp_path: Path
 
     assert "Traceback" not in done.stdout + done.stderr
     assert not_forgotten(lake, village) == []
-    after = tables_of(lake)
+    now = tables_of(lake)
     same = [name for name in before if not name.startswith(("ops.", "bronze."))]
-    assert differences({name: after[name] for name in same}, {name: before[name] for name in same}) == []
+    assert differences({name: now[name] for name in same}, {name: before[name] for name in same}) == []
 
 
-def test_it_may_be_asked_twice(village: Lake, tmp_path: Path, cli: Cli) -> None:
-    lake = copy_of(village, tmp_path)
-    assert cli(lake, *NAMED).returncode == 0
+def test_it_may_be_asked_twice(after: Lake, village: Lake, cli: Cli) -> None:
+    lake = after
 
     force = cli(lake, "forget", "sales", f"customer_id= {PERSON} ")
 
@@ -80,10 +91,10 @@ def test_it_may_be_asked_twice(village: Lake, tmp_path: Path, cli: Cli) -> None:
     assert answers.run(lake, "SELECT count(*) FROM ops.decisions WHERE kind = 'erase'").rows == [(1,)]
 
 
-def test_others_decisions_hold_and_theirs_say_nothing_any_more(village: Lake, tmp_path: Path, cli: Cli) -> None:
-    lake = copy_of(village, tmp_path)
-    assert cli(lake, *NAMED).returncode == 0
-
+def test_others_decisions_hold_and_theirs_say_nothing_any_more(
+    forgotten: tuple[Lake, subprocess.CompletedProcess[str]],
+) -> None:
+    lake, _ = forgotten
     decided = "SELECT kind, state, line, \"values\", why FROM ops.decisions WHERE kind <> 'erase' ORDER BY id"
     assert answers.run(lake, decided).rows == [
         ("release", "active", None, None, "the month is closed"),
@@ -124,10 +135,11 @@ def test_dagster_was_told_nothing_of_them_and_keeps_all_runs_but_one_whose_reaso
 
 def test_on_s3_it_is_the_same(village: Lake, s3_lake: Lake, tmp_path: Path) -> None:
     home = tmp_path / "dagster"
-    build(s3_lake, home)
+    large = {"LAKEHOUSE_INGEST_BATCH_BYTES": str(2**26), "LAKEHOUSE_PUBLISH_BATCH_ROWS": str(10**6)}
+    build(s3_lake, home, **large)  # a commit costs more there
     assert traces(s3_lake, PERSON)
 
-    done = lakehouse(*NAMED, env=environment(s3_lake, home))
+    done = lakehouse(*NAMED, env=environment(s3_lake, home, **large))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert not_forgotten(s3_lake, village) == []
@@ -148,9 +160,8 @@ def test_what_nobody_can_look_into_is_told_and_the_rest_is_done(village: Lake, t
     assert not status(lake).erasing
 
 
-def test_an_erasure_taken_back_lets_the_originals_in_again(village: Lake, tmp_path: Path, cli: Cli) -> None:
-    lake = copy_of(village, tmp_path)
-    assert cli(lake, *NAMED).returncode == 0
+def test_an_erasure_taken_back_lets_the_originals_in_again(after: Lake, village: Lake, cli: Cli) -> None:
+    lake = after
     [(erasure,)] = answers.run(lake, "SELECT id FROM ops.decisions WHERE kind = 'erase'").rows
     mine = pl.col("_source_key") == "plain.csv"
     without = rows(lake, "silver.sales", ~mine)
@@ -164,12 +175,9 @@ def test_an_erasure_taken_back_lets_the_originals_in_again(village: Lake, tmp_pa
     assert list(verify(lake, deep=True)) == []
 
 
-def test_nobody_decides_on_an_erased_record_or_brings_the_person_back(village: Lake, tmp_path: Path, cli: Cli) -> None:
-    lake = copy_of(village, tmp_path)
-    assert cli(lake, *NAMED).returncode == 0
-
-    erased = cli(lake, "quarantine", "discard", "sales", "plain.csv", str(AMONG + 1), "--why", "a test")
-    back = cli(lake, "quarantine", "correct", "sales", "plain.csv", "1", "--set", f"CustomerID={PERSON}", "--why", "x")
+def test_nobody_decides_on_an_erased_record_or_brings_the_person_back(after: Lake, cli: Cli) -> None:
+    erased = cli(after, "quarantine", "discard", "sales", "plain.csv", str(AMONG + 1), "--why", "a test")
+    back = cli(after, "quarantine", "correct", "sales", "plain.csv", "1", "--set", f"CustomerID={PERSON}", "--why", "x")
 
     assert (erased.returncode, back.returncode) == (1, 1)
     assert "was erased, as a person asked" in erased.stderr

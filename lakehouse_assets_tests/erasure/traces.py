@@ -1,13 +1,13 @@
 """Where a value still stands in a lake: every object decoded, whatever it is wrapped in."""
 
 import io
-import json
 import sqlite3
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pyarrow.parquet as pq
 
 from lakehouse_assets.context import Lake
@@ -60,7 +60,7 @@ def _parquet(data: bytes) -> Iterator[str]:
             about = file.metadata.row_group(group).column(column)
             if about.statistics is not None and about.statistics.has_min_max:
                 yield f"{about.statistics.min} {about.statistics.max}"
-    yield json.dumps(file.read().to_pylist(), default=str)
+    yield pl.read_parquet(io.BytesIO(data), hive_partitioning=False).write_ndjson()
 
 
 def _zip(data: bytes) -> Iterator[str]:

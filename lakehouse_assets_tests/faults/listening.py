@@ -1,11 +1,10 @@
-"""A daemon of sensors and runs in one process, killed at a counted point: `python -m ... POINT FOLDER`.
+"""A daemon of sensors and runs in one process, killed at a counted point.
 
 Its points are those of `killed`, and before and after every call of the queue and every write to S3. It keeps cursors
 as Dagster does: of ticks that ended. It ends by itself when the file `finished` is there and no message is left.
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -17,13 +16,16 @@ from lakehouse_assets.orchestration.location import definitions
 from lakehouse_assets.sources.sqs import SqsQueue
 from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets_tests.faults.killed import Boundary, watch
-from lakehouse_assets_tests.orchestration.daemon import Daemon
 
 SENSORS = ("tables_sensor", "queue_sensor")
 _ROUNDS_AT_REST = 2
 
 
 def listen(point: int, folder: Path) -> None:
+    """Be that process, which writes its points and cursors to a folder."""
+    # It imports the definitions, which follow the environment of the process.
+    from lakehouse_assets_tests.orchestration.daemon import Daemon
+
     lake = current()
     queue = SqsQueue(lake.settings.queue_url)
     home = prepare_home(lake.settings)
@@ -50,7 +52,3 @@ def listen(point: int, folder: Path) -> None:
             if not (folder / "finished").exists() or queue.depth().backlog:
                 at_rest = 0
                 time.sleep(0.2)
-
-
-if __name__ == "__main__":
-    listen(int(sys.argv[1]), Path(sys.argv[2]))

@@ -6,10 +6,10 @@ The objects lie on a real S3 server, the messages in an emulated SQS. `FAULTS=al
 import os
 import random
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from lakehouse_assets.sources.message_batch import PATH
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
+from lakehouse_assets_tests.faults.listening import listen
+from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.orchestration.queue import TestQueue, announcement
 from lakehouse_assets_tests.orchestration.watched import ask, rows
 from lakehouse_assets_tests.retail import line, sales_csv
@@ -76,27 +78,23 @@ def test_every_object_counts_once_whatever_is_killed(
 ) -> None:
     queue = TestQueue(aws_emulator, receives=1_000)
     arrivals, chance = Arrivals(s3_lake, queue), random.Random(SEED + 1)  # noqa: S311 - the same kills every time
-    environment = os.environ | s3_server.environment | {
+    env = os.environ | s3_server.environment | {
         "AWS_ENDPOINT_URL_SQS": aws_emulator.url, "LAKEHOUSE_ROOT": s3_lake.settings.root,
         "LAKEHOUSE_QUEUE_URL": queue.url, "LAKEHOUSE_QUEUE_HIDDEN_S": "10", "LAKEHOUSE_QUEUE_BATCH_FILES": "50",
         "LAKEHOUSE_IDLE_INTERVAL_S": "0", "DAGSTER_HOME": str(tmp_path / "home"),
     }  # fmt: skip
-    command = [sys.executable, "-m", "lakehouse_assets_tests.faults.listening"]
 
-    def daemon(point: int) -> int:
-        with (tmp_path / "daemon.log").open("ab") as log:
-            return subprocess.run(
-                [*command, str(point), str(tmp_path)], env=environment, stdout=log, stderr=log, check=False
-            ).returncode
+    def daemon(point: int) -> subprocess.CompletedProcess[str]:
+        return Forked(env=env, program=partial(listen, point, tmp_path)).finish(TIMEOUT)
 
     begun = time.monotonic()
     putting = threading.Thread(target=arrivals.put_all, args=[tmp_path / "finished"])
     putting.start()
-    ends = [daemon(chance.randrange(1, DEEPEST)) for _ in range(KILLS)]
+    ends = [daemon(chance.randrange(1, DEEPEST)).returncode for _ in range(KILLS)]
     last = daemon(0)
     putting.join()
 
-    assert last == 0, (tmp_path / "daemon.log").read_text()[-3000:]
+    assert last.returncode == 0, last.stderr[-3000:]
     kills = ends.count(-9)
     points = Counter(" ".join(point.split()[:2]) for point in (tmp_path / "points").read_text().splitlines())
     tell(f"{ARRIVALS} arrivals, {arrivals.sent} messages, {kills} kills, {time.monotonic() - begun:.0f} s; {points}")

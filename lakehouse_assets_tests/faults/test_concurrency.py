@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from lakehouse_assets.pipeline.silver import publish as publish_parts
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import LocalStore
 from lakehouse_assets_tests import retail
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Prepared
 from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of, unsettled
@@ -31,6 +30,7 @@ from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.retail import sales_csv
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
+OneWriter = Callable[[dict[str, bytes]], Tables]
 _ORDER = frozenset({"version", "object_token"})
 """What may differ between lakes that took in the same objects: which landed copy it was, and which came first."""
 
@@ -41,12 +41,20 @@ def at_once(lake: Lake, home: Path, count: int, **settings: str) -> list[subproc
     return [process.finish() for process in [Forked("run", env=env) for _ in range(count)]]
 
 
-def by_one(folder: Path, objects: dict[str, bytes]) -> Tables:
-    """Return the tables of a lake that one writer made of some objects."""
-    lake = lake_at(str(folder / "one"))
-    scenario.land_all(lake, objects)
-    retail.run(lake)
-    return tables_of(lake, without=_ORDER)
+@pytest.fixture(scope="module")
+def by_one(tmp_path_factory: pytest.TempPathFactory) -> OneWriter:
+    """Return a function that gives the tables of a lake that one writer made of some objects."""
+    made: dict[frozenset[tuple[str, bytes]], Tables] = {}
+
+    def tables(objects: dict[str, bytes]) -> Tables:
+        if (wanted := frozenset(objects.items())) not in made:
+            lake = lake_at(str(tmp_path_factory.mktemp("one") / "lake"))
+            scenario.land_all(lake, objects)
+            retail.run(lake)
+            made[wanted] = tables_of(lake, without=_ORDER)
+        return made[wanted]
+
+    return tables
 
 
 def odd_runs(home: Path) -> list[str]:
@@ -54,7 +62,7 @@ def odd_runs(home: Path) -> list[str]:
         return [f"{r.run_id} {r.status}" for r in instance.get_runs() if r.status is not dg.DagsterRunStatus.SUCCESS]
 
 
-def test_eight_processes_on_one_landing_do_the_work_of_one(lake: Lake, tmp_path: Path) -> None:
+def test_eight_processes_on_one_landing_do_the_work_of_one(lake: Lake, by_one: OneWriter) -> None:
     # A fresh lake: they also race for creating every table and the Dagster instance.
     objects = scenario.first_landing() | scenario.filler(40 if EVERYTHING else 8)
     scenario.land_all(lake, objects)
@@ -63,19 +71,19 @@ def test_eight_processes_on_one_landing_do_the_work_of_one(lake: Lake, tmp_path:
     done = at_once(lake, home, 8, LAKEHOUSE_INGEST_BATCH_BYTES="1")
 
     assert [process.returncode for process in done] == [0] * 8, "\n".join(p.stdout + p.stderr for p in done)
-    assert differences(tables_of(lake, without=_ORDER), by_one(tmp_path, objects)) == []
+    assert differences(tables_of(lake, without=_ORDER), by_one(objects)) == []
     assert unsettled(lake, home) == []
     assert odd_runs(home) == []
 
 
-def test_three_processes_on_one_bucket_do_the_work_of_one(s3_lake: Lake, tmp_path: Path) -> None:
+def test_three_processes_on_one_bucket_do_the_work_of_one(s3_lake: Lake, tmp_path: Path, by_one: OneWriter) -> None:
     objects = scenario.first_landing()
     scenario.land_all(s3_lake, objects)
 
     done = at_once(s3_lake, tmp_path / "home", 3)
 
     assert [process.returncode for process in done] == [0] * 3, "\n".join(p.stdout + p.stderr for p in done)
-    assert differences(tables_of(s3_lake, without=_ORDER), by_one(tmp_path, objects)) == []
+    assert differences(tables_of(s3_lake, without=_ORDER), by_one(objects)) == []
     assert unsettled(s3_lake, tmp_path / "home") == []
 
 
@@ -93,22 +101,24 @@ def test_maintenance_meanwhile_changes_no_answer(prepared: Prepared, tmp_path: P
     assert unsettled(lake, lake.settings.dagster_home) == []
 
 
+def _dagster() -> None:
+    from dagster._cli import main
+
+    main()  # type: ignore[no-untyped-call]
+
+
 def test_two_backfills_that_overlap_leave_the_tables_as_they_are(lake: Lake) -> None:
     scenario.land_all(lake, scenario.first_landing())
     env = scenario.environment(lake)
     assert scenario.lakehouse("run", env=env).returncode == 0
     before = tables_of(lake)
 
-    def backfill(days: str) -> subprocess.CompletedProcess[str]:
-        dagster = str(Path(sys.executable).with_name("dagster"))
-        command = [dagster, "asset", "materialize", "-m", "lakehouse_assets.definitions", "--partition-range", days]
-        done = subprocess.CompletedProcess[str]([], 0, "", "")
+    def backfill(days: str) -> None:
+        command = ("asset", "materialize", "-m", "lakehouse_assets.definitions", "--partition-range", days)
         for table in ("silver/sales", "gold/daily_sales"):
-            chosen = [*command, "--select", table]
             home = {"DAGSTER_HOME": str(lake.settings.dagster_home)}
-            done = subprocess.run(chosen, env=env | home, text=True, capture_output=True, timeout=240, check=False)
+            done = Forked(*command, "--select", table, env=env | home, program=_dagster).finish()
             assert done.returncode == 0, done.stderr
-        return done
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(backfill, [f"{march(1)}...{march(6)}", f"{march(3)}...{march(8)}"]))
@@ -150,18 +160,34 @@ def interrupted(patch: pytest.MonkeyPatch, owner: Any, name: str, when: Callable
     return calls
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
+    """Lakes in which a publishing is about to begin, by its kind."""
+    folder = tmp_path_factory.mktemp("begun")
+    first, again = lake_at(str(folder / "first")), lake_at(str(folder / "again"))
+    for lake in (first, again):
+        scenario.land_all(lake, START)
+    retail.run(again)
+    scenario.land_all(again, {"day-01.csv": sales_csv(some(1, 26)), "day-02.csv": sales_csv(spoilt(some(2, 9), 3))})
+    for lake in (first, again):
+        retail.ingest(lake)
+    return {"first publishing": first, "republishing": again}
+
+
 @pytest.mark.parametrize("sleeps_before", ["quarantine/sales", "ops/accounting", "silver/sales"])
 @pytest.mark.parametrize(
     ("meanwhile", "time"), [("other records", "first publishing"), *((name, "republishing") for name in MEANWHILE)]
 )
 def test_a_slow_publisher_with_stale_inputs_loses_and_computes_again(
-    meanwhile: str, time: str, sleeps_before: str, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    meanwhile: str,
+    time: str,
+    sleeps_before: str,
+    begun: dict[str, Lake],
+    by_one: OneWriter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scenario.land_all(lake, START)
-    if time == "republishing":
-        retail.run(lake)
-        scenario.land_all(lake, {"day-01.csv": sales_csv(some(1, 26)), "day-02.csv": sales_csv(spoilt(some(2, 9), 3))})
-    retail.ingest(lake)
+    lake = copied(begun[time], tmp_path / "lake")
     new = MEANWHILE[meanwhile]
 
     def others() -> None:
@@ -179,7 +205,7 @@ def test_a_slow_publisher_with_stale_inputs_loses_and_computes_again(
     retail.build(lake)
 
     landed = {p.path.rpartition("/")[2]: lake.store.read(p.path) for p in lake.store.list("landing/sales")}
-    expected = by_one(tmp_path, landed)
+    expected = by_one(landed)
     held = FeedState.read(lake, feed, lake.ledger_of(feed)).held
     for name in ("quarantine.sales", "ops.accounting", "silver.sales"):
         found, wanted = (
@@ -192,7 +218,7 @@ def test_a_slow_publisher_with_stale_inputs_loses_and_computes_again(
 
 @pytest.mark.parametrize("model", ["daily_sales", "daily_metrics", "product_performance"])
 def test_a_slow_builder_with_stale_inputs_loses_and_computes_again(
-    model: str, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, lake: Lake, monkeypatch: pytest.MonkeyPatch, by_one: OneWriter
 ) -> None:
     scenario.land_all(lake, START)
     retail.ingest(lake)
@@ -212,7 +238,7 @@ def test_a_slow_builder_with_stale_inputs_loses_and_computes_again(
     assert slept
 
     landed = {p.path.rpartition("/")[2]: lake.store.read(p.path) for p in lake.store.list("landing/sales")}
-    found, wanted = tables_of(lake, without=_ORDER), by_one(tmp_path, landed)
+    found, wanted = tables_of(lake, without=_ORDER), by_one(landed)
     told = differences(found, dict(wanted) | {"ops.ledger": found["ops.ledger"]})  # which has the older versions too
     assert told == []
     assert unsettled(lake) == []
@@ -236,7 +262,7 @@ def test_a_slow_ingest_does_not_bring_an_older_version_back(lake: Lake, monkeypa
 
 
 def test_two_compactions_of_the_ledger_at_once_double_no_entry(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, by_one: OneWriter
 ) -> None:
     single = lake_at(lake.settings.root, ingest_batch_bytes=1)
     scenario.land_all(lake, scenario.filler(scenario.COMPACTED_ABOVE))
@@ -258,7 +284,7 @@ def test_two_compactions_of_the_ledger_at_once_double_no_entry(
 
     assert compactions
     objects = scenario.filler(scenario.COMPACTED_ABOVE) | first | second
-    assert differences(tables_of(lake, without=_ORDER), by_one(tmp_path, objects)) == []
+    assert differences(tables_of(lake, without=_ORDER), by_one(objects)) == []
 
 
 class PausingStore(LocalStore):

@@ -19,6 +19,8 @@ from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import free_port
 
 _START_S, _STOP_S = 180, 15
+_LOOK_S = 1.0
+"""Between two looks: each opens tables, and what is waited for takes seconds."""
 _Found = TypeVar("_Found")
 
 
@@ -39,7 +41,7 @@ def wait_for(what: str, look: Callable[[], _Found | None], seconds: float) -> _F
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.25)
+        time.sleep(_LOOK_S)
     msg = f"{what}: not within {seconds} s"
     raise TimeoutError(msg)
 

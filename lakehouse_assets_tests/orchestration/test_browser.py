@@ -32,9 +32,9 @@ _PATIENCE_MS = 60_000
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Thirty days of the simulated retailer, then a day of one customer, then one below the gate."""
+    """Twelve days of the simulated retailer, then a day of one customer, then one below the gate."""
     root = tmp_path_factory.mktemp("browser") / "lake"
-    assert lakehouse(str(root), "demo", "--days", "30").returncode == 0
+    assert lakehouse(str(root), "demo", "--days", "12").returncode == 0
     landing = root / "landing/sales"
     bad = [*day(HELD, 3), line(InvoiceDate=f"{HELD} 09:00:00", Quantity="1.5")]
     (landing / "good.csv").write_bytes(sales_csv(day(GOOD, 6, CustomerID=PERSON)))

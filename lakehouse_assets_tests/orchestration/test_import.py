@@ -13,7 +13,7 @@ import pytest
 from lakehouse_assets.settings import PROJECT
 
 pytestmark = pytest.mark.slow
-ROUNDS = 5
+ROUNDS = 3
 HEAVY = {"dagster_aws", "boto3", "botocore", "deltalake", "duckdb", "pyarrow"}
 
 _WATCHED = """
@@ -57,7 +57,9 @@ def watched(root: str, *code: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("place", ["a folder with a lake", "a folder that does not exist", "a bucket"])
-def test_importing_the_code_location_opens_no_connection_and_touches_no_lake(place: str, tmp_path: Path) -> None:
+def test_importing_the_code_location_opens_no_connection_touches_no_lake_and_loads_no_cloud_and_no_engine(
+    place: str, tmp_path: Path
+) -> None:
     roots = {
         "a folder with a lake": str(tmp_path),
         "a folder that does not exist": str(tmp_path / "nowhere" / "lake"),
@@ -70,25 +72,20 @@ def test_importing_the_code_location_opens_no_connection_and_touches_no_lake(pla
     found = watched(roots[place])
 
     assert found["events"] == []
+    assert HEAVY.isdisjoint(found["modules"])
     assert found["assets"] >= 8
     assert not (tmp_path / "nowhere").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["landing"]
 
 
-@pytest.mark.parametrize(
-    ("deed", "event"),
-    [
-        ("import socket; socket.getaddrinfo('127.0.0.1', 80)", "socket.getaddrinfo"),
-        ("import os; os.scandir(os.environ['WATCHED'])", "os.scandir"),
-        ("open(os.environ['WATCHED'] + '/x', 'w').close()", "open"),
-    ],
-)
-def test_the_watch_sees_what_it_watches_for(deed: str, event: str, tmp_path: Path) -> None:
-    assert event in [name for name, _ in watched(str(tmp_path), deed)["events"]]
-
-
-def test_importing_the_code_location_loads_no_cloud_and_no_engine() -> None:
-    assert HEAVY.isdisjoint(watched("s3://no-such-bucket-anywhere/lake")["modules"])
+def test_the_watch_sees_what_it_watches_for(tmp_path: Path) -> None:
+    deeds = {
+        "import socket; socket.getaddrinfo('127.0.0.1', 80)": "socket.getaddrinfo",
+        "import os; os.scandir(os.environ['WATCHED'])": "os.scandir",
+        "open(os.environ['WATCHED'] + '/x', 'w').close()": "open",
+    }
+    seen = {name for name, _ in watched(str(tmp_path), "; ".join(deeds))["events"]}
+    assert seen >= {*deeds.values()}
 
 
 def test_importing_the_code_location_takes_a_small_multiple_of_importing_dagster(
