@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from lakehouse_assets.catalog import query_costs
 from lakehouse_assets.catalog.query_costs import TABLE as QUERY_COSTS
-from lakehouse_assets.catalog.query_costs import by_day
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
@@ -60,8 +60,7 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
         found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     else:
         found[DECISIONS.full_name] = _with_date(Decisions(()).frame([]).lazy())
-    nothing = pl.DataFrame(schema={name: column.dtype for name, column in QUERY_COSTS.columns.items()})
-    found[QUERY_COSTS.full_name] = (by_day(lake) if _is_named(QUERY_COSTS, named_in) else nothing).lazy()
+    found[QUERY_COSTS.full_name] = query_costs.scan(lake)
     return found
 
 

@@ -1,5 +1,7 @@
 """Athena has a limit, the views and queries of the files, and has read each table once; each query is really run."""
 
+import datetime as dt
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.query import athena as in_athena
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.settings import PROJECT, Settings
-from lakehouse_assets.storage.stores import StorageError
+from lakehouse_assets.storage.local import LocalStore
+from lakehouse_assets.storage.stores import StorageError, Stored
 from lakehouse_assets_tests.catalog.athena_in_memory import Athena
 from lakehouse_assets_tests.catalog.conftest import ROOT
 from lakehouse_assets_tests.catalog.glue_in_memory import Glue
@@ -218,7 +221,28 @@ def test_what_queries_cost_is_a_table_by_day(lit: Lake, glue: Glue) -> None:
     [(day, engine, queries, scanned, usd)] = answers.run(lit, "FROM ops.query_costs").rows
     assert (engine, queries, scanned) == ("athena", 2, 2 * 10**11 + 1)
     assert usd == pytest.approx(1.0 + 0.00005)  # of one byte, the smallest amount that is charged
-    assert day == query_costs.by_day(lit)["dt"][0]
+    assert day == dt.datetime.now(dt.UTC).date()
+
+
+def test_costs_of_some_days_are_read_by_listing_these_days(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    query_costs.record(lake, "athena", "one", 10**10, 0.05)
+    lake.store.create("query_costs/2026-01-02/two.json", b'{"engine": "athena", "bytes_scanned": 7, "usd": 0.00005}')
+    listed: list[str] = []
+    real = type(lake.store).list
+
+    def watched(store: LocalStore, path: str, after: str = "") -> Iterator[Stored]:
+        listed.append(path)
+        return real(store, path, after)
+
+    monkeypatch.setattr(type(lake.store), "list", watched)
+    monkeypatch.setattr(type(lake.store), "read", lambda *_: pytest.fail("an object was read"))
+    today = dt.datetime.now(dt.UTC).date()
+    sql = f"FROM ops.query_costs WHERE dt > DATE '{today - dt.timedelta(days=1)}'"
+    assert answers.run(lake, sql).rows == [(today, "athena", 1, 10**10, 0.05)]
+    assert [path for path in listed if path.startswith("query_costs")] == [f"query_costs/{today}"]
+    monkeypatch.undo()
+    [earlier] = answers.run(lake, "FROM ops.query_costs WHERE usd < 0.01").rows  # with names that say nothing
+    assert earlier == (dt.date(2026, 1, 2), "athena", 1, 7, 0.00005)
 
 
 def test_names_of_the_lake_become_those_of_glue_and_nothing_else_changes() -> None:
