@@ -55,29 +55,35 @@ def run_pending(
             for table, named in force.items():
                 announce(table, len(named))
             _execute(lake, job, instance, Work(REPLAY, tables, config), report)
-        while works := list(_next_wave(lake, exhausted)):
-            for work in works:
-                for table, partitions in work.tables.items():
-                    announce(table, len(partitions))
-                _execute(lake, job, instance, work, report)
-                # Whatever of this work is still pending at the same inputs could not be done now.
-                exhausted |= {
-                    (table, partition): value
-                    for table, partitions in work.tables.items()
-                    for partition, value in partitions.items()
-                }
+        for work in _waves(lake, exhausted):
+            for table, partitions in work.tables.items():
+                announce(table, len(partitions))
+            _execute(lake, job, instance, work, report)
+            # Whatever of this work is still pending at the same inputs could not be done now.
+            exhausted |= {
+                (table, partition): value
+                for table, partitions in work.tables.items()
+                for partition, value in partitions.items()
+            }
     if report.failures:  # of the table that they wait for
         report.failures += waiting_models(lake)
     return report
 
 
-def _next_wave(lake: Lake, exhausted: Given) -> Iterator[Work]:
-    landed = landed_work(lake, exhausted)
-    if landed is not None:
-        yield landed
-        return
-    # One wave at a time: what it publishes decides what the next one has to do.
-    yield from table_work(lake, exhausted)[:1]
+def _waves(lake: Lake, exhausted: Given) -> Iterator[Work]:
+    """Yield work until none is left: what has landed, then the tables, then what has landed meanwhile.
+
+    Args:
+        exhausted: What could not be done now. The caller notes there what each work leaves undone.
+    """
+    is_first = True
+    while (landed := landed_work(lake, exhausted)) is not None or is_first:
+        is_first = False
+        if landed is not None:
+            yield landed
+        # One wave at a time: what it publishes decides what the next one has to do.
+        while works := table_work(lake, exhausted)[:1]:
+            yield works[0]
 
 
 def _execute(lake: Lake, job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, report: Report) -> None:

@@ -5,10 +5,12 @@ Not here: which fingerprints are published, and so what is pending.
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.partitioning import WHOLE
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline.corrections import Effect, Place, touched
 from lakehouse_assets.pipeline.key_order import landings_of
@@ -23,6 +25,27 @@ def fingerprint(inputs: object) -> int:
 
 def _fingerprint_of(text: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:15], 16)
+
+
+def fingerprints_by_date(
+    version: str, upstream: Mapping[str, Mapping[str, int]], dates: Iterable[str]
+) -> dict[str, int]:
+    """Return the fingerprint of each date of a model: its version, and what it reads of that date or as a whole.
+
+    Args:
+        version: `Model.version`.
+        upstream: Fingerprints by partition of each table that it reads, by SQL name.
+    """
+    # As `json.dumps` writes them, with sorted keys: it takes ten times as long, and there are thousands of dates.
+    texts = [json.dumps(name) + ": " for name in sorted(upstream)]
+    tables = [(upstream[name], upstream[name].get(WHOLE)) for name in sorted(upstream)]
+    start = f"[{json.dumps(version)}, {{"
+    found = {}
+    for date in dates:
+        values = (partitions.get(date, whole) for partitions, whole in tables)
+        read = (f"{text}{'null' if value is None else value}" for text, value in zip(texts, values, strict=True))
+        found[date] = _fingerprint_of(f"{start}{', '.join(read)}}}]")
+    return found
 
 
 def without_rows(value: int) -> int:

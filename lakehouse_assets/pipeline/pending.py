@@ -19,7 +19,7 @@ from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.pipeline import accounting, reference_index
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects
-from lakehouse_assets.pipeline.inputs import fingerprint, input_fingerprints, without_rows
+from lakehouse_assets.pipeline.inputs import fingerprint, fingerprints_by_date, input_fingerprints, without_rows
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
 from lakehouse_assets.pipeline.state_cache import cached
 from lakehouse_assets.storage import delta, delta_log
@@ -208,12 +208,7 @@ class ModelState:
         dates = sorted(
             {partition for partitions in upstream.values() for partition in partitions if as_date(partition)}
         )
-        inputs = {
-            date: fingerprint(
-                [model.version, {n: partitions.get(date, partitions.get(WHOLE)) for n, partitions in upstream.items()}]
-            )
-            for date in dates
-        }
+        inputs = fingerprints_by_date(model.version, upstream, dates)
         return cls(model, inputs, built, pins)
 
     def is_pending(self, partition: str) -> bool:

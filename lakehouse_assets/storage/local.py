@@ -61,7 +61,7 @@ class LocalStore:
 
     def stat(self, path: str) -> Stored | None:
         try:
-            found = Path(self.uri(path)).stat()
+            found = os.stat(self.uri(path))  # noqa: PTH116 - a Path for each of many objects costs more than the look
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -118,7 +118,7 @@ class LocalStore:
                     yield from self._walk(path.rstrip("/"), after)
             elif path > after:
                 try:
-                    yield _stored(path, Path(address).stat())
+                    yield _stored(path, os.stat(address))  # noqa: PTH116 - as in `stat`
                 except FileNotFoundError:
                     continue
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake, current
+from lakehouse_assets.contracts.partitioning import WHOLE
 from lakehouse_assets.ledger.entries import WORKING
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.ledger.state import FeedLedger
@@ -33,6 +34,24 @@ def test_a_fingerprint_is_that_of_the_sorted_contents_with_their_keys_as_json(ke
     assert found == {
         DAY: fingerprint([feed.version, False, sources, []]),
         NEXT: fingerprint([feed.version, True, [], []]),
+    }
+
+
+@given(
+    version=st.text(),
+    upstream=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.dictionaries(st.sampled_from([DAY, NEXT, WHOLE]), st.integers(0)),
+        min_size=1,
+    ),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_fingerprint_of_a_model_is_that_of_its_version_and_what_it_reads_as_json(
+    version: str, upstream: dict[str, dict[str, int]]
+) -> None:
+    assert inputs.fingerprints_by_date(version, upstream, [DAY, NEXT]) == {
+        date: fingerprint([version, {name: read.get(date, read.get(WHOLE)) for name, read in upstream.items()}])
+        for date in (DAY, NEXT)
     }
 
 
