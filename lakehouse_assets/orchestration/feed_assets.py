@@ -127,7 +127,9 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         stopped = [outcome.message for outcome in outcomes if outcome.verdict in {HELD_BACK, UNACCOUNTED}]
         if stopped:
             failures.note_left(context, feed.silver.key, failures.left_of(lake, feed, partitions))
-        yield from results(lake, feed, outcomes)
+        found = list(results(lake, feed, outcomes))
+        with events.together(context.instance):
+            yield from found
         if stopped:
             raise failures.CheckFailedError("\n".join(stopped[:SHOWN]))
 

@@ -38,8 +38,23 @@ run_coordinator:
 event_log_storage:
   module: lakehouse_assets.orchestration.event_log
   class: KeptSqliteEventLogStorage
-  config: {base_dir: ""}
+  config: {base_dir: "/history/runs"}
+run_storage:
+  module: lakehouse_assets.orchestration.run_storage
+  class: KnownSqliteRunStorage
+  config: {base_dir: "/history"}
+schedule_storage:
+  module: lakehouse_assets.orchestration.run_storage
+  class: KnownSqliteScheduleStorage
+  config: {base_dir: "/schedules"}
+compute_logs:
+  module: lakehouse_assets.orchestration.captured_output
+  class: CapturedOutput
+  config: {base_dir: "/storage"}
 """
+_EVENTS = "/history/runs"
+_OWN_FOLDER = re.compile(rf'base_dir: "(?:[^"]*({_EVENTS}|/history|/schedules|/storage))?"')
+_EVENTS_AT_ONCE = "500"
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -49,11 +64,11 @@ def prepare_home(settings: Settings) -> Path:
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    config, events = home / "dagster.yaml", f"base_dir: {json.dumps(str(home / 'history' / 'runs'))}"
+    config = home / "dagster.yaml"
     with FileLock(home / ".initialise.lock"):
         before = config.read_text(encoding="utf-8") if config.exists() else _CONFIG
-        # The folder of the event log is absolute: it follows a lake that was moved.
-        after = re.sub(r'base_dir: "[^"]*"', lambda _: events, before)
+        # The folders of the storages are absolute: they follow a lake that was moved.
+        after = _OWN_FOLDER.sub(lambda found: f"base_dir: {json.dumps(f'{home}{found[1] or _EVENTS}')}", before)
         if after != before:
             config.write_text(after, encoding="utf-8")
         if not (home / ".initialised").exists():
@@ -63,6 +78,8 @@ def prepare_home(settings: Settings) -> Path:
                 instance.all_instigator_state()
             (home / ".initialised").touch()
     os.environ["DAGSTER_HOME"] = str(home)
+    # What a run is about to do is then recorded in one go; one by one, that is a tenth of a small run.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
     return home
 
 

@@ -63,11 +63,12 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
             except RuleBrokenError as error:
                 broken = error
                 failures.note_left(context, model.table.key, failures.left_of(lake, model, partitions))
-        for rule in rules_of(model.schema):
-            failed = broken is not None and broken.rule == rule.id
-            yield events.TableCheckResult(
-                asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
-            )
+        with events.together(context.instance):
+            for rule in rules_of(model.schema):
+                failed = broken is not None and broken.rule == rule.id
+                yield events.TableCheckResult(
+                    asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
+                )
         if broken is not None:
             raise failures.CheckFailedError(str(broken))
 

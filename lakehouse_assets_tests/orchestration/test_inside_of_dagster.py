@@ -3,7 +3,7 @@
 import ast
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +11,7 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy import Connection
 
-from lakehouse_assets.orchestration import event_log
+from lakehouse_assets.orchestration import event_batch
 from lakehouse_assets.orchestration.event_log import KeptSqliteEventLogStorage
 from lakehouse_assets.orchestration.events import TableCheckResult, together
 from lakehouse_assets.orchestration.instance import opened
@@ -24,10 +24,17 @@ INNER = {
         "dagster._core.event_api",
         "dagster._core.storage.asset_check_execution_record",
     ],
-    "orchestration/event_log.py": [
+    "orchestration/captured_output.py": [
+        "dagster._core.execution.compute_logs",
+        "dagster._core.storage.compute_log_manager",
+        "dagster._core.storage.local_compute_log_manager",
+    ],
+    "orchestration/event_batch.py": [
         "dagster._core.storage.event_log.schema",
         "dagster._core.storage.event_log.sqlite.sqlite_event_log",
     ],
+    "orchestration/event_log.py": ["dagster._core.storage.event_log.sqlite.sqlite_event_log"],
+    "orchestration/run_storage.py": ["dagster._core.storage.runs", "dagster._core.storage.schedules"],
 }
 
 
@@ -88,10 +95,11 @@ def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(
 def test_events_that_are_stored_together_are_those_of_dagster_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_log, "_LONGEST_BATCH", 3)
+    monkeypatch.setattr(event_batch, "_LONGEST_BATCH", 3)
     key, date = dg.AssetKey("table"), "2026-01-0{}".format
+    checks = [dg.AssetCheckSpec(name, asset=key) for name in ("gate", "rule")]
 
-    @dg.asset(key=key, partitions_def=DAYS, check_specs=[dg.AssetCheckSpec("gate", asset=key)], output_required=False)
+    @dg.asset(key=key, partitions_def=DAYS, check_specs=checks, output_required=False)
     def table(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # noqa: ANN202
         def gate(partition: str, *, passed: bool) -> None:
             context.log_event(dg.AssetCheckEvaluation(key, "gate", passed=passed, metadata={}, partition=partition))
@@ -106,7 +114,9 @@ def test_events_that_are_stored_together_are_those_of_dagster_s_own(
             gate(date(1), passed=True)
             gate(date(9), passed=False)
             gate(date(9), passed=True)
-        yield dg.AssetCheckResult(check_name="gate", passed=False)
+        with together(context.instance):
+            yield dg.AssetCheckResult(check_name="gate", passed=False)
+            yield TableCheckResult(check_name="rule", passed=True)
 
     settings = Settings(root=str(tmp_path / "lake"))
     with opened(settings) as instance:
@@ -114,16 +124,57 @@ def test_events_that_are_stored_together_are_those_of_dagster_s_own(
         records = instance.get_records_for_run(run_id).records
         log = [record.event_log_entry for record in records]
         assert instance.get_latest_materialization_event(key) == [e for e in log if is_made(e)][-1]
-    original = SqliteEventLogStorage(str(tmp_path / "original"))
+    assert_stored_as_by_dagster_s_own(settings, log, tmp_path / "original")
+    partitions = [row["partition"] for row in rows_of(index_of(settings))["asset_check_executions"]]
+    assert sorted(map(str, partitions)) == [*map(date, (1, 2, 3, 3, 4, 9)), "None", "None"]
+
+
+def test_what_a_run_plans_and_then_finds_is_stored_in_few_transactions_with_the_rows_of_dagster_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = dg.AssetKey("table")
+    names = [f"rule_{number}" for number in range(20)]
+    commits: list[str] = []
+    connect = KeptSqliteEventLogStorage._connect
+
+    def counted(log: KeptSqliteEventLogStorage, shard: str) -> AbstractContextManager[Connection]:
+        commits.append(shard)
+        return connect(log, shard)
+
+    monkeypatch.setattr(KeptSqliteEventLogStorage, "_connect", counted)
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
+
+    @dg.asset(key=key, check_specs=[dg.AssetCheckSpec(name, asset=key) for name in names])
+    def table(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # noqa: ANN202
+        yield dg.MaterializeResult()
+        before = len(commits)
+        with together(context.instance):
+            for name in names:
+                yield TableCheckResult(check_name=name, passed=name != names[3])
+        assert len(commits) - before < 10
+
+    settings = Settings(root=str(tmp_path / "lake"))
+    with opened(settings) as instance:
+        run_id = dg.materialize([table], instance=instance).run_id
+        log = [record.event_log_entry for record in instance.get_records_for_run(run_id).records]
+    assert len(commits) < 80
+    assert_stored_as_by_dagster_s_own(settings, log, tmp_path / "original")
+    stored = rows_of(index_of(settings))["asset_check_executions"]
+    assert [row["execution_status"] for row in stored].count("SUCCEEDED") == len(stored) - 1 == 19
+
+
+def assert_stored_as_by_dagster_s_own(settings: Settings, log: list[dg.EventLogEntry], folder: Path) -> None:
+    """Store the events of a run with Dagster's own storage, and compare all rows with those of the lake's."""
+    original = SqliteEventLogStorage(str(folder))
     for entry in log:
         original.store_event(entry)
     original.dispose()
-    ours = settings.dagster_home / "history" / "runs"
-    for shard in ("index", run_id):
-        stored, wanted = (rows_of(folder / f"{shard}.db") for folder in (ours, tmp_path / "original"))
-        assert stored == wanted
-        partitions = sorted(str(row["partition"]) for row in stored["asset_check_executions"])
-        assert shard != "index" or partitions == [*map(date, (1, 2, 3, 4, 9)), "None"]
+    for shard in ("index", log[0].run_id):
+        assert rows_of(index_of(settings).with_stem(shard)) == rows_of(folder / f"{shard}.db")
+
+
+def index_of(settings: Settings) -> Path:
+    return settings.dagster_home / "history" / "runs" / "index.db"
 
 
 def is_made(entry: dg.EventLogEntry) -> bool:
