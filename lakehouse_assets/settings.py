@@ -85,6 +85,23 @@ class Settings(BaseSettings):
         default="", max_length=255, description="Glue crawler over landing, to be started as an asset; empty for none"
     )
     glue_crawler_wait_s: float = Field(default=3_600, gt=0, description="seconds to wait for a crawl at most")
+    redshift_workgroup: str = Field(
+        default="",
+        pattern=r"^([a-z0-9-]{3,64})?$",
+        description="name of the Redshift Serverless workgroup that gold tables are loaded into; empty for none",
+    )
+    redshift_role: str = Field(
+        default="",
+        pattern=r"^(arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+)?$",
+        description="ARN of the role with which Redshift reads the files that it loads; empty for its default role",
+    )
+    redshift_database: str = Field(
+        default="dev", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="name of the database in Redshift, in lower case"
+    )
+    redshift_schema: str = Field(
+        default="gold", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="name of a schema that is the lake's alone"
+    )
+    redshift_wait_s: float = Field(default=900, gt=0, description="seconds for which one load into Redshift may take")
     queue_url: str = Field(
         default="",
         pattern=r"^(https?://[^/\s]+/\S*[\w-])?$",
@@ -131,7 +148,7 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return folder
 
-    @field_validator("glue_prefix", "glue_crawler", "queue_url")
+    @field_validator("glue_prefix", "glue_crawler", "redshift_workgroup", "queue_url")
     @classmethod
     def _on_s3(cls, value: str, info: ValidationInfo) -> str:
         root = info.data.get("root", "s3://")

@@ -1,5 +1,5 @@
-"""Gold tables for programs that ask for some rows by key: where the rows are kept for that, and the answers by HTTP.
+"""Gold tables for programs: where their rows are kept for that, by key or as tables of a database, and answers by HTTP.
 
-What is served, and by which key, is declared on the model. Not here: tables for tools that read whole tables, which
-find them in a catalog.
+What is served by key is declared on the model. Not here: tables for tools that read Delta, which find them in a
+catalog.
 """

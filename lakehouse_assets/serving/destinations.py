@@ -6,9 +6,14 @@ Not here: any of them.
 from lakehouse_assets.catalog.catalogs import Catalog, catalogs
 from lakehouse_assets.context import Lake
 from lakehouse_assets.serving.dynamodb import DynamoDbServing
+from lakehouse_assets.serving.redshift import RedshiftServing
 
 
 def destinations(lake: Lake) -> tuple[Catalog, ...]:
     """Return the catalogs that are configured, and what serves rows. Does no I/O."""
-    table = lake.settings.serving_table
-    return (*catalogs(lake), DynamoDbServing(table)) if table else catalogs(lake)
+    found = list(catalogs(lake))
+    if lake.settings.serving_table:
+        found.append(DynamoDbServing(lake.settings.serving_table))
+    if lake.settings.redshift_workgroup:
+        found.append(RedshiftServing(lake.settings.redshift_workgroup))
+    return tuple(found)

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.orchestration.test_catalogs import of_root
@@ -58,3 +59,15 @@ def _rows(client: Any, table: str) -> list[tuple[str, str, float]]:
     items = client.scan(TableName=table)["Items"]
     found = ((i["date_key"]["S"], i["metric_name"]["S"], float(i["metric_value"]["N"])) for i in items if "_place" in i)
     return sorted(found)
+
+
+def test_redshift_is_an_asset_below_every_gold_table_only_where_it_is_configured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redshift = dg.AssetKey(["serving", "redshift"])
+    assert redshift not in of_root("s3://bucket/lake").resolve_asset_graph().get_all_asset_keys()
+    monkeypatch.setenv("LAKEHOUSE_ROOT", "s3://bucket/lake")
+    monkeypatch.setenv("LAKEHOUSE_REDSHIFT_WORKGROUP", "lake")
+    graph = of_root("s3://bucket/lake").resolve_asset_graph()
+    parents = {key.to_user_string() for key in graph.get(redshift).parent_keys}
+    assert parents == {model.table.key for model in registry().models.values()}
