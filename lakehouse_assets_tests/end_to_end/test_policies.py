@@ -43,9 +43,11 @@ def cloud(enforcing_emulator: AwsEmulator) -> Cloud:
 
 
 @pytest.fixture(scope="module")
-def somebody(cloud: Cloud) -> dict[str, str]:
-    """A user whose policy each test sets."""
-    return roles.make_user(cloud.emulator.client, "somebody")
+def somebody(cloud: Cloud) -> Iterator[dict[str, str]]:
+    """A user whose policy each test sets, and a session of boto3 that has seen no other key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("boto3.DEFAULT_SESSION", None)
+        yield roles.make_user(cloud.emulator.client, "somebody")
 
 
 @pytest.fixture
@@ -55,7 +57,6 @@ def allow(
     """Let the clients of this process do what a policy says, and nothing else."""
     for name, value in (cloud.emulator.environment | somebody).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the first key that it saw
     alerts_aws.client.cache_clear()
 
     def put(policy: Policy) -> None:
