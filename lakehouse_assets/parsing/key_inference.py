@@ -6,7 +6,7 @@ the text of the draft.
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -21,6 +21,7 @@ _DATES_IN_NAMES = ("%Y-%m-%d", "%Y%m%d", "%Y_%m_%d", "%Y-%m", "%Y%m")
 _FILES, _IDS = 3, 5
 _KEPT, _EQUAL = 0.8, 0.5
 _NEVER_ALL = 2
+_INSTEAD = " (instead)"
 _AT, _RECORD = "_at", "_record"
 
 
@@ -67,14 +68,17 @@ def proposals(
     if key is None or sum(frame.height for _, frame in deliveries) < _NEVER_ALL:
         return []
     found = _repeats(deliveries, key, fields)
-    instead = " in place of business_date" if is_dated else ""
     likely = [
-        *_whole_deliveries(deliveries, key, found, instead, is_whole=is_whole and not is_dated),
-        *_versions(key, found, fields, instead, is_whole=is_whole),
+        *_whole_deliveries(deliveries, key, found, is_whole=is_whole and not is_dated),
+        *_versions(key, found, fields, is_whole=is_whole),
         *(_single_records(key, found) if named else []),
     ]
     first = next((each for each in likely if each.is_certain), None)
-    return [Proposal(p.arguments, p.evidence, is_certain=p is first, is_layout=p.is_layout) for p in likely]
+    said = first.arguments[0].split("=", 1)[0] if first else "business_date" if is_dated else None
+    instead = f" in place of {said}" if said else ""
+    return [
+        replace(each, is_certain=each is first, evidence=each.evidence.replace(_INSTEAD, instead)) for each in likely
+    ]
 
 
 def _deliveries(files: list[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
@@ -94,8 +98,11 @@ def _repeats(deliveries: list[tuple[str, pl.DataFrame]], key: Field, fields: lis
     counts = tagged.group_by(name).agg(pl.len().alias("n"), pl.col(_RECORD).n_unique().alias("records"))
     changed = counts.filter(pl.col("records") > 1).select(name)
     distinct = tagged.join(changed, on=name, how="semi").unique([name, _RECORD])
-    times = [f for f in fields if f != key and not f.type.nullable and f.type.kind.startswith(_TIME_KINDS)]
-    orders = [f for f in times if changed.height and not distinct.select(name, f.name).is_duplicated().any()]
+    orders = [
+        f
+        for f in _possible_orders(key, fields)
+        if changed.height and not distinct.select(name, f.name).is_duplicated().any()
+    ]
     kept, equal = [], []
     for (_, before), (_, after) in itertools.pairwise(deliveries):
         both = before.join(after, on=name, how="semi").height
@@ -117,7 +124,7 @@ def _repeats(deliveries: list[tuple[str, pl.DataFrame]], key: Field, fields: lis
 
 
 def _whole_deliveries(
-    deliveries: list[tuple[str, pl.DataFrame]], key: Field, found: _Repeats, instead: str, *, is_whole: bool
+    deliveries: list[tuple[str, pl.DataFrame]], key: Field, found: _Repeats, *, is_whole: bool
 ) -> list[Proposal]:
     """Propose that each file replaces the one before, where it has nearly all ids of it."""
     if found.kept < _KEPT:
@@ -133,7 +140,7 @@ def _whole_deliveries(
     evidence += (
         " So each file is a full delivery, and the newest one is the table:"
         if is_certain
-        else f" If each file is a full delivery, and the newest one is the table, write{instead}:"
+        else f" If each file is a full delivery, and the newest one is the table, write{_INSTEAD}:"
     )
     arguments = ('snapshot="latest"', *_delivered_at(deliveries), f"duplicates=({quoted(key.column)},)")
     return [Proposal(arguments, evidence, is_certain=is_certain, is_layout=True)]
@@ -148,16 +155,16 @@ def _delivered_at(deliveries: list[tuple[str, pl.DataFrame]]) -> tuple[str, ...]
     return ()
 
 
-def _versions(key: Field, found: _Repeats, fields: list[Field], instead: str, *, is_whole: bool) -> list[Proposal]:
+def _versions(key: Field, found: _Repeats, fields: list[Field], *, is_whole: bool) -> list[Proposal]:
     """Propose that a later record of an id replaces the one before, where ids come again with other values."""
     if not found.changed:
-        return _versions_by_name(key, found, fields, instead)
+        return _versions_by_name(key, found, fields)
     evidence = (
         f"{key.column} is unique in each of {found.files:,} files, and {found.shared:,} of {found.ids:,} ids are in "
         f"several of them: {found.changed:,} with other values, "
     )
     if not found.orders:
-        evidence += f"and no time tells their order. If the last file counts, write{instead}:"
+        evidence += f"and no column tells their order. If the last file counts, write{_INSTEAD}:"
         return [Proposal((_key(key), 'versioned_by="landing"'), evidence, is_layout=True)]
     order = found.orders[0]
     # Where files have nearly all ids of the one before, an id that is missing may be deleted.
@@ -167,29 +174,29 @@ def _versions(key: Field, found: _Repeats, fields: list[Field], instead: str, *,
     evidence += (
         f" So silver is the present row for each {key.column}, beside its history:"
         if is_certain
-        else f" If a later record of an id replaces the one before it, write{instead}:"
+        else f" If a later record of an id replaces the one before it, write{_INSTEAD}:"
     )
     arguments = (_key(key), f"versioned_by={quoted(order.column)}")
     return [Proposal(arguments, evidence, is_certain=is_certain, is_layout=True)]
 
 
-def _versions_by_name(key: Field, found: _Repeats, fields: list[Field], instead: str) -> list[Proposal]:
+def _versions_by_name(key: Field, found: _Repeats, fields: list[Field]) -> list[Proposal]:
     """Propose the same where the files do not show it, and a column says by its name when a record was changed."""
-    order = next(
-        (
-            f
-            for f in fields
-            if f != key and not f.type.nullable and f.type.kind.startswith(_TIME_KINDS) and _SAYS_CHANGE.search(f.name)
-        ),
-        None,
-    )
+    order = next((f for f in _possible_orders(key, fields) if _SAYS_CHANGE.search(f.name)), None)
     if order is None or not is_identifier(key.name):
         return []
     evidence = (
         f"{key.column} is unique in these {found.ids:,} records, and {order.column} says by its name when a record was "
-        f"changed. If a later record of an id replaces the one before it, write{instead}:"
+        f"changed. If a later record of an id replaces the one before it, write{_INSTEAD}:"
     )
     return [Proposal((_key(key), f"versioned_by={quoted(order.column)}"), evidence, is_layout=True)]
+
+
+def _possible_orders(key: Field, fields: list[Field]) -> list[Field]:
+    """Return the columns that may say which record of an id is the later one: times, and numbers named so."""
+    whole = [f for f in fields if f != key and not f.type.nullable]
+    is_number = {f: f.type.kind.startswith("dy.Int64(") and bool(_SAYS_CHANGE.search(f.name)) for f in whole}
+    return [f for f in whole if f.type.kind.startswith(_TIME_KINDS) or is_number[f]]
 
 
 def _single_records(key: Field, found: _Repeats) -> list[Proposal]:

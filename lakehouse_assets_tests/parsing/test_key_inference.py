@@ -115,6 +115,16 @@ def test_files_that_are_the_state_of_a_table_are_a_snapshot(tmp_path: Path) -> N
     assert [row[0] for row in _published(tmp_path, feed, _states())] == list(range(19))
 
 
+def test_a_number_of_versions_tells_their_order_and_what_else_may_be_meant_names_what_it_replaces(
+    tmp_path: Path,
+) -> None:
+    files = {f"{at}.csv": _csv("id,version,city", [f"{i},{at},city {at}" for i in range(9)]) for at in range(1, 4)}
+    text = _text(tmp_path, files)
+    feed = _feed(tmp_path, text)
+    assert (feed.key, feed.versioned_by) == (("id",), "version")
+    assert "If each file is a full delivery, and the newest one is the table, write in place of key:" in _words(text)
+
+
 def test_a_zip_with_its_members_is_one_delivery(tmp_path: Path) -> None:
     days = {f"p-2024-03-0{day}.zip": list(_states().values())[day - 1] for day in range(1, 4)}
     files = {}
