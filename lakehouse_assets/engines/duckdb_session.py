@@ -27,7 +27,7 @@ def session(
 
     Args:
         tables: The frames by SQL name.
-        views: SQL over these tables by the view's name, in a schema that one of the tables has.
+        views: SQL over these tables by the view's name.
         unsafe: Let its SQL also read and write files, attach databases and change settings.
     """
     import duckdb  # noqa: PLC0415 - not at import of a declaration
@@ -41,7 +41,7 @@ def session(
         }
     )
     connection.sql("SET TimeZone = 'UTC'")
-    for schema in sorted({name.split(".", 1)[0] for name in tables}):
+    for schema in sorted({name.split(".", 1)[0] for name in [*tables, *(views or {})]}):
         connection.sql(f'CREATE SCHEMA "{schema}"')
     for name, frame in tables.items():
         schema, table = name.split(".", 1)

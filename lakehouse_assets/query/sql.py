@@ -13,11 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.views import tables_in
+from lakehouse_assets.contracts.views import parsed, tables_in
 from lakehouse_assets.engines.duckdb_session import session
-from lakehouse_assets.query.tables import frames
+from lakehouse_assets.query.tables import described, frames
 
 _READ_ONLY = "A query reads the lake's tables only; `--unsafe` lifts this."
 
@@ -45,7 +47,8 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
 
     _check(sql, unsafe=unsafe)
     views = lake.registry.views
-    tables = frames(lake, at, " ".join([sql, *(text for name, text in views.items() if name in sql)]))
+    read = None if unsafe else _tables_read(lake, sql)
+    tables = frames(lake, at, " ".join([sql, *(text for name, text in views.items() if name in sql)]), only=read)
     whole = {name: text for name, text in views.items() if tables_in(text) <= tables.keys()}
     connection = session(tables, whole, unsafe=unsafe)
     try:
@@ -58,6 +61,23 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
         raise QueryError(" ".join(lines[:2])) from error
     finally:
         connection.close()
+
+
+def _tables_read(lake: Lake, sql: str) -> set[str] | None:
+    """Return the SQL names of the tables that a query reads; None if it may ask for all, or for one that is not there.
+
+    To open a table costs a look at its log, so that a query of one is not to wait for all.
+    """
+    try:
+        statement = parsed(sql)
+    except (SqlglotError, RecursionError):
+        return None  # DuckDB says what is wrong with it
+    own = {named.alias for named in statement.find_all(exp.CTE)}
+    found = {(table.db, table.name) for table in statement.find_all(exp.Table)}
+    read = {f"{schema}.{name}" for schema, name in found if schema or name not in own}
+    views = lake.registry.views
+    known = {table.full_name for table in (*lake.registry.tables(), *described())} | views.keys()
+    return read.union(*(tables_in(views[name]) for name in read & views.keys())) if read and read <= known else None
 
 
 def _check(sql: str, *, unsafe: bool) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import polars as pl
 
@@ -24,7 +25,9 @@ from lakehouse_assets.storage import delta, delta_files
 OPS = (LEDGER, ACCOUNTING, DECISIONS)
 
 
-def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Mapping[str, pl.LazyFrame]:
+def frames(
+    lake: Lake, at: dt.datetime | None = None, named_in: str = "", *, only: AbstractSet[str] | None = None
+) -> Mapping[str, pl.LazyFrame]:
     """Return every declared table as it stands, or as it stood, with the columns that are stored.
 
     One that is not yet written is empty, with the declared columns.
@@ -35,6 +38,7 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
         at: A moment in the past; decisions are always the present ones.
         named_in: Text that names the tables wanted, or nothing for all: of others, what the ledger says is not read,
             and it does not matter if their past is gone: they are left out then.
+        only: SQL names of tables; what else a feed or model declares is left out.
 
     Raises:
         StorageError: A table's versions of that moment are gone.
@@ -45,6 +49,8 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
     found: dict[str, pl.LazyFrame] = {}
     for table in lake.registry.tables():
         columns = {name: column.dtype for name, column in table.columns.items()}
+        if only is not None and table.full_name not in only:
+            continue
         if table.layer != "bronze":
             found |= _scan(lake, table, at, named_in)
         elif ledger is None or not _is_named(table, named_in):
@@ -53,7 +59,16 @@ def frames(lake: Lake, at: dt.datetime | None = None, named_in: str = "") -> Map
             feed = lake.registry.feeds[table.name]
             live = _counting(lake, ledger, feed.name).live
             found[table.full_name] = read_bronze(lake, feed, live).select(*columns)
-    found[LEDGER.full_name] = _with_date(_ledger_rows(lake, ledger if _is_named(LEDGER, named_in) else None).lazy())
+    if only is None or not only.isdisjoint(table.full_name for table in (*OPS, QUERY_COSTS)):
+        found |= _operational(lake, ledger, at, named_in)
+    return found
+
+
+def _operational(
+    lake: Lake, ledger: Ledger | None, at: dt.datetime | None, named_in: str
+) -> Mapping[str, pl.LazyFrame]:
+    """Return the tables that the lake keeps of itself."""
+    found = {LEDGER.full_name: _with_date(_ledger_rows(lake, ledger if _is_named(LEDGER, named_in) else None).lazy())}
     accounts = _scan(lake, ACCOUNTING, at, named_in)
     found |= {name: _with_date(as_declared(rows)) for name, rows in accounts.items()}
     if _is_named(DECISIONS, named_in):

@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.sql import Answer, QueryError, as_csv, as_json, as_table
 from lakehouse_assets.query.sql import run as ask
+from lakehouse_assets.query.tables import described
 from lakehouse_assets_tests import retail
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.retail import day, land, line, sales_csv
 
 
@@ -217,3 +219,41 @@ def test_a_quoted_or_mixed_case_name_is_the_same_table(filled: Lake) -> None:
         ask(filled, 'SELECT count(*) FROM "silver"."sales"').rows
         == ask(filled, "SELECT COUNT(*) FROM Silver.Sales").rows
     )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM silver.sales",
+        "WITH sales AS (FROM silver.sales) SELECT count(*) FROM sales",
+        "SELECT (FROM (SELECT count(*) FROM silver.sales)) FROM ops.ledger LIMIT 1",
+        "SELECT (SELECT count(*) FROM silver.sales) FROM quarantine.by_rule LIMIT 1",
+    ],
+)
+def test_a_query_is_not_concerned_with_tables_that_it_does_not_read(filled: Lake, tmp_path: Path, sql: str) -> None:
+    lake = copied(filled, tmp_path / "lake")
+    lake.store.replace(f"gold/daily_sales/_delta_log/{1:020}.json", b"{")
+    assert ask(lake, sql).rows == [(23,)]
+    with pytest.raises(Exception, match="daily_sales"):
+        ask(lake, "FROM gold.daily_sales")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM duckdb_views() WHERE NOT internal",
+        "SELECT count(*) FROM information_schema.tables",
+        "SELECT count(*) FROM (SHOW ALL TABLES)",
+        "SELECT (SELECT count(*) FROM duckdb_views() WHERE NOT internal) FROM silver.sales LIMIT 1",
+    ],
+)
+def test_a_query_of_what_there_is_sees_every_table(filled: Lake, sql: str) -> None:
+    [(found,)] = ask(filled, sql).rows
+    assert found >= len(_tables(filled)) + len(described())
+
+
+def test_a_table_named_in_any_way_is_there(filled: Lake) -> None:
+    for of in ("query_table('silver.sales')", "query('FROM silver.sales')", "memory.silver.sales", "Silver.SALES"):
+        assert ask(filled, f"SELECT count(*) FROM {of}").rows == [(23,)], of  # noqa: S608 - its own
+    own = 'WITH "silver.sales" AS (SELECT 1) SELECT count(*) FROM silver.sales'
+    assert ask(filled, own).rows == [(23,)]
