@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.ledger import ledger as ledgers
 from lakehouse_assets.ledger.large import LargeFeedLedger
 from lakehouse_assets.ledger.ledger import TABLE, FeedLedger, Ledger, ObjectVersion, ledger_of, summarise
@@ -130,3 +131,16 @@ def test_only_the_last_entries_are_written_anew_while_most_files_hold_few_of_the
     rows = Ledger.load(store).rows
     assert sorted(rows["version"]) == list(range(1, 30))
     assert rows["object_key"].n_unique() == 29
+
+
+@pytest.mark.slow
+def test_a_lake_on_s3_keeps_and_answers_the_same(s3_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "_COMPACT_ABOVE", 3)
+    monkeypatch.setattr(ledgers, "_ENTRIES_IN_MEMORY", 3)
+    for number in range(7):
+        Ledger.load(s3_lake.store).append([version_of(f"k{number}", "ab"[number % 2])], "run")
+    rows = Ledger.load(s3_lake.store).rows
+    assert sorted(rows["version"]) == list(range(1, 8))
+    ledger = ledger_of(s3_lake.store, "sales")
+    assert isinstance(ledger, LargeFeedLedger)
+    assert _said(ledger)[:-1] == _said(FeedLedger(rows, rows.lazy()))[:-1]
