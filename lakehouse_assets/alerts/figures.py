@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from lakehouse_assets.alerts.conditions import backlog_of
 from lakehouse_assets.alerts.runs import partitions_by_asset, runs_of
 from lakehouse_assets.alerts.stream import Event, Page
 from lakehouse_assets.context import Lake
+from lakehouse_assets.orchestration.arrivals import QUEUE
 
 COUNT, BYTES, SECONDS, NO_UNIT = "Count", "Bytes", "Seconds", "None"
 _OF_MATERIALIZATIONS = {
@@ -22,6 +22,7 @@ _OF_MATERIALIZATIONS = {
     "rejected": ("rejected", COUNT),
     "bytes": ("bytes", BYTES),
 }
+_OF_THE_QUEUE = ("backlog", "waiting", "in_flight", "dead_letters", "received", "unannounced")
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ def figures_of(lake: Lake, instance: dg.DagsterInstance, page: Page) -> list[Fig
         if event.dagster_event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             found += _of_materialization(event)
         elif event.dagster_event.event_type is dg.DagsterEventType.ASSET_OBSERVATION:
-            seen = event.dagster_event.asset_observation_data.asset_observation
-            if (backlog := backlog_of(seen)) is not None:
-                found.append(Figure(event.position, event.at, ".".join(seen.asset_key.path), "backlog", backlog, COUNT))
+            found += _of_queue(event)
         elif run := runs.get(event.entry.run_id):
             found += _of_run(instance, event, run)
     return found
@@ -57,6 +56,16 @@ def _of_materialization(event: Event) -> Iterator[Figure]:
     for said, (name, unit) in _OF_MATERIALIZATIONS.items():
         if (value := made.metadata.get(said)) is not None and isinstance(value.value, int | float):
             yield Figure(event.position, event.at, ".".join(made.asset_key.path), name, float(value.value), unit)
+
+
+def _of_queue(event: Event) -> Iterator[Figure]:
+    seen = event.dagster_event.asset_observation_data.asset_observation
+    if seen.asset_key != QUEUE:
+        return
+    for name in _OF_THE_QUEUE:
+        # Where there is no dead-letter queue, a text says so.
+        if (value := seen.metadata.get(name)) is not None and isinstance(value.value, int):
+            yield Figure(event.position, event.at, ".".join(seen.asset_key.path), name, value.value, COUNT)
 
 
 def _of_run(instance: dg.DagsterInstance, event: Event, run: dg.DagsterRun) -> Iterator[Figure]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -92,3 +93,24 @@ def test_a_backlog_that_grows_look_after_look_is_told_once_and_when_it_shrinks(s
         Kind.BACK_TO_NORMAL, growing.fingerprint, ("arrivals.queue",),
     )  # fmt: skip
     assert [figure.value for figure in figures.figures] == [9, 1, 2, 3, 4, 5, 60, 70, 80, 75, 90, 5]
+
+
+def test_what_a_look_at_the_queue_shows_is_figures(shop: Shop) -> None:
+    figures = Kept()
+    figures.fails_at = 0
+    tell(shop.lake, shop.instance, [figures], 0)
+    shown: dict[str, Any] = {
+        "backlog": 7,
+        "waiting": 5,
+        "in_flight": 2,
+        "dead_letters": 1,
+        "received": 3,
+        "unknown": "- none",
+    }
+    for metadata in (shown, {"dead_letters": "no dead-letter queue"}, {"unannounced": 4}):
+        shop.instance.report_runless_asset_event(dg.AssetObservation(["arrivals", "queue"], metadata=metadata))
+    shop.instance.report_runless_asset_event(dg.AssetObservation(["somebody", "else"], metadata={"received": 9}))
+    tell(shop.lake, shop.instance, [figures], 0)
+    found = [(figure.asset, figure.name, figure.value) for figure in figures.figures]
+    expected = {"backlog": 7, "waiting": 5, "in_flight": 2, "dead_letters": 1, "received": 3, "unannounced": 4}
+    assert found == [("arrivals.queue", name, value) for name, value in expected.items()]
