@@ -17,6 +17,7 @@ from lakehouse_assets.catalog import glue_calls
 from lakehouse_assets.context import current
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.query.overview import status
+from lakehouse_assets.serving import dynamodb_calls
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.watched import ask, sweep
 
@@ -49,7 +50,8 @@ def main() -> None:
     """Work without, then with the other services."""
     names = [f"AWS_ENDPOINT_URL_{service}" for service in SERVICES]
     os.environ |= dict.fromkeys(names, sys.argv[1])
-    attempts, glue_calls._ATTEMPTS = glue_calls._ATTEMPTS, 2  # it waits for a minute otherwise
+    attempts = glue_calls._ATTEMPTS, dynamodb_calls._ATTEMPTS
+    glue_calls._ATTEMPTS = dynamodb_calls._ATTEMPTS = 2  # each waits for a minute otherwise
     lake = current()
     with opened(lake.settings) as instance:
         daemon = Daemon(lake, instance)
@@ -58,10 +60,10 @@ def main() -> None:
         for name in names:
             del os.environ[name]
         aws.client.cache_clear()
-        glue_calls._ATTEMPTS = attempts
+        glue_calls._ATTEMPTS, dynamodb_calls._ATTEMPTS = attempts
         for request in sweep(
             daemon, f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
-        ):  # the refresh of Glue has failed too often for the sensor
+        ):  # what is refreshed outside has failed too often for the sensor
             daemon.launch(request)
         for text in work(daemon):
             _say({"after": text})
