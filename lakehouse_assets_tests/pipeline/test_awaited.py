@@ -8,13 +8,14 @@ import dataframely as dy
 import polars as pl
 import pytest
 
+from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.contracts.registry import Registry, UnusableError
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.recorded import record
 from lakehouse_assets.maintenance.expiry import old_rows, remove
-from lakehouse_assets.operations.decision_commands import release, revoke, waive
+from lakehouse_assets.operations.decision_commands import correct, release, retract, revoke, waive
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query import sql
@@ -97,6 +98,35 @@ def test_a_waived_record_is_published_and_stays(tmp_path: Path) -> None:
     assert [row[1] for row in published(lake)] == ["a", "b"]
     assert pending(lake) == []
     assert list(verify(lake)) == []
+
+
+@pytest.mark.slow
+def test_a_stored_lake_follows_the_declaration_to_a_warning_and_back(tmp_path: Path) -> None:
+    def lake_with(mode: str) -> Lake:
+        lake = lake_of(tmp_path, sales(on_missing_reference=mode), products())
+        for feed in ("products", "sales"):
+            put(lake, {}, feed)
+        assert pending(lake) == []
+        assert list(verify(lake)) == []
+        return lake
+
+    lake = lake_with("quarantine")
+    put(lake, {"p.json": known("a")}, "products")
+    put(lake, {"s.json": sold("a", "b")}, "sales")
+    lake = lake_with("warn")
+    assert [row[1] for row in published(lake)] == ["a", "b"]
+    assert status(lake).waiting == []
+    put(lake, {"t.json": sold("b", "c", on=DAYS[1])}, "sales")
+    record(lake.store, correct(lake, lake.registry.feed("sales"), "t.json", 2, {"product_id": "d"}, "a typo"))
+    lake = lake_with("quarantine")
+    assert [row[1] for row in published(lake)] == ["a"]
+    put(lake, {"q.json": known("b", "d")}, "products")
+    lake = lake_with("quarantine")
+    assert [row[1] for row in published(lake)] == ["a", "b", "b", "d"]
+    record(lake.store, retract(lake, lake.registry.feed("products"), "q.json", "not ours"))
+    lake = lake_with("quarantine")
+    assert [row[1] for row in published(lake)] == ["a"]
+    assert len(stored(lake, "quarantine", "rules", feed="sales")) == 3
 
 
 def test_the_newest_delivery_does_not_empty_its_table_while_all_of_it_waits(tmp_path: Path) -> None:

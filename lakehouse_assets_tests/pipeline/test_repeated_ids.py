@@ -38,7 +38,7 @@ def _found(lake: Lake, feed: Feed, *days: int) -> dict[int, int]:
     return {(date - FIRST).days: records for date, records in counted.by_date.items()}
 
 
-@pytest.mark.parametrize("layout", [None, Partitioning.BY_YEAR_MONTH_DAY])
+@pytest.mark.parametrize("layout", [None, pytest.param(Partitioning.BY_YEAR_MONTH_DAY, marks=pytest.mark.slow)])
 def test_ids_on_several_dates_are_counted_near_the_dates_that_are_asked_for(
     tmp_path: Path, layout: Partitioning | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
