@@ -182,6 +182,7 @@ def test_of_a_person_who_is_forgotten_the_index_has_no_trace(tmp_path: Path) -> 
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "now", [{"on_missing_reference": "warn"}, {"revision": 2}], ids=["no more waiting", "revision"]
 )
