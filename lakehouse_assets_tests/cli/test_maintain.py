@@ -1,6 +1,7 @@
 """`lakehouse maintain` and `history` as a person meets them, the Dagster job, and both beside a real run."""
 
 import os
+import time
 
 import dagster as dg
 import pytest
@@ -89,6 +90,7 @@ def test_a_run_meanwhile_neither_fails_nor_loses_nor_doubles_a_row(lake: Lake) -
     while running.is_running:
         list(maintain(lake, Policy(small_files=0)))
         rounds += 1
+        time.sleep(0.3)  # for the run to come to its next commits
     done = running.finish()
     assert done.returncode == 0, done.stdout
     assert rounds >= 3

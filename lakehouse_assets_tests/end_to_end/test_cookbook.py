@@ -71,6 +71,7 @@ def typed(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_recipe(recipe: str, package: Path, typed: Type) -> None:
     printed = ""

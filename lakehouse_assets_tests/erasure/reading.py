@@ -27,10 +27,10 @@ def rows(lake: Lake, name: str, gone: pl.Expr = NOBODY) -> list[str]:
 
 
 def waiting(found: Status) -> tuple[list[str], ...]:
-    """Return what is held, rejected and pinned, without the reasons."""
+    """Return what is held, rejected and pinned, without the reasons and versions, which follow from the batches."""
     held = [line.partition(": quality score")[0] for line in found.held]
     rejected = [" ".join(line.split(": ", 3)[:3]) for line in found.rejected]
-    return held, rejected, found.pinned
+    return held, rejected, [line.partition(": to version")[0] for line in found.pinned]
 
 
 def not_forgotten(lake: Lake, village: Lake) -> list[str]:

@@ -64,7 +64,7 @@ def odd_runs(home: Path) -> list[str]:
 
 def test_eight_processes_on_one_landing_do_the_work_of_one(lake: Lake, by_one: OneWriter) -> None:
     # A fresh lake: they also race for creating every table and the Dagster instance.
-    objects = scenario.first_landing() | scenario.filler(40 if EVERYTHING else 8)
+    objects = scenario.first_landing() | scenario.filler(40 if EVERYTHING else 3)
     scenario.land_all(lake, objects)
     home = lake.settings.dagster_home
 

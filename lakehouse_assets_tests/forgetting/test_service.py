@@ -60,6 +60,7 @@ def test_where_nobody_is_found_no_version_is_removed_and_the_request_stands(lake
     assert traces(lake, NOBODY) == []
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_removes_the_versions_though_nobody_is_left(lake_with_history: Lake) -> None:
     lake = lake_with_history
     recorded.record(lake.store, ask(lake, sales(lake), f"customer_id={NOBODY}", "a request").decision)

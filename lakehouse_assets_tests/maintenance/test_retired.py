@@ -109,6 +109,7 @@ def test_a_dropped_feed_is_gone_and_comes_again_from_landing_when_it_is_declared
     assert list(verify(again, deep=True)) == []
 
 
+@pytest.mark.slow
 def test_with_landing_no_byte_is_left(full: Lake) -> None:
     lake = only(full, KEPT)
     remove(lake, "visits", landing=True)

@@ -92,6 +92,7 @@ def test_the_event_log_keeps_connections_and_is_read_by_dagster_s_own(
     original.dispose()
 
 
+@pytest.mark.slow
 def test_events_that_are_stored_together_are_those_of_dagster_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

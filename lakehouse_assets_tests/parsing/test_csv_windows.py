@@ -113,6 +113,7 @@ def test_what_has_to_be_read_whole(feed: Feed, text: bytes) -> None:
         in_windows(text, 100, feed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["folder", "s3"])
 def test_a_large_object_is_ingested_in_windows(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path / "large" if where == "folder" else request.getfixturevalue("s3_lake").settings.root
@@ -131,6 +132,7 @@ def test_a_large_object_is_ingested_in_windows(where: str, tmp_path: Path, reque
     assert list(verify(lakes[1], deep=True)) == []
 
 
+@pytest.mark.slow
 def test_a_large_object_of_many_dates_is_split_as_a_small_one(tmp_path: Path) -> None:
     feed = feed_of(COLUMNS | {"on": dy.Date(nullable=False)}, business_date="on")
     text = "id,Name,price,on\n" + "".join(f"{at},x,1,2026-03-{1 + at % 5:02}\n" for at in range(100))

@@ -196,9 +196,10 @@ def test_a_draft_says_how_values_are_written_and_why_they_stay_text(
     data = json.dumps([{"k": f"k{at}", "v": value} for at, value in enumerate(values)]).encode()
     (file := tmp_path / "things.json").write_bytes(data)
     text = draft([file], None, LIMIT)
-    assert types_of(drafted(tmp_path, data, "things.json"))["v"] == kind
+    feed = drafted(tmp_path, data, "things.json")
+    assert types_of(feed)["v"] == kind
     assert said in text
-    assert published(tmp_path, drafted(tmp_path, data, "things.json"), data).height == len(values)
+    assert published(tmp_path, feed, data).height == len(values)
 
 
 def test_a_comment_shows_no_personal_value(tmp_path: Path) -> None:

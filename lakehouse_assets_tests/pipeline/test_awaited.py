@@ -129,6 +129,7 @@ def test_a_stored_lake_follows_the_declaration_to_a_warning_and_back(tmp_path: P
     assert len(stored(lake, "quarantine", "rules", feed="sales")) == 3
 
 
+@pytest.mark.slow
 def test_the_newest_delivery_does_not_empty_its_table_while_all_of_it_waits(tmp_path: Path) -> None:
     feed = sales(business_date=None, snapshot="latest", delivered_at="s%Y%m%d")
     lake = lake_of(tmp_path, feed, products())
@@ -144,6 +145,7 @@ def test_the_newest_delivery_does_not_empty_its_table_while_all_of_it_waits(tmp_
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_of_records_with_one_id_the_preferred_one_counts_also_while_it_waits(tmp_path: Path) -> None:
     feed = sales(duplicates=("sold_on",), prefer="units", gate=0.0)
     lake = lake_of(tmp_path, feed, products())
@@ -177,6 +179,7 @@ def test_a_keyed_feed_waits_and_follows_in_all_its_versions(tmp_path: Path) -> N
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 def test_a_record_whose_row_has_expired_is_published_all_the_same(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(), products())
     put(lake, {"p.json": known("a")}, "products")

@@ -252,6 +252,7 @@ def test_a_required_column_that_no_file_has_holds_the_dates_and_empties_nothing(
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dating", [None, "how-dates-were-read-once"])
 def test_a_ledger_that_knew_only_how_dates_were_read_is_believed_as_long_as_the_contract_stays(
     tmp_path: Path, dating: str | None

@@ -51,6 +51,7 @@ def held(held_lake: Lake, tmp_path: Path) -> Lake:
     return copied(held_lake, tmp_path / "lake")
 
 
+@pytest.mark.slow
 def test_a_held_date_leaves_the_published_version_as_it_was(held: Lake) -> None:
     published = delta.scan(held.store, "silver/sales", {}).collect()
     assert published.height == 20
