@@ -51,7 +51,7 @@ def draft(paths: list[Path], name: str | None, limit: int) -> str:
     dated = next((field for field in fields if _is_business_date(field)), None)
     is_all = not any(head.is_cut for head in sample) and all(each.height < MOST_ROWS for _, each in frames)
     notes_of_zones, of_zones = zones(frame, fields)
-    proposed = (*proposals(_by_file(frame, frames), fields, is_whole=is_all, is_dated=dated is not None), *of_zones)
+    proposed = (*proposals(_by_file(frame, frames), fields, is_whole=is_all, dated=dated), *of_zones)
     first = dated.type.days[0] if dated and dated.type.days else FIRST_DATE
     looked_at = frames[0][0] if count == 1 and len(frames) == 1 else f"{len(frames):,} of {count:,} files"
     return module(

@@ -16,10 +16,10 @@ from lakehouse_assets.parsing.type_inference import is_identifier
 
 _KEY_KINDS = ("dy.Int64(", "dy.String(", "dy.Date(")
 _TIME_KINDS = ("dy.Datetime(", "dy.Date(")
-_SAYS_CHANGE = re.compile(r"updated|modified|changed|version|revision|valid_from|effective|last_", re.IGNORECASE)
+_SAYS_CHANGE = re.compile(r"updated|modified|changed|version|revision|valid_from|effective", re.IGNORECASE)
 _DATES_IN_NAMES = ("%Y-%m-%d", "%Y%m%d", "%Y_%m_%d", "%Y-%m", "%Y%m")
 _FILES, _IDS = 3, 5
-_KEPT, _EQUAL = 0.8, 0.5
+_KEPT, _EQUAL, _ALIKE = 0.8, 0.5, 0.5
 _NEVER_ALL = 2
 _INSTEAD = " (instead)"
 _AT, _RECORD = "_at", "_record"
@@ -38,6 +38,8 @@ class _Repeats:
         orders: The columns of which such records always have different values: they tell their order.
         kept: The smallest share of a file's ids that the next file has, too.
         equal: The smallest share of the ids of two successive files whose records are equal in both.
+        alike: Of the columns by which ids differ, the share in which records of one id that differ are the same: a
+            name stays with its id, the amount of a sale does not.
     """
 
     files: int
@@ -48,33 +50,35 @@ class _Repeats:
     orders: tuple[Field, ...]
     kept: float
     equal: float
+    alike: float
 
 
 def proposals(
-    files: list[tuple[str, pl.DataFrame]], fields: list[Field], *, is_whole: bool, is_dated: bool
+    files: list[tuple[str, pl.DataFrame]], fields: list[Field], *, is_whole: bool, dated: Field | None
 ) -> list[Proposal]:
     """Return what the records speak for, the likeliest first. No more than one proposal is certain.
 
     Args:
         files: Name and records of each, in the order of their names. A member of a zip is `<zip>!<member>`.
         is_whole: Whether these are all records of each file.
-        is_dated: Whether the draft names a business date, which some proposals take the place of.
+        dated: The business date that the draft names, which some proposals take the place of.
     """
     deliveries = _deliveries(files)
     possible = [f for f in fields if not f.type.nullable and f.type.kind.startswith(_KEY_KINDS)]
     unique = [f for f in possible if all(frame[f.name].n_unique() == frame.height for _, frame in deliveries)]
     named = [f for f in unique if is_identifier(f.name)]
-    key = next(iter([*named, *unique]), None)
+    never_again = [f for f in named if pl.concat(frame[f.name] for _, frame in deliveries).is_unique().all()]
+    key = next(iter([*never_again, *named, *unique]), None)
     if key is None or sum(frame.height for _, frame in deliveries) < _NEVER_ALL:
         return []
     found = _repeats(deliveries, key, fields)
     likely = [
-        *_whole_deliveries(deliveries, key, found, is_whole=is_whole and not is_dated),
-        *_versions(key, found, fields, is_whole=is_whole),
+        *_whole_deliveries(deliveries, key, found, is_whole=is_whole and dated is None),
+        *_versions(key, found, fields, dated, is_whole=is_whole),
         *(_single_records(key, found) if named else []),
     ]
     first = next((each for each in likely if each.is_certain), None)
-    said = first.arguments[0].split("=", 1)[0] if first else "business_date" if is_dated else None
+    said = first.arguments[0].split("=", 1)[0] if first else "business_date" if dated else None
     instead = f" in place of {said}" if said else ""
     return [
         replace(each, is_certain=each is first, evidence=each.evidence.replace(_INSTEAD, instead)) for each in likely
@@ -103,6 +107,9 @@ def _repeats(deliveries: list[tuple[str, pl.DataFrame]], key: Field, fields: lis
         for f in _possible_orders(key, fields)
         if changed.height and not distinct.select(name, f.name).is_duplicated().any()
     ]
+    others = [f.name for f in fields if f not in {key, *_possible_orders(key, fields)}]
+    telling = [other for other in others if 2 * tagged[other].n_unique() >= counts.height]
+    alike = distinct.group_by(name).agg(pl.col(telling).n_unique() == 1).select(telling)
     kept, equal = [], []
     for (_, before), (_, after) in itertools.pairwise(deliveries):
         both = before.join(after, on=name, how="semi").height
@@ -120,6 +127,7 @@ def _repeats(deliveries: list[tuple[str, pl.DataFrame]], key: Field, fields: lis
         orders=tuple(sorted(orders, key=lambda f: _SAYS_CHANGE.search(f.name) is None)),
         kept=min(kept, default=0),
         equal=min(equal, default=0),
+        alike=alike.mean().mean_horizontal()[0] or 0 if telling else 0,
     )
 
 
@@ -129,10 +137,11 @@ def _whole_deliveries(
     """Propose that each file replaces the one before, where it has nearly all ids of it."""
     if found.kept < _KEPT:
         return []
-    # The facts of each day may have the same ids, with other figures: equal records tell the state of a table. And a
-    # list that only grows is right without this, also if it begins anew some day.
-    is_state = found.equal >= _EQUAL and (found.changed or found.kept < 1)
-    is_certain = is_whole and found.files >= _FILES and found.fewest >= _IDS and bool(is_state)
+    # The facts of each day may have the same ids, with other figures: equal records tell the state of a table. A list
+    # that only grows is right without this, also if it begins anew some day. And where ids are gone, they may be older
+    # than what a file reaches back to.
+    is_state = found.equal >= _EQUAL and bool(found.changed) and found.kept == 1
+    is_certain = is_whole and found.files >= _FILES and found.fewest >= _IDS and is_state
     evidence = (
         f"{key.column} is unique in each of {found.files:,} files. Each file has at least {found.kept:.0%} of the ids "
         f"of the one before it, and at least {found.equal:.0%} of these records are equal in both."
@@ -155,7 +164,9 @@ def _delivered_at(deliveries: list[tuple[str, pl.DataFrame]]) -> tuple[str, ...]
     return ()
 
 
-def _versions(key: Field, found: _Repeats, fields: list[Field], *, is_whole: bool) -> list[Proposal]:
+def _versions(
+    key: Field, found: _Repeats, fields: list[Field], dated: Field | None, *, is_whole: bool
+) -> list[Proposal]:
     """Propose that a later record of an id replaces the one before, where ids come again with other values."""
     if not found.changed:
         return _versions_by_name(key, found, fields)
@@ -168,8 +179,8 @@ def _versions(key: Field, found: _Repeats, fields: list[Field], *, is_whole: boo
         return [Proposal((_key(key), 'versioned_by="landing"'), evidence, is_layout=True)]
     order = found.orders[0]
     # Where files have nearly all ids of the one before, an id that is missing may be deleted.
-    is_certain = is_whole and not _KEPT <= found.kept < 1
-    is_certain = is_certain and found.changed >= _IDS and _SAYS_CHANGE.search(order.name) is not None
+    is_certain = is_whole and not _KEPT <= found.kept < 1 and found.alike > _ALIKE and dated in {None, order}
+    is_certain = is_certain and min(found.changed, found.fewest) >= _IDS and bool(_SAYS_CHANGE.search(order.name))
     evidence += f"each of them with another {order.column}."
     evidence += (
         f" So silver is the present row for each {key.column}, beside its history:"

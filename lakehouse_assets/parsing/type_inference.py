@@ -209,4 +209,5 @@ def _but_for(present: pl.Series, others: pl.Series, what: str, *, is_personal: b
 
 def is_identifier(field: str) -> bool:
     """Return whether a name says that its values tell things apart."""
-    return re.search(r"(^|_|[a-z])(id|no|nr|key|code|number|uuid)$", field.strip(), re.IGNORECASE) is not None
+    named = r"(^|_|[a-z])(id|no|nr|key|code|number|uuid)(?<!paid)(?<!valid)(?<!void)(?<!grid)(?<!bid)$"
+    return re.search(named, field.strip(), re.IGNORECASE) is not None
