@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     errors_table: str = Field(
         default="",
         pattern=r"^([a-zA-Z0-9_.-]{3,255})?$",
-        description="name of the DynamoDB table of the error log; empty for a folder of the lake",
+        description="DynamoDB table (3 to 255 letters, digits and _.-) of errors; empty for a folder of the lake",
     )
     metrics_namespace: str = Field(
         default="",
@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     serving_table: str = Field(
         default="",
         pattern=r"^([a-zA-Z0-9_.-]{3,255})?$",
-        description="name of the DynamoDB table from which gold tables are served by key; empty for none",
+        description="DynamoDB table (3 to 255 letters, digits and _.-) to serve gold tables from; empty for none",
     )
     glue_crawler: str = Field(
         default="", max_length=255, description="Glue crawler over landing, to be started as an asset; empty for none"
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     redshift_workgroup: str = Field(
         default="",
         pattern=r"^([a-z0-9-]{3,64})?$",
-        description="name of the Redshift Serverless workgroup that gold tables are loaded into; empty for none",
+        description="Redshift Serverless workgroup (lower case, digits, -) for gold tables; empty for none",
     )
     redshift_role: str = Field(
         default="",
@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         default="dev", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="name of the database in Redshift, in lower case"
     )
     redshift_schema: str = Field(
-        default="gold", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="name of a schema that is the lake's alone"
+        default="gold",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="name, in lower case, of a schema that is the lake's alone",
     )
     redshift_wait_s: float = Field(default=900, gt=0, description="seconds for which one load into Redshift may take")
     queue_url: str = Field(
@@ -134,7 +136,7 @@ class Settings(BaseSettings):
                 msg = "an S3 root has the form s3://bucket/prefix, of letters, digits and ._-@+ in ASCII"
                 raise ValueError(msg)
             return value.rstrip("/")
-        if "://" in value:
+        if "://" in value or value.startswith("s3:"):
             msg = "the root is a folder or s3://bucket/prefix"
             raise ValueError(msg)
         if not value.strip():

@@ -172,7 +172,12 @@ def section(console: Console, title: str, lines: list[str]) -> None:
 def progress_bars(console: Console) -> Iterator[tuple[Callable[[str, int], None], Callable[[str, int], None]]]:
     """Show a bar per table while the block runs; give the functions that announce work and advance it."""
     bars = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
     )
     tasks: dict[str, TaskID] = {}
 

@@ -6,6 +6,7 @@ import decimal
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from lakehouse_assets.contracts.views import parsed, tables_in
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.query.tables import described, frames
 
+# Table functions of DuckDB to which a name is a value, that may be put together when the query runs.
+_NAMES_A_VALUE = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _READ_ONLY = "A query reads the lake's tables only; `--unsafe` lifts this."
 
 
@@ -48,7 +51,8 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
     _check(sql, unsafe=unsafe)
     views = lake.registry.views
     read = None if unsafe else _tables_read(lake, sql)
-    tables = frames(lake, at, " ".join([sql, *(text for name, text in views.items() if name in sql)]), only=read)
+    named_in = " ".join([sql, *(text for name, text in views.items() if name in sql)])
+    tables = frames(lake, at, "" if _NAMES_A_VALUE.search(sql) else named_in, only=read)
     whole = {name: text for name, text in views.items() if tables_in(text) <= tables.keys()}
     connection = session(tables, whole, unsafe=unsafe)
     try:

@@ -257,3 +257,10 @@ def test_a_table_named_in_any_way_is_there(filled: Lake) -> None:
         assert ask(filled, f"SELECT count(*) FROM {of}").rows == [(23,)], of  # noqa: S608 - its own
     own = 'WITH "silver.sales" AS (SELECT 1) SELECT count(*) FROM silver.sales'
     assert ask(filled, own).rows == [(23,)]
+
+
+def test_a_name_that_is_put_together_when_the_query_runs_is_read_like_any_other(filled: Lake) -> None:
+    for table in ("bronze.sales", "ops.ledger", "ops.decisions"):
+        start, end = table[:8], table[8:]
+        put_together = f"SELECT count(*) FROM query_table('{start}' || '{end}')"  # noqa: S608 - its own
+        assert ask(filled, put_together).rows == ask(filled, f"SELECT count(*) FROM {table}").rows, table  # noqa: S608
