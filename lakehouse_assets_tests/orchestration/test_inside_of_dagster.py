@@ -24,11 +24,6 @@ INNER = {
         "dagster._core.event_api",
         "dagster._core.storage.asset_check_execution_record",
     ],
-    "orchestration/captured_output.py": [
-        "dagster._core.execution.compute_logs",
-        "dagster._core.storage.compute_log_manager",
-        "dagster._core.storage.local_compute_log_manager",
-    ],
     "orchestration/event_batch.py": [
         "dagster._core.storage.event_log.schema",
         "dagster._core.storage.event_log.sqlite.sqlite_event_log",
