@@ -225,9 +225,12 @@ def _show_change(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tu
     counted = scan_accounting(lake.store).filter(pl.col("feed") == feed.name)
     rows: list[tuple[Any, ...]] = []
     pinned = FeedState.read(lake, feed, lake.ledger_of(feed), hypothetical).pins
-    for outcome in decision_commands.outcomes(lake, feed, partitions, hypothetical):
+    foreseen = decision_commands.foreseen(lake, feed, partitions, hypothetical)
+    for outcome in foreseen.outcomes:
         there = counted.filter(pl.col("part") == outcome.partition).select(pl.sum("quarantined")).collect().item()
         verdict = "pinned" if outcome.partition in pinned else outcome.verdict
         rows.append((outcome.partition, there, outcome.quarantined, outcome.valid, f"{outcome.score:.4f}", verdict))
     names = ["partition", "in quarantine now", "then", "valid then", "score then", "verdict then"]
     typer.echo(answers.as_table(answers.Answer(names, rows)))
+    for line in foreseen.elsewhere:
+        typer.echo(line)

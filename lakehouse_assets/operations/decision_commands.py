@@ -3,7 +3,8 @@
 Every function returns the decision without recording it, so that a caller can show first what it would change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -16,6 +17,7 @@ from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import IS_BLANK, Erasures
 from lakehouse_assets.ledger.ledger import HELD
 from lakehouse_assets.ledger.standing import accepted
+from lakehouse_assets.operations import referencing
 from lakehouse_assets.pipeline.batches import batches, rows_by_partition
 from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
@@ -184,10 +186,32 @@ def partitions_of(lake: Lake, feed: Feed, decision: Decision) -> list[str]:
     return sorted(partitions)
 
 
-def outcomes(
-    lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[Decision, ...] = ()
-) -> Iterator[Outcome]:
-    """Yield what would become of some partitions, computed in batches as a run does. Writes nothing."""
-    rows = rows_by_partition(lake.ledger_of(feed).live)
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of some partitions of a feed.
+
+    Attributes:
+        elsewhere: Which published records of other feeds would lose what they reference, in words.
+    """
+
+    outcomes: list[Outcome]
+    elsewhere: list[str]
+
+
+def foreseen(lake: Lake, feed: Feed, partitions: list[str], hypothetical: tuple[Decision, ...] = ()) -> Foreseen:
+    """Return what would become of some partitions, computed in batches as a run does. Writes nothing."""
+    ledger = lake.ledger_of(feed)
+    rows, pins = rows_by_partition(ledger.live), FeedState.read(lake, feed, ledger, hypothetical).pins
+    outcomes, replaced = list[Outcome](), list[str]()
+    targets = referencing.targets(lake, feed)
+    then = [pl.DataFrame(schema=targets)]
     for batch in batches(partitions, rows, lake.settings.publish_batch_rows):
-        yield from evaluate(lake, feed, batch, hypothetical).outcomes
+        found = evaluate(lake, feed, batch, hypothetical)
+        outcomes += found.outcomes
+        passed = [outcome.partition for outcome in found.outcomes if outcome.passed and outcome.partition not in pins]
+        replaced += passed
+        for valid in found.candidate.valid if targets else ():
+            chosen = valid.filter(pl.col("_part").is_in(passed))
+            then.append(chosen.select(*targets).unique())
+    lost = referencing.losing(lake, feed, replaced, pl.concat(then)) if replaced and targets else ()
+    return Foreseen(outcomes, [line for each in lost for line in each.lines])

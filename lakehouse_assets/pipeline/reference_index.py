@@ -22,6 +22,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Column, Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.reference_values import (
     VALUE,
@@ -118,6 +119,16 @@ def standing(lake: Lake, feed: Feed, bases: Mapping[str, int], silver: Mapping[s
     inputs = {p: with_missing(base, missing.get(p, [])) for p, base in bases.items()}
     counts = {partition: len(values) for partition, values in missing.items() if partition in known}
     return Standing(inputs, frozenset(bases.keys() - known), counts)
+
+
+def known(lake: Lake, feed: Feed, reference: Reference, values: pl.Series) -> pl.Series:
+    """Return those of some values that published records may reference; all of them where there is no index."""
+    path = table_of(feed).path
+    if not delta.exists(lake.store, path):
+        return values
+    is_asked = (pl.col("rule") == reference.rule) & (pl.col("kind") != _MISSING)
+    there = delta.scan(lake.store, path, _SCHEMA).filter(is_asked).select("value").unique().collect()["value"]
+    return values.filter(as_stored(lake, feed, reference, values.cast(pl.String)).is_in(there.implode()))
 
 
 def with_missing(base: int, values: list[list[str]]) -> int:

@@ -13,7 +13,7 @@ from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.decisions.recorded import record
 from lakehouse_assets.forgetting import service
 from lakehouse_assets.forgetting.request import ask as ask_to_forget
-from lakehouse_assets.operations.decision_commands import outcomes, partitions_of, retract, revoke
+from lakehouse_assets.operations.decision_commands import foreseen, partitions_of, retract, revoke
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query import sql
 from lakehouse_assets.query.overview import sizes, status
@@ -77,7 +77,7 @@ def test_what_is_retracted_counts_no_more_until_it_is_revoked(
     assert after != before
     planned = retract(lake, feed, "second.json", "it is the wrong file")
     touched = partitions_of(lake, feed, planned)
-    then = {outcome.partition: outcome.valid for outcome in outcomes(lake, feed, touched, (planned,))}
+    then = {outcome.partition: outcome.valid for outcome in foreseen(lake, feed, touched, (planned,)).outcomes}
     assert FeedState.of(lake, feed).pending == []  # a plan changes nothing
     decision = take(lake, "second.json")
     assert FeedState.of(lake, feed).pending == touched == sorted(then)

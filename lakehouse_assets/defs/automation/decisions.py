@@ -71,7 +71,8 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
     lines = []
     if (feed := lake.registry.feeds.get(config.feed)) is not None:
         partitions = decision_commands.partitions_of(lake, feed, decision)
-        lines = [outcome.message for outcome in decision_commands.outcomes(lake, feed, partitions, (decision,))]
+        foreseen = decision_commands.foreseen(lake, feed, partitions, (decision,))
+        lines = [*(outcome.message for outcome in foreseen.outcomes), *foreseen.elsewhere]
     if not config.dry_run:
         recorded.record(lake.store, decision)
     context.add_output_metadata(
