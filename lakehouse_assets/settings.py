@@ -14,7 +14,9 @@ from typing import Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PROJECT = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+# A checkout keeps its lake beside it; of an installed package, that would be among the libraries.
+PROJECT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
 _S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
 _NO_FOLDER = re.compile(r"[?*=^\\|\[\]]|%[0-9A-Fa-f]{2}")
 
@@ -125,7 +127,7 @@ class Settings(BaseSettings):
     athena_scan_bytes: int = Field(default=10 * 2**30, ge=10_000_000, description="bytes that one query may scan")
     athena_usd_per_tb: float = Field(default=5.0, ge=0, description="price of 10^12 bytes scanned, US dollars")
     athena_sql: str = Field(
-        default=str(PROJECT / "deploy" / "athena"), description="folder of views/*.sql and queries/*.sql for Athena"
+        default=str(_PACKAGE / "defs" / "athena"), description="folder of views/*.sql and queries/*.sql for Athena"
     )
 
     @field_validator("root")

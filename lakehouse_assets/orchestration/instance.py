@@ -56,10 +56,20 @@ _EVENTS_AT_ONCE = "500"
 def prepare_home(settings: Settings) -> Path:
     """Create the instance's folder, configuration and databases if need be, one process at a time.
 
-    Two processes that migrate a fresh SQLite instance at once crash one another.
+    Two processes that migrate a fresh SQLite instance at once crash one another. A folder that cannot be written is
+    that of an image: its configuration names storages elsewhere, which prepare themselves.
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
+    if os.access(home, os.W_OK):
+        _prepare(home)
+    os.environ["DAGSTER_HOME"] = str(home)
+    # What a run is about to do is then recorded in one go; one by one, that is a tenth of a small run.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
+    return home
+
+
+def _prepare(home: Path) -> None:
     config = home / "dagster.yaml"
     with FileLock(home / ".initialise.lock"):
         before = config.read_text(encoding="utf-8") if config.exists() else _CONFIG
@@ -73,10 +83,6 @@ def prepare_home(settings: Settings) -> Path:
                 instance.event_log_storage.get_maximum_record_id()
                 instance.all_instigator_state()
             (home / ".initialised").touch()
-    os.environ["DAGSTER_HOME"] = str(home)
-    # What a run is about to do is then recorded in one go; one by one, that is a tenth of a small run.
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
-    return home
 
 
 @contextmanager

@@ -19,14 +19,14 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.query import athena as in_athena
 from lakehouse_assets.query import sql as answers
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage.local import LocalStore
 from lakehouse_assets.storage.stores import StorageError, Stored
 from lakehouse_assets_tests.catalog.athena_in_memory import Athena
 from lakehouse_assets_tests.catalog.conftest import ROOT
 from lakehouse_assets_tests.catalog.glue_in_memory import Glue
 
-FILES = sorted((PROJECT / "deploy" / "athena").rglob("*.sql"))
+FILES = sorted(Path(Settings.model_fields["athena_sql"].default).rglob("*.sql"))
 CATALOG = AthenaCatalog("lake")
 
 
