@@ -1,7 +1,7 @@
 """One feed's part of a ledger of many entries: only those are read that a question is about, unless it is about all."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -18,10 +18,8 @@ _LOOKS = 1_000
 class LargeFeedLedger(FeedLedger):
     """A feed's ledger that answers from a selection of its entries, and from the summary of all."""
 
-    def __init__(
-        self, entries: Callable[[], pl.DataFrame], selection: Selection, summary: Summary | None = None
-    ) -> None:
-        super().__init__(entries, selection.rows, summary)
+    def __init__(self, selection: Selection, summary: Summary | None = None) -> None:
+        super().__init__(selection.entries, selection.rows, summary)
         self._selection, self._looks = selection, 0
 
     @property
@@ -58,14 +56,14 @@ class LargeFeedLedger(FeedLedger):
         """Return the ledger with later entries. Only what they touch is computed anew."""
         if self.is_read:
             return super().extended(later, rows)
-        return self._following(lambda: pl.concat([self.entries, later]), self._selection.extended(rows, later), later)
+        return self._following(self._selection.extended(rows, later), later)
 
     def _retracted(self, retracted: frozenset[tuple[str, str]]) -> FeedLedger:
         if self.is_read:
             return super()._retracted(retracted)
         state, keys = state_without(retracted), pl.Series([key for key, _ in sorted(retracted)], dtype=pl.String)
         selection = self._selection.extended(self._selection.rows.with_columns(state), self._of_keys(keys).clear())
-        return self._following(lambda: self.entries.with_columns(state), selection, self._of_keys(keys))
+        return self._following(selection, self._of_keys(keys))
 
     def _of_keys(self, keys: pl.Series) -> pl.DataFrame:
         self._looks += 1
@@ -81,11 +79,9 @@ class LargeFeedLedger(FeedLedger):
             return super()._refused_objects()
         return self._of_keys(self._selection.keys_where(pl.col("state").is_in([REJECTED, HELD])))
 
-    def _following(
-        self, entries: Callable[[], pl.DataFrame], selection: Selection, changed: pl.DataFrame
-    ) -> "LargeFeedLedger":
+    def _following(self, selection: Selection, changed: pl.DataFrame) -> "LargeFeedLedger":
         """Return a ledger that differs from this one in some entries; its summary follows from this one's."""
-        whole = LargeFeedLedger(entries, selection)
+        whole = LargeFeedLedger(selection)
         keys = changed["object_key"]
         before, after = self._changed(whole, keys)
         if self._summary is not None:

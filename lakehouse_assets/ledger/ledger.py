@@ -105,10 +105,8 @@ class Ledger:
         is_large = self._count(feed) > _ENTRIES_IN_MEMORY
         names, known = found if found and (is_large or found[0] == files) else (files, None)
         rows = self._scan(feed, names)
-        if is_large:
-            selection = Selection(rows, self._collect)
-            return names, LargeFeedLedger(lambda: self._collect(working(rows)), selection, known)
-        return names, FeedLedger(lambda: self._collect(working(rows)), rows, known)
+        selection = Selection(rows, self._collect)
+        return names, LargeFeedLedger(selection, known) if is_large else FeedLedger(selection.entries, rows, known)
 
     def _collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
         try:

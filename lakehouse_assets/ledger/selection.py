@@ -28,6 +28,10 @@ class Selection:
     def __init__(self, rows: pl.LazyFrame, collect: Callable[[pl.LazyFrame], pl.DataFrame]) -> None:
         self.rows, self._collect = rows, collect
 
+    def entries(self) -> pl.DataFrame:
+        """Return the columns `WORKING` of every entry."""
+        return self._collect(working(self.rows))
+
     def of_keys(self, keys: pl.Series) -> pl.DataFrame:
         """Return the columns `WORKING` of all entries of some object keys."""
         return self._collect(working(self._near(keys)))

@@ -1,6 +1,8 @@
 """A ledger of many entries answers as one in memory does, and reads only the entries that a question is about."""
 
+import gc
 import random
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +107,15 @@ def test_fingerprints_of_dates_that_later_entries_do_not_touch_are_kept(store: S
     ledger.fingerprints["c1"] = {"2011-03-01": 1, "2011-03-02": 2}
     Ledger.load(store).append([version_of("k1", "c")], "run")
     assert ledger_of(store, "sales").fingerprints == {"c1": {"2011-03-01": 1}}
+
+
+@pytest.mark.usefixtures("is_large")
+def test_a_ledger_with_later_entries_does_not_keep_the_one_before_it(store: Store) -> None:
+    before = weakref.ref(_recorded(store, [[version_of("k0", "a")]]))
+    Ledger.load(store).append([version_of("k1", "b")], "run")
+    assert ledger_of(store, "sales").object_keys.len() == 2
+    gc.collect()
+    assert before() is None
 
 
 def test_many_looks_end_in_reading_all(store: Store, monkeypatch: pytest.MonkeyPatch, is_large: None) -> None:  # noqa: ARG001
