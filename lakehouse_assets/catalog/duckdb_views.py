@@ -16,6 +16,7 @@ from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import WHOLE
+from lakehouse_assets.contracts.sql_text import identifier, literal
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage import delta, delta_files, delta_log
@@ -95,8 +96,8 @@ def rebuild(lake: Lake) -> list[str]:
                     continue
                 connection.sql(f'CREATE SCHEMA IF NOT EXISTS "{table.layer}"')
                 connection.sql(f'CREATE OR REPLACE VIEW "{table.layer}"."{table.name}" AS {_select(lake, table)}')
-                comment = table.description.replace("'", "''")
-                connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS \'{comment}\'')
+                comment = literal(table.description)
+                connection.sql(f'COMMENT ON VIEW "{table.layer}"."{table.name}" IS {comment}')
             for name, text in lake.registry.views.items():
                 if name not in kept:
                     # Always: it would not be read once a table below it has another column.
@@ -221,10 +222,10 @@ def _select(lake: Lake, table: Table) -> str:
     # The lake's own columns have a meaning where they are missing; those of a contract have none before it is applied.
     shown = declared if table is ACCOUNTING else delta.scan(lake.store, table.path, declared, stored).collect_schema()
     columns = {name: duckdb_type(dtype) for name, dtype in shown.items()}
-    nothing = "SELECT " + ", ".join(f"NULL::{kind} AS {_quoted(name)}" for name, kind in columns.items())
+    nothing = "SELECT " + ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in columns.items())
     if stored is None or not uris:
         return f"{nothing} WHERE false"
-    files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+    files = ", ".join(map(literal, uris))
     hive = {name: duckdb_type(dtype) for name, dtype in table.partitioning.columns.items()}
     if table is ACCOUNTING:
         hive = dict.fromkeys(stored.metadata().partition_columns, "VARCHAR")
@@ -232,11 +233,6 @@ def _select(lake: Lake, table: Table) -> str:
     options = f", hive_partitioning = true, hive_types = {{{types}}}" if hive else ", hive_partitioning = false"
     # A column that was added later is missing in older files; to look into every one of them takes a while.
     options += "" if delta_files.are_alike(lake.store, table.path, stored) else ", union_by_name = true"
-    chosen = ", ".join(_quoted(name) for name in columns)
+    chosen = ", ".join(identifier(name) for name in columns)
     rows = f"FROM read_parquet([{files}]{options})"
     return f"SELECT {chosen} FROM ({nothing} WHERE false UNION ALL BY NAME {rows})"  # noqa: S608 - names of our own
-
-
-def _quoted(name: str) -> str:
-    """Return a column name for SQL: those of bronze and quarantine come from files, and may hold anything."""
-    return '"' + name.replace('"', '""') + '"'

@@ -14,6 +14,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.sql_text import literal
 from lakehouse_assets.ledger import summary
 from lakehouse_assets.ledger.entries import (
     ACCEPTED,
@@ -202,8 +203,7 @@ class Ledger:
         if not self._is_by_feed:
             self.rewrite(self.rows.filter(pl.col("feed") != feed))
             return
-        named = feed.replace("'", "''")
-        self._write(self.nothing(), [self._stream(feed)], mode="overwrite", predicate=f"feed = '{named}'")
+        self._write(self.nothing(), [self._stream(feed)], mode="overwrite", predicate=f"feed = {literal(feed)}")
 
     def _write(self, rows: pl.DataFrame, streams: Sequence[str], **how: Any) -> None:  # noqa: ANN401 - of the storage
         in_order = rows.sort("feed", "object_key", "version", maintain_order=True)

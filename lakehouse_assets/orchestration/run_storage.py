@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
@@ -21,12 +21,30 @@ from sqlalchemy import Connection, Engine, create_engine
 _BUSY_TIMEOUT_S = 30
 
 
-class KnownSqliteRunStorage(SqliteRunStorage):
+class _Known:
+    """How a storage is opened: one whose database is prepared, without preparing it again."""
+
+    _file: ClassVar[str]
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> Self:  # noqa: ANN401 - as the original
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: Any = None) -> Self:  # noqa: ANN401 - as the original
+        storage, file = cast("Any", cls), Path(base_dir).absolute() / cls._file
+        if is_prepared(file):
+            return cast("Self", storage(f"sqlite:///{file}", inst_data))
+        return cast("Self", cast("Any", super()).from_local(base_dir, inst_data))
+
+
+class KnownSqliteRunStorage(_Known, SqliteRunStorage):
     """The original, except that a database which is prepared is not prepared again, and that it stays connected.
 
     The original makes an engine for each statement, and at each close SQLite folds its write-ahead log.
     """
 
+    _file = "runs.db"
     _engine: Engine | None = None
 
     @contextmanager
@@ -41,31 +59,11 @@ class KnownSqliteRunStorage(SqliteRunStorage):
         if self._engine is not None:
             self._engine.dispose()
 
-    @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> Self:  # noqa: ANN401 - as the original
-        return cls.from_local(inst_data=inst_data, **config_value)
 
-    @classmethod
-    def from_local(cls, base_dir: str, inst_data: Any = None) -> Self:  # noqa: ANN401 - as the original
-        file = Path(base_dir).absolute() / "runs.db"
-        if is_prepared(file):
-            return cls(f"sqlite:///{file}", inst_data)
-        return super().from_local(base_dir, inst_data)
-
-
-class KnownSqliteScheduleStorage(SqliteScheduleStorage):
+class KnownSqliteScheduleStorage(_Known, SqliteScheduleStorage):
     """The original, except that a database which is prepared is not prepared again."""
 
-    @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> Self:  # noqa: ANN401 - as the original
-        return cls.from_local(inst_data=inst_data, **config_value)
-
-    @classmethod
-    def from_local(cls, base_dir: str, inst_data: Any = None) -> Self:  # noqa: ANN401 - as the original
-        file = Path(base_dir).absolute() / "schedules.db"
-        if is_prepared(file):
-            return cls(f"sqlite:///{file}", inst_data)
-        return cast("Self", super().from_local(base_dir, inst_data))
+    _file = "schedules.db"
 
 
 def is_prepared(file: Path) -> bool:

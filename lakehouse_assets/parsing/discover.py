@@ -49,15 +49,16 @@ def draft(paths: list[Path], name: str | None, limit: int) -> str:
     frame = _unnested(pl.concat([each for _, each in frames], how="diagonal"))
     fields = _fields(frame)
     dated = next((field for field in fields if _is_business_date(field)), None)
-    is_all = not any(head.is_cut for head in sample) and all(each.height < MOST_ROWS for _, each in frames)
+    cut = [name for name, each in frames if each.height >= MOST_ROWS]
+    cut = sorted({*cut, *(head.name for head in sample if head.is_cut)})
     notes_of_zones, of_zones = zones(frame, fields)
-    proposed = (*proposals(_by_file(frame, frames), fields, is_whole=is_all, dated=dated), *of_zones)
+    proposed = (*proposals(_by_file(frame, frames), fields, cut=cut, dated=dated), *of_zones)
     first = dated.type.days[0] if dated and dated.type.days else FIRST_DATE
     looked_at = frames[0][0] if count == 1 and len(frames) == 1 else f"{len(frames):,} of {count:,} files"
     return module(
         Draft(
             feed=feed,
-            learned_from=f"{'' if is_all else 'the first '}{frame.height:,} records of {looked_at}",
+            learned_from=f"{'the first ' if cut else ''}{frame.height:,} records of {looked_at}",
             fields=tuple(fields),
             form=form,
             notes=(*notes, *_left_out(left), *_keys(frame, fields), *notes_of_zones),

@@ -6,6 +6,7 @@ the text of the draft.
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -54,13 +55,13 @@ class _Repeats:
 
 
 def proposals(
-    files: list[tuple[str, pl.DataFrame]], fields: list[Field], *, is_whole: bool, dated: Field | None
+    files: list[tuple[str, pl.DataFrame]], fields: list[Field], *, cut: Sequence[str], dated: Field | None
 ) -> list[Proposal]:
     """Return what the records speak for, the likeliest first. No more than one proposal is certain.
 
     Args:
         files: Name and records of each, in the order of their names. A member of a zip is `<zip>!<member>`.
-        is_whole: Whether these are all records of each file.
+        cut: Names of the files of which these are the first records only.
         dated: The business date that the draft names, which some proposals take the place of.
     """
     deliveries = _deliveries(files)
@@ -73,15 +74,18 @@ def proposals(
         return []
     found = _repeats(deliveries, key, fields)
     likely = [
-        *_whole_deliveries(deliveries, key, found, is_whole=is_whole and dated is None),
-        *_versions(key, found, fields, dated, is_whole=is_whole),
+        *_whole_deliveries(deliveries, key, found, is_whole=not cut and dated is None),
+        *_versions(key, found, fields, dated, is_whole=not cut),
         *(_single_records(key, found) if named else []),
     ]
     first = next((each for each in likely if each.is_certain), None)
     said = first.arguments[0].split("=", 1)[0] if first else "business_date" if dated else None
     instead = f" in place of {said}" if said else ""
+    others = f" and {len(cut) - 1:,} more" if len(cut) > 1 else ""
+    where = f"In the beginning of {cut[0]}{others}: " if cut else ""
     return [
-        replace(each, is_certain=each is first, evidence=each.evidence.replace(_INSTEAD, instead)) for each in likely
+        replace(each, is_certain=each is first, evidence=where + each.evidence.replace(_INSTEAD, instead))
+        for each in likely
     ]
 
 
@@ -114,9 +118,8 @@ def _repeats(deliveries: list[tuple[str, pl.DataFrame]], key: Field, fields: lis
     for (_, before), (_, after) in itertools.pairwise(deliveries):
         both = before.join(after, on=name, how="semi").height
         kept.append(both / before.height)
-        same = (
-            int(pl.concat([before.hash_rows(), after.hash_rows()]).is_duplicated().sum()) // 2
-        )  # ids are unique in each
+        # Each record is there once in a file, so a pair of equal ones is of both files.
+        same = int(pl.concat([before.hash_rows(), after.hash_rows()]).is_duplicated().sum()) / 2
         equal.append(same / max(both, 1))
     return _Repeats(
         files=len(deliveries),

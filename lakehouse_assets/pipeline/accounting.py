@@ -10,6 +10,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.contracts.sql_text import literal
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage import delta, delta_log
 from lakehouse_assets.storage.schema_evolution import open_table
@@ -103,8 +104,7 @@ def remove(store: Store, feed: str) -> None:
     """Remove the accounting of a feed that is declared no more, with its fingerprints. Raises `Conflict`."""
     known = delta.fingerprints(store, TABLE.path)
     marks = {name: 0 for name in known if name.startswith(f"{feed}/")}
-    named = feed.replace("'", "''")
-    delta.replace(store, open_accounting(store), pl.DataFrame(schema=_STORED), f"feed = '{named}'", marks)
+    delta.replace(store, open_accounting(store), pl.DataFrame(schema=_STORED), f"feed = {literal(feed)}", marks)
 
 
 def mark(feed: str, partition: str) -> str:

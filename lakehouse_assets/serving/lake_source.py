@@ -6,6 +6,7 @@ from itertools import groupby, islice
 import polars as pl
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.sql_text import identifier
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.serving.attributes import attribute
@@ -27,7 +28,7 @@ class LakeSource:
         version = delta_log.read(self.lake.store, table.model.table.path).identity
         known, found = self._keys.get(table.path, (None, []))
         if known != version:
-            columns = ", ".join(map(_quoted, table.serving.key))
+            columns = ", ".join(map(identifier, table.serving.key))
             rows = self._run(table, None, f"SELECT DISTINCT {columns} FROM {table.model.table.full_name}", [])  # noqa: S608
             found = [table.key({column: attribute(value) for column, value in row.items()}) for row in rows]
             found.sort(key=lambda key: key.text)
@@ -37,7 +38,8 @@ class LakeSource:
     def rows(self, table: Served, asked: Asked, keys: Sequence[Key]) -> Sequence[Row]:
         first = max(asked.first, asked.after.partition("/")[0])
         dates = sorted(d for d in table.fingerprints(self.lake) if first <= d and (not asked.last or d <= asked.last))
-        columns, name, date = ", ".join(map(_quoted, table.columns)), _quoted(table.serving.key[0]), _quoted(table.date)
+        columns = ", ".join(map(identifier, table.columns))
+        name, date = identifier(table.serving.key[0]), identifier(table.date)
         wanted = {key.text for key in keys}
         if not dates or not wanted:
             return []
@@ -63,8 +65,3 @@ class LakeSource:
 
 def _place(row: Row) -> str:
     return row.place
-
-
-def _quoted(column: str) -> str:
-    doubled = column.replace('"', '""')
-    return f'"{doubled}"'

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lakehouse_assets.contracts.sql_text import identifier, literal
 from lakehouse_assets.serving.attributes import as_json, attribute
 from lakehouse_assets.storage.stores import StorageError
 
@@ -53,7 +54,7 @@ class Target:
     @property
     def full_name(self) -> str:
         """The quoted name with the schema."""
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+        return f"{identifier(self.schema)}.{identifier(self.name)}"
 
     def statements(self, file: str, role: str, dates: tuple[str, Sequence[str]] | None, *, anew: bool) -> list[str]:
         """Return the statements of one transaction that puts the rows of a file in place of others.
@@ -64,22 +65,25 @@ class Target:
             dates: The date column and the dates that are replaced; None for the whole table.
             anew: Make the table anew before.
         """
-        staging = _quoted(f"staging_{self.name}")
+        staging = identifier(f"staging_{self.name}")
         staged = {name: _staged(dtype) for name, dtype in self.types.items()}
-        columns = ", ".join(map(_quoted, self.types))
-        values = ", ".join(f"JSON_PARSE({_quoted(n)})" if t == _NESTED else _quoted(n) for n, t in self.types.items())
+        columns = ", ".join(map(identifier, self.types))
+        values = ", ".join(
+            f"JSON_PARSE({name})" if dtype == _NESTED else name
+            for name, dtype in zip(map(identifier, self.types), self.types.values(), strict=True)
+        )
         made = [f"DROP TABLE IF EXISTS {self.full_name}"] if anew else []
         deleted = f"DELETE FROM {self.full_name}"  # noqa: S608 - names are quoted
         if dates is not None:
-            deleted += f" WHERE {_quoted(dates[0])} IN ({', '.join(map(_literal, dates[1]))})"
-        by = _literal(role) if role else "default"
-        how = f"FORMAT CSV GZIP IGNOREHEADER 1 NULL AS {_literal(_NULL)} TIMEFORMAT 'auto' DATEFORMAT 'auto'"
+            deleted += f" WHERE {identifier(dates[0])} IN ({', '.join(map(literal, dates[1]))})"
+        by = literal(role) if role else "default"
+        how = f"FORMAT CSV GZIP IGNOREHEADER 1 NULL AS {literal(_NULL)} TIMEFORMAT 'auto' DATEFORMAT 'auto'"
         return [
-            f"CREATE SCHEMA IF NOT EXISTS {_quoted(self.schema)}",
+            f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema)}",
             *made,
             f"CREATE TABLE IF NOT EXISTS {self.full_name} ({_columns(self.types)})",
             f"CREATE TEMP TABLE {staging} ({_columns(staged)})",
-            f"COPY {staging} FROM {_literal(file)} IAM_ROLE {by} {how}",
+            f"COPY {staging} FROM {literal(file)} IAM_ROLE {by} {how}",
             deleted,
             f"INSERT INTO {self.full_name} ({columns}) SELECT {values} FROM {staging}",  # noqa: S608 - names are quoted
             f"DROP TABLE {staging}",
@@ -138,14 +142,4 @@ def _staged(dtype: str) -> str:
 
 
 def _columns(types: Mapping[str, str]) -> str:
-    return ", ".join(f"{_quoted(name)} {dtype}" for name, dtype in types.items())
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
-
-
-def _literal(text: str) -> str:
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"
+    return ", ".join(f"{identifier(name)} {dtype}" for name, dtype in types.items())

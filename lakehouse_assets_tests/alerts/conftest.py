@@ -19,8 +19,9 @@ from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.location import definitions
 from lakehouse_assets.orchestration.pending_runs import REFRESH, refresh_job
 from lakehouse_assets.orchestration.runner import run_pending
-from lakehouse_assets_tests.aws_emulator import ACCOUNT, REGION, AwsEmulator
+from lakehouse_assets_tests.aws_emulator import ACCOUNT, AwsEmulator
 from lakehouse_assets_tests.contracts.orders import orders
+from lakehouse_assets_tests.local_server import REGION
 from lakehouse_assets_tests.retail import land
 
 

@@ -11,7 +11,7 @@ from lakehouse_assets.alerts.error_log import error_log_of
 from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets_tests.alerts.conftest import Shop, Told
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
-from lakehouse_assets_tests.s3_server import free_port
+from lakehouse_assets_tests.local_server import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 DATES = [f"2011-03-{day:02}" for day in range(1, 7)]

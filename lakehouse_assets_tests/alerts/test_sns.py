@@ -10,7 +10,8 @@ from lakehouse_assets.alerts.sns import Topic
 from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets_tests.alerts.conftest import Shop, Told
 from lakehouse_assets_tests.alerts.test_wording import FACT
-from lakehouse_assets_tests.aws_emulator import ACCOUNT, REGION, AwsEmulator
+from lakehouse_assets_tests.aws_emulator import ACCOUNT, AwsEmulator
+from lakehouse_assets_tests.local_server import REGION
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 

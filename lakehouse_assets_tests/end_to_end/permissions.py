@@ -24,7 +24,8 @@ from lakehouse_assets.serving.dynamodb_calls import DynamoDbCalls
 from lakehouse_assets.sources.sqs import SqsQueue
 from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets_tests.alerts.test_wording import FACT
-from lakehouse_assets_tests.aws_emulator import REGION, AwsEmulator
+from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.local_server import REGION
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import psutil
 
 from lakehouse_assets_tests.forked import Forked
-from lakehouse_assets_tests.s3_server import free_port
+from lakehouse_assets_tests.local_server import free_port
 
 _START_S, _STOP_S = 180, 15
 _LOOK_S = 1.0

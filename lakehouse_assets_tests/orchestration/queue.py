@@ -9,7 +9,8 @@ import pytest
 
 from lakehouse_assets.context import Lake, lake_at
 from lakehouse_assets.orchestration.location import definitions
-from lakehouse_assets_tests.aws_emulator import ACCOUNT, REGION, AwsEmulator
+from lakehouse_assets_tests.aws_emulator import ACCOUNT, AwsEmulator
+from lakehouse_assets_tests.local_server import REGION
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.sources.messages import notification, record
 

@@ -180,8 +180,10 @@ def test_files_that_were_not_read_whole_leave_every_proposal_in_a_comment(
     tmp_path: Path, files: Callable[[], Files], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lakehouse_assets.parsing.sample._MOST_BYTES_EACH", 150)
-    feed = _feed(tmp_path, _text(tmp_path, files()))
+    text = _text(tmp_path, files())
+    feed = _feed(tmp_path, text)
     assert (feed.snapshot, feed.key) == ("union", ())
+    assert f"In the beginning of {min(files())} and 2 more: id is unique in each of 3 files" in _words(text)
 
 
 RESTARTED: dict[str, tuple[str, Callable[[int, int], str]]] = {

@@ -20,7 +20,7 @@ from lakehouse_assets.pipeline.gold import build as build_model
 from lakehouse_assets.pipeline.pending import ModelState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
-from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, sales, sales_csv
+from lakehouse_assets_tests.retail import DAY, ingest, land, line, publish, sales, sales_csv
 
 NEXT = "2011-03-02"
 
@@ -53,15 +53,6 @@ def in_duckdb(rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 
 def unannotated(rows):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     return rows.group_by("dt").agg(pl.sum("quantity").alias("units"))
-
-
-@pytest.fixture
-def published(lake: Lake) -> Lake:
-    """A lake with two published dates: 6 units each."""
-    land(lake, "x.csv", sales_csv([*day(DAY), *day(NEXT)]))
-    ingest(lake)
-    publish(lake)
-    return lake
 
 
 def declared(lake: Lake, function: Callable[..., Any], **options: Any) -> tuple[Lake, Model]:
