@@ -1,7 +1,7 @@
 """Make `old_lake.tar.xz` and `old_lake.json` again: a small lake that commit ee7af8b wrote, and what it said of it.
 
     git clone . ../old && (cd ../old && git checkout ee7af8b && make .venv/dev)
-    ../old/.venv/bin/python lakehouse_assets_tests/compatibility/build_old_lake.py
+    ../old/.venv/bin/python -m lakehouse_assets_tests.compatibility.build_old_lake
 
 The lake is made with that checkout's own `lakehouse`, in the order that a person would work in. It holds every
 persisted format that the declared tables have; each step below says which. All records are made up, all business dates
@@ -11,174 +11,46 @@ Left out of the archive: `catalog.duckdb` and `catalog.json`, which name the lak
 anew, and `.dagster`, except for its `dagster.yaml`: it is written once, names a class of this package, and stays.
 """
 
-import csv
 import datetime as dt
 import gzip
 import hashlib
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 import tarfile
 import tempfile
-import zipfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
-HERE = Path(__file__).resolve().parent
-HEADERS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
-GOODS = (
-    ("85123A", "WHITE HANGING HEART", "2.55"),
-    ("22423", "REGENCY CAKESTAND", "10.95"),
-    ("22720", "CAKE TINS", "4.95"),
-    ("POST", "POSTAGE", "18.00"),
+from lakehouse_assets_tests.compatibility.old_command import OldLake, but, table, what_is_said
+from lakehouse_assets_tests.compatibility.old_records import (
+    ACCEPTED,
+    FRI,
+    HEADERS,
+    HELD,
+    MISTAKEN,
+    MOVED_TO,
+    PERSON,
+    PINNED,
+    RELEASED,
+    THU,
+    TUE,
+    WED,
+    as_csv,
+    as_json_lines,
+    as_parquet,
+    as_zip,
+    day,
+    monday,
+    sale,
+    theirs,
 )
-BUYERS = (("17850.0", "United Kingdom"), ("12583.0", "France"), ("", "EIRE"), ("14646.0", "Netherlands"))
-PERSON, MISTAKEN = "98765", "77777"
-MON, TUE, WED, THU, FRI = (f"2024-03-{day:02}" for day in range(4, 9))
-HELD, RELEASED, ACCEPTED, PINNED, MOVED_TO = (f"2024-03-{day:02}" for day in range(11, 16))
+
+HERE = Path(__file__).resolve().parent
 EXPIRED_BEFORE = dt.date(2024, 3, 6)
-Record = dict[str, str]
-
-
-def sale(date: str, number: int, **changes: str) -> Record:
-    """Return a valid record: the same for the same date and number, another one for any other."""
-    (code, text, price), (buyer, country) = GOODS[number % len(GOODS)], BUYERS[number % 3 if number % 5 else 3]
-    invoice, at = f"54{date[8:]}{number:02}", f"{date} {9 + number // 60:02}:{number % 60:02}:00"
-    values = (invoice, code, text, str(number % 7 + 1), at, price, buyer, country)
-    return {**dict(zip(HEADERS, values, strict=True)), **changes}
-
-
-def day(date: str, count: int, first: int = 0) -> list[Record]:
-    """Return some valid records of a date."""
-    return [sale(date, number) for number in range(first, first + count)]
-
-
-def theirs(date: str, number: int = 90, person: str = PERSON, **changes: str) -> Record:
-    """Return a record of a person who is forgotten later."""
-    return sale(date, number, CustomerID=f"{person}.0", **changes)
-
-
-def as_csv(records: Sequence[Record], headers: Sequence[str] = HEADERS, separator: str = ",") -> bytes:
-    """Return delimited text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=separator, lineterminator="\n")
-    writer.writerows([headers, *([record.get(name, "") for name in headers] for record in records)])
-    return buffer.getvalue().encode()
-
-
-def as_zip(members: Mapping[str, bytes]) -> bytes:
-    """Return a zip: the same bytes for the same members."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(name, (2024, 3, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-def as_json_lines(records: Sequence[Record]) -> bytes:
-    """Return JSON lines, with numbers as numbers where they are."""
-    typed = [{**r, "Quantity": int(r["Quantity"]), "UnitPrice": float(r["UnitPrice"])} for r in records]
-    return "".join(json.dumps(record) + "\n" for record in typed).encode()
-
-
-def as_parquet(records: Sequence[Record]) -> bytes:
-    """Return Parquet with typed columns."""
-    buffer = io.BytesIO()
-    frame = pl.DataFrame(records).with_columns(pl.col("Quantity").cast(pl.Int32), pl.col("UnitPrice").cast(pl.Float64))
-    frame.with_columns(pl.col("InvoiceDate").str.to_datetime()).write_parquet(buffer)
-    return buffer.getvalue()
-
-
-class OldLake:
-    """A lake, and the old code's command on it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def said(self, *arguments: str, fine: tuple[int, ...] = (0,)) -> str:
-        """Run a verb and return what it says; stop where its exit code is another one than expected."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("LAKEHOUSE_", "DAGSTER_", "AWS_"))}
-        # Whoever makes this lake, the decisions that name nobody are ann's.
-        environment |= {"LAKEHOUSE_ROOT": str(self.root), "LOGNAME": "ann", "COLUMNS": "200"}
-        command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode not in fine:
-            msg = f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-            raise RuntimeError(msg)
-        sys.stderr.write(f"$ lakehouse {' '.join(arguments)}\n")
-        return done.stdout
-
-    def land(self, **files: bytes) -> None:
-        """Land files by name, with `__` for a dot and `_` for a dash."""
-        with tempfile.TemporaryDirectory() as folder:
-            for name, data in files.items():
-                Path(folder, name.replace("__", ".").replace("_", "-")).write_bytes(data)
-            self.said("land", "sales", folder)
-
-    def run(self) -> None:
-        """Process all that is pending; held and rejected is what this lake is full of."""
-        self.said("run", fine=(0, 1))
-
-    def asked(self, sql: str, *more: str) -> list[dict[str, Any]]:
-        """Return the rows of a query, with every number that is no integer as it is written."""
-        rows: list[dict[str, Any]] = json.loads(self.said("query", sql, "--format", "json", *more), parse_float=str)
-        return rows
-
-    def decided(self, *arguments: str) -> str:
-        """Take a decision, and return its id."""
-        told = self.said(*arguments, "--who", "ann")
-        found: list[str] = re.findall(r"Recorded \w+ (\S+?)\.(?:\s|$)", told)
-        return found[0]
-
-    def line(self, key: str, rule: str) -> str:
-        """Return the line of a quarantined record of an object."""
-        where = f"_source_key = '{key}' AND list_contains(rules, '{rule}')"
-        return str(self.asked(f"SELECT min(_line) AS line FROM quarantine.sales WHERE {where}")[0]["line"])  # noqa: S608
-
-    def version(self, table: str) -> int:
-        """Return the latest version of a Delta table."""
-        return DeltaTable(str(self.root / table)).version()
-
-    def tables(self) -> dict[str, list[str]]:
-        """Return rows and dates of every table, as `lakehouse tables` says."""
-        lines = (line.split() for line in self.said("tables").splitlines())
-        return {words[0]: words[1:-4] for words in lines if words and "." in words[0]}
-
-    def answers(self) -> dict[str, dict[str, Any]]:
-        """Return all of every table: its columns, and its rows in an order of their own."""
-        return {name: table(self.asked(f"FROM {name}")) for name in self.tables()}
-
-
-def table(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return rows as columns and sorted lists of values."""
-    values = [list(row.values()) for row in rows]
-    return {"columns": list(rows[0]) if rows else [], "rows": sorted(values, key=json.dumps)}
-
-
-def monday() -> bytes:
-    """Return an object with duplicates, records that break rules, some outside every gate, and some of the person."""
-    bad = [
-        sale(MON, 40, Quantity="1O"),  # quantity_readable; it is corrected later
-        sale(MON, 41, InvoiceNo="GIFT1"),  # invoice_no_regex; waived
-        sale(MON, 42, UnitPrice="-1.00"),  # unit_price_min; discarded
-        sale(TUE, 43, InvoiceNo="C540543", Quantity="2"),  # cancellation_not_positive; it stays, and expires
-        sale(FRI, 44, Country="", UnitPrice="1.23456"),  # two rules at once; they stay
-        theirs(FRI, 45, Quantity="7.5"),  # a quarantined record of the person; corrected, and erased
-    ]
-    nowhere = [
-        sale(MON, 50, InvoiceDate="yesterday"),  # undated
-        sale(MON, 51, InvoiceDate=""),
-        sale(MON, 52, InvoiceDate="1999-12-31 10:00:00"),  # before the first business date, for good
-        sale(MON, 53, InvoiceDate="2999-01-01 10:00:00"),  # after today, for as long as this lake may live
-    ]
-    return as_csv([*day(MON, 24), theirs(MON), *day(MON, 3), *bad, *nowhere]) + b"540499,22423,CUT SHORT\n"
 
 
 def first_objects(lake: OldLake) -> None:
@@ -320,17 +192,6 @@ def pack(lake: OldLake, file: Path) -> None:
             about = tarfile.TarInfo(name)
             about.size, about.mtime = len(data), path.stat().st_mtime  # versions of Delta tables are told by time, too
             archive.addfile(about, io.BytesIO(data))
-
-
-def what_is_said(lake: OldLake) -> dict[str, Any]:
-    """Return all that the lake answers."""
-    return {"status": lake.said("status").splitlines(), "tables": lake.tables(), "answers": lake.answers()}
-
-
-def but(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return of some answers those that are others than before."""
-    changed = {name: rows for name, rows in after["answers"].items() if rows != before["answers"][name]}
-    return {**after, "answers": changed}
 
 
 def revoke_everything(lake: OldLake) -> None:

@@ -11,6 +11,7 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.query.overview import Status, status
+from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import killed, scenario
 from lakehouse_assets_tests.faults.reading import Tables, tables_of
@@ -18,6 +19,9 @@ from lakehouse_assets_tests.faults.reading import Tables, tables_of
 EVERYTHING = os.environ.get("FAULTS") == "all"
 TIMEOUT = 4 * 3600 if EVERYTHING else 600
 Tell = Callable[[str], None]
+OneWriter = Callable[[dict[str, bytes]], Tables]
+ORDER = frozenset({"version", "object_token"})
+"""What may differ between lakes that took in the same objects: which landed copy it was, and which came first."""
 
 
 @pytest.fixture
@@ -66,3 +70,19 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     unkilled, trace = scenario.copy_of(base, folder / "unkilled"), folder / "points"
     assert run_killed(unkilled, 0, trace) == 1, "the run holds and rejects, and says so"
     return Prepared(base, unkilled, before, tables_of(unkilled), status(unkilled), trace.read_text().splitlines())
+
+
+@pytest.fixture(scope="session")
+def by_one(tmp_path_factory: pytest.TempPathFactory) -> OneWriter:
+    """Return a function that gives the tables of a lake that one writer made of some objects."""
+    made: dict[frozenset[tuple[str, bytes]], Tables] = {}
+
+    def tables(objects: dict[str, bytes]) -> Tables:
+        if (wanted := frozenset(objects.items())) not in made:
+            lake = lake_at(str(tmp_path_factory.mktemp("one") / "lake"))
+            scenario.land_all(lake, objects)
+            retail.run(lake)
+            made[wanted] = tables_of(lake, without=ORDER)
+        return made[wanted]
+
+    return tables

@@ -244,3 +244,15 @@ def test_only_where_records_wait_the_references_are_part_of_the_version() -> Non
     assert sales().reading_version == warned.reading_version
     assert RULE in sales().rules
     assert RULE not in warned.rules
+
+
+def test_a_held_date_counts_once_in_what_is_missing(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, sales(), products())
+    put(lake, {"p.json": known("a", "b")}, "products")
+    put(lake, {"s.json": sold("a", "a", "a", "a", "a", "a", "a", "a", "a", "b")}, "sales")
+    put(lake, {"t.json": [{"product_id": "b", "sold_on": DAYS[0], "units": -1}]}, "sales")
+    put(lake, {"p.json": known("b")}, "products")
+    [outcome] = publish(lake, feed="sales").values()
+    assert outcome.verdict == "held"
+    assert "9 more wait for what they reference" in outcome.message
+    assert sql.run(lake, "SELECT value, records FROM silver.missing_references").rows == [("a", 9)]

@@ -19,7 +19,6 @@ from lakehouse_assets.orchestration.pending_runs import table_work
 from lakehouse_assets.orchestration.runner import Report
 from lakehouse_assets.pipeline import reference_index
 from lakehouse_assets.pipeline.pending import FeedState
-from lakehouse_assets.query import sql
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.plan import plan
 from lakehouse_assets.query.verify import verify
@@ -136,18 +135,6 @@ def test_a_record_that_waits_waits_for_a_second_value_that_goes_meanwhile(tmp_pa
     publish(lake, feed="sales")
     assert stored(lake, "quarantine", "rules", feed="sales") == [([RULE, "store_id_in_stores"],)]
     assert list(verify(lake)) == []
-
-
-def test_a_held_date_counts_once_in_what_is_missing(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path, sales(), products())
-    put(lake, {"p.json": known("a", "b")}, "products")
-    put(lake, {"s.json": sold("a", "a", "a", "a", "a", "a", "a", "a", "a", "b")}, "sales")
-    put(lake, {"t.json": [{"product_id": "b", "sold_on": DAYS[0], "units": -1}]}, "sales")
-    put(lake, {"p.json": known("b")}, "products")
-    [outcome] = publish(lake, feed="sales").values()
-    assert outcome.verdict == "held"
-    assert "9 more wait for what they reference" in outcome.message
-    assert sql.run(lake, "SELECT value, records FROM silver.missing_references").rows == [("a", 9)]
 
 
 def test_of_personal_values_only_hashes_are_stored(tmp_path: Path) -> None:

@@ -5,16 +5,8 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import findings, settle
-from lakehouse_assets_tests.query.verify.damage import (
-    DAMAGES,
-    NEXT,
-    Damage,
-    cut,
-    data_file,
-    delete,
-    live_bronze,
-    update,
-)
+from lakehouse_assets_tests.query.verify.damage import DAMAGES, NEXT, Damage
+from lakehouse_assets_tests.query.verify.tampering import cut, data_file, delete, live_bronze, update
 from lakehouse_assets_tests.retail import DAY, publish
 
 pytestmark = pytest.mark.slow
