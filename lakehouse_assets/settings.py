@@ -119,6 +119,16 @@ class Settings(BaseSettings):
     reconcile_interval_s: float = Field(
         default=3_600, ge=0, description="seconds between two listings of landing while a queue announces what lands"
     )
+    secrets: Literal["environment", "aws"] = Field(
+        default="environment",
+        description="where credentials are looked up by name: environment variables, or aws for AWS Secrets Manager",
+    )
+    secrets_ttl_s: float = Field(default=300, ge=0, description="seconds for which a credential of AWS is kept")
+    serve_key_name: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9/_+=.@-]{1,512}(#[^\s#]+)?)?$",
+        description="name (not value) of the credential that callers of `lakehouse serve` send; empty for none",
+    )
     athena_workgroup: str = Field(
         default="",
         pattern=r"^([a-zA-Z0-9._-]{1,128})?$",

@@ -11,6 +11,8 @@ _PACKAGE = "lakehouse_assets"
 _FOLDER = Path(lakehouse_assets.__file__).parent
 ROOMS = (
     "settings",
+    "aws",
+    "credentials",
     "contracts",
     "storage",
     "ledger",

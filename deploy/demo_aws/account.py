@@ -5,6 +5,7 @@ The demo and its test share it. Not here: where the account is, and what the lak
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ class Account:
             "LAKEHOUSE_ERRORS_TABLE": self.name,
             "LAKEHOUSE_METRICS_NAMESPACE": self.name,
             "LAKEHOUSE_SERVING_TABLE": f"{self.name}-serving",
+            "LAKEHOUSE_SECRETS": "aws",
+            "LAKEHOUSE_SERVE_KEY_NAME": f"{self.name}/api-key",
         }
 
     @property
@@ -86,6 +89,7 @@ def set_up(clients: Clients, name: str) -> Account:
         KeySchema=[{"AttributeName": "asset", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}],
     )
     clients("dynamodb").create_table(TableName=f"{name}-serving", BillingMode="PAY_PER_REQUEST", **DESCRIBED)
+    clients("secretsmanager").create_secret(Name=f"{name}/api-key", SecretString=secrets.token_urlsafe())
     account = Account(name, queue, dead_letters, topic, _on_call(clients, name, topic), _listener(clients, name))
     for database in account.databases:  # beforehand: so the lake's role need not be allowed to make any
         clients("glue").create_database(DatabaseInput={"Name": database})

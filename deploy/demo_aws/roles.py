@@ -42,6 +42,7 @@ def parameters(account: Account) -> dict[str, str]:
         "BUS": account.settings["LAKEHOUSE_EVENT_BUS"],
         "ERRORS_TABLE": account.settings["LAKEHOUSE_ERRORS_TABLE"],
         "SERVING_TABLE": account.settings["LAKEHOUSE_SERVING_TABLE"],
+        "SECRETS": account.name,
         "METRICS_NAMESPACE": account.settings["LAKEHOUSE_METRICS_NAMESPACE"],
     }
 

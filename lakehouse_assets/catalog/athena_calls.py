@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lakehouse_assets import aws
 from lakehouse_assets.catalog.aws_refusals import code_of, refusal
 
-_ATTEMPTS, _PATIENCE_S, _LONGEST_PAUSE_S = 10, 600.0, 2.0
+_PATIENCE_S, _LONGEST_PAUSE_S = 600.0, 2.0
 _MINIMUM_BYTES, _TB = 10_000_000, 10**12
 """What Athena charges at least for a query that scans anything, and the unit of the price."""
 
@@ -46,11 +47,7 @@ class AthenaCalls:
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
-        import boto3  # noqa: PLC0415 - a third of a second that a lake without Athena does not need
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(retries={"mode": "adaptive", "max_attempts": _ATTEMPTS})
-        return boto3.client("athena", region_name=self.region, config=config)
+        return aws.client("athena", aws.STEADY, self.region)
 
     def configuration(self) -> dict[str, Any] | None:
         """Return how the workgroup is configured; None where there is none."""

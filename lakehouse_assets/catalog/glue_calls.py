@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+from lakehouse_assets import aws
 from lakehouse_assets.catalog.aws_refusals import code_of, refusal
 
-_ATTEMPTS = 10
-"""Of one call that Glue throttles. The client slows down by itself (botocore's adaptive mode)."""
 IN_PARALLEL = 8
 _RACES = {
     "AlreadyExistsException",
@@ -36,11 +35,7 @@ class GlueCalls:
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
-        import boto3  # noqa: PLC0415 - a third of a second that a lake without Glue does not need
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(retries={"mode": "adaptive", "max_attempts": _ATTEMPTS}, max_pool_connections=IN_PARALLEL + 2)
-        return boto3.client("glue", region_name=self.region, config=config)
+        return aws.client("glue", aws.STEADY, self.region, IN_PARALLEL + 2)
 
     def tables(self, database: str) -> dict[str, Any] | None:
         """Return the tables of a database by name; None where there is no such database."""

@@ -10,6 +10,7 @@ import typer
 
 from lakehouse_assets.context import current
 from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.credentials import secret
 from lakehouse_assets.storage.stores import StorageError
 
 
@@ -21,7 +22,9 @@ class Place(StrEnum):
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at. Anybody who reaches it may read.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. Who reaches it may read, unless LAKEHOUSE_SERVE_KEY_NAME is set.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen at; 0 for any that is free.")] = 8000,
     source: Annotated[
         Place | None,
@@ -37,7 +40,7 @@ def serve(
     lake = current()
     tables = served(lake)
     if openapi:
-        typer.echo(json.dumps(document(tables), indent=1))
+        typer.echo(json.dumps(document(tables, is_keyed=bool(lake.settings.serve_key_name)), indent=1))
         return
     if not tables:
         msg = "No gold table is served. Nothing was started; give a model a serving= (docs/serving.md)."
@@ -45,6 +48,8 @@ def serve(
     if source is Place.dynamodb and not lake.settings.serving_table:
         msg = "There is no DynamoDB table to read. Nothing was started; set LAKEHOUSE_SERVING_TABLE."
         raise ContractError(msg)
+    if name := lake.settings.serve_key_name:
+        secret(name)
     import uvicorn  # noqa: PLC0415 - with its own imports a quarter of a second
 
     from lakehouse_assets.serving.dynamodb_source import DynamoDbSource  # noqa: PLC0415

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lakehouse_assets import aws
 from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed, kept
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
@@ -52,7 +53,7 @@ class DynamoDbServing:
         for table in served(lake):
             work.bring(table, wanted[table.path], is_complete=bool(now.pending and known and before.get("built")))
         work.keep(now.inputs)
-        uri = f"dynamodb://{calls.region or 'default'}/{self.table}"
+        uri = f"dynamodb://{aws.region() or 'default'}/{self.table}"
         told = {title: lines for title, lines in (("compared", work.told), ("refused", _refused(lake))) if lines}
         return Refreshed(uri, told, {"written": work.written, "removed": work.removed})
 

@@ -1,6 +1,5 @@
 """The calls that are made of DynamoDB: in batches, and repeated for what it did not process. Not here: what is kept."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
 
+from lakehouse_assets import aws
 from lakehouse_assets.catalog.aws_refusals import code_of, refusal
 from lakehouse_assets.serving.attributes import Attribute
 from lakehouse_assets.storage.stores import StorageError
@@ -18,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 _PER_WRITE, _PER_READ = 25, 100
 _ATTEMPTS = 10
-"""Of a call that is throttled, and of a batch of which something is left unprocessed."""
+"""Of a batch of which something is left unprocessed."""
 _IN_PARALLEL = 8
 _LONGEST_PAUSE_S = 5.0
 
@@ -29,22 +29,9 @@ class DynamoDbCalls:
     def __init__(self, table: str) -> None:
         self.table = table
 
-    @property
-    def region(self) -> str | None:
-        """The region that the environment names; None for that of boto3's own files."""
-        return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
-        import boto3  # noqa: PLC0415 - a third of a second that a lake without DynamoDB does not need
-        from botocore.config import Config  # noqa: PLC0415
-
-        retries = {"mode": "adaptive", "max_attempts": _ATTEMPTS}
-        return boto3.client(
-            "dynamodb",
-            region_name=self.region,
-            config=Config(retries=retries, max_pool_connections=_IN_PARALLEL + 2, connect_timeout=5),
-        )
+        return aws.client("dynamodb", aws.STEADY, connections=_IN_PARALLEL + 2)
 
     def description(self) -> dict[str, Any] | None:
         """Return what DynamoDB says of the table; None where there is none."""

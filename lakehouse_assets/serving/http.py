@@ -9,11 +9,13 @@ from itertools import islice
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.serving.api_key import ApiKey
 from lakehouse_assets.serving.attributes import Attribute, object_of
 from lakehouse_assets.serving.openapi import document
 from lakehouse_assets.serving.questions import QuestionError, about_keys, about_rows, parameters
@@ -24,8 +26,8 @@ from lakehouse_assets.storage.stores import StorageError
 
 def application(lake: Lake, source: Source) -> Starlette:
     """Return the application of a lake's served tables. Does no I/O."""
-    tables = served(lake)
-    described = document(tables)
+    tables, key = served(lake), lake.settings.serve_key_name
+    described = document(tables, is_keyed=bool(key))
     routes = [Route("/openapi.json", lambda _: JSONResponse(described), methods=["GET"])]
     for table in tables:
         # A name may have a slash in it.
@@ -40,6 +42,7 @@ def application(lake: Lake, source: Source) -> Starlette:
 
     return Starlette(
         routes=routes,
+        middleware=[Middleware(ApiKey, name=key)] if key else [],
         exception_handlers={
             HTTPException: refused,
             QuestionError: lambda _, error: _error(str(error), getattr(error, "status", 400)),

@@ -9,14 +9,20 @@ from typing import Any, cast
 
 import polars as pl
 
+from lakehouse_assets.serving.api_key import HEADER
 from lakehouse_assets.serving.questions import DEFAULT_LIMIT, LARGEST_LIMIT
 from lakehouse_assets.serving.rows import Served
 
 _NEXT = "What to ask for as after for the next page; null on the last one."
 
 
-def document(tables: Iterable[Served]) -> dict[str, Any]:
-    """Return the document, as JSON has it."""
+def document(tables: Iterable[Served], *, is_keyed: bool = False) -> dict[str, Any]:
+    """Return the document, as JSON has it.
+
+    Args:
+        tables: Those that are served.
+        is_keyed: Whether callers have to send a key.
+    """
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"Error": _object({"error": {"type": "string"}}, "What is wrong, and what to ask.")}
     for table in tables:
@@ -26,12 +32,17 @@ def document(tables: Iterable[Served]) -> dict[str, Any]:
         about = table.model.description
         paths[f"/{table.path}"] = {"get": _keys(table, about)}
         paths[f"/{table.path}/{{{name}}}"] = {"get": _rows(table, name, about)}
-    return {
+    components: dict[str, Any] = {"schemas": schemas}
+    described: dict[str, Any] = {
         "openapi": "3.0.3",
         "info": {"title": "lakehouse", "description": "Gold tables by key.", "version": version("lakehouse-assets")},
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": components,
     }
+    if is_keyed:
+        components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": HEADER}}
+        described["security"] = [{"key": []}]
+    return described
 
 
 def _keys(table: Served, about: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lakehouse_assets import aws
 from lakehouse_assets.catalog.aws_refusals import code_of, refusal
 from lakehouse_assets.storage.stores import StorageError
 
@@ -25,11 +26,7 @@ class RedshiftCalls:
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
-        import boto3  # noqa: PLC0415 - a third of a second that a lake without Redshift does not need
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(retries={"mode": "adaptive", "max_attempts": 10})
-        return boto3.client("redshift-data", region_name=self.region, config=config)
+        return aws.client("redshift-data", aws.STEADY, self.region)
 
     def run(self, statements: Sequence[str], what: str, begun: Callable[[str], None]) -> None:
         """Run some statements as one transaction, and wait for its end.

@@ -1,12 +1,12 @@
-"""The queue in Amazon SQS. boto3 is imported when the first message is asked for. Not here: what messages say."""
+"""The queue in Amazon SQS. Its client is made when the first message is asked for. Not here: what messages say."""
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from lakehouse_assets import aws
 from lakehouse_assets.sources.queue import Depth, Message, QueueError
 
 _AT_ONCE = 10
@@ -23,14 +23,8 @@ class SqsQueue:
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        import boto3  # noqa: PLC0415 - a third of a second that a lake without a queue does not need
-        from botocore.config import Config  # noqa: PLC0415
-
         named = _REGION.search(self.url)
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        # A sensor tick waits for it, and has a minute.
-        config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
-        return boto3.client("sqs", region_name=named.group(1) if named else region, config=config)
+        return aws.client("sqs", aws.HASTY, named.group(1) if named else None)
 
     def receive(self, hidden_s: int, wait_s: int = 0) -> list[Message]:
         answer = self._call(

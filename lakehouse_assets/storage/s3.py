@@ -1,4 +1,4 @@
-"""The lake in an S3 bucket. boto3 is imported when the first object is asked for: a third of a second."""
+"""The lake in an S3 bucket. Its client is made when the first object is asked for."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets import aws
 from lakehouse_assets.storage.objects import AnotherVersionError, StorageError, Stored
 
 if TYPE_CHECKING:
@@ -26,17 +27,12 @@ class S3Store:
 
     @property
     def options(self) -> dict[str, str]:
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-        return {"AWS_REGION": region} | ({"AWS_ALLOW_HTTP": "true"} if plain else {})
+        return {"AWS_REGION": aws.region() or "us-east-1"} | ({"AWS_ALLOW_HTTP": "true"} if plain else {})
 
     @cached_property
     def _client(self) -> "S3Client":
-        import boto3  # noqa: PLC0415 - a third of a second that a local lake does not need
-        from botocore.config import Config  # noqa: PLC0415
-
-        retries = Config(retries={"mode": "standard", "max_attempts": 8}, max_pool_connections=32)
-        client: S3Client = boto3.client("s3", region_name=self.options["AWS_REGION"], config=retries)
+        client: S3Client = aws.client("s3", aws.STORAGE, self.options["AWS_REGION"], connections=32)
         return client
 
     def read(self, path: str, token: str | None = None) -> bytes:

@@ -9,15 +9,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deploy.demo_aws.daemon import work
-from lakehouse_assets.alerts import aws
+from lakehouse_assets import aws
+from lakehouse_assets.alerts import aws as alerts_aws
 from lakehouse_assets.alerts.stream import SETTLED_S
-from lakehouse_assets.catalog import glue_calls
 from lakehouse_assets.context import current
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.query.overview import status
-from lakehouse_assets.serving import dynamodb_calls
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.watched import ask, sweep
 
@@ -50,8 +50,8 @@ def main() -> None:
     """Work without, then with the other services."""
     names = [f"AWS_ENDPOINT_URL_{service}" for service in SERVICES]
     os.environ |= dict.fromkeys(names, sys.argv[1])
-    attempts = glue_calls._ATTEMPTS, dynamodb_calls._ATTEMPTS
-    glue_calls._ATTEMPTS = dynamodb_calls._ATTEMPTS = 2  # each waits for a minute otherwise
+    steady = aws.STEADY
+    aws.STEADY = replace(steady, attempts=2)  # the pauses between ten attempts take a minute
     lake = current()
     with opened(lake.settings) as instance:
         daemon = Daemon(lake, instance)
@@ -59,8 +59,8 @@ def main() -> None:
             _say(line)
         for name in names:
             del os.environ[name]
-        aws.client.cache_clear()
-        glue_calls._ATTEMPTS, dynamodb_calls._ATTEMPTS = attempts
+        alerts_aws.client.cache_clear()
+        aws.STEADY = steady
         for request in sweep(
             daemon, f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
         ):  # what is refreshed outside has failed too often for the sensor

@@ -19,6 +19,7 @@ from lakehouse_assets.alerts.figures import Figure
 from lakehouse_assets.alerts.sns import Topic
 from lakehouse_assets.catalog.athena_calls import AthenaCalls
 from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError
+from lakehouse_assets.credentials import SecretsManager
 from lakehouse_assets.serving import items
 from lakehouse_assets.serving.dynamodb_calls import DynamoDbCalls
 from lakehouse_assets.sources.sqs import SqsQueue
@@ -102,6 +103,10 @@ def _problems(cloud: Cloud) -> DynamoProblems:
     return DynamoProblems(cloud.account.name, cloud.root)
 
 
+def _credential(cloud: Cloud) -> None:
+    SecretsManager().look_up(cloud.account.settings["LAKEHOUSE_SERVE_KEY_NAME"])
+
+
 def _served_rows(cloud: Cloud) -> DynamoDbCalls:
     return DynamoDbCalls(cloud.account.settings["LAKEHOUSE_SERVING_TABLE"])
 
@@ -128,8 +133,12 @@ STEPS: dict[str, dict[str, Step]] = {
         "ReadWhatItFound": lambda cloud: _glue().tables(cloud.database.replace("_gold", "_landing")),
         "WriteServedRows": lambda cloud: _served_rows(cloud).description(),
         "MakeTheServingTable": lambda cloud: _served_rows(cloud).create(**items.DESCRIBED),
+        "ReadCredentials": _credential,
     },
-    "api": {"ReadServedRows": lambda cloud: list(_served_rows(cloud).query(**items.of_series("metrics")))},
+    "api": {
+        "ReadServedRows": lambda cloud: list(_served_rows(cloud).query(**items.of_series("metrics"))),
+        "ReadTheKeyOfCallers": _credential,
+    },
     "sensors": {
         "ListTheLake": _LIST_LANDING,
         "ReadTheLake": _READ_LANDED,

@@ -17,6 +17,7 @@ from deploy.demo_aws.account import land, set_up
 from deploy.demo_aws.roles import POLICIES, Policy
 from lakehouse_assets.alerts import aws as alerts_aws
 from lakehouse_assets.context import current
+from lakehouse_assets.credentials import SecretError
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets.sources.queue import QueueError
@@ -71,7 +72,7 @@ def _is_refused(step: Step, cloud: Cloud) -> bool:
     """Return whether a step was refused for want of a permission."""
     try:
         step(cloud)
-    except (ClientError, StorageError, QueueError) as error:
+    except (ClientError, StorageError, QueueError, SecretError) as error:
         if not any(word in str(error) for word in _REFUSED):
             raise
         return True
@@ -140,7 +141,9 @@ def test_each_statement_allows_named_actions_on_named_resources() -> None:
 def test_every_call_that_the_code_names_is_allowed_to_some_role() -> None:
     allowed = {action for _, statement in STATEMENTS for action in statement["Action"]}
     texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "lakehouse_assets").rglob("*.py")]
-    named = {action for text in texts for action in re.findall(r'"((?:athena|glue|dynamodb):[A-Z]\w+)"', text)}
+    named = {
+        action for text in texts for action in re.findall(r'"((?:athena|glue|dynamodb|secretsmanager):[A-Z]\w+)"', text)
+    }
     assert len(named) > 15
     assert named <= allowed
 

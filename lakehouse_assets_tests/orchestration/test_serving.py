@@ -2,11 +2,13 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from lakehouse_assets import aws
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
@@ -35,7 +37,7 @@ def test_a_run_fills_the_table_an_outage_loses_nothing_and_a_repeat_has_nothing_
     monkeypatch.setenv("LAKEHOUSE_SERVING_TABLE", name)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
-    monkeypatch.setattr("lakehouse_assets.serving.dynamodb_calls._ATTEMPTS", 1)
+    monkeypatch.setattr(aws, "STEADY", replace(aws.STEADY, attempts=1))
     land(s3_lake, "a.csv", sales_csv([*day("2011-03-01", 2), *day("2011-03-02", 2, Country="France")]))
     ran = cli(s3_lake, "run")
     assert ran.returncode == 1

@@ -47,11 +47,12 @@ def server(lake: Lake, source: Source) -> Iterator[Get]:
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
 
-    def get(path: str, method: str = "GET", **asked: Any) -> tuple[int, bytes]:
+    def get(path: str, method: str = "GET", key: str | None = None, **asked: Any) -> tuple[int, bytes]:
         query = f"?{urlencode({name.rstrip('_'): value for name, value in asked.items()}, doseq=True)}" if asked else ""
         url = f"http://127.0.0.1:{listener.getsockname()[1]}{path}{query}"
+        headers = {} if key is None else {"X-Api-Key": key}
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as found:
+            with urllib.request.urlopen(urllib.request.Request(url, None, headers, method=method), timeout=30) as found:
                 return found.status, found.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
