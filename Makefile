@@ -19,7 +19,7 @@ demo-aws: .venv/runtime .venv/aws-emulator  ## the same on AWS, emulated on this
 dev: .venv/runtime  ## the Dagster UI, sensors and schedules on the same lake
 	$(BIN)/lakehouse dev
 
-test: .venv/dev .venv/aws-emulator  ## every test, slow ones included, and the floor of branch coverage
+test: .venv/dev .venv/aws-emulator .venv/checkov  ## every test, slow ones included, and the floor of branch coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -53,6 +53,12 @@ bench: .venv/dev  ## measure; see benchmarks/README.md
 .venv/aws-emulator: constraints-aws-emulator.txt | .venv/bin/python
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< 'ministack[full]' || rm -rf $@
+	@touch -c $@
+
+# In an environment of its own: it pins many of its packages. Its test is skipped where it cannot be installed.
+.venv/checkov: constraints-checkov.txt | .venv/bin/python
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< checkov || rm -rf $@
 	@touch -c $@
 
 clean:  ## remove the environment; the lake stays
