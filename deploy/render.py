@@ -33,12 +33,13 @@ _NAMES = {
     "BUS": "${Name}",
     "ERRORS_TABLE": "${Name}-errors",
     "SERVING_TABLE": "${Name}-serving",
+    "SECRETS": "${Name}",
     "METRICS_NAMESPACE": "${Name}",
 }
 """What the stack calls what the parameters of the policies name."""
 _MADE_BEFOREHAND = {"MakeDatabasesInGlue", "MakeTheWorkgroup", "MakeTheServingTable", "KeepTheErrorLogInTheLake"}
 """Statements for what the stack makes, or for a service that it always has."""
-_OPTIONAL = {"WriteServedRows": "IsServing", "ReadServedRows": "IsServing"}
+_OPTIONAL = dict.fromkeys(("WriteServedRows", "ReadServedRows", "ReadTheKeyOfCallers"), "IsServing")
 _OF_A_FEED = "sender"
 """A sender is let in feed by feed, by hand."""
 
