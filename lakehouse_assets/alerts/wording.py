@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lakehouse_assets.alerts.facts import IN_WORDS, Fact, Severity
+from lakehouse_assets.contracts.wording import counted
 
 AT_ONCE = 10
 """Messages of one severity that one delivery sends at most; more become a digest."""
@@ -64,7 +65,7 @@ def _digest(facts: Sequence[Fact], folded: Sequence[Sequence[Fact]]) -> Message:
     counts = Counter((IN_WORDS[fact.kind], replace(fact, dates=(), date_count=0).what) for fact in facts)
     lines = [f"{count:>6,}  {kind}: {what}" for (kind, what), count in counts.most_common(_SHOWN)]
     if len(counts) > _SHOWN:
-        lines.append(f"        and {len(counts) - _SHOWN:,} more kinds of facts")
+        lines.append(f"        and {counted(len(counts) - _SHOWN, 'more kind')} of facts")
     lines += ["", "First of them:", *(f"- {same[0].headline}" for same in folded[:_SHOWN])]
     if len(folded) > _SHOWN:
         lines.append(f"- and {len(folded) - _SHOWN:,} more")
@@ -77,7 +78,7 @@ def _digest(facts: Sequence[Fact], folded: Sequence[Sequence[Fact]]) -> Message:
         f"Lake:    {first.lake}",
         f"Ids:     {first.id} to {last.id}",
     ]
-    title = f"{len(facts):,} facts, {counts.most_common(1)[0][0][0]} most of all"
+    title = f"{counted(len(facts), 'fact')}, {counts.most_common(1)[0][0][0]} most of all"
     return Message(_subject(first.severity, title), f"{title}\n\n" + "\n".join(lines) + "\n", tuple(facts))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError, RaceError
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.parsing.header_names import is_header
 from lakehouse_assets.storage.stores import StorageError
 
@@ -108,7 +109,7 @@ def compared(lake: Lake, tables: Iterable[Any]) -> Crawled:
         folder, names = place.removeprefix(landing), [one["Name"] for one in table["StorageDescriptor"]["Columns"]]
         feed = feeds.get(folder.partition("/")[0])
         if feed is None:
-            folders.append(f"`landing/{folder}`: {len(names):,} columns, and no feed of this name")
+            folders.append(f"`landing/{folder}`: {counted(len(names), 'column')}, and no feed of this name")
         elif unknown := list(_unknown(feed, names)):
             columns.append(f"`{feed.landing}`: {_in_words(feed, names, unknown)}")
     return Crawled(count, folders, columns)
@@ -134,6 +135,6 @@ def _plain(name: str) -> str:
 
 def _in_words(feed: Feed, names: list[str], unknown: list[str]) -> str:
     if not is_header(names, (header for source in feed.sources.values() for header in source.headers)):
-        return f"{len(unknown):,} columns, none of them of the contract: perhaps the header is missing"
+        return f"{counted(len(unknown), 'column')}, none of them of the contract: perhaps the header is missing"
     more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
     return ", ".join(repr(name[:_LONGEST]) for name in unknown[:_SHOWN]) + more

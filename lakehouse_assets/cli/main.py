@@ -23,6 +23,7 @@ from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.cli.serve import serve
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.kinds import DecisionError
 from lakehouse_assets.settings import SettingsError, settings
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
@@ -87,7 +88,7 @@ def demo(
     lake = current()
     feed = lake.registry.feed("sales")
     landed = [path for path, data in drops(days, lake.today(feed)) if _land_bytes(lake, f"{feed.landing}/{path}", data)]
-    out.print(f"The retailer landed {len(landed)} new drops in {lake.store.uri(feed.landing)}.")
+    out.print(f"The retailer landed {counted(len(landed), 'new drop')} in {lake.store.uri(feed.landing)}.")
     code = run_lake(lake)
     for title, sql in questions():
         out.print(f"\n[bold]{title}[/bold]")

@@ -72,6 +72,7 @@ def status(console: Console, found: Status, failed: list[str]) -> None:
         "without values of a required column": found.unfilled,
         "in quarantine, and published before the contract changed": found.vanished,
         "schema drift": found.drifted,
+        "ids on several dates": found.repeated,
         "pinned": found.pinned,
         "erasures not finished": found.erasing,
     }

@@ -22,7 +22,7 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
     from lakehouse_assets.orchestration.location import broken_in, definitions  # noqa: PLC0415
     from lakehouse_assets.orchestration.pending_runs import REFRESH  # noqa: PLC0415
     from lakehouse_assets.orchestration.runner import run_pending  # noqa: PLC0415
-    from lakehouse_assets.query.drift import drifted  # noqa: PLC0415
+    from lakehouse_assets.query.drift import drifted, ids_on_several_dates  # noqa: PLC0415
     from lakehouse_assets.query.overview import decided_in, sizes  # noqa: PLC0415
 
     with opened(lake.settings) as instance, render.progress_bars(_ERR) as (announce, advance):
@@ -41,6 +41,7 @@ def run_lake(lake: Lake, force: Mapping[str, list[str]] | None = None) -> int:
         "rejected": rejected,
         "failed": report.failures,
         "schema drift": drifted(lake, report.run_ids),
+        "ids on several dates": ids_on_several_dates(lake, report.run_ids),
     }
     for title, lines in told.items():
         if lines:

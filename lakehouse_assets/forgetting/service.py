@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.erasure.evidence import reports
 from lakehouse_assets.erasure.protocol import Erasures
@@ -149,15 +150,17 @@ def _finish(request: Request, erasures: Erasures, found: Found) -> None:
     """Keep the report if everything is done; else say what is not."""
     lake, feed, decision = erasures.lake, erasures.feed, request.decision
     held = find(erasures, {})
-    found.problems += [f"bronze.{feed.name}: {held.records} records"] if held.records else []
+    found.problems += [f"bronze.{feed.name}: {counted(held.records, 'record')}"] if held.records else []
     for table in (*feed.typed, feed.quarantine):
         rows = tables.rows_of(erasures, table)
-        found.problems += [f"{table.full_name} {partition}: {count} rows" for partition, count in rows.items()]
+        found.problems += [
+            f"{table.full_name} {partition}: {counted(count, 'row')}" for partition, count in rows.items()
+        ]
     if found.counts or request.is_unfinished:
         models = decided.downstream(lake, feed)
         pending = {model.table.full_name: ModelState.read(lake, model).pending for model in models}
         pending[feed.silver.full_name] = FeedState.of(lake, feed).pending
-        found.problems += [f"{name}: {len(p):,} partitions are pending" for name, p in pending.items() if p]
+        found.problems += [f"{name}: {counted(len(p), 'partition')} pending" for name, p in pending.items() if p]
     found.problems += [f"not searched: {one}" for one in found.unsearched]
     if found.problems:
         return

@@ -13,6 +13,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.inputs import without_rows
@@ -66,7 +67,7 @@ def old_rows(lake: Lake, feed: Feed, age: dt.timedelta | None) -> Old | None:
 def decide(lake: Lake, feed: Feed, old: Old, age: dt.timedelta, who: str | None) -> None:
     """Record that rows before a date are not kept, unless existing decisions already cover all of them."""
     if not old.decided:
-        why = f"policy: quarantined rows of more than {age.days:,} days ago are not kept"
+        why = f"policy: quarantined rows of more than {counted(age.days, 'day')} ago are not kept"
         taken = kinds.new(kinds.Expire, feed.name, why, who, before=old.before.isoformat())
         recorded.record(lake.store, taken)
 

@@ -16,6 +16,7 @@ from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
 from lakehouse_assets.catalog.duckdb_views import damage, rebuild, state
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import expiry, leftovers
@@ -30,7 +31,7 @@ from lakehouse_assets.storage.stores import StorageError
 
 COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "vacuum"
 REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
-EXPIRE_ROWS = "rows expire:"
+EXPIRE_ROWS = "expiring:"
 _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
 
 
@@ -198,13 +199,13 @@ def _expire_quarantine(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool)
         yield Action(name, f"nothing expired: it cannot be read ({error}); see `lakehouse verify`", problem=True)
         return
     for rows, what in (
-        (gone, f"{EXPIRE_ROWS} of before {old.before}"),
-        (old.held, "rows, kept: their dates are held; release or mend them"),
-        (old.pending, "rows, kept until their dates are computed: run the lake"),
+        (gone, f" {EXPIRE_ROWS} of before {old.before}"),
+        (old.held, ", kept: their dates are held; release or mend these"),
+        (old.pending, ", kept until their dates are computed: run the lake"),
     ):
         if rows.height:
             count, files, size = (int(rows[column].sum()) for column in ("rows", "files", "bytes"))
-            yield Action(name, f"{count:,} {what}", files, size)
+            yield Action(name, f"{counted(count, 'row')}{what}", files, size)
 
 
 def _expire_rejected(lake: Lake, before: dt.datetime, *, dry_run: bool) -> Iterator[Action]:

@@ -10,6 +10,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, as_date
 from lakehouse_assets.contracts.periods import last_day
+from lakehouse_assets.contracts.wording import in_words
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.serving.destinations import destinations
 
@@ -83,7 +84,7 @@ def _within(
     period = table.partition_by if isinstance(table, Feed) else "day"
     within = [str(date) for date in dates if (first or date) <= last_day(date, period) and date <= (last or date)]
     if not within:
-        there = f"it has {len(dates):,} dates, from {dates[0]} to {dates[-1]}" if dates else "it has no dates yet"
+        there = f"it has {in_words([str(date) for date in dates])}" if dates else "it has no dates yet"
         msg = f"{name} has no date {_range(first, last)}; {there}. Nothing was done."
         raise ContractError(msg)
     return within

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.orchestration.events import bullets
 from lakehouse_assets.orchestration.pending_runs import INGEST, Work, fingerprints_of, refresh_job
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -102,7 +103,7 @@ def listing_waits(lake: Lake, queue: Queue, listed_at: float, warn: Callable[[st
     if since < interval:
         return f"messages announce what lands; the next listing of everything is in {interval - since:,.0f} s"
     if depth.backlog and since < 2 * interval:
-        return f"{depth.backlog:,} messages wait; what they name is not listed before"
+        return f"{counted(depth.backlog, 'message')} waiting; what they name is not listed before"
     return None
 
 
@@ -166,7 +167,7 @@ def _work(lake: Lake, missing: Mapping[str, Stored]) -> Work | None:
 def _idle(handling: Handling) -> str:
     if not handling.received:
         return "no message waits"
-    return f"{handling.received:,} messages received; the ledger lacks nothing that they name"
+    return f"{counted(handling.received, 'message')} received; the ledger lacks nothing that they name"
 
 
 def _lines(handling: Handling) -> Iterator[str]:
@@ -177,9 +178,9 @@ def _lines(handling: Handling) -> Iterator[str]:
     for lines in (unknown, returned):
         if len(lines) > _SHOWN:
             yield f"and {len(lines) - _SHOWN:,} more"
-    yield from (f"{count:,} objects named in vain: {why}" for why, count in handling.nothing_to_read.items())
+    yield from (f"{counted(count, 'object')} named in vain: {why}" for why, count in handling.nothing_to_read.items())
     if handling.not_deleted:
-        yield f"{handling.not_deleted:,} messages that are done could not be deleted; they come back and are done then"
+        yield f"{counted(handling.not_deleted, 'message')} done and not deleted: what comes back is done again then"
 
 
 def _shown(handling: Handling, cursor: dict[str, Any]) -> Iterator[_Event]:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.orchestration import events
 from lakehouse_assets.pipeline.gate import HELD_BACK, PUBLISHED, UNACCOUNTED, Outcome
@@ -42,7 +43,7 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
         # Dates that were held before do not fail the run that has other work; they keep the check from being green.
         severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
         description="\n".join(o.message for o in held[:SHOWN])
-        or f"{len(standing)} {'buckets' if feed.key else 'dates'} are held",
+        or f"held: {counted(len(standing), 'bucket' if feed.key else 'date')}",
         metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
     )
     yield gate
@@ -127,8 +128,8 @@ def _conflicts(key: dg.AssetKey, outcomes: list[Outcome]) -> dg.AssetCheckResult
         passed=not count,
         severity=dg.AssetCheckSeverity.WARN,
         description=(
-            f"{count:,} records do not count, because another one of the same key and version says something else, "
-            f"such as {places[0]}; land one version of each, or a finer versioned_by"
+            f"{counted(count, 'record')} without effect, because another one of the same key and version says "
+            f"something else, such as {places[0]}; land one version of each, or a finer versioned_by"
             if count
             else "no two records say different things of one version of a key"
         ),

@@ -8,6 +8,7 @@ from itertools import product
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Source
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.parsing.casting import ambiguous, cast
 
 _DAYS = (
@@ -117,7 +118,9 @@ def _settled(present: pl.Series, found: dict[str, list[str]]) -> Dates | None:
     formats = tuple(dict.fromkeys(form for fitting in found.values() for form in fitting))
     origin, dtype = Source((), formats=formats), pl.Datetime("us", "UTC") if has_time else pl.Date()
     if differing := int(ambiguous(present, dtype, origin).sum()):
-        return Dates(has_time, doubt=f"dates in {len(formats)} formats, which read {differing:,} values differently")
+        return Dates(
+            has_time, doubt=f"dates in {len(formats)} formats, which read {counted(differing, 'value')} differently"
+        )
     return _readable(present, has_time, formats)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Format
 from lakehouse_assets.contracts.feed import FIRST_DATE
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.draft_text import Draft, Field, module, snake_case
 from lakehouse_assets.parsing.encoding_inference import encoding_of
@@ -58,7 +59,7 @@ def draft(paths: list[Path], name: str | None, limit: int) -> str:
     return module(
         Draft(
             feed=feed,
-            learned_from=f"{'the first ' if cut else ''}{frame.height:,} records of {looked_at}",
+            learned_from=f"{'the first ' if cut else ''}{counted(frame.height, 'record')} of {looked_at}",
             fields=tuple(fields),
             form=form,
             notes=(*notes, *_left_out(left), *_keys(frame, fields), *notes_of_zones),

@@ -10,6 +10,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, place
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.pipeline import accounting, repair
 from lakehouse_assets.pipeline.batches import rows_by_partition
 from lakehouse_assets.pipeline.pending import FeedState
@@ -73,7 +74,7 @@ class Outcome:
         """What became of the published records that vanished: culprit, consequence, fix."""
         where = "is no longer a business date" if self.verdict == OUTSIDE else "has records that now break the contract"
         return (
-            f"{self.partition}: {self.vanished:,} records that were published are in quarantine now, though the same "
+            f"{self.partition}: {counted(self.vanished, 'published record')} left for quarantine, though the same "
             f"files are live: the date {where}. If that is not meant, undo the change of the contract and run again."
         )
 
@@ -89,8 +90,8 @@ class Outcome:
             )
         if self.verdict == HELD_BACK and self.waiting == self.valid + self.quarantined:
             return (
-                f"{self.partition}: all {self.waiting:,} records of the newest delivery wait for what they reference. "
-                "The published version stands; this one is published by itself when that is there."
+                f"{self.partition}: the newest delivery ({counted(self.waiting, 'record')}) waits for what it "
+                "references. The published version stands; this one is published by itself when that is there."
             )
         if self.verdict == HELD_BACK:
             bad = self.quarantined - self.waiting
@@ -164,15 +165,15 @@ def outcomes_of(
         live: How many records there should be: `part`, `source_hash`, `source_key`, `rows`.
         lost: The partitions whose records cannot be read, with the reason.
     """
-    counted = candidate.accounting.rename({"_source_hash": "source_hash"})
+    accounts = candidate.accounting.rename({"_source_hash": "source_hash"})
     missing = {
-        partition: f"source {key} has {landed:,} records in the ledger but {found:,} in bronze; "
+        partition: f"source {key} has {counted(landed, 'record')} in the ledger but {found:,} in bronze; "
         + repair.of_bronze(feed.name, [partition])
-        for partition, key, landed, found in accounting.unaccounted(live, counted).iter_rows()
+        for partition, key, landed, found in accounting.unaccounted(live, accounts).iter_rows()
     } | lost
     sums = {
         partition: counts
-        for partition, *counts in counted.group_by("_part")
+        for partition, *counts in accounts.group_by("_part")
         .agg(pl.sum("valid", "quarantined", "duplicates", "waiting"), pl.len())
         .iter_rows()
     }

@@ -13,6 +13,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Ledger, ObjectVersion
@@ -73,7 +74,7 @@ def ingest(
         if len(result.failed) == len(batch) > 1:  # it is the storage rather than an object
             break
     if failed:
-        others = f" The same happened to {len(failed) - 1:,} others." if len(failed) > 1 else ""
+        others = f" The same happened to {counted(len(failed) - 1, 'other')}." if len(failed) > 1 else ""
         msg = f"{failed[0]}{others} What could be ingested was; the rest is still pending."
         raise StorageError(msg) from failed[0]
 

@@ -15,6 +15,7 @@ from lakehouse_assets.contracts.deliveries import delivered_at
 from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.periods import last_day
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
@@ -161,8 +162,8 @@ def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
     if not dates:
         return None
     return (
-        f"it has records of {dates[0]}, older than the {feed.late_data_window} days in which late data is taken; "
-        "accept it with `lakehouse accept`, or land it without them."
+        f"it has records of {dates[0]}, older than the {counted(feed.late_data_window, 'day')} in which late data is "
+        "taken; accept it with `lakehouse accept`, or land it without them."
     )
 
 

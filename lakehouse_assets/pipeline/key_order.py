@@ -7,6 +7,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.keys import bucketing
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import FeedLedger
 
 
@@ -29,7 +30,7 @@ def in_other_buckets(feed: Feed, ledger: FeedLedger) -> str | None:
     if not odd.len():
         return None
     return (
-        f"{odd.len():,} landed objects, such as {odd[0]}, were sorted by another key or into another number of "
-        "buckets, and a key may stand in two places. `lakehouse run` reads them again; land those anew whose originals "
+        f"{counted(odd.len(), 'landed object')}, such as {odd[0]}, sorted by another key or into another number of "
+        "buckets: a key may stand in two places. `lakehouse run` reads them again; land those anew whose originals "
         "are gone from landing, or undo the change of the declaration"
     )

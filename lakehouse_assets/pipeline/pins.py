@@ -13,6 +13,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.kinds import DecisionError
 from lakehouse_assets.decisions.recorded import Decisions
@@ -122,7 +123,9 @@ def pin(
         raise DecisionError(msg)
     chosen = table.partitioning.filter([partition for partition, value in differing.items() if value])
     if lost := delta_files.lost_files(lake.store, table.path, opened, chosen):
-        raise _gone(table, opened.version(), f"{len(lost):,} of its files are gone, such as {lost[0]}")
+        raise _gone(
+            table, opened.version(), f"{counted(len(lost), 'file')} of it not there any more, such as {lost[0]}"
+        )
     return kinds.new(
         kinds.Pin, decision_folder(table), why, who, table=table.full_name, version=opened.version(), pins=differing
     )

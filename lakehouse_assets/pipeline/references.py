@@ -11,6 +11,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.reference_rules import Reference
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.storage import delta
 
 _SHOWN = 5
@@ -37,7 +38,7 @@ class Missing:
         """The outcome in words: culprit, consequence, fix."""
         where = f"{self.reference.target} in silver.{self.reference.feed}"
         if not self.records:
-            return f"each of {self.among:,} records has its {where}"
+            return f"no record lacks its {where}; {counted(self.among, 'record')} looked at"
         such = ", ".join(f"{value!r} ({records:,})" for value, records in self.samples)
         return (
             f"{self.records:,} of {self.among:,} records have a {self.reference.column} without a {where}"

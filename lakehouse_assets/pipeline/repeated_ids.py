@@ -13,11 +13,11 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.periods import Period
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.storage import delta
 
 DAYS: dict[Period, int] = {"day": 7, "month": 31, "year": 366}
 _DATES_AT_ONCE = 16
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,16 @@ class RepeatedIds:
 
     Attributes:
         by_date: How many there are, by the later date, where there is any.
+        ids: How many ids stand on several dates.
+        dates: The dates on which these stand.
+        such_as: Two dates with one id.
     """
 
     feed: Feed
     by_date: dict[dt.date, int]
+    ids: int = 0
+    dates: frozenset[dt.date] = frozenset()
+    such_as: tuple[dt.date, dt.date] | None = None
 
     @property
     def records(self) -> int:
@@ -39,14 +45,14 @@ class RepeatedIds:
     @property
     def message(self) -> str:
         """The outcome in words: culprit, consequence, fix."""
-        ids, days = ", ".join(self.feed.duplicates), DAYS[self.feed.partition_by]
-        if not self.records:
-            return f"no record has the {ids} of one on another date, {days} days around the dates of this run"
-        such = ", ".join(f"{date} ({records:,})" for date, records in list(self.by_date.items())[:_SHOWN])
+        columns, days = ", ".join(self.feed.duplicates), DAYS[self.feed.partition_by]
+        if self.such_as is None:
+            return f"no record has the {columns} of one on another date, {days} days around the dates of this run"
         return (
-            f"{self.records:,} records have the {ids} of a record on an earlier date, such as on {such}. Each of them "
-            "counts, because an id is unique within its date only: declare key and versioned_by, so that an id counts "
-            "once on all dates; see docs/contracts.md."
+            f"{counted(self.ids, 'id')} ({columns}) published on more than one date: on {len(self.dates):,} dates, "
+            f"such as {self.such_as[0]} and {self.such_as[1]}. The records of each date count, because an id is unique "
+            "within its date only: declare key and versioned_by, so that an id counts once on all dates; see "
+            "docs/contracts.md."
         )
 
 
@@ -65,13 +71,20 @@ def repeated_ids(lake: Lake, feed: Feed, partitions: Collection[str]) -> Repeate
     window = dt.timedelta(days=DAYS[feed.partition_by])
     recent: dict[dt.date, pl.Series] = {}
     found: dict[dt.date, int] = {}
+    repeated, pairs = list[pl.Series](), list[tuple[dt.date, dt.date]]()
     for date, ids in _ids(lake, feed, _near(asked, window)):
         recent = {day: known for day, known in recent.items() if date - day <= window}
-        compared = [known for day, known in recent.items() if date in asked or day in asked]
-        if compared and (count := int(ids.is_in(pl.concat(compared).implode()).sum())):
-            found[date] = count
+        is_known = pl.repeat(value=False, n=ids.len(), dtype=pl.Boolean, eager=True)
+        for day, known in recent.items():
+            if (date in asked or day in asked) and (on_both := ids.is_in(known.implode())).any():
+                is_known |= on_both
+                pairs.append((day, date))
+        if is_known.any():
+            found[date] = int(is_known.sum())
+            repeated.append(ids.filter(is_known))
         recent[date] = ids
-    return RepeatedIds(feed, found)
+    count = pl.concat(repeated).n_unique() if repeated else 0
+    return RepeatedIds(feed, found, count, frozenset(day for pair in pairs for day in pair), next(iter(pairs), None))
 
 
 def _near(asked: Collection[dt.date], window: dt.timedelta) -> list[dt.date]:

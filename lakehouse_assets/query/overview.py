@@ -18,7 +18,7 @@ from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
 from lakehouse_assets.pipeline.unfilled import unfilled
 from lakehouse_assets.pipeline.waiting import waiting_feeds, waiting_models
-from lakehouse_assets.query.drift import drifted
+from lakehouse_assets.query.drift import drifted, ids_on_several_dates
 from lakehouse_assets.query.tables import OPS
 from lakehouse_assets.sources.landing import key_of, pending
 from lakehouse_assets.storage import delta, delta_files
@@ -50,6 +50,7 @@ class Status:
     lack values of a required column.
     `vanished` are published dates that a changed contract took records from.
     `drifted` are the differences between the columns of landed objects and those of their contract.
+    `repeated` are feeds with ids on several dates.
     `erasing` are erasures that were begun and not finished: the command has to be run again.
     """
 
@@ -63,6 +64,7 @@ class Status:
     erasing: list[str]
     vanished: list[str]
     drifted: list[str]
+    repeated: list[str]
 
     @property
     def is_idle(self) -> bool:
@@ -184,6 +186,7 @@ def status(lake: Lake) -> Status:
         erasing,
         taken_away,
         drifted(lake),
+        ids_on_several_dates(lake),
     )
 
 

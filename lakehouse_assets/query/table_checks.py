@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.pipeline import repair
 from lakehouse_assets.pipeline.gold import ModelError
 from lakehouse_assets.storage import delta, delta_files
@@ -109,7 +110,7 @@ def rows(
     for partition in partitions:
         has, should = there.get(partition, _NOTHING), wanted.get(partition, _NOTHING)
         if has[0] != should[0]:
-            what = f"{has[0]:,} rows are stored, {should[0]:,} follow from what is live"
+            what = f"it has {counted(has[0], 'row')}, and from what is live follow {should[0]:,}"
         elif has != should:
             what = "its rows are not those that follow from what is live"
         else:

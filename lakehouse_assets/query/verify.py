@@ -13,6 +13,7 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
@@ -86,7 +87,7 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
     for partition, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
         path, fix = bronze_path(feed, partition, file), repair.of_bronze(feed.name, [partition])
         if lake.store.stat(path) is None:
-            what = f"{path} is missing; the ledger has {rows:,} live records of {key}; {fix}"
+            what = f"{path} is missing; the ledger has {counted(rows, 'live record')} of {key}; {fix}"
             yield Finding(feed.bronze.full_name, partition, what)
             continue
         try:
@@ -100,7 +101,7 @@ def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
             yield Finding(feed.bronze.full_name, partition, what)
             continue
         if count != rows:
-            what = f"{path} has {count:,} records, the ledger {rows:,}; {fix}"
+            what = f"{path} has {counted(count, 'record')}, the ledger {rows:,}; {fix}"
             yield Finding(feed.bronze.full_name, partition, what)
         if count and (hashes != 1 or first != source_hash):
             yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object; {fix}")

@@ -13,6 +13,7 @@ from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed, kep
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
 from lakehouse_assets.contracts.partitioning import WHOLE
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.serving import items
@@ -138,7 +139,8 @@ def _differences(lake: Lake, calls: DynamoDbCalls) -> Iterator[Problem]:
         found = {items.identity(i): i for i in calls.items(items.row_key(table.path, key, newest) for key in keys)}
         same = sum(at in found and items.is_same(item, found[at]) for at, item in wanted.items())
         if odd := len(wanted.keys() | found.keys()) - same:
-            what = f"{odd} items of {newest} differ from its rows; `lakehouse run serving.dynamodb` compares all dates"
+            what = f"{counted(odd, 'item')} of {newest} unlike its rows"
+            what += "; `lakehouse run serving.dynamodb` compares all dates"
             yield Problem(table.model.table.full_name, what)
 
 

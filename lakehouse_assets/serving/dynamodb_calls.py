@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from lakehouse_assets import aws
 from lakehouse_assets.catalog.aws_refusals import code_of, refusal
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.serving.attributes import Attribute
 from lakehouse_assets.storage.stores import StorageError
 
@@ -115,8 +116,8 @@ class DynamoDbCalls:
 
     def _unprocessed(self, count: int) -> StorageError:
         return StorageError(
-            f"DynamoDB left {count} items of {self.table} unprocessed {_ATTEMPTS} times: it is throttled. What was "
-            "written stands; raise its capacity, or make it pay by the request, then `lakehouse run`."
+            f"DynamoDB left {counted(count, 'item')} of {self.table} unprocessed {_ATTEMPTS} times: it is throttled. "
+            "What was written stands; raise its capacity, or make it pay by the request, then `lakehouse run`."
         )
 
     @contextmanager

@@ -13,6 +13,7 @@ import polars as pl
 
 from lakehouse_assets.catalog.state import keep
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.serving import items
@@ -69,7 +70,9 @@ class Work:
             self.keep({})
         if self.removed > removed or not is_complete:
             self._remove_keys_without_rows(table, keys)
-        self.told.append(f"`{table.model.table.full_name}`: {len(pending)} dates, {sum(counts.values())} rows")
+        self.told.append(
+            f"`{table.model.table.full_name}`: {counted(len(pending), 'date')}, {counted(sum(counts.values()), 'row')}"
+        )
 
     def keep(self, built: Any) -> None:  # noqa: ANN401 - a mapping for JSON
         """Keep what was done."""

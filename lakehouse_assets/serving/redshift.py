@@ -14,6 +14,7 @@ from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed, kee
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model, Table
 from lakehouse_assets.contracts.partitioning import WHOLE, as_date
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.reading import read
@@ -68,7 +69,7 @@ class RedshiftServing:
             for partitions, count in _load(lake, calls, model, loaded, begun):
                 known[model.name] = loaded
                 dates, rows = dates + partitions, rows + count
-                told.append(f"`{model.table.full_name}`: {partitions} partitions, {count} rows")
+                told.append(f"`{model.table.full_name}`: {counted(partitions, 'partition')}, {counted(count, 'row')}")
         keep(lake.store, _STATE, built=now.inputs, place=place, tables=known)
         uri = f"redshift://{self.workgroup}/{lake.settings.redshift_database}/{lake.settings.redshift_schema}"
         return Refreshed(uri, {"loaded": told} if told else {}, {"partitions": dates, "rows": rows})

@@ -15,6 +15,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.storage.stores import Stored
 
@@ -142,7 +143,7 @@ def mismatch(manifest: Manifest, found: Totals, shown: Collection[str] = ()) -> 
     """
     wrong = [manifest.problem] if manifest.problem else []
     if manifest.rows is not None and manifest.rows != found.rows:
-        wrong.append(f"the manifest says {manifest.rows:,} rows, the object has {found.rows:,}")
+        wrong.append(f"the manifest says {counted(manifest.rows, 'row')}, the object has {found.rows:,}")
     for header, total in manifest.sums.items():
         has = found.sums.get(header)
         if has != total:

@@ -102,7 +102,7 @@ def test_glue_is_asked_for_the_tables_of_the_crawlers_database(glue: Glue, on_s3
     glue.client.create_crawler(Name=NAME, Role="r", DatabaseName="found", Targets={"S3Targets": target})
     glue.end_crawls()
     found = crawl(on_s3)
-    assert (found.tables, found.folders) == (2, ["`landing/returns/`: 1 columns, and no feed of this name"])
+    assert (found.tables, found.folders) == (2, ["`landing/returns/`: 1 column, and no feed of this name"])
     assert glue.calls["StartCrawler"] == 1
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import GOOD, NEXT, ask, bad_day, bad_line, landed, settle
 from lakehouse_assets_tests.retail import DAY, sales
@@ -23,7 +24,7 @@ def expired(lake: Lake, lakehouse: Lakehouse) -> Lake:
     landed(lake, files)
     said = lakehouse("maintain", "--expire-quarantine-days", days_ago(lake, NEXT))
     assert said.code == 0
-    assert f"1 rows expire: of before {NEXT}" in said.out
+    assert f"1 row expiring: of before {NEXT}" in said.out
     return lake
 
 
@@ -55,7 +56,7 @@ def test_what_a_correction_would_change_counts_the_records_and_not_the_rows(
 def test_it_is_a_decision_like_any_other_and_can_be_taken_back(expired: Lake, lakehouse: Lakehouse) -> None:
     [(taken, kind, before, why)] = ask(expired, 'SELECT id, kind, "before"::VARCHAR, why FROM ops.decisions')
     assert (kind, before) == ("expire", NEXT)
-    assert why == f"policy: quarantined rows of more than {days_ago(expired, NEXT):,} days ago are not kept"
+    assert why == f"policy: quarantined rows of more than {counted(days_ago(expired, NEXT), 'day')} ago are not kept"
     assert lakehouse("revoke", "sales", taken, "--why", "an audit").code == 0
     assert f"silver.sales: {DAY}\n" in lakehouse("status").out
     settle(expired)

@@ -28,7 +28,7 @@ def look_after(lake: Lake, before: str | None = None, *, dry_run: bool = False) 
     age = None if before is None else lake.today(sales(lake)) - dt.date.fromisoformat(before)
     done = list(maintain(lake, Policy(quarantine=age, who="ann"), dry_run=dry_run))
     assert not [action for action in done if action.problem]
-    return [action for action in done if action.table == "quarantine.sales" and " rows" in action.action]
+    return [action for action in done if action.table == "quarantine.sales" and " row" in action.action]
 
 
 def kept(lake: Lake) -> dict[str, int]:

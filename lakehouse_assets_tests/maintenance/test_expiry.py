@@ -58,7 +58,7 @@ def test_old_rows_go_and_nothing_else_changes(three: Lake) -> None:
     before = content(three)
     state = FeedState.of(three, sales(three))
     [action] = look_after(three, THIRD)
-    assert (action.action, action.files) == (f"2 rows expire: of before {THIRD}", 2)
+    assert (action.action, action.files) == (f"2 rows expiring: of before {THIRD}", 2)
     assert kept(three) == {THIRD: 1, "undated": 1}
     after = content(three)
     assert_same(
@@ -164,8 +164,8 @@ def test_rows_of_a_held_date_stay_until_a_person_has_decided(lake: Lake) -> None
     land(lake, "b.csv", good_and_bad(SECOND))
     run(lake)
     gone, stays = look_after(lake, THIRD)
-    assert gone.action.startswith("1 rows expire")
-    assert stays.action == "1 rows, kept: their dates are held; release or mend them"
+    assert gone.action.startswith("1 row expiring")
+    assert stays.action == "1 row, kept: their dates are held; release or mend these"
     assert (kept(lake), held(lake)) == ({FIRST: 1}, [FIRST])
     assert_settled(lake)
     decision = take(lake, release, FIRST)

@@ -75,7 +75,7 @@ def test_killed_between_the_decision_and_the_removal_the_next_maintenance_finish
     assert_settled(three)
     assert run(three) == {}
     [action] = look_after(three)  # the decision says it, whatever the policy of this time
-    assert action.action == f"2 rows expire: of before {THIRD}"
+    assert action.action == f"2 rows expiring: of before {THIRD}"
     assert kept(three) == {THIRD: 1, "undated": 1}
     assert expiries(three) == [(THIRD, "active")]
     assert_settled(three)
@@ -86,8 +86,8 @@ def test_a_date_that_is_to_be_computed_is_left_to_the_run(three: Lake) -> None:
     land(three, "late.csv", sales_csv([bad(FIRST, 2)]))
     ingest(three)
     gone, waits = look_after(three, THIRD)
-    assert gone.action.startswith("1 rows expire")
-    assert waits.action == "1 rows, kept until their dates are computed: run the lake"
+    assert gone.action.startswith("1 row expiring")
+    assert waits.action == "1 row, kept until their dates are computed: run the lake"
     assert findings(three) == []
     run(three)
     assert kept(three) == {THIRD: 1, "undated": 1}
@@ -164,7 +164,7 @@ def test_a_row_put_back_by_hand_is_found(three: Lake) -> None:
     look_after(three, THIRD)
     DeltaTable(three.store.uri("quarantine/sales")).restore(before)
     assert findings(three) == [
-        f"quarantine.sales {date}: 1 rows are stored, 0 follow from what is live; "
+        f"quarantine.sales {date}: it has 1 row, and from what is live follow 0; "
         f"`lakehouse run silver.sales --from {date} --to {date}` computes them again"
         for date in (FIRST, SECOND)
     ]

@@ -39,7 +39,7 @@ def test_a_range_takes_the_dates_in_it(published: Lake) -> None:
             "silver.sales",
             dt.date(2012, 1, 1),
             None,
-            "silver.sales has no date from 2012-01-01; it has 2 dates, from 2011-03-01 to 2011-03-02. Nothing was done",
+            "silver.sales has no date from 2012-01-01; it has 2 dates, 2011-03-01 .. 2011-03-02. Nothing was done",
         ),
         (
             "silver.sales",

@@ -41,7 +41,7 @@ def test_what_no_contract_knows_is_metadata_and_a_warning(glue: Glue) -> None:
     assert ran.success
     [check] = ran.get_asset_check_evaluations()
     assert (check.check_name, check.passed, check.severity) == (CHECK, False, dg.AssetCheckSeverity.WARN)
-    assert "`landing/returns/`: 1 columns, and no feed of this name" in str(check.description)
+    assert "`landing/returns/`: 1 column, and no feed of this name" in str(check.description)
     [event] = ran.asset_materializations_for_node("discovery__crawler")
     assert event.metadata["tables"].value == 2
     assert "'loyalty'" in str(event.metadata["columns of no contract"].value)

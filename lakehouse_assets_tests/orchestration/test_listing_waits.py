@@ -33,7 +33,7 @@ def hourly(tmp_path: Path) -> Lake:
         (10, 0, "the next listing of everything is in 3,59"),
         (10, 5, "the next listing of everything is in 3,59"),
         (3_601, 0, None),
-        (3_601, 5, "5 messages wait"),
+        (3_601, 5, "5 messages waiting"),
         (7_201, 5, None),
         (1e9, 5, None),
     ],

@@ -70,7 +70,7 @@ def test_what_cannot_be_read_or_has_other_fields_is_left_out_and_said(tmp_path: 
         "4.csv": b"id,price\n",
     }
     text = " ".join(draft([_written(tmp_path, files)], None, LIMIT).replace("#", " ").split())
-    assert "1 records of 1 of 4 files" in text
+    assert "1 record of 1 of 4 files" in text
     assert "Left out: 2.csv: " in text
     assert "And 1 more." in text
 

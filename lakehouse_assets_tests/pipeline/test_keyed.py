@@ -205,7 +205,7 @@ def test_other_buckets_are_filled_from_what_landed_and_nothing_is_twice_meanwhil
     ingest(after, feed="customers")
     outcomes = publish(after, feed="customers")
     assert {outcome.verdict for outcome in outcomes.values()} == {"unaccounted"}
-    assert "such as b.csv, were sorted by another key" in next(iter(outcomes.values())).message
+    assert "such as b.csv, sorted by another key" in next(iter(outcomes.values())).message
     assert customers.current(after) == customers.expected(told)[0]
     before.store.replace("landing/customers/b.csv", kept)
     customers.run(after)

@@ -69,7 +69,9 @@ def test_the_check_of_silver_warns_with_figures_and_no_id(tmp_path: Path) -> Non
     outcomes = list(put(lake, {"again.json": [_event("secret", 1)]}).values())
     check = {result.check_name: result for result in results(lake, feed, outcomes)}["ids_on_several_dates"]
     assert (check.passed, check.severity.value) == (False, "WARN")
-    said = "1 records have the event_id of a record on an earlier date, such as on 2026-03-02 (1)."
+    said = (
+        "1 id (event_id) published on more than one date: on 2 dates, such as 2026-03-01 and 2026-03-02. The records of"
+    )
     assert check.description is not None
     assert check.description.startswith(said)
     assert "secret" not in check.description

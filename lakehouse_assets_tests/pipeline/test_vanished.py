@@ -65,7 +65,7 @@ def test_a_rule_that_published_records_break_is_told(published: Lake) -> None:
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 def test_run_names_what_vanished(published: Lake, run_of: Callable[[Lake], Report]) -> None:
     [line] = run_of(_with(published, start_date=LATER)).failures
-    assert line.startswith(f"silver.orders: {DAY}: 3 records that were published are in quarantine now")
+    assert line.startswith(f"silver.orders: {DAY}: 3 published records left for quarantine")
     assert "is no longer a business date" in line
     assert run_of(_with(published, start_date=LATER)).failures == []
 

@@ -150,7 +150,7 @@ def test_what_a_batch_leaves_unprocessed_is_asked_for_again(
 ) -> None:
     monkeypatch.setattr("lakehouse_assets.serving.dynamodb_calls._LONGEST_PAUSE_S", 0)
     db.unprocessed = 1_000
-    with pytest.raises(StorageError, match=r"left \d+ items of serving unprocessed 10 times"):
+    with pytest.raises(StorageError, match=r"left \d+ items? of serving unprocessed 10 times"):
         refresh(shop)
     db.unprocessed = 3
     refresh(shop)
@@ -169,8 +169,7 @@ def test_what_others_changed_is_told_and_put_right_by_a_refresh_that_is_asked_fo
     db.client.update_item(TableName=TABLE, Key=at, **change)
     [problem] = SERVING.problems(shop)
     assert str(problem) == (
-        f"gold.daily_metrics: 1 items of {DAYS[2]} differ from its rows; `lakehouse run serving.dynamodb` compares all "
-        "dates"
+        f"gold.daily_metrics: 1 item of {DAYS[2]} unlike its rows; `lakehouse run serving.dynamodb` compares all dates"
     )
     db.client.delete_item(TableName=TABLE, Key=at | {"_date": {"S": DAYS[0]}})
     assert refresh(shop).counts == {"written": 2, "removed": 0}

@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.maintenance.maintain import Action, maintain
 from lakehouse_assets.maintenance.policy import Policy, PolicyError
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -39,7 +40,7 @@ def look_after_tables(context: dg.OpExecutionContext, config: MaintenanceConfig,
     actions = []
     for action in maintain(lakehouse.lake(), policy, dry_run=config.dry_run):
         actions.append(action)
-        context.log.info(f"{action.table}: {action.action}: {action.files:,} files, {action.bytes:,} bytes")
+        context.log.info(f"{action.table}: {action.action}: {counted(action.files, 'file')}, {action.bytes:,} bytes")
     context.add_output_metadata(
         {
             "dry run": config.dry_run,

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
@@ -111,7 +112,7 @@ def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) 
     """Compare the fingerprints of inputs with the published ones; request a run per wave that has work."""
     closed = close_dead_runs(context.instance)
     if closed:
-        context.log.warning(f"closed {len(closed)} runs whose process is dead: {', '.join(closed)}")
+        context.log.warning(f"closed {counted(len(closed), 'run')} whose process is dead: {', '.join(closed)}")
     lake, now = lakehouse.lake(), time.time()
     if _may_rest(context.instance, lake, json.loads(context.cursor or "{}")):
         return _resting(context.cursor)
