@@ -8,6 +8,7 @@ from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.feed import Feed
 from lakehouse_assets.contracts.file_format import Csv, Excel, FixedWidth, Format, Json
 from lakehouse_assets.contracts.model import Model
+from lakehouse_assets.contracts.rest_api import ApiKey, Bearer, Cursor, NextUrl, Offset, Pages, RestApi, UpdatedSince
 from lakehouse_assets.contracts.serving import Serving
 from lakehouse_assets.contracts.source import (
     SEMANTICS,
@@ -22,14 +23,18 @@ from lakehouse_assets.contracts.source import (
     upper,
 )
 from lakehouse_assets.contracts.table import PROVENANCE, Column, Table
+from lakehouse_assets.contracts.usual_rows import UsualRows
 
 __all__ = [
     "PROVENANCE",
     "SEMANTICS",
+    "ApiKey",
+    "Bearer",
     "Column",
     "Contract",
     "ContractError",
     "Csv",
+    "Cursor",
     "Derived",
     "DriftPolicy",
     "Excel",
@@ -38,11 +43,17 @@ __all__ = [
     "Format",
     "Json",
     "Model",
+    "NextUrl",
     "Normaliser",
+    "Offset",
+    "Pages",
     "Policy",
+    "RestApi",
     "Serving",
     "Source",
     "Table",
+    "UpdatedSince",
+    "UsualRows",
     "derived",
     "drop_point_zero",
     "source",

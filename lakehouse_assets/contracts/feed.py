@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from lakehouse_assets.contracts import feed_tables, identity, reference_rules, semantics
+from lakehouse_assets.contracts import feed_tables, identity, reference_rules, rest_api, semantics
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.file_format import Format
@@ -15,6 +15,7 @@ from lakehouse_assets.contracts.keys import Delivery, Key, key_of
 from lakehouse_assets.contracts.own_names import check_names
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import Period
+from lakehouse_assets.contracts.rest_api import RestApi
 from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
 from lakehouse_assets.contracts.source import (
     Contract,
@@ -25,6 +26,7 @@ from lakehouse_assets.contracts.source import (
 )
 from lakehouse_assets.contracts.storable import check_storable
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.contracts.usual_rows import UsualRows
 
 FIRST_DATE = dt.date(2009, 1, 1)
 
@@ -56,6 +58,8 @@ class Feed:
         deleted_when: True for a record that deletes its key.
         delivery: `"changes"`, or `"full"`: a key that a landed object lacks is deleted with it.
         buckets: How many hash buckets the keys are sorted into; a change costs the buckets that it touches.
+        usual_rows: How many rows a date usually has, where dates with other numbers are to be told.
+        extract: The API that gives its objects; None for a feed whose files are landed by others.
     """
 
     name: str
@@ -86,6 +90,8 @@ class Feed:
     prefer: str | None = None
     on_missing_reference: reference_rules.OnMissing = "warn"
     daily_close: dt.time | None = None
+    extract: RestApi | None = None
+    usual_rows: UsualRows | None = None
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)
@@ -100,7 +106,7 @@ class Feed:
         check_storable(self.contract.__name__, {name: column.dtype for name, column in columns.items()})
         for name, origin in self.sources.items():
             origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
-        if refusal := semantics.refusal(self) or reference_rules.refusal(self):
+        if refusal := semantics.refusal(self) or reference_rules.refusal(self) or rest_api.refusal(self):
             msg = f"feed {self.name!r}: {refusal}"
             raise ContractError(msg)
 

@@ -15,6 +15,7 @@ from lakehouse_assets.contracts.serving import Serving, check_serving
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
 from lakehouse_assets.contracts.storable import check_storable
 from lakehouse_assets.contracts.table import Column, Table
+from lakehouse_assets.contracts.usual_rows import UsualRows
 from lakehouse_assets.contracts.views import expanded, parsed, tables_in
 
 
@@ -35,6 +36,7 @@ class Model:
         plot: Column to draw in the UI, summed by date, if any.
         plot_over: The date to draw it over, if not the one that partitions the table.
         serving: How programs ask for single rows of a table by date; None for not at all.
+        usual_rows: As for a feed; for a table by date.
         revision: As for a feed.
         views: SQL of the views that the query may read, by name; the registry fills it in.
     """
@@ -53,6 +55,7 @@ class Model:
     plot: str | None = None
     plot_over: str | None = None
     serving: Serving | None = None
+    usual_rows: UsualRows | None = None
     revision: int = 1
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -73,7 +76,9 @@ class Model:
         if self.plot is not None and self.plotted is None:
             msg = f"model {self.name!r}: there is no date to draw {self.plot!r} over; name one with plot_over."
             raise ContractError(msg)
-
+        if self.usual_rows is not None and self.date is None:
+            msg = f"model {self.name!r}: usual_rows compares weekdays, and the table has no dates; leave it out."
+            raise ContractError(msg)
         if self.serving is not None:
             check_serving(self.name, self.serving, self.schema, self.date)
 

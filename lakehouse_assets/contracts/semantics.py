@@ -14,6 +14,7 @@ from lakehouse_assets.contracts import deliveries
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import PERIODS, Period, first_day
 from lakehouse_assets.contracts.source import Contract
+from lakehouse_assets.contracts.usual_rows import UsualRows
 
 Duplicates = Literal["drop", "keep"] | tuple[str, ...]
 """What becomes of repeated records: equal ones count once, all of them count, or one for each id in some columns."""
@@ -82,6 +83,10 @@ class Declared(Protocol):
         """What orders the versions of a key."""
 
     @property
+    def usual_rows(self) -> UsualRows | None:
+        """How many rows a date usually has."""
+
+    @property
     def delivered_at(self) -> str | None:
         """Where the keys say when a delivery was made."""
 
@@ -110,6 +115,7 @@ def refusal(feed: Declared) -> str | None:
         or _prefer_refusal(feed)
         or _snapshot_refusal(feed)
         or _period_refusal(feed)
+        or _usual_rows_refusal(feed)
     )
 
 
@@ -191,6 +197,12 @@ def _snapshot_refusal(feed: Declared) -> str | None:
             'versioned_by="landing"; declare that, or leave it out.'
         )
     return deliveries.refusal(feed.delivered_at)
+
+
+def _usual_rows_refusal(feed: Declared) -> str | None:
+    if feed.usual_rows is not None and (feed.business_date is None or feed.partition_by != "day"):
+        return "usual_rows compares weekdays, and its partitions are no days; leave it out."
+    return None
 
 
 def _period_refusal(feed: Declared) -> str | None:

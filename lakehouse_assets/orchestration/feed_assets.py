@@ -11,7 +11,7 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.keys import Key
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.operations.computing import partitions_of
-from lakehouse_assets.orchestration import date_partitions, events, failures, progress
+from lakehouse_assets.orchestration import date_partitions, events, failures, progress, row_checks
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN, results, specs_of_ids
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
@@ -90,6 +90,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         dg.AssetCheckSpec("rows_kept", asset=key, description="no published record vanished while its file is live"),
         dg.AssetCheckSpec("required_columns", asset=key, description="no held or pinned date lacks a required column"),
         *specs_of_ids(feed, key),
+        *row_checks.spec(feed, key),
         *(dg.AssetCheckSpec(r.name, asset=key, description=r.text) for r in referenced if not feed.awaited),
         *(dg.AssetCheckSpec(rule.id, asset=key, description=rule.text) for rule in feed.rules.values()),
     ]

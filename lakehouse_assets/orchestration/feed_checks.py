@@ -8,7 +8,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.ledger.ledger import Ledger
-from lakehouse_assets.orchestration import events
+from lakehouse_assets.orchestration import events, row_checks
 from lakehouse_assets.pipeline.gate import HELD_BACK, PUBLISHED, UNACCOUNTED, Outcome
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.references import missing
@@ -90,6 +90,7 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
             description=ids.message,
             metadata={"records": ids.records, "dates": len(ids.by_date)},
         )
+    yield from row_checks.result(lake, feed, feed.silver, key, published)
     for found in missing(lake, feed, published) if not feed.awaited else ():
         yield events.TableCheckResult(
             asset_key=key,

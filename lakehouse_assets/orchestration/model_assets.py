@@ -11,7 +11,7 @@ from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.operations.computing import partitions_of
-from lakehouse_assets.orchestration import date_partitions, events, failures, progress
+from lakehouse_assets.orchestration import date_partitions, events, failures, progress, row_checks
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
@@ -40,8 +40,8 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run() if dated else None,
         code_version=model.version,
         check_specs=[
-            dg.AssetCheckSpec(rule.id, asset=key, blocking=True, description=rule.text)
-            for rule in rules_of(model.schema)
+            *(dg.AssetCheckSpec(r.id, asset=key, blocking=True, description=r.text) for r in rules_of(model.schema)),
+            *row_checks.spec(model, key),
         ],
         output_required=False,
     )
@@ -50,7 +50,8 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         partitions, force = date_partitions.requested(context, config)
         lake = lakehouse.lake()
-        commits = Commits(_built(lake, model, partitions, force=force))
+        made: list[str] = []
+        commits = Commits(_noted(_built(lake, model, partitions, force=force), made))
         broken: RuleBrokenError | None = None
         with (
             events.step(context),
@@ -69,6 +70,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
                 yield events.TableCheckResult(
                     asset_key=key, check_name=rule.id, passed=not failed, description=str(broken) if failed else None
                 )
+            yield from row_checks.result(lake, model, model.table, key, made)
         if broken is not None:
             raise failures.CheckFailedError(str(broken))
 
@@ -82,6 +84,15 @@ def _built(
     partitions = partitions_of(lake, model, partitions, force=force)
     for done in build(lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)):
         yield list(_materializations(lake, model, done, max(partitions)))
+
+
+def _noted(
+    batches: Iterator[list[dg.AssetMaterialization]], partitions: list[str]
+) -> Iterator[list[dg.AssetMaterialization]]:
+    """Yield the batches, and note the partitions that were built."""
+    for batch in batches:
+        partitions += [event.partition for event in batch if event.partition is not None]
+        yield batch
 
 
 def _materializations(lake: Lake, model: Model, built: Built, newest: str) -> Iterator[dg.AssetMaterialization]:

@@ -15,20 +15,21 @@ def upstream_rows(lake: Lake, model: Model) -> dict[str, int]:
     if model.layout is Partitioning.SNAPSHOT:
         return rows
     for table in upstream_tables(lake, model):
-        for partition, count in _rows_of(lake, table).items():
+        for partition, count in rows_of(lake, table).items():
             rows[partition] = rows.get(partition, 0) + count
     return rows
 
 
 def rows_read(lake: Lake, model: Model, partitions: list[str]) -> int:
     """Return how many stored rows are read to build some partitions, where file statistics and the ledger say it."""
-    counts = [_rows_of(lake, table) for table in upstream_tables(lake, model)]
+    counts = [rows_of(lake, table) for table in upstream_tables(lake, model)]
     if model.layout is Partitioning.SNAPSHOT:
         return sum(sum(rows.values()) for rows in counts)
     return sum(rows.get(partition, 0) for rows in counts for partition in partitions)
 
 
-def _rows_of(lake: Lake, table: Table) -> dict[str, int]:
+def rows_of(lake: Lake, table: Table) -> dict[str, int]:
+    """Return the rows of a table by date; nothing for a table without dates."""
     if table.layer == "bronze":
         return rows_by_partition(lake.counting(lake.registry.feed(table.name)).live)
     if not table.partitioning.is_by_date or not delta.exists(lake.store, table.path):

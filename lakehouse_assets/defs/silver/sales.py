@@ -3,7 +3,7 @@
 import dataframely as dy
 import polars as pl
 
-from lakehouse_assets.contracts.declare import Contract, Feed, derived, drop_point_zero, source, upper
+from lakehouse_assets.contracts.declare import Contract, Feed, UsualRows, derived, drop_point_zero, source, upper
 
 _RETURN = pl.col("invoice_no").str.starts_with("C")
 _SALE = (
@@ -76,4 +76,5 @@ FEED = Feed(
     business_date="invoiced_at",
     time_zone="Europe/London",
     gate=0.95,
+    usual_rows=UsualRows(),
 )
