@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     ui_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
     )
+    api_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]*[^/\s?#])?$",
+        description="address of the REST API of feeds whose declaration names a path only, such as https://crm.example.com",
+    )
     glue_prefix: str = Field(
         default="",
         pattern=r"^([a-z][a-z0-9_]{0,63})?$",

@@ -19,6 +19,7 @@ ROOMS = (
     "decisions",
     "context",
     "sources",
+    "extraction",
     "parsing",
     "erasure",
     "engines",

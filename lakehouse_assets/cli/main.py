@@ -18,6 +18,7 @@ from lakehouse_assets.cli import decide, look, maintain, restore
 from lakehouse_assets.cli.catalog import catalog
 from lakehouse_assets.cli.drop import drop
 from lakehouse_assets.cli.errors import errors
+from lakehouse_assets.cli.extract import extract
 from lakehouse_assets.cli.forget import forget
 from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.cli.serve import serve
@@ -116,6 +117,7 @@ def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> No
 
 for verb in (
     land,
+    extract,
     run,
     look.discover,
     look.plan,
@@ -144,11 +146,12 @@ for verb in (
 
 def main() -> None:
     """Run the command line; tell expected errors in one line, exit code 1."""
+    from lakehouse_assets.extraction.paging import ExtractionError  # noqa: PLC0415
     from lakehouse_assets.parsing.archives import Rejection  # noqa: PLC0415
     from lakehouse_assets.query.sql import QueryError  # noqa: PLC0415
 
     own = (SettingsError, ContractError, DecisionError, StorageError, SchemaMismatchError)
-    expected = (*own, QueryError, Rejection, FileNotFoundError)
+    expected = (*own, ExtractionError, QueryError, Rejection, FileNotFoundError)
     try:
         sys.exit(app(standalone_mode=False))
     except TyperException as error:

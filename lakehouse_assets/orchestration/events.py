@@ -17,7 +17,9 @@ import psutil
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.extraction.paging import ExtractionError
 from lakehouse_assets.pipeline.gold import ModelError
+from lakehouse_assets.settings import SettingsError
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
 from lakehouse_assets.storage.stores import StorageError
 
@@ -99,7 +101,7 @@ def step(context: dg.AssetExecutionContext) -> Iterator[None]:
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     try:
         yield
-    except (StorageError, SchemaMismatchError, ContractError, ModelError) as error:
+    except (StorageError, SchemaMismatchError, ContractError, ModelError, ExtractionError, SettingsError) as error:
         # `from None`: these errors explain themselves, and a traceback would bury what they say.
         retried = isinstance(error, StorageError)
         raise dg.Failure(description=str(error), metadata=_class_of(error), allow_retries=retried) from None

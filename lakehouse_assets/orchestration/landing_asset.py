@@ -53,6 +53,7 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
+        deps=[["extraction", feed.name]] if feed.extract else [],
         group_name="landing",
         kinds={"file", "s3"},
         owners=[feed.owner],

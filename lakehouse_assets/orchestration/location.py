@@ -19,6 +19,7 @@ from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.arrivals import arrivals
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
 from lakehouse_assets.orchestration.discovery import discovery
+from lakehouse_assets.orchestration.extraction_asset import extractions
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
 from lakehouse_assets.orchestration.json_log import loggers_of
 from lakehouse_assets.orchestration.landing_asset import landing_asset
@@ -51,7 +52,7 @@ def definitions(lake: Lake) -> dg.Definitions:
         loggers=loggers_of(lake.settings),
     )
     others = [value for value in objects if isinstance(value, dg.Definitions)]
-    return dg.Definitions.merge(own, arrivals(lake), discovery(lake), *others)
+    return dg.Definitions.merge(own, arrivals(lake), discovery(lake), extractions(lake), *others)
 
 
 def code_location(lake: Lake) -> dg.Definitions:

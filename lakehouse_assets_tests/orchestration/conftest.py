@@ -10,6 +10,7 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.instance import prepare_home
 from lakehouse_assets.settings import settings
+from lakehouse_assets_tests.extraction.conftest import api, declare  # noqa: F401 - fixtures
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.postgres import Postgres
 

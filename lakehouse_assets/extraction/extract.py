@@ -1,0 +1,158 @@
+"""One extraction: the pages of a feed's API land one after the other, each once its place is certain.
+
+Nothing is kept but what landed. An extraction that is killed is gone on with by the next one. What was read to its end
+says from when on the next one asks for changes. Not here: requests, pages, and the keys under which they land.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.declare import ContractError, Feed, Json
+from lakehouse_assets.contracts.rest_api import Pages, RestApi
+from lakehouse_assets.extraction import paging, passes
+from lakehouse_assets.extraction.client import Client
+from lakehouse_assets.extraction.paging import Answer, CutError, ExtractionError, MovedError, Question, RefusedError
+
+_PASSES = 5
+
+
+@dataclass
+class Extracted:
+    """What an extraction did.
+
+    Attributes:
+        since: From when on it asked for changes; None for everything.
+        passes: How often it began with the first page; 0 where it only went on.
+        resumed_at: The pages that had landed before it was killed.
+    """
+
+    since: dt.datetime | None
+    pages: int = 0
+    records: int = 0
+    bytes: int = 0
+    requests: int = 0
+    passes: int = 0
+    resumed_at: int = 0
+
+
+def url_of(lake: Lake, feed: Feed) -> str:
+    """Return the address of a feed's API.
+
+    Raises:
+        ContractError: The feed declares none, or one below an address that is not set.
+    """
+    if feed.extract is None:
+        msg = f"feed {feed.name!r} has no API. Nothing was extracted; declare extract=RestApi(...), or land files."
+        raise ContractError(msg)
+    if feed.extract.url.startswith("/") and not lake.settings.api_url:
+        msg = f"the API of the feed {feed.name!r} has no address. Nothing was extracted; set LAKEHOUSE_API_URL."
+        raise ContractError(msg)
+    return (lake.settings.api_url if feed.extract.url.startswith("/") else "") + feed.extract.url
+
+
+def extract(lake: Lake, feed: Feed, advance: Callable[[], None] = lambda: None, *, full: bool = False) -> Extracted:
+    """Land what the API has; only what changed, where the declaration says how to ask for that.
+
+    Args:
+        advance: Called for each page that landed.
+        full: Ask for everything.
+
+    Raises:
+        ContractError: There is no API to ask.
+        ExtractionError: The API refused or failed, or its records never stood still.
+    """
+    url, api = url_of(lake, feed), _api(feed)
+    complete, unfinished = passes.left(lake.store, feed)
+    since = None if full or api.since is None or complete is None else complete.started - api.since.overlap
+    done = Extracted(since)
+    records = feed.format.records if isinstance(feed.format, Json) else None
+    with Client(api, records, lake.settings.max_source_bytes) as client:
+        reading = _Reading(lake, feed, api, client, records, done, advance)
+        try:
+            if unfinished is not None and unfinished[0].since == since and reading.go_on(url, *unfinished):
+                return done
+            for _ in range(_PASSES):
+                done.passes += 1
+                if reading.whole(paging.first(api, url, since)):
+                    return done
+        finally:
+            done.requests = client.requests
+    msg = (
+        f"{url}: records moved from page to page while they were read, {_PASSES} times. What was read has landed, and "
+        f"the next extraction begins again; ask the API for pages by cursor, or extract {feed.name} when it is quiet."
+    )
+    raise ExtractionError(msg)
+
+
+def _api(feed: Feed) -> RestApi:
+    assert feed.extract is not None  # noqa: S101 - `url_of` has refused a feed without one
+    return feed.extract
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Reads pages into landing, and counts them."""
+
+    lake: Lake
+    feed: Feed
+    api: RestApi
+    client: Client
+    records: str | None
+    done: Extracted
+    advance: Callable[[], None]
+
+    def whole(self, first: Question) -> bool:
+        """Read everything from the first page on; return whether nothing moved meanwhile."""
+        answer = self.client.ask(first)
+        into = passes.begun(self.feed, answer.at, self.done.since)
+        try:
+            self._land(into, answer)
+            self._rest(into, answer)
+        except MovedError:
+            return False
+        return True
+
+    def go_on(self, url: str, into: passes.Pass, page: passes.Page) -> bool:
+        """Read what comes after the newest page of a pass that was killed; return whether that could be done."""
+        if not paging.can_resume(self.api):
+            return False
+        first = paging.first(self.api, url, into.since)
+        try:
+            body = self.lake.store.read(page.path)
+            landed = paging.landed(self.api, first, page.number, page.before, body, self.records)
+            self._rest(into, landed)
+        except (MovedError, CutError, RefusedError):
+            return False  # the place is gone: records moved, its cursor expired, or the page was changed by `forget`
+        self.done.resumed_at = page.number + 1
+        return True
+
+    def _identity(self, record: object) -> object:
+        """Return by what a record is known wherever it stands: its key; without one, all of it."""
+        ids = self.feed.key or (() if isinstance(self.feed.duplicates, str) else self.feed.duplicates)
+        sources = [self.feed.sources[name] for name in ids if name in self.feed.sources]
+        found = [next((v for h in s.headers if (v := paging.value_at(record, h)) is not None), None) for s in sources]
+        return found if found and None not in found else record
+
+    def _rest(self, into: passes.Pass, previous: Answer) -> None:
+        """Land the pages after one, each once it is certain that nothing moved before it."""
+        while (asked := paging.following(self.api, previous)) is not None:
+            answer = self.client.ask(asked)
+            paging.check_place(previous, answer, self._identity)
+            if isinstance(self.api.pages, Pages):
+                paging.check_still(previous, self.client.ask(previous.question), self._identity)
+            self._land(into, answer)
+            previous = answer
+
+    def _land(self, into: passes.Pass, answer: Answer) -> None:
+        is_last = paging.following(self.api, answer) is None
+        if is_last:
+            paging.check_total(self.api, answer)
+        path = into.path(answer, is_last=is_last)
+        if not self.lake.store.create(path, answer.body) and self.lake.store.read(path) != answer.body:
+            raise MovedError  # another extraction goes on with the same pass, and saw other records
+        self.done.pages += 1
+        self.done.records += len(answer.records) - answer.question.repeats
+        self.done.bytes += len(answer.body)
+        self.advance()

@@ -1,0 +1,297 @@
+"""Extractions against a real HTTP server: what lands is what the API has, whatever goes wrong on the way."""
+
+import datetime as dt
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.rest_api import UpdatedSince
+from lakehouse_assets.extraction.paging import ExtractionError
+from lakehouse_assets_tests.extraction.api_server import Api, Fault, Handler, customer
+from lakehouse_assets_tests.extraction.conftest import KINDS, Declare, customers_in, extract, landed, silver, there
+
+
+def answer(status: int, **headers: str) -> Fault:
+    """The right page comes with an error's status."""
+
+    def fault(handler: Handler, body: bytes) -> None:
+        handler.send(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    return fault
+
+
+def cut(handler: Handler, body: bytes) -> None:
+    handler.send(body[: len(body) // 2], 200, length=len(body))
+
+
+def half(_: Handler, body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
+def dropped(handler: Handler, _: bytes) -> None:
+    handler.close_connection = True
+
+
+def slow(_: Handler, body: bytes) -> bytes:
+    time.sleep(0.7)
+    return body
+
+
+def repeated(handler: Handler, _: bytes) -> bytes:
+    """A page comes in the place of the next one."""
+    return handler.server.api.page(handler.path.replace("page=2", "page=1").replace("offset=2", "offset=0"))[0]
+
+
+def skipped(handler: Handler, _: bytes) -> bytes:
+    """A page comes in the place of the one before."""
+    return handler.server.api.page(handler.path.replace("page=2", "page=3").replace("offset=2", "offset=5"))[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_page_lands_as_it_came(api: Api, declare: Declare, kind: str) -> None:
+    lake = declare(kind)
+    done = extract(lake)
+    assert (done.records, done.pages, done.passes) == (10, len(landed(lake)), 1)
+    assert silver(lake) == there(api)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
+def test_few_records(api: Api, declare: Declare, kind: str, count: int) -> None:
+    api.records = api.records[:count]
+    lake = declare(kind)
+    assert extract(lake).records == count
+    assert customers_in(lake) == there(api)
+
+
+def test_an_api_without_records_is_no_error(api: Api, declare: Declare) -> None:
+    api.records = []
+    lake = declare("pages")
+    extract(lake)
+    assert silver(lake) == []
+    api.records.append(customer(99, minute=99))
+    extract(lake, full=True)
+    assert silver(lake) == there(api)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_next_extraction_asks_for_what_changed(api: Api, declare: Declare, kind: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    lake = declare(kind)
+    extract(lake)
+    api.records.append({**customer(3, 0, "Berta"), "at": f"{now + dt.timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"})
+    done = extract(lake)
+    assert done.since is not None
+    assert abs(done.since + dt.timedelta(minutes=10) - now) < dt.timedelta(seconds=30)
+    assert done.records == 1
+    assert (3, "Berta") in customers_in(lake)
+
+
+def test_from_when_on_follows_from_the_clock_of_the_api(api: Api, declare: Declare) -> None:
+    api.ahead = dt.timedelta(days=-300)
+    lake = declare("cursor", since=UpdatedSince(overlap=dt.timedelta(0)))
+    extract(lake)
+    since = extract(lake).since
+    assert since is not None
+    assert abs(since - api.now()) < dt.timedelta(seconds=30)
+
+
+def test_a_full_extraction_asks_for_everything(api: Api, declare: Declare) -> None:
+    lake = declare("offset")
+    extract(lake)
+    assert extract(lake).records == 0
+    assert extract(lake, full=True).records == 10
+    assert "updated_since" not in api.asked[-1]
+
+
+FAULTS: dict[str, Fault] = {
+    "429": answer(429, Retry_After="0"),
+    "500": answer(500),
+    "503 until a date": answer(503, Retry_After="Thu, 01 Jan 2026 00:00:00 GMT"),
+    "connection cut in the body": cut,
+    "truncated JSON": half,
+    "connection closed without an answer": dropped,
+    "slower than the time limit": slow,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_passes_is_tried_again(api: Api, declare: Declare, fault: str) -> None:
+    api.faults = {0: FAULTS[fault], 2: FAULTS[fault]}
+    lake = declare("offset", timeout_s=0.3)
+    done = extract(lake)
+    assert not api.faults
+    assert (done.records, done.passes) == (10, 1)
+    assert customers_in(lake) == there(api)
+
+
+def test_an_api_is_left_alone_for_as_long_as_it_says(api: Api, declare: Declare) -> None:
+    api.faults = {1: answer(429, Retry_After="2")}
+    started = time.monotonic()
+    extract(declare("offset"))
+    assert time.monotonic() - started >= 2
+
+
+def test_patience_has_an_end(api: Api, declare: Declare) -> None:
+    api.faults = {number: answer(503, Retry_After="3600") for number in range(2, 9)}
+    lake = declare("cursor")
+    with pytest.raises(
+        ExtractionError, match=r"page 3 failed 1 times, last because it answered 503\. What came before"
+    ):
+        extract(lake)
+    assert len(landed(lake)) == 2
+    api.faults = {}
+    done = extract(lake)
+    assert (done.resumed_at, done.pages, done.passes) == (2, 2, 0)
+    assert customers_in(lake) == there(api)
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"), [(403, "look at auth"), (404, "correct url or params"), (302, "correct url or params")]
+)
+def test_a_refusal_is_told_at_once(api: Api, declare: Declare, status: int, fix: str) -> None:
+    api.faults = {0: answer(status, Location="https://elsewhere.example.com/")}
+    with pytest.raises(ExtractionError, match=f"page 1 was answered {status} .*{fix}"):
+        extract(declare("pages"))
+    assert len(api.asked) == 1
+
+
+MOVED = ("pages", "offset")
+
+
+@pytest.mark.parametrize("kind", MOVED)
+@pytest.mark.parametrize("request_number", range(1, 5))
+@pytest.mark.parametrize("change", ["deleted", "added", "moved to the end"])
+def test_records_that_move_while_they_are_read_are_not_lost(
+    api: Api, declare: Declare, kind: str, request_number: int, change: str
+) -> None:
+    def move(number: int) -> None:
+        if number == request_number:
+            if change == "added":
+                api.records.insert(0, customer(50, minute=0))
+            else:
+                first = api.records.pop(0)
+                api.records += [first] if change == "moved to the end" else []
+
+    api.before_answer = move
+    lake = declare(kind)
+    done = extract(lake)
+    assert done.passes == 2
+    assert set(there(api)) <= set(customers_in(lake))
+
+
+def test_a_record_that_changes_in_its_place_starts_nothing_again(api: Api, declare: Declare) -> None:
+    def change(number: int) -> None:
+        if number == 2:
+            api.records[2] = customer(2, minute=500, name="Berta")
+
+    api.before_answer = change
+    assert extract(declare("pages")).passes == 1
+
+
+def test_records_that_never_stand_still_are_told(api: Api, declare: Declare) -> None:
+    api.before_answer = lambda number: api.records.insert(0, customer(50 + number, minute=0))
+    with pytest.raises(ExtractionError, match=r"moved from page to page while they were read, 5 times\."):
+        extract(declare("offset"))
+
+
+@pytest.mark.parametrize("kind", MOVED)
+@pytest.mark.parametrize("fault", [repeated, skipped])
+def test_a_page_in_the_place_of_another(api: Api, declare: Declare, kind: str, fault: Fault) -> None:
+    """With numbered pages, a page that was left out is seen by the total only."""
+    api.faults = {1: fault}
+    lake = declare(kind, total="total")
+    assert extract(lake).passes == 2
+    assert customers_in(lake) == there(api)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("largest", [1, 2, 5])
+def test_another_page_size_than_was_asked_for(api: Api, declare: Declare, kind: str, largest: int) -> None:
+    def change(number: int) -> None:
+        api.largest = largest if number else 3
+
+    api.before_answer = change
+    lake = declare(kind)
+    extract(lake)
+    assert customers_in(lake) == there(api)
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_after_each_page(api: Api, declare: Declare, kind: str, tmp_path: Path) -> None:
+    whole = declare(kind, str(tmp_path / "whole"))
+    extract(whole)
+    for at in range(len(landed(whole))):
+        lake = declare(kind, str(tmp_path / f"killed at {at}"))
+        create, left = type(lake.store).create, iter(range(at))
+
+        def create_or_die(store: Any, path: str, data: bytes, create: Any = create, left: Any = left) -> bool:
+            if next(left, None) is None:
+                raise KilledError
+            return bool(create(store, path, data))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(lake.store), "create", create_or_die)
+            with pytest.raises(KilledError):
+                extract(lake)
+        done = extract(lake)
+        assert done.resumed_at == (0 if kind == "link" else at)
+        assert customers_in(lake) == there(api)
+        assert len(landed(lake)) == len(landed(whole)) + (at if kind == "link" else 0)
+
+
+@pytest.mark.parametrize("kind", MOVED)
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_records_that_moved_after_it_was_killed(api: Api, declare: Declare, kind: str, at: int) -> None:
+    api.faults = {number: answer(404) for number in range(at, at + 9)}
+    lake = declare(kind)
+    with pytest.raises(ExtractionError):
+        extract(lake)
+    api.faults = {}
+    api.records.pop(0)
+    extract(lake)
+    assert set(there(api)) <= set(customers_in(lake))
+
+
+def test_a_page_that_names_another_host_is_not_asked(api: Api, declare: Declare) -> None:
+    def elsewhere(_: Handler, body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "links": {"next": "https://elsewhere.example.com/"}}).encode()
+
+    api.faults = {0: elsewhere}
+    with pytest.raises(ExtractionError, match="another host, which is not asked"):
+        extract(declare("next"))
+
+
+def test_a_page_that_names_itself(api: Api, declare: Declare) -> None:
+    def itself(_: Handler, body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "next": "3"}).encode()
+
+    api.faults = {1: itself}
+    with pytest.raises(ExtractionError, match="page 2 names itself as the next one"):
+        extract(declare("cursor"))
+
+
+def test_an_answer_without_records_says_what_to_correct(api: Api, declare: Declare) -> None:
+    api.faults = {0: lambda _, __: b'{"items": []}'}
+    with pytest.raises(ExtractionError, match="no array of records at 'data'"):
+        extract(declare("cursor"))
+
+
+@pytest.mark.slow
+def test_killed_and_gone_on_with_on_s3(api: Api, declare: Declare, s3_lake: Lake) -> None:
+    api.faults = {2: answer(404)}
+    lake = declare("offset", s3_lake.settings.root)
+    with pytest.raises(ExtractionError):
+        extract(lake)
+    done = extract(lake)
+    assert (done.resumed_at, done.passes) == (2, 0)
+    assert extract(lake).since is not None
+    assert silver(lake) == there(api)
