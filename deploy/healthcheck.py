@@ -26,7 +26,7 @@ def _web(port: int) -> bool:
 def main(process: str, port: str = "") -> int:
     """Return 0 if a process works."""
     if process == "daemon":
-        os.execvp("dagster-daemon", ["dagster-daemon", "liveness-check"])  # noqa: S606, S607 - it takes this place
+        os.execv(sys.executable, [sys.executable, "-m", "dagster._daemon", "liveness-check"])  # noqa: S606 - takes this place
     try:
         works = _code(int(port or 4000)) if process == "code" else _web(int(port or 3000))
     except Exception as error:  # noqa: BLE001 - whatever it is, the process does not answer

@@ -161,7 +161,8 @@ def _work(lake: Lake, missing: Mapping[str, Stored]) -> Work | None:
     for path, stored in missing.items():
         if feed := feed_of(lake, path):
             tables.setdefault(feed.landing, {}).update(fingerprints_of(feed, [stored]))
-    return Work(INGEST, tables, {table: {"announced": True} for table in tables}) if tables else None
+    landed_bytes = sum(stored.size for stored in missing.values())
+    return Work(INGEST, tables, {table: {"announced": True} for table in tables}, landed_bytes) if tables else None
 
 
 def _idle(handling: Handling) -> str:

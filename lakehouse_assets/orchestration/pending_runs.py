@@ -5,7 +5,7 @@ the daily sweep. Not here: launching.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -30,6 +30,8 @@ CATALOG = "catalog"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
 _LONGEST_TAG = 63
 _PARTITION_TAG = "dagster/partition"
+_NO_RETRY = {"dagster/max_retries": "0"}
+"""Where an instance retries dead runs by itself: this work is asked for again anyway, as far as it is still pending."""
 
 refresh_job = dg.define_asset_job(
     REFRESH,
@@ -43,11 +45,16 @@ Given = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True)
 class Work:
-    """One run of the job to launch: its tables, and the partitions of each with their input fingerprints."""
+    """One run of the job to launch: its tables, and the partitions of each with their input fingerprints.
+
+    Attributes:
+        landed_bytes: What an ingest reads; 0 for other waves, which work in batches of as many rows as a setting says.
+    """
 
     wave: str
     tables: Mapping[str, Mapping[str, int]]
     config: Mapping[str, Mapping[str, Any]]
+    landed_bytes: int = 0
 
     @property
     def digest(self) -> str:
@@ -81,12 +88,12 @@ class Work:
         dates = [partition for partition in named if as_date(partition) and first <= partition <= last]
         newest = {_PARTITION_TAG: max(dates, default=last)} if named else {}
         tables = {left_tag(table): digest_of(partitions) for table, partitions in self.tables.items()}
-        return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | tables | newest
+        return {WAVE_TAG: self.wave, WORK_TAG: self.digest} | tables | newest | _NO_RETRY
 
     def without(self, tables: Collection[str]) -> "Work":
         """Return the work without some of its tables."""
         chosen = [table for table in self.tables if table not in tables]
-        return Work(self.wave, {t: self.tables[t] for t in chosen}, {t: self.config[t] for t in chosen})
+        return replace(self, tables={t: self.tables[t] for t in chosen}, config={t: self.config[t] for t in chosen})
 
 
 def left_tag(table: str) -> str:
@@ -111,12 +118,15 @@ def fingerprints_of(feed: Feed, landed: Iterable[Stored]) -> dict[str, int]:
 def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
     """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
     tables: dict[str, dict[str, int]] = {}
+    landed_bytes = 0
     for feed in lake.registry.feeds.values():
-        found = fingerprints_of(feed, pending(lake, feed, lake.ledger_of(feed)))
+        landed = list(pending(lake, feed, lake.ledger_of(feed)))
+        landed_bytes += sum(stored.size for stored in landed)
+        found = fingerprints_of(feed, landed)
         found = {key: value for key, value in found.items() if (exhausted or {}).get((feed.landing, key)) != value}
         if found:
             tables[feed.landing] = found
-    return Work(INGEST, tables, {table: {} for table in tables}) if tables else None
+    return Work(INGEST, tables, {table: {} for table in tables}, landed_bytes) if tables else None
 
 
 def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:

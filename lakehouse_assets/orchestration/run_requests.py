@@ -11,6 +11,9 @@ from lakehouse_assets.orchestration.pending_runs import WAVE_TAG, WORK_TAG, Work
 from lakehouse_assets.settings import settings
 
 ATTEMPTS = 3
+_MIB = 2**20
+_TASKS = ((1024 * _MIB, "4096", "16384"), (128 * _MIB, "2048", "8192"))
+"""From how many landed bytes on a run gets how much: units of CPU (1,024 are one) and MiB of memory, as Fargate has."""
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -50,5 +53,13 @@ def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg
         run_key=f"{digest}-{instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))}",
         asset_selection=work.selection,
         run_config=work.run_config | logging_config(settings()),
-        tags=work.tags | {WORK_TAG: digest} | ({SWEEP_TAG: sweep} if sweep else {}),
+        tags=work.tags | _task_size(work.landed_bytes) | {WORK_TAG: digest} | ({SWEEP_TAG: sweep} if sweep else {}),
     )
+
+
+def _task_size(landed_bytes: int) -> dict[str, str]:
+    """Return the tags by which a run on ECS gets a larger task; none for little, which takes the launcher's default."""
+    for least, cpu, memory in _TASKS:
+        if landed_bytes >= least:
+            return {"ecs/cpu": cpu, "ecs/memory": memory}
+    return {}

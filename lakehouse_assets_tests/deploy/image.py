@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from lakehouse_assets.settings import PROJECT
 
@@ -57,6 +59,8 @@ def packed(folder: Path) -> Path:
     return wheel
 
 
+# The superuser writes everywhere, whatever the mode of a folder is: without this right it is a user as any other.
+_UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
 _compiled = shutil.ignore_patterns("__pycache__")
 
 
@@ -89,25 +93,29 @@ class Installed:
         """Return a program of the environment."""
         return self.folder / "bin" / name
 
-    def started(self, words: list[str], folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
-        """Start a program of the environment in a folder, with its own packages and settings and no others."""
+    def started(self, words: list[str], folder: Path, out: IO[bytes], **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a program of the environment, or of the tests' own one, with the packages of this one.
+
+        Args:
+            out: Where it writes to.
+            environment: All of its settings.
+        """
         program, *arguments = words
-        # The programs of other packages are those of the tests' environment; what they import is this one's.
-        script = Path(sysconfig.get_path("scripts")) / program
-        found = [] if program == "python" else [str(self.program(program) if self._has(program) else script)]
+        at = next(
+            path for path in (self.folder / "bin", Path(sysconfig.get_path("scripts"))) if (path / program).exists()
+        )
         kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
         path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
+        script = [] if program == "python" else [str(at / program)]
         return subprocess.Popen(
-            [str(self.program("python")), *found, *arguments], cwd=folder, start_new_session=True,
-            env=kept | {"PATH": path, "HOME": str(folder)} | environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*_UNPRIVILEGED, str(self.program("python")), *script, *arguments],
+            cwd=folder, env=kept | {"PATH": path, "HOME": str(folder)} | environment,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-
-    def _has(self, program: str) -> bool:
-        return self.program(program).exists()
 
     def said(self, words: list[str], folder: Path, **environment: str) -> tuple[int, str]:
         """Return the exit code of a program, and what it says."""
-        process = self.started(words, folder, **environment)
-        out, _ = process.communicate(timeout=120)
-        return process.returncode, out.decode()
+        with tempfile.TemporaryFile() as out:
+            code = self.started(words, folder, out, **environment).wait(120)
+            out.seek(0)
+            return code, out.read().decode()

@@ -7,10 +7,11 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 
@@ -47,16 +48,29 @@ class Postgres:
                 found.bind(("127.0.0.1", 0))
                 server = cls(programs, folder, found.getsockname()[1])
             server.run("initdb", "-D", f"{folder}/data", "-U", "dagster", "-A", "trust", "--no-sync")
-            options = (
-                f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories={folder} -c fsync=off"
-            )
-            server.run("pg_ctl", "-D", f"{folder}/data", "-l", f"{folder}/log", "-w", "-o", options, "start")
+            server.start()
             try:
                 yield server
             finally:
                 server.run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start the server, also after it was killed."""
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
+        )
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "-o", options, "start")
+
+    def kill(self) -> None:
+        """Kill the server and all that it has started, as a machine that goes down does."""
+        server = psutil.Process(int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of Postgres' programs and return what it prints."""
@@ -68,7 +82,7 @@ class Postgres:
 
     def configure(self, home: Path, database: str) -> None:
         """Make a database, and write the configuration of an instance that keeps everything in it."""
-        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "dagster", database)
+        self.create(database)
         home.mkdir(parents=True, exist_ok=True)
         (home / "dagster.yaml").write_text(
             f"""\
@@ -85,6 +99,10 @@ storage:
 """,
             encoding="utf-8",
         )
+
+    def create(self, database: str) -> None:
+        """Make an empty database."""
+        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "dagster", database)
 
     def dump(self, database: str) -> str:
         """Return everything that a database holds, as SQL."""

@@ -89,14 +89,16 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
     queue, listed_at = queue_of(lake), before.get("listed_at", 0)
     if queue and not before.get("after") and (why := listing_waits(lake, queue, listed_at, context.log.warning)):
         return dg.SensorResult(skip_reason=why, cursor=json.dumps({**before, "idle_at": now}))
-    tables, config = {}, {}
+    tables, config, landed_bytes = {}, {}, 0
     listing = Listing(lake, before.get("after", {}))
     for page in listing.pages():
         feed = page.feed
-        if found := fingerprints_of(feed, pending_among(lake, feed, lake.ledger_of(feed), page.objects)):
+        landed = list(pending_among(lake, feed, lake.ledger_of(feed), page.objects))
+        landed_bytes += sum(stored.size for stored in landed)
+        if found := fingerprints_of(feed, landed):
             tables[feed.landing] = found
             config[feed.landing] = {"after": page.after, "through": key_of(feed, page.objects[-1])}
-    works = [Work(INGEST, tables, config)] if tables else []
+    works = [Work(INGEST, tables, config, landed_bytes)] if tables else []
     noted = {"after": listing.after, "listed_at": listed_at if listing.after else now}
     shown = [unannounced(tables)] if queue else []
     return _answer(context.instance, works, now, "landing holds nothing new", noted, shown)
