@@ -145,6 +145,13 @@ class Settings(BaseSettings):
         default=str(_PACKAGE / "defs" / "athena"), description="folder of views/*.sql and queries/*.sql for Athena"
     )
 
+    task_vcpus: float = Field(default=0, ge=0, description="vCPUs of the task in which runs work; 0 counts no cost")
+    task_gb: float = Field(default=0, ge=0, description="GB of memory of that task; 0 counts no cost")
+    usd_per_vcpu_hour: float = Field(default=0.04048, ge=0, description="price of a vCPU for an hour, US dollars")
+    usd_per_gb_hour: float = Field(default=0.004445, ge=0, description="price of a GB of memory for an hour")
+    usd_per_1000_s3_puts: float = Field(default=0.005, ge=0, description="price of 1,000 PUT or LIST requests of S3")
+    usd_per_1000_s3_gets: float = Field(default=0.0004, ge=0, description="price of 1,000 GET or HEAD requests of S3")
+
     @field_validator("root")
     @classmethod
     def _known_root(cls, value: str) -> str:

@@ -22,7 +22,8 @@ _OF_MATERIALIZATIONS = {
     "rejected": ("rejected", COUNT),
     "bytes": ("bytes", BYTES),
 }
-_OF_THE_QUEUE = ("backlog", "waiting", "in_flight", "dead_letters", "received", "unannounced")
+_OF_THE_QUEUE = dict.fromkeys(("backlog", "waiting", "in_flight", "dead_letters", "received", "unannounced"), COUNT)
+_OF_STEPS = {"usd": NO_UNIT}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def figures_of(lake: Lake, instance: dg.DagsterInstance, page: Page) -> list[Fig
         if event.dagster_event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             found += _of_materialization(event)
         elif event.dagster_event.event_type is dg.DagsterEventType.ASSET_OBSERVATION:
-            found += _of_queue(event)
+            found += _of_observation(event)
         elif run := runs.get(event.entry.run_id):
             found += _of_run(instance, event, run)
     return found
@@ -58,14 +59,13 @@ def _of_materialization(event: Event) -> Iterator[Figure]:
             yield Figure(event.position, event.at, ".".join(made.asset_key.path), name, float(value.value), unit)
 
 
-def _of_queue(event: Event) -> Iterator[Figure]:
+def _of_observation(event: Event) -> Iterator[Figure]:
     seen = event.dagster_event.asset_observation_data.asset_observation
-    if seen.asset_key != QUEUE:
-        return
-    for name in _OF_THE_QUEUE:
+    named = _OF_THE_QUEUE if seen.asset_key == QUEUE else _OF_STEPS
+    for name, unit in named.items():
         # Where there is no dead-letter queue, a text says so.
-        if (value := seen.metadata.get(name)) is not None and isinstance(value.value, int):
-            yield Figure(event.position, event.at, ".".join(seen.asset_key.path), name, value.value, COUNT)
+        if (value := seen.metadata.get(name)) is not None and isinstance(value.value, int | float):
+            yield Figure(event.position, event.at, ".".join(seen.asset_key.path), name, value.value, unit)
 
 
 def _of_run(instance: dg.DagsterInstance, event: Event, run: dg.DagsterRun) -> Iterator[Figure]:

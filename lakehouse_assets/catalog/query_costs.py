@@ -1,17 +1,11 @@
-"""What queries in Athena cost: an object per query, and the table `ops.query_costs`, which adds them up by day.
+"""What queries in Athena cost: a record per query, and the table `ops.query_costs`. Not here: running queries."""
 
-An object of its own needs no commit that another query could be in the way of. Its name says what it holds, so that
-reading the table lists objects and opens none. Not here: running queries.
-"""
-
-import datetime as dt
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
+from lakehouse_assets.catalog import day_records
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Column, Table
 from lakehouse_assets.contracts.partitioning import Partitioning
@@ -43,36 +37,21 @@ def record(lake: Lake, engine: str, query: str, scanned: int, usd: float) -> Non
         scanned: Bytes.
         usd: US dollars.
     """
-    day = dt.datetime.now(dt.UTC).date().isoformat()
     told = {"engine": engine, "bytes_scanned": scanned, "usd": usd}
     name = _SEPARATOR.join([query, engine, str(scanned), repr(usd)])
-    lake.store.create(f"{_FOLDER}/{day}/{name}.json", json.dumps(told).encode())
+    day_records.create(lake, _FOLDER, name, json.dumps(told).encode())
 
 
 def scan(lake: Lake) -> pl.LazyFrame:
-    """Return the rows of `ops.query_costs` lazily: a request for each 1,000 queries of a day that is asked for."""
-
-    def read(
-        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        del rows, size
-        found = _by_day(lake, predicate if predicate is not None and predicate.meta.root_names() == ["dt"] else None)
-        found = found if predicate is None else found.filter(predicate)
-        yield found if columns is None else found.select(columns)
-
-    return register_io_source(read, schema=_SCHEMA, is_pure=True)
+    """Return the rows of `ops.query_costs` lazily."""
+    return day_records.scan(_SCHEMA, lambda days: by_day(lake, days))
 
 
-def _by_day(lake: Lake, predicate: pl.Expr | None) -> pl.DataFrame:
+def by_day(lake: Lake, days: pl.Expr | None) -> pl.DataFrame:
     """Return the rows of the days that fulfil a condition on `dt`; of all days without one."""
-    folders = [folder.split("/")[1] for folder in lake.store.folders(_FOLDER)]
-    days = pl.DataFrame({"dt": folders}, schema={"dt": pl.String}).select(pl.col("dt").str.to_date())
-    if predicate is not None:
-        days = days.filter(predicate)
     found = [
         {"dt": day, "queries": 1, **_told(lake, stored.path)}
-        for day in days["dt"]
-        for stored in lake.store.list(f"{_FOLDER}/{day}")
+        for day, stored in day_records.records(lake, _FOLDER, days)
     ]
     rows = pl.DataFrame(found, schema=_SCHEMA)
     return rows.group_by("dt", "engine").agg(pl.col("queries", "bytes_scanned", "usd").sum()).sort("dt", "engine")

@@ -29,8 +29,9 @@ def catalog_asset(catalog: Catalog, lake: Lake) -> dg.AssetsDefinition:
         config: date_partitions.RequestedPartitions,  # noqa: ARG001 - there is one part
         lakehouse: LakeResource,
     ) -> dg.MaterializeResult[None]:
-        with events.step(context):
-            done = catalog.refresh(lakehouse.lake())
+        lake = lakehouse.lake()
+        with events.step(context, lake):
+            done = catalog.refresh(lake)
         progress.advance(key_of(catalog), 1)
         lists = {title: dg.MetadataValue.md(events.bullets(lines)) for title, lines in done.lists.items()}
         return dg.MaterializeResult(metadata={"dagster/uri": done.uri, **lists, **done.counts})

@@ -37,8 +37,9 @@ def discovery(lake: Lake) -> dg.Definitions:
         ],
     )
     def crawled(context: dg.AssetExecutionContext, lakehouse: LakeResource) -> Iterator[Any]:
-        with events.step(context):
-            found = crawl(lakehouse.lake())
+        lake = lakehouse.lake()
+        with events.step(context, lake):
+            found = crawl(lake)
         lines = found.folders + found.columns
         yield dg.AssetCheckResult(
             check_name=CHECK,

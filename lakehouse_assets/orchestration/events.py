@@ -18,6 +18,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.extraction.paging import ExtractionError
+from lakehouse_assets.orchestration import step_costs
 from lakehouse_assets.pipeline.gold import ModelError
 from lakehouse_assets.settings import SettingsError
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
@@ -95,12 +96,13 @@ class TableCheckResult(dg.AssetCheckResult):
 
 
 @contextmanager
-def step(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Run the body of an asset: claim the run for this process, and report errors in one message."""
+def step(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[None]:
+    """Run the body of an asset: claim the run for this process, count costs, and report errors in one message."""
     if context.run.tags.get(PROCESS_TAG) != this_process():
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     try:
-        yield
+        with step_costs.counted(context, lake):
+            yield
     except (StorageError, SchemaMismatchError, ContractError, ModelError, ExtractionError, SettingsError) as error:
         # `from None`: these errors explain themselves, and a traceback would bury what they say.
         retried = isinstance(error, StorageError)

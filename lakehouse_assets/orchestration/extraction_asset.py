@@ -48,8 +48,9 @@ def _asset(feed: Feed, api: RestApi) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         from lakehouse_assets.extraction.extract import extract  # noqa: PLC0415 - requests opens a socket at import
 
-        with events.step(context):
-            done = extract(lakehouse.lake(), feed, full=config.full)
+        lake = lakehouse.lake()
+        with events.step(context, lake):
+            done = extract(lake, feed, full=config.full)
         return dg.MaterializeResult(
             metadata={
                 "changed since": str(done.since or "ever"),

@@ -119,7 +119,7 @@ def silver_asset(feed: Feed, lake: Lake) -> dg.AssetsDefinition:
         outcomes: list[Outcome] = []
         commits = Commits(_published(context, feed, lake, partitions, outcomes, force=force))
         with (
-            events.step(context),
+            events.step(context, lake),
             failures.noted(context, feed.silver.key, lambda: failures.left_of(lake, feed, partitions)),
         ):
             with only_own_events(context):

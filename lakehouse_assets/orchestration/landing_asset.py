@@ -81,7 +81,7 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
             return fingerprints_of(feed, _chosen(lake, feed, lake.ledger_of(feed), config))
 
         objects, size, rejected, drifted = 0, 0, [], []
-        with events.step(context), failures.noted(context, feed.landing, left):
+        with events.step(context, lake), failures.noted(context, feed.landing, left):
             advance, run_id = partial(progress.advance, feed.landing), context.run.run_id
             for batch in ingest(lake, feed, found, run_id, lambda _: advance(1), force=config.force):
                 objects += len(batch.versions)

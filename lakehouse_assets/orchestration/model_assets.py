@@ -54,7 +54,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         commits = Commits(_noted(_built(lake, model, partitions, force=force), made))
         broken: RuleBrokenError | None = None
         with (
-            events.step(context),
+            events.step(context, lake),
             failures.noted(context, model.table.key, lambda: failures.left_of(lake, model, partitions)),
         ):
             with only_own_events(context):

@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 
 import polars as pl
 
-from lakehouse_assets.catalog import query_costs
+from lakehouse_assets.catalog import costs, query_costs
+from lakehouse_assets.catalog.costs import TABLE as COSTS
 from lakehouse_assets.catalog.query_costs import TABLE as QUERY_COSTS
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Column, Table
@@ -59,7 +60,7 @@ def frames(
             feed = lake.registry.feeds[table.name]
             live = _counting(lake, ledger, feed.name).live
             found[table.full_name] = read_bronze(lake, feed, live).select(*columns)
-    if only is None or not only.isdisjoint(table.full_name for table in (*OPS, QUERY_COSTS)):
+    if only is None or not only.isdisjoint(table.full_name for table in (*OPS, QUERY_COSTS, COSTS)):
         found |= _operational(lake, ledger, at, named_in)
     return found
 
@@ -76,6 +77,7 @@ def _operational(
     else:
         found[DECISIONS.full_name] = _with_date(Decisions(()).frame([]).lazy())
     found[QUERY_COSTS.full_name] = query_costs.scan(lake)
+    found[COSTS.full_name] = costs.scan(lake)
     return found
 
 
@@ -129,4 +131,4 @@ def described() -> tuple[Table, ...]:
     """Return the operational tables as queried: with the `dt` that their partition stands for."""
     dt = {"dt": Column(pl.Date(), "The partition as a date; null for undated and whole.")}
     dated = (Table(t.layer, t.name, {**t.columns, **dt}, t.partitioning, t.description, t.owner) for t in OPS)
-    return *dated, QUERY_COSTS
+    return *dated, QUERY_COSTS, COSTS

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets import aws
+from lakehouse_assets.storage import s3_usage
 from lakehouse_assets.storage.objects import AnotherVersionError, StorageError, Stored
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class S3Store:
     @cached_property
     def _client(self) -> "S3Client":
         client: S3Client = aws.client("s3", aws.STORAGE, self.options["AWS_REGION"], connections=32)
+        client.meta.events.register("before-send.s3", s3_usage.count_request)
         return client
 
     def read(self, path: str, token: str | None = None) -> bytes:
@@ -41,6 +43,7 @@ class S3Store:
         try:
             found = self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)
             data: bytes = found["Body"].read()
+            s3_usage.add(s3_usage.Usage(bytes_read=len(data)))
         except (BotoCoreError, ClientError) as error:
             msg = f"{self.uri(path)}: {error}. It could not be read; check the object, the role and the endpoint."
             raise StorageError(msg) from error

@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from lakehouse_assets.catalog.costs import TABLE as COSTS
 from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.overview import Status, status
@@ -24,9 +25,14 @@ Tables = Mapping[str, list[tuple[str, str]]]
 
 
 def tables_of(lake: Lake, *, without: frozenset[str] = frozenset()) -> Tables:
-    """Return every table as people query it, without times, run ids and some other columns."""
+    """Return every table as people query it, without times, run ids and some other columns.
+
+    What runs cost is left out: it differs from run to run.
+    """
     found = {}
     for name, frame in frames(lake).items():
+        if name == COSTS.full_name:
+            continue
         cut = _CUT.get(name, "dt")
         columns = [column for column in frame.collect_schema().names() if column not in _TIMES | without]
         rows = frame.select(columns).collect().iter_rows(named=True)
@@ -111,7 +117,12 @@ def _catalog(lake: Lake) -> list[str]:
     told = []
     with duckdb.connect(f"{lake.store.root}/{CATALOG}", read_only=True) as connection:
         for name, frame in frames(lake).items():
-            if name.startswith("bronze.") or name in {"ops.ledger", "ops.decisions", "ops.query_costs"}:
+            if name.startswith("bronze.") or name in {
+                "ops.ledger",
+                "ops.decisions",
+                "ops.query_costs",
+                COSTS.full_name,
+            }:
                 continue
             shown = connection.sql(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608 - a declared table
             held = frame.select(pl.len()).collect().item()
