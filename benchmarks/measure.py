@@ -87,7 +87,7 @@ def measured(module: str, before: list[Path | str], after: list[Path | str], env
             peak = 0
             try:
                 while process.poll() is None:
-                    peak = max(peak, _resident(process))
+                    peak = max(peak, resident(process))
                     time.sleep(_POLL_SECONDS)
             finally:
                 if process.returncode is None:
@@ -130,10 +130,17 @@ def _clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
 
 
-def _resident(process: psutil.Process) -> int:
+def resident(process: psutil.Process) -> int:
+    """Return the bytes of memory that a process and its children hold.
+
+    A child that is just being started has the memory of its parent, and its command line, until it runs a program of
+    its own: it holds nothing besides. Its proportional share (PSS) is as large, because both have one address space.
+    """
     total = 0
     with suppress(psutil.NoSuchProcess):
-        for one in (process, *process.children(recursive=True)):
+        command, total = process.cmdline(), process.memory_info().rss
+        for child in process.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                total += one.memory_info().rss
+                if child.cmdline() != command:
+                    total += child.memory_info().rss
     return total
