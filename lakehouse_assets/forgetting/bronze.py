@@ -9,6 +9,7 @@ from bronze.
 import hashlib
 import io
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from lakehouse_assets.erasure.protocol import Erasures, blanked
 from lakehouse_assets.erasure.search import KnownLines
 from lakehouse_assets.forgetting.find import InBronze, files_of, find
 from lakehouse_assets.forgetting.landing import InLanding
+from lakehouse_assets.ledger.entries import SCHEMA
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.parsing.buckets import bucket_of
 from lakehouse_assets.pipeline.bronze import bronze_path
@@ -105,33 +107,29 @@ def _write_one(
 
 def _mapped(rows: pl.DataFrame, files: pl.DataFrame, landed: InLanding, redact: Callable[[str], str]) -> pl.DataFrame:
     """Return a feed's ledger with new contents for old, new tokens for landed objects, and texts without the value."""
-    columns = rows.columns
     rows = rows.with_columns(pl.coalesce("file", "source_hash").alias("file"))
     is_moved = pl.col("part").is_not_null() & pl.col("file").is_in(files["file"].unique().implode())
     once = rows.filter(is_moved).drop("part", "rows", "source_hash").unique(maintain_order=True)
-    moved = once.join(files, on="file").with_columns(pl.col("file_to").alias("file"))
-    tokens = pl.DataFrame(
-        [(*before, *after) for before, after in landed.tokens.items()],
-        schema={"object_key": pl.String, "object_token": pl.String, "_token": pl.String, "_bytes": pl.Int64},
-        orient="row",
-    )
-    whole = pl.concat([rows.filter(~is_moved), moved.select(columns)]).join(
-        tokens, on=["object_key", "object_token"], how="left"
-    )
+    moved = once.join(files, on="file").with_columns(pl.col("file_to").alias("file")).select(rows.columns)
+    hashes = {(key, *pair) for key, those in landed.hashes.items() for pair in those.items()}
+    tokens = {(*before, token) for before, (token, _) in landed.tokens.items()}
+    sizes = {(*before, size) for before, (_, size) in landed.tokens.items()}
     # Of what is refused there are no bronze files, and of an object there is only what landed.
-    pairs = [(key, *hashes) for key, those in landed.hashes.items() for hashes in those.items()]
-    schema = {"object_key": pl.String, "_before": pl.String, "_after": pl.String}
-    since = pl.DataFrame(pairs, schema=schema, orient="row")
-    for name in ("source_hash", "object_hash"):
-        is_meant = pl.col("part").is_null() if name == "source_hash" else pl.lit(value=True)
-        whole = (
-            whole.join(since.rename({"_before": name}), on=["object_key", name], how="left")
-            .with_columns(pl.when(is_meant).then(pl.coalesce("_after", name)).otherwise(name).alias(name))
-            .drop("_after")
-        )
-    return whole.with_columns(
-        pl.when(pl.col("part").is_null()).then("source_hash").otherwise("file").alias("file"),
-        pl.coalesce("_token", "object_token").alias("object_token"),
-        pl.coalesce("_bytes", "bytes").alias("bytes"),
+    is_refused = pl.col("part").is_null()
+    source_hash = pl.when(is_refused).then(_since(hashes, "source_hash")).otherwise("source_hash")
+    return pl.concat([rows.filter(~is_moved), moved]).with_columns(
+        source_hash.alias("source_hash"),
+        pl.when(is_refused).then(source_hash).otherwise("file").alias("file"),
+        _since(hashes, "object_hash").alias("object_hash"),
+        _since(tokens, "object_token").alias("object_token"),
+        _since(sizes, "object_token", "bytes").alias("bytes"),
         *(pl.col(name).map_elements(redact, return_dtype=pl.String) for name in ("reason", "drift")),
-    ).select(columns)
+    )
+
+
+def _since(known: set[tuple[str, str, Any]], name: str, column: str | None = None) -> pl.Expr:
+    """Return a column with the value that an object has since, given its key and what it had in the column `name`."""
+    places, values = [f"{key}\0{before}" for key, before, _ in known], [value for *_, value in known]
+    now = pl.col(column or name)
+    place = pl.concat_str("object_key", pl.lit("\0"), name)
+    return place.replace_strict(places, values, default=now, return_dtype=SCHEMA[column or name])

@@ -6,7 +6,6 @@ Not here: the present version.
 
 import datetime as dt
 import io
-import re
 
 import polars as pl
 
@@ -24,19 +23,10 @@ from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.temporary import remove_abandoned
 
 
-def old_revisions(lake: Lake, feed: Feed) -> list[str]:
-    """Return the folders of the feed's silver tables of other revisions."""
-    names = "|".join(table.name for table in feed.typed)
-    own = re.compile(rf"(silver/({names})(\.r\d+)?)/_delta_log/.*")
-    found = {match.group(1) for item in leftovers.objects(lake, "silver") if (match := own.fullmatch(item.path))}
-    return sorted(found - {table.path for table in feed.typed})
-
-
 def folders(lake: Lake, feed: Feed) -> list[str]:
     """Return the folders of all tables in whose past the feed's records or their traces may stand."""
     own = [table.path for table in (*feed.tables, *reference_index.tables([feed])) if table is not feed.bronze]
-    own += [LEDGER.path, ACCOUNTING.path]
-    return [*own, *(model.table.path for model in downstream(lake, feed)), *old_revisions(lake, feed)]
+    return [*own, LEDGER.path, ACCOUNTING.path, *(model.table.path for model in downstream(lake, feed))]
 
 
 def forget_past(erasures: Erasures, folder: str, *, versions: bool) -> list[Found]:

@@ -74,7 +74,7 @@ def ask(
     if lake.registry.broken:
         msg = f"Nothing was erased: tables that cannot be loaded would keep the person. {lake.registry.broken[0]}"
         raise DecisionError(msg)
-    if gone := [one for one in retired.find(lake) if not one.is_searched]:
+    if gone := retired.find(lake):
         commands = ", ".join(f"`lakehouse drop {one.name}{' --landing' * one.is_feed}`" for one in gone)
         msg = (
             f"Nothing was erased: no module declares {'; '.join(map(str, gone))}. The person may be there, and "

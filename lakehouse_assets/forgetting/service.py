@@ -134,8 +134,6 @@ def _erase_inputs(lake: Lake, feed: Feed, request: Request, progress: Callable[[
 def _erase_history(request: Request, erasures: Erasures, found: Found) -> None:
     """Take a person out of what the lake was before: old contents, files of dead writers, earlier versions."""
     lake, feed = erasures.lake, erasures.feed
-    for folder in history.old_revisions(lake, feed):
-        found.add(folder, "records", tables.take_out_of_old(erasures, folder))
     found.add("bronze", "old files removed", len(history.forget_bronze(erasures)))
     found.add("ops", "unused indexes of references removed", len(history.forget_unused_indexes(lake, feed)))
     # First what is theirs for certain. Earlier versions of tables go only if there was anything of the person at all.

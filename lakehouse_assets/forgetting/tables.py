@@ -1,7 +1,6 @@
 """A person's rows in published tables: finding them, and removing them where no run replaces the rows.
 
-That is the case for held or pinned dates, which keep an older version, and for tables of earlier revisions. Not here:
-earlier versions of a table.
+That is the case for held or pinned dates, which keep an older version. Not here: earlier versions of a table.
 """
 
 from functools import partial
@@ -78,25 +77,3 @@ def _rewrite(erasures: Erasures, table: Table, partitions: list[str]) -> None:
         gone = erasures.matches(rows)
         new = {partition: marks[partition] for partition in partitions if partition in marks}
     delta.replace(lake.store, stored, rows.filter(~gone), table.partitioning.sql_predicate(partitions), new)
-
-
-def take_out_of_old(erasures: Erasures, path: str) -> int:
-    """Take a person's rows out of a table of an earlier revision; return how many there were.
-
-    Whole partitions are replaced: the log keeps the predicate of a commit, so it must not hold the person's value.
-    """
-    lake, people = erasures.lake, erasures.people
-    stored = delta.opened(lake.store, path)
-    partitions = stored.metadata().partition_columns
-    columns = sorted(people.columns.keys() & {field.name for field in stored.schema().fields})
-    if not columns:
-        return 0
-    rows = delta.rows(lake.store, stored).select(*columns, *partitions).collect()
-    hits = rows.filter(people.in_rows(rows))
-    for place in hits.select(partitions).unique().iter_rows(named=True) if partitions else [{}] if hits.height else []:
-        stored = delta.opened(lake.store, path)
-        chosen = [pl.col(name).eq_missing(pl.lit(value)) for name, value in place.items()]
-        whole = delta.rows(lake.store, stored).filter(*chosen).collect()
-        predicate = " and ".join(f"{name} is null" if v is None else f"{name} = '{v}'" for name, v in place.items())
-        delta.replace(lake.store, stored, whole.filter(~people.in_rows(whole)), predicate or None, {})
-    return hits.height

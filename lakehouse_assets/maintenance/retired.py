@@ -36,14 +36,12 @@ class Retired:
             revision, as in `sales.r1`.
         folders: Where its tables lie below the lake root.
         is_feed: Whether it is a whole feed.
-        is_searched: Whether `forget` finds a person there all the same: in silver of other revisions.
         landing: The folder of its landed objects; None without any.
     """
 
     name: str
     folders: tuple[str, ...] = ()
     is_feed: bool = False
-    is_searched: bool = False
     landing: str | None = None
 
     @property
@@ -88,9 +86,8 @@ def find(lake: Lake) -> list[Retired]:
         owner = next((base for base in bases if base in feeds), f"{layer}.{name}")
         if key in revised:
             owner = f"{revised[key]}.r{revision}"
-        of = found.get(owner, Retired(owner, is_searched=key in revised))
-        is_searched = of.is_searched and layer == "silver"
-        found[owner] = replace(of, folders=(*of.folders, folder), is_searched=is_searched)
+        of = found.get(owner, Retired(owner))
+        found[owner] = replace(of, folders=(*of.folders, folder))
     return [found[name] for name in sorted(found)]
 
 

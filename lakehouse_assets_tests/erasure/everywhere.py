@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
-from deltalake import write_deltalake
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.decisions import recorded
@@ -185,12 +184,8 @@ def first_version_with(lake: Lake, date: str) -> int:
 
 
 def leave_behind(lake: Lake) -> None:
-    """Leave what dead writers and earlier revisions leave: files that no table or ledger knows."""
+    """Leave what dead writers leave: files that no table or ledger knows."""
     rows = pl.DataFrame({"customer_id": [PERSON, "13047"], "quantity": [1, 2]})
-    for revision, partitions in (("r7", None), ("r8", ["day", "quantity"])):
-        dated = rows.with_columns(pl.lit(march(1)).str.to_date().alias("day"))
-        uri, options = lake.store.uri(f"silver/sales.{revision}"), lake.store.options or None
-        write_deltalake(uri, dated, partition_by=partitions, storage_options=options)
     buffer = io.BytesIO()
     rows.write_parquet(buffer)
     lake.store.create(f"silver/sales/dt={march(1)}/part-00000-dead.snappy.parquet", buffer.getvalue())

@@ -1,6 +1,5 @@
 """Tables that no module declares any more: they are named, checked, kept from being forgotten, and removed for good."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,16 +174,6 @@ def test_a_table_of_another_revision_is_named_kept_from_being_forgotten_and_drop
     before = stored(now, "silver", "id")
     remove(now, "things.r1")
     assert (find(now), stored(now, "silver", "id"), list(verify(now))) == ([], before, [])
-
-
-def test_silver_of_another_revision_alone_stops_no_erasure(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path, KEPT)
-    put(lake, {"a.json": ROWS})
-    now = only(lake, replace(KEPT, revision=2))
-    for folder in ("quarantine/things", "quarantine/things_by_rule"):
-        shutil.rmtree(tmp_path / folder)
-    assert names(now) == ["things.r1"]
-    assert ask_to_forget(now, now.registry.feed("things"), "name=Bob Jones", "asked", hypothetical=True).is_new
 
 
 def test_the_commands(lake: Lake, cli: Cli) -> None:
