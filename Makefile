@@ -52,7 +52,7 @@ bench: .venv/dev  ## measure; see benchmarks/README.md
 # In an environment of its own: it pins another botocore. Its tests are skipped where it cannot be installed.
 .venv/aws-emulator: constraints-aws-emulator.txt | .venv/bin/python
 	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< 'ministack[full]' || rm -rf $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< 'ministack[full]' awscli || rm -rf $@
 	@touch -c $@
 
 # In an environment of its own: it pins many of its packages. Its test is skipped where it cannot be installed.

@@ -18,7 +18,7 @@ AWSTemplateFormatVersion: "2010-09-09"
 Description: What each role may do with the lake; a policy for each file of deploy/policies. docs/aws.md explains them.
 
 """
-_NAMES = {
+NAMES = {
     "ACCOUNT": "${AWS::AccountId}",
     "REGION": "${AWS::Region}",
     "BUCKET": "${Name}-${AWS::AccountId}",
@@ -100,7 +100,7 @@ def _named(said: Any) -> Any:  # noqa: ANN401 - any part of a statement
         return {key: _named(value) for key, value in said.items()}
     if isinstance(said, list):
         return [_named(value) for value in said]
-    text = re.sub(r"\$\{(\w+)\}", lambda found: _NAMES[found[1]], said)
+    text = re.sub(r"\$\{(\w+)\}", lambda found: NAMES[found[1]], said)
     return {"Fn::Sub": text} if "${" in text else text
 
 

@@ -57,7 +57,7 @@ def main() -> int:
 
 def _show(emulator: AwsEmulator, folder: Path, days: int) -> int:
     begun = time.monotonic()
-    account = set_up(emulator.client, "lake-demo")
+    account = set_up(emulator.client, "lakedemo")
     lake = make_user(emulator.client, "lake", policy("run", account), policy("sensors", account))
     environment = account.environment(emulator.environment | lake, folder / "dagster")
     _title("An account on this machine. What the lake knows of it")
@@ -99,7 +99,7 @@ def _services(held: Held, account: Account) -> None:
         _say(f"{message['Message'].strip()}\n")
     _title("EventBridge: events that the rule delivered, by kind")
     _say(", ".join(f"{kind} {count}" for kind, count in Counter(e["detail-type"] for e in held.events).items()))
-    _title(f"DynamoDB: items of the table {account.name}")
+    _title(f"DynamoDB: items of the table {account.settings['LAKEHOUSE_ERRORS_TABLE']}")
     for error in held.errors:
         _say(f"{error['state']} {error['id']} {error['kind']}: {error['cause']}")
     _title(f"DynamoDB: rows served from the table {account.settings['LAKEHOUSE_SERVING_TABLE']}, by key")

@@ -1,4 +1,4 @@
-"""What a lake uses in an AWS account, made by the calls that docs/aws.md and docs/alerts.md tell a person to make.
+"""What a lake uses in an emulated AWS account, made from the templates of deploy/stack, and who listens to it.
 
 The demo and its test share it. Not here: where the account is, and what the lake does with it.
 """
@@ -6,18 +6,17 @@ The demo and its test share it. Not here: where the account is, and what the lak
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse_assets.serving.items import DESCRIBED
+from deploy.demo_aws.stacks import Clients, make
 
-Clients = Callable[[str], Any]
-"""Gives a boto3 client by the name of its service."""
+PARTS = ("storage", "policies", "errors", "events", "catalog", "serving", "alerts")
+"""Templates that the lake uses when its processes are on this machine."""
 _LAYERS = ("bronze", "silver", "quarantine", "gold", "ops")
 _PREFIX = "lake"
-_RECEIVES = 5
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Account:
     """One lake's part of an account.
 
     Attributes:
-        name: Of the bucket, the topic, the bus, the table and the namespace; begins the name of everything else.
+        name: Of the bus, the workgroup and the namespace; begins the name of everything else.
         queue: URL of the queue that S3 tells what lands.
         dead_letters: URL of the queue of messages that nobody could handle.
         topic: ARN of the topic for people.
@@ -41,15 +40,20 @@ class Account:
     listener: str
 
     @property
+    def bucket(self) -> str:
+        """The bucket of the lake."""
+        return f"{self.name}-{self.topic.split(':')[4]}"
+
+    @property
     def settings(self) -> dict[str, str]:
         """The settings of the lake, by the names of their environment variables."""
         return {
-            "LAKEHOUSE_ROOT": f"s3://{self.name}/{_PREFIX}",
+            "LAKEHOUSE_ROOT": f"s3://{self.bucket}/{_PREFIX}",
             "LAKEHOUSE_QUEUE_URL": self.queue,
-            "LAKEHOUSE_GLUE_PREFIX": self.name.replace("-", "_"),
+            "LAKEHOUSE_GLUE_PREFIX": self.name,
             "LAKEHOUSE_ALERTS_TOPIC": self.topic,
             "LAKEHOUSE_EVENT_BUS": self.name,
-            "LAKEHOUSE_ERRORS_TABLE": self.name,
+            "LAKEHOUSE_ERRORS_TABLE": f"{self.name}-errors",
             "LAKEHOUSE_METRICS_NAMESPACE": self.name,
             "LAKEHOUSE_SERVING_TABLE": f"{self.name}-serving",
             "LAKEHOUSE_SECRETS": "aws",
@@ -74,26 +78,21 @@ class Account:
 
 
 def set_up(clients: Clients, name: str) -> Account:
-    """Make everything that one lake uses in an account where none of it is there yet.
+    """Make everything that one lake uses in an account where none of it is there yet, from the templates.
 
     Args:
-        name: A bucket name of lower-case letters, digits and hyphens that begins with a letter.
+        name: As the templates take it: 3 to 20 lower-case letters and digits, a letter first.
     """
-    clients("s3").create_bucket(Bucket=name)
-    queue, dead_letters = _arrivals(clients, name)
-    topic = clients("sns").create_topic(Name=name)["TopicArn"]
-    clients("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("asset", "id")],
-        KeySchema=[{"AttributeName": "asset", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}],
-    )
-    clients("dynamodb").create_table(TableName=f"{name}-serving", BillingMode="PAY_PER_REQUEST", **DESCRIBED)
+    made: dict[str, str] = {}
+    for part in PARTS:
+        made |= make(clients, name, part, HasServing="true")
+    clients("s3").delete_bucket_policy(
+        Bucket=made["Lake"]
+    )  # it refuses what comes without TLS, which the emulator lacks
     clients("secretsmanager").create_secret(Name=f"{name}/api-key", SecretString=secrets.token_urlsafe())
-    account = Account(name, queue, dead_letters, topic, _on_call(clients, name, topic), _listener(clients, name))
-    for database in account.databases:  # beforehand: so the lake's role need not be allowed to make any
-        clients("glue").create_database(DatabaseInput={"Name": database})
-    return account
+    topic = made["Topic"]
+    listened = _on_call(clients, name, topic), _listener(clients, name)
+    return Account(name, made["Landing"], made["DeadLetters"], topic, *listened)
 
 
 def land(clients: Clients, account: Account, files: Mapping[str, bytes]) -> None:
@@ -103,27 +102,7 @@ def land(clients: Clients, account: Account, files: Mapping[str, bytes]) -> None
         files: Bytes by feed and key, such as `sales/2026/11/sales-2026-11-19.zip`.
     """
     for key, data in files.items():
-        clients("s3").put_object(Bucket=account.name, Key=f"{_PREFIX}/landing/{key}", Body=data)
-
-
-def _arrivals(clients: Clients, name: str) -> tuple[str, str]:
-    """Make the queue that S3 tells what lands, and its dead-letter queue; return their URLs."""
-    sqs = clients("sqs")
-    dead = sqs.create_queue(QueueName=f"{name}-dead", Attributes={"MessageRetentionPeriod": "1209600"})["QueueUrl"]
-    redrive = {"deadLetterTargetArn": _arn(sqs, dead), "maxReceiveCount": str(_RECEIVES)}
-    queue = _queue(
-        sqs, name, "s3.amazonaws.com", f"arn:aws:s3:::{name}",
-        VisibilityTimeout="900", MessageRetentionPeriod="345600", RedrivePolicy=json.dumps(redrive),
-    )  # fmt: skip
-    told = {
-        "QueueArn": _arn(sqs, queue),
-        "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
-        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"{_PREFIX}/landing/"}]}},
-    }
-    clients("s3").put_bucket_notification_configuration(
-        Bucket=name, NotificationConfiguration={"QueueConfigurations": [told]}
-    )
-    return queue, dead
+        clients("s3").put_object(Bucket=account.bucket, Key=f"{_PREFIX}/landing/{key}", Body=data)
 
 
 def _on_call(clients: Clients, name: str, topic: str) -> str:
@@ -139,9 +118,8 @@ def _on_call(clients: Clients, name: str, topic: str) -> str:
 
 
 def _listener(clients: Clients, name: str) -> str:
-    """Make the bus, and a queue that gets what the lake tells it, in place of another system; return its URL."""
+    """Make a queue that gets what the lake tells its bus, in place of another system; return its URL."""
     events = clients("events")
-    events.create_event_bus(Name=name)
     rule = events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["lakehouse"]}))["RuleArn"]
     queue = _queue(clients("sqs"), f"{name}-listener", "events.amazonaws.com", rule)
     target = {"Id": "listener", "Arn": _arn(clients("sqs"), queue)}

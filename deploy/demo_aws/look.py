@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.demo_aws.account import Account, Clients
+from deploy.demo_aws.account import Account
+from deploy.demo_aws.stacks import Clients
 
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
@@ -70,7 +71,7 @@ def _received(clients: Clients, queue: str) -> list[dict[str, Any]]:
 
 
 def _errors(clients: Clients, account: Account) -> list[dict[str, str]]:
-    items = clients("dynamodb").scan(TableName=account.name)["Items"]
+    items = clients("dynamodb").scan(TableName=account.settings["LAKEHOUSE_ERRORS_TABLE"])["Items"]
     return [{name: value["S"] for name, value in item.items() if "S" in value} for item in items]
 
 

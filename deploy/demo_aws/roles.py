@@ -5,10 +5,11 @@ Not here: what the policies say, and who uses them.
 
 import json
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from deploy.demo_aws.account import Account, Clients
+from deploy.demo_aws.account import Account
+from deploy.demo_aws.stacks import Clients
+from deploy.render import NAMES
 
 POLICIES = Path(__file__).parent.parent / "policies"
 Policy = dict[str, Any]
@@ -18,33 +19,23 @@ _BATCHES = {f"sqs:{one}": f"sqs:{one}Batch" for one in ("DeleteMessage", "Change
 def policy(role: str, account: Account) -> Policy:
     """Return the policy of a role with the names of an account in place of its parameters."""
     text = (POLICIES / f"{role}.json").read_text(encoding="utf-8")
-    filled: Policy = json.loads(Template(text).substitute(parameters(account)))
+    region, number = account.topic.split(":")[3:5]
+    names = {"Name": account.name, "AWS::AccountId": number, "AWS::Region": region}
+    for parameter, name in {**NAMES, "FEED": "sales"}.items():
+        text = text.replace(f"${{{parameter}}}", name)
+    for parameter, name in names.items():
+        text = text.replace(f"${{{parameter}}}", name)
+    filled: Policy = json.loads(text)
     return filled
 
 
-def parameters(account: Account) -> dict[str, str]:
-    """Return the parameters of the policies, as docs/aws.md explains them."""
-    region, number, topic = account.topic.split(":")[3:]
-    bucket, _, prefix = account.settings["LAKEHOUSE_ROOT"].removeprefix("s3://").partition("/")
-    return {
-        "ACCOUNT": number,
-        "REGION": region,
-        "BUCKET": bucket,
-        "PREFIX": prefix,
-        "FEED": "sales",
-        "QUEUE": account.queue.rpartition("/")[2],
-        "DEAD_LETTERS": account.dead_letters.rpartition("/")[2],
-        "GLUE_PREFIX": account.settings["LAKEHOUSE_GLUE_PREFIX"],
-        "WORKGROUP": account.name,
-        "CRAWLER": account.name,
-        "CRAWLER_DATABASE": f"{account.settings['LAKEHOUSE_GLUE_PREFIX']}_landing",
-        "TOPIC": topic,
-        "BUS": account.settings["LAKEHOUSE_EVENT_BUS"],
-        "ERRORS_TABLE": account.settings["LAKEHOUSE_ERRORS_TABLE"],
-        "SERVING_TABLE": account.settings["LAKEHOUSE_SERVING_TABLE"],
-        "SECRETS": account.name,
-        "METRICS_NAMESPACE": account.settings["LAKEHOUSE_METRICS_NAMESPACE"],
-    }
+def made_policy(clients: Clients, role: str, account: Account) -> Policy:
+    """Return the policy of a role as the stack has made it in an account."""
+    arn = f"arn:aws:iam::{account.topic.split(':')[4]}:policy/{account.name}-{role}"
+    version = clients("iam").get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = clients("iam").get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    made: Policy = json.loads(found) if isinstance(found, str) else found
+    return made
 
 
 def as_emulated(said: Policy) -> Policy:

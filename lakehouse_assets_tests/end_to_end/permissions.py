@@ -18,7 +18,7 @@ from lakehouse_assets.alerts.eventbridge import Bus
 from lakehouse_assets.alerts.figures import Figure
 from lakehouse_assets.alerts.sns import Topic
 from lakehouse_assets.catalog.athena_calls import AthenaCalls
-from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError
+from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError, RaceError
 from lakehouse_assets.credentials import SecretsManager
 from lakehouse_assets.serving import items
 from lakehouse_assets.serving.dynamodb_calls import DynamoDbCalls
@@ -70,8 +70,8 @@ def _tables(cloud: Cloud) -> None:
 
 
 def _crawler(cloud: Cloud) -> None:
-    with suppress(MissingError):
-        _glue().start_crawler(cloud.account.name)
+    with suppress(MissingError, RaceError):
+        _glue().start_crawler(f"{cloud.account.name}-landing")
 
 
 def _athena(cloud: Cloud) -> AthenaCalls:
@@ -100,7 +100,7 @@ def _metrics(cloud: Cloud) -> None:
 
 
 def _problems(cloud: Cloud) -> DynamoProblems:
-    return DynamoProblems(cloud.account.name, cloud.root)
+    return DynamoProblems(cloud.account.settings["LAKEHOUSE_ERRORS_TABLE"], cloud.root)
 
 
 def _credential(cloud: Cloud) -> None:
@@ -113,7 +113,7 @@ def _served_rows(cloud: Cloud) -> DynamoDbCalls:
 
 _LIST_LANDING, _READ_LANDED = _list("landing/sales"), _read("landing/sales/march.csv")
 _RESULTS = {
-    "AthenaFindsTheBucket": lambda cloud: cloud.client("s3").get_bucket_location(Bucket=cloud.account.name),
+    "AthenaFindsTheBucket": lambda cloud: cloud.client("s3").get_bucket_location(Bucket=cloud.account.bucket),
     "AthenaWritesResults": _write("athena-results/one.csv"),
 }
 STEPS: dict[str, dict[str, Step]] = {

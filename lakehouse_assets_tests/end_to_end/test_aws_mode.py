@@ -1,6 +1,7 @@
 """AWS mode: files put into S3 -> events -> SQS -> sensors -> bronze, silver, gold -> Glue, and who is told what.
 
-The same steps as `make demo-aws`, in one run, on an emulator that enforces the policies of deploy/policies. Not here:
+The same steps as `make demo-aws`, in one run, on what the templates of deploy/stack make in an emulator, which enforces
+their policies. Not here:
 what a service does with odd input, throttling or an outage; the tests of each room are about that.
 """
 
@@ -15,7 +16,7 @@ import pytest
 from deploy.demo_aws.account import Account, land, set_up
 from deploy.demo_aws.files import REJECTED, files, held_date
 from deploy.demo_aws.look import Held, look
-from deploy.demo_aws.roles import make_user, policy
+from deploy.demo_aws.roles import made_policy, make_user
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.settings import PROJECT
@@ -43,14 +44,15 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(enforcing_emulator: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """One run of the lake's process, which may do what its policies say, on an account of its own."""
-    account = set_up(enforcing_emulator.client, f"lake-{uuid.uuid4().hex[:8]}")
-    land(enforcing_emulator.client, account, FILES)
-    user = make_user(enforcing_emulator.client, account.name, *(policy(role, account) for role in ("run", "sensors")))
+    clients = enforcing_emulator.client
+    account = set_up(clients, f"lake{uuid.uuid4().hex[:8]}")
+    land(clients, account, FILES)
+    user = make_user(clients, account.name, *(made_policy(clients, role, account) for role in ("run", "sensors")))
     environment = account.environment(enforcing_emulator.environment | user, tmp_path_factory.mktemp("dagster"))
     command = [sys.executable, "-m", "deploy.demo_aws.daemon"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    return Ran(account, done.stdout.splitlines(), look(enforcing_emulator.client, account))
+    return Ran(account, done.stdout.splitlines(), look(clients, account))
 
 
 @pytest.fixture

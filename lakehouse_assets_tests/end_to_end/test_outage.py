@@ -41,7 +41,7 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(aws_emulator: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """One process, without and then with the services that are not S3."""
-    account: Account = set_up(aws_emulator.client, f"lake-{uuid.uuid4().hex[:8]}")
+    account: Account = set_up(aws_emulator.client, f"lake{uuid.uuid4().hex[:8]}")
     land(aws_emulator.client, account, FILES)
     home: Path = tmp_path_factory.mktemp("dagster")
     environment = account.environment(aws_emulator.environment, home)
