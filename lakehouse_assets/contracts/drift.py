@@ -56,7 +56,7 @@ class Drift:
     def then(self, later: "Drift") -> "Drift":
         """Return the drift of an object whose first records show this and whose later ones show that.
 
-        Whether a column is retyped is settled by the first ones: then nothing can be read in it, or something.
+        Whether a column is retyped is settled by the first values: then nothing can be read in it, or something.
         """
         new = {name: seen if seen is not None else later.new.get(name) for name, seen in self.new.items()}
         return Drift(new, dict(self.missing), dict(self.retyped), later.garbled | self.garbled)

@@ -10,13 +10,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv
 from lakehouse_assets.parsing.csv_text import Dialect, opened, read_even
-
-_BOM = b"\xef\xbb\xbf"
-_NULS = 4  # more than one byte in four
-
-
-class NotInWindowsError(Exception):
-    """The text has to be read as a whole."""
+from lakehouse_assets.parsing.windows import NULS, NotInWindowsError, pieces
 
 
 def read_in_windows(data: bytes, known: list[str], form: Csv, size: int) -> Iterator[pl.DataFrame]:
@@ -29,57 +23,58 @@ def read_in_windows(data: bytes, known: list[str], form: Csv, size: int) -> Iter
         size: Bytes of a window.
 
     Raises:
-        NotInWindowsError: It is not all UTF-8, or some record has not the fields of the header.
+        NotInWindowsError: It is not text in its encoding, or some record has not the fields of the header.
     """
-    begin = len(_BOM) if data.startswith(_BOM) else 0
-    while data[begin : begin + 1] in {b"\r", b"\n"}:
-        begin += 1
-    end = data.find(b"\n", begin, begin + size) + 1
-    first = data[begin:end]
-    if not end or b"\r" in first.rstrip(b"\r\n") or form.encoding is not None:
+    rest = b""
+    left = pieces(data, form.encoding, size)
+    while not rest and (piece := next(left, None)) is not None:
+        rest = piece.lstrip(b"\r\n")
+    end = rest.find(b"\n") + 1
+    first = rest[:end]
+    if not end or b"\r" in first.rstrip(b"\r\n"):
         raise NotInWindowsError
-    try:
-        text, header, dialect = opened(first, known, form)
-    except UnicodeDecodeError:
-        raise NotInWindowsError from None
+    text, header, dialect = opened(first, known, form)
     title = text[: text.find(b"\n") + 1]
     if _is_inside(title, dialect) or len(set(header)) < len(header) or len(header) == 1 or not dialect.is_plain:
         raise NotInWindowsError
-    at = begin if form.header is not None else end
-    while at < len(data):
-        until = _end_of_record(data, at, size, dialect)
-        window = data[at:until]
-        frame = read_even(title + window, header, dialect) if _is_text(window) else None
+    rest = rest if form.header is not None else rest[end:]
+    for window in _windows(rest, left, size, dialect):
+        frame = read_even(title + window, header, dialect) if window.count(b"\0") * NULS <= len(window) else None
         if frame is None:
             raise NotInWindowsError
         yield frame
-        at = until
 
 
-def _end_of_record(data: bytes, at: int, size: int, dialect: Dialect) -> int:
-    """Return where the last record ends that lies in a window: behind a line feed that is in no quotes."""
-    if at + size >= len(data):
-        return len(data)
-    until = data.rfind(b"\n", at, at + size) + 1
-    is_inside = bool(until) and _is_inside(data[at:until], dialect)
+def _windows(rest: bytes, left: Iterator[bytes], size: int, dialect: Dialect) -> Iterator[bytes]:
+    """Yield whole records.
+
+    Args:
+        rest: The beginning of the text.
+        left: What follows.
+        size: A record of more bytes is not searched for its end.
+    """
+    for piece in left:
+        until = _end_of_record(rest, dialect)
+        if not until and len(rest) > size:
+            raise NotInWindowsError
+        if until:
+            yield rest[:until]
+        rest = rest[until:] + piece
+    if rest:
+        yield rest
+
+
+def _end_of_record(text: bytes, dialect: Dialect) -> int:
+    """Return where the last whole record of some text ends: behind a line feed that is in no quotes; 0 for nowhere."""
+    until = text.rfind(b"\n") + 1
+    is_inside = bool(until) and _is_inside(text[:until], dialect)
     while is_inside:
-        before = data.rfind(b"\n", at, until - 1) + 1
-        is_inside = bool(before) and _is_inside(data[before:until], dialect) != is_inside
+        before = text.rfind(b"\n", 0, until - 1) + 1
+        is_inside = bool(before) and _is_inside(text[before:until], dialect) != is_inside
         until = before
-    if not until:
-        raise NotInWindowsError
     return until
 
 
 def _is_inside(text: bytes, dialect: Dialect) -> bool:
     """Return whether quotes are open at the end of some text."""
     return bool(dialect.quote) and text.count(dialect.quote.encode()) % 2 == 1
-
-
-def _is_text(data: bytes) -> bool:
-    """Return whether bytes are UTF-8, and few of them are NUL."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return data.count(b"\0") * _NULS <= len(data)

@@ -96,7 +96,10 @@ def _refuse_bomb(data: bytes, limit: int) -> None:
         msg = f"the workbook cannot be read ({error}); land it again, whole and without a password."
         raise Rejection(msg) from None
     if size > limit:
-        msg = f"it has more than {limit:,} bytes when decompressed; land it in parts."
+        msg = (
+            f"it has more than {limit:,} bytes when decompressed, and a workbook is read whole; land it in parts or as "
+            "CSV, or raise LAKEHOUSE_MAX_SOURCE_BYTES if the machine has the memory."
+        )
         raise Rejection(msg)
 
 

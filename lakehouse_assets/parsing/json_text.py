@@ -29,36 +29,29 @@ def read_json(text: bytes) -> Raw:
     """
     whole = text.strip().decode()
     if whole.startswith("["):
-        try:
-            return _raw((element, None) for element in _elements(whole))
-        except (ValueError, RecursionError) as error:
-            msg = f"the JSON array cannot be read ({_reason(error)}); land it again, whole."
-            raise Rejection(msg) from None
+        return raw_of((element, None) for element, _ in array(whole))
     lines = list(islice(_lines(whole), 2))
-    if len(lines) > 1 and _line(lines[0])[1] is not None:
+    if len(lines) > 1 and read_line(lines[0])[1] is not None:
         try:
-            return _raw([(_DECODER.decode(whole), None)])
+            return raw_of([(_DECODER.decode(whole), None)])
         except (ValueError, RecursionError) as error:
-            if all(problem for _, problem in map(_line, _lines(whole))):
+            if all(problem for _, problem in map(read_line, _lines(whole))):
                 msg = f"it is neither JSON lines nor one JSON object ({_reason(error)}); land it again, whole."
                 raise Rejection(msg) from None
-    return _raw(map(_line, _lines(whole)))
+    return raw_of(map(read_line, _lines(whole)))
 
 
-def read_beginning_of_array(text: str) -> Raw:
-    """Read the records of an array that may be cut anywhere: those that are whole."""
-
-    def whole() -> Iterator[tuple[Any, None]]:
-        try:
-            yield from ((element, None) for element in _elements(text))
-        except (ValueError, RecursionError):
-            return
-
-    return _raw(whole())
+def array(text: str) -> Iterator[tuple[Any, int]]:
+    """Yield the elements of a JSON array, and where each ends. Raises `Rejection` where the text stops being one."""
+    try:
+        yield from _elements(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"the JSON array cannot be read ({_reason(error)}); land it again, whole."
+        raise Rejection(msg) from None
 
 
-def _elements(text: str) -> Iterator[Any]:
-    """Yield the elements of a JSON array. Raises `ValueError` where the text stops being one."""
+def _elements(text: str) -> Iterator[tuple[Any, int]]:
+    """Yield the elements of a JSON array, and where each ends. Raises `ValueError` where the text stops being one."""
     at = _end(_SPACE, text, 1)
     if text[at : at + 1] == "]":
         at += 1
@@ -66,7 +59,7 @@ def _elements(text: str) -> Iterator[Any]:
         following = ","
         while following == ",":
             element, at = _DECODER.raw_decode(text, at)
-            yield element
+            yield element, at
             separator = _SEPARATOR.match(text, at)
             if separator is None:
                 msg = "Expecting ',' delimiter"
@@ -94,7 +87,8 @@ def _lines(text: str) -> Iterator[str]:
         at += len(line) + 1
 
 
-def _line(line: str) -> tuple[Any, str | None]:
+def read_line(line: str) -> tuple[Any, str | None]:
+    """Return the record on a line, or its text and what is wrong with it."""
     try:
         return _DECODER.decode(line), None
     except (ValueError, RecursionError) as error:
@@ -161,7 +155,8 @@ class _Column:
         return pl.concat(self._stored, rechunk=False)
 
 
-def _raw(records: Iterable[tuple[Any, str | None]]) -> Raw:
+def raw_of(records: Iterable[tuple[Any, str | None]]) -> Raw:
+    """Return records that were read, each with what is wrong with it; the fields in order of appearance."""
     columns: dict[str, _Column] = {}
     problems, extras = _Column(0), _Column(0)
     stored = waiting = 0

@@ -4,18 +4,16 @@ The content decides the format. An object that cannot be read raises `Rejection`
 into its `_problem`. Not here: what the values mean.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv, Excel, Feed, FixedWidth, Format, Json
 from lakehouse_assets.contracts.drift import Drift, Policy
-from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.parsing import header_names
 from lakehouse_assets.parsing.archives import Rejection, decompressed, is_workbook
-from lakehouse_assets.parsing.casting import normalised
 from lakehouse_assets.parsing.csv_text import read_csv
-from lakehouse_assets.parsing.csv_windows import NotInWindowsError, read_in_windows
 from lakehouse_assets.parsing.excel_text import read_excel
 from lakehouse_assets.parsing.fixed_width import read_fixed_width
 from lakehouse_assets.parsing.json_path import records_at
@@ -24,11 +22,10 @@ from lakehouse_assets.parsing.nested import with_nested
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.schema_drift import dropped, noticed, refusal
 from lakehouse_assets.parsing.text_encoding import utf8
+from lakehouse_assets.parsing.windows import NULS
 
 _PARQUET = b"PAR1"
-_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
-_HEAD = 2**16
-_NULS = 4  # more than one byte in four
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
@@ -46,49 +43,7 @@ def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
         Rejection: The object cannot be taken; the message says why and what to do.
     """
     known = [header for origin in feed.sources.values() for header in origin.headers]
-    return _bronze(read(data, known, limit, feed.format), feed)
-
-
-def parse_in_windows(data: bytes, feed: Feed, limit: int, size: int) -> Iterator[tuple[pl.DataFrame, Drift]]:
-    """Read one large source object as `parse` does, some records at a time.
-
-    Args:
-        data: The source object's bytes, out of any gzip.
-        limit: The most bytes of an object that is read whole.
-        size: Bytes of a window.
-
-    Yields:
-        What `parse` returns: the records, and what is known of the drift so far.
-
-    Raises:
-        NotInWindowsError: It has to be read as a whole, also what was read of it already.
-        Rejection: The object cannot be taken.
-    """
-    if len(data) <= limit or not isinstance(feed.format, Csv | None) or _has_magic(data):
-        raise NotInWindowsError
-    origins = feed.sources.values()
-    known = [header for origin in origins for header in origin.headers]
-    drift: Drift | None = None
-    lines = 0
-
-    def settled(found: Drift) -> Drift:
-        if drift is None and found.retyped:  # unless values of later records can be read
-            raise NotInWindowsError
-        return found if drift is None else drift.then(found)
-
-    for frame in read_in_windows(data, known, feed.format or Csv(), size):
-        # A path may be found in some windows only, and a step that looks at other records needs all of them.
-        is_nested = any("." in name and name not in frame.columns for name in known)
-        if is_nested or not all(is_row_wise(normalised(origin)) for origin in origins):
-            raise NotInWindowsError
-        records, drift = _bronze(Raw(frame), feed, settled)
-        yield records.with_columns(pl.col("_line") + lines), drift
-        lines += records.height
-
-
-def _has_magic(data: bytes) -> bool:
-    """Return whether bytes are of another format than delimited text."""
-    return data.startswith(_OLD_OFFICE) or is_workbook(data) or is_parquet(data) or is_json(data[:_HEAD])
+    return as_bronze(read(data, known, limit, feed.format), feed)
 
 
 def read(data: bytes, known: list[str], limit: int, form: Format | None = None) -> Raw:
@@ -99,7 +54,7 @@ def read(data: bytes, known: list[str], limit: int, form: Format | None = None) 
         form: How it is written, as declared; None for what its content says.
     """
     plain = decompressed(data, limit)
-    if plain.startswith(_OLD_OFFICE):
+    if plain.startswith(OLD_OFFICE):
         msg = (
             "it is an Excel workbook of the old kind, or one with a password; save it as .xlsx without one, or as CSV."
         )
@@ -120,7 +75,7 @@ def read(data: bytes, known: list[str], limit: int, form: Format | None = None) 
 
         return read_parquet(plain, limit)
     text = utf8(plain, form.encoding if form else None)
-    if text.count(b"\0") > len(text) // _NULS:
+    if text.count(b"\0") > len(text) // NULS:
         msg = "every other byte is NUL, as in UTF-16; save it as UTF-8 and land it again."
         raise Rejection(msg)
     return read_text(text, known, form)
@@ -151,13 +106,23 @@ def is_json(text: bytes) -> bool:
     return text.lstrip()[:1] in {b"[", b"{"}
 
 
-def _bronze(
-    raw: Raw, feed: Feed, settled: Callable[[Drift], Drift] = lambda found: found
+def wanted_inside(raw: Raw, feed: Feed) -> list[str]:
+    """Return the headers that no column has: they may be paths into one."""
+    flat = {name.strip() for name in raw.frame.columns}
+    return [h for origin in feed.sources.values() if flat.isdisjoint(origin.headers) for h in origin.headers]
+
+
+def as_bronze(
+    raw: Raw,
+    feed: Feed,
+    settled: Callable[[Drift], Drift] = lambda found: found,
+    inside: Collection[str] = (),
 ) -> tuple[pl.DataFrame, Drift]:
     """Bring the fields of an object under the contract's header names; the unknown ones go into `_extra`.
 
     Args:
         settled: Returns what is known of the object's drift, from what these records of it say.
+        inside: Paths into fields that some record of the object has.
     """
     if not raw.frame.width and raw.problems is not None and not raw.problems.len():  # an empty JSON array
         headers = [origin.headers[0] for origin in feed.sources.values()]
@@ -167,8 +132,9 @@ def _bronze(
     if reason := header_names.repeated([name.strip() for name in raw.frame.columns], known):
         raise Rejection(reason)
     names = {name: name.strip() for name in raw.frame.columns}
-    flat = set(names.values())
-    raw, opened = with_nested(raw, [h for o in feed.sources.values() if flat.isdisjoint(o.headers) for h in o.headers])
+    raw, opened = with_nested(raw, wanted_inside(raw, feed))
+    lacking = [pl.lit(None, pl.String).alias(path) for path in inside if path not in raw.frame.columns]
+    raw = replace(raw, frame=raw.frame.with_columns(lacking)) if lacking else raw
     by_header = {name.strip(): name for name in raw.frame.columns}
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
     used = {by_header[header] for header in found.values() if header is not None}

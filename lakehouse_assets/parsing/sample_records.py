@@ -1,5 +1,9 @@
 """The records at the beginning of a file, as they would be read of the whole one."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv, Excel, Format, Json
@@ -8,7 +12,7 @@ from lakehouse_assets.parsing.archives import Rejection, is_workbook
 from lakehouse_assets.parsing.encoding_inference import decoded
 from lakehouse_assets.parsing.excel_text import read_excel, sheet_names
 from lakehouse_assets.parsing.format_inference import is_data, written
-from lakehouse_assets.parsing.json_text import read_beginning_of_array
+from lakehouse_assets.parsing.json_text import array, raw_of
 from lakehouse_assets.parsing.parse import is_parquet, read, read_text
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.sample import MOST_ROWS, Head
@@ -62,12 +66,12 @@ def _of_cut_text(head: Head, form: Format | None) -> Raw:
         text = utf8(head.data).decode()  # says what is wrong with it
     if isinstance(form, Json) and form.records is not None:
         try:
-            return read_beginning_of_array(text[json_path.start_of(text, form.records) :])
+            return _beginning_of_array(text[json_path.start_of(text, form.records) :])
         except (ValueError, IndexError, RecursionError):
             msg = f"it has no records at {form.records!r}."
             raise Rejection(msg) from None
     if text.lstrip().startswith("["):
-        return read_beginning_of_array(text.lstrip())
+        return _beginning_of_array(text.lstrip())
     plain = None if isinstance(form, Json) else form
     for _ in range(_TRIES):
         text = text[: max(text.rfind("\n"), -1 if "\n" in text else text.rfind("\r"), 0)]
@@ -81,6 +85,16 @@ def _of_cut_text(head: Head, form: Format | None) -> Raw:
             text = text[: text.rfind(quote)]
     msg = "no whole record is at its beginning."
     raise Rejection(msg)
+
+
+def _beginning_of_array(text: str) -> Raw:
+    """Return the records of an array that may be cut anywhere: those that are whole."""
+
+    def whole() -> Iterator[tuple[Any, None]]:
+        with suppress(Rejection):
+            yield from ((element, None) for element, _ in array(text))
+
+    return raw_of(whole())
 
 
 def _sheet(head: Head, limit: int) -> tuple[Format, tuple[str, ...]]:

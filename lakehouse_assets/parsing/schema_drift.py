@@ -70,9 +70,14 @@ def _plainly_readable(value: str | None, dtype: pl.DataType, origin: Source) -> 
     return isinstance(dtype, pl.Datetime) and not origin.formats and _TIME.match(value) is not None
 
 
+def present_values(values: pl.Series, origin: Source) -> pl.Series:
+    """Return the values of a column that are there once they are normalised."""
+    return values.to_frame(origin.headers[0]).select(normalised(origin)).to_series().drop_nulls()
+
+
 def _all_unreadable(values: pl.Series, feed: Feed, name: str) -> bool:
     origin = feed.sources[name]
-    text = values.to_frame(origin.headers[0]).select(normalised(origin)).to_series().drop_nulls()
+    text = present_values(values, origin)
     if not text.len():
         return False
     return cast(text, feed.contract.columns()[name].dtype, origin, feed.naive_zone).null_count() == text.len()

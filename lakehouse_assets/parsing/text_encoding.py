@@ -5,7 +5,7 @@ import re
 from lakehouse_assets.parsing.archives import Rejection
 
 _BOM = b"\xef\xbb\xbf"
-_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 def utf8(data: bytes, encoding: str | None = None) -> bytes:
@@ -35,7 +35,7 @@ def utf8(data: bytes, encoding: str | None = None) -> bytes:
         try:
             line.decode("utf-8")
         except UnicodeDecodeError:
-            if not _UTF8_SEQUENCE.search(line):
+            if not UTF8_SEQUENCE.search(line):
                 continue
         msg = f"line {number} is UTF-8 but other lines are not; save all of it in one encoding and land it again."
         raise Rejection(msg)

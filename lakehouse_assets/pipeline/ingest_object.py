@@ -23,8 +23,9 @@ from lakehouse_assets.ledger.readings import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, decompressed, unpack
 from lakehouse_assets.parsing.buckets import buckets
 from lakehouse_assets.parsing.casting import business_dates
-from lakehouse_assets.parsing.csv_windows import NotInWindowsError
-from lakehouse_assets.parsing.parse import parse, parse_in_windows
+from lakehouse_assets.parsing.parse import parse
+from lakehouse_assets.parsing.parse_windows import parse_in_windows
+from lakehouse_assets.parsing.windows import NotInWindowsError
 from lakehouse_assets.pipeline.bronze import holds, is_counted, write_bronze
 from lakehouse_assets.pipeline.rows import Folder, Rows
 from lakehouse_assets.sources import manifest

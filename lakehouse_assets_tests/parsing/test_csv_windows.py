@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.contracts.declare import Csv, Feed, Json, source
 from lakehouse_assets.parsing.archives import Rejection
-from lakehouse_assets.parsing.csv_windows import NotInWindowsError
-from lakehouse_assets.parsing.parse import parse, parse_in_windows
+from lakehouse_assets.parsing.parse import parse
+from lakehouse_assets.parsing.parse_windows import parse_in_windows
+from lakehouse_assets.parsing.windows import NotInWindowsError
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, stored
 from lakehouse_assets_tests.retail import ingest, land, publish
@@ -84,6 +85,28 @@ def test_the_first_line_says_how_all_windows_are_read(header: bytes) -> None:
     assert ("written like 'a'" in words) == (width == 4)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-be", "mac_roman", "shift_jis", "utf-8-sig", None])
+def test_text_in_another_encoding_is_decoded_in_pieces(encoding: str | None) -> None:
+    text = _stock(30).decode() + "".join(
+        f"{at},{'表' if encoding == 'shift_jis' else 'Crème'},1\r\n" for at in range(30)
+    )
+    feed = feed_of(COLUMNS, format=Csv(encoding=encoding)) if encoding else FEED
+    data = text.encode(encoding or "cp1252")
+    for size in (61, 62, 63, 100):
+        found, words = in_windows(data, size, feed)
+        whole, drift = parse(data, feed, LIMIT)
+        assert found.equals(whole)
+        assert words == drift.words
+
+
+def test_a_column_whose_first_values_come_late_is_judged_by_these() -> None:
+    lines = [f"{at},x,{'' if at < 30 else 'dear'}" for at in range(60)]
+    text = "\n".join(["id,Name,price", *lines, ""]).encode()
+    assert parse(text, FEED, LIMIT)[1].retyped
+    with pytest.raises(NotInWindowsError):
+        in_windows(text, 100)
+
+
 def test_declared_headers_and_quotes() -> None:
     form = Csv(header=("id", "Name", "price"), delimiter="|", quote="'")
     text = "".join(f"{at}|'a\n|{at}'|1\n" for at in range(50)).encode()
@@ -92,7 +115,10 @@ def test_declared_headers_and_quotes() -> None:
 
 
 WHOLE = {
-    "windows-1252": (FEED, _stock(50) + "51,Crème,1\n".encode("cp1252")),
+    "two encodings": (FEED, _stock(50) + "51,Crème,1\n".encode("cp1252") + "52,Crème,1\n".encode()),
+    "in no encoding": (FEED, _stock(50) + b"51,Cr\x81me,1\n"),
+    "UTF-16 not declared": (FEED, _stock(50).decode().encode("utf-16")),
+    "not in the declared encoding": (feed_of(COLUMNS, format=Csv(encoding="ascii")), _stock(50) + "51,é,1\n".encode()),
     "short record": (FEED, _stock(50) + b"51,x\n"),
     "JSON": (FEED, b'[{"id": "' + b"1" * 500 + b'"}]'),
     "declared JSON": (feed_of(COLUMNS, format=Json()), _stock(50)),
