@@ -27,7 +27,7 @@ test: .venv/dev .venv/aws-emulator .venv/checkov  ## every test, slow ones inclu
 
 # What runs at once are the workers: threads of Polars beside them would only wait for a core.
 check: export POLARS_MAX_THREADS = 1
-check: .venv/dev  ## the quick loop: format, lint, types, tests of a second or less; WORKERS=1 for one process
+check: .venv/dev  ## the quick loop: format, lint, types, tests of a third of a second or less; WORKERS=1 for one process
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

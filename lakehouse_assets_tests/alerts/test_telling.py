@@ -213,6 +213,7 @@ def _job() -> dg.JobDefinition:
     return nothing
 
 
+@pytest.mark.slow(covered=True)
 def test_the_sensor_tells_and_is_there_only_where_somebody_is_to_be_told(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Process a lake in a process of its own: `python -m ...confined ROOT MAX_SOURCE_BYTES`; prints what it cost.
+"""Process a lake in a process of its own, which says what it cost.
 
 The limit on address space only keeps a runaway from taking the machine; what is asserted is the peak that was used.
 """
@@ -9,13 +9,13 @@ import resource
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.bad_input.outcome import process
 from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.forked import Forked
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _RUNAWAY_BYTES = 6 * 2**30
 
 
@@ -34,21 +34,12 @@ class Cost:
 
 def run(lake: Lake, timeout_s: float) -> "subprocess.CompletedProcess[str]":
     """Process a lake in a process of its own."""
-    command = [sys.executable, "-m", __name__, lake.settings.root, str(lake.settings.max_source_bytes)]
-    quiet = os.environ | {"RUST_BACKTRACE": "0"}
-    return subprocess.run(
-        command, env=quiet, cwd=_PROJECT, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    program = partial(_process, lake.settings.root, lake.settings.max_source_bytes)
+    return Forked(env=os.environ | {"RUST_BACKTRACE": "0"}, program=program).finish(timeout_s)
 
 
-def main() -> None:
-    """Process the lake."""
-    root, limit = sys.argv[1:]
+def _process(root: str, limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_RUNAWAY_BYTES, _RUNAWAY_BYTES))
-    process(lake_at(root, max_source_bytes=int(limit)))
+    process(lake_at(root, max_source_bytes=limit))
     used = resource.getrusage(resource.RUSAGE_SELF)
     sys.stdout.write(json.dumps(asdict(Cost(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024))))
-
-
-if __name__ == "__main__":
-    main()

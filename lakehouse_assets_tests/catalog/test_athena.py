@@ -98,6 +98,7 @@ def test_a_second_refresh_runs_no_query_and_a_changed_table_costs_its_own(lit: L
     ]
 
 
+@pytest.mark.slow(covered=True)
 def test_each_query_of_the_files_runs_over_the_tables(lit: Lake) -> None:
     assert len(FILES) >= 6
     for path in FILES:
@@ -109,6 +110,7 @@ def test_each_query_of_the_files_runs_over_the_tables(lit: Lake) -> None:
         assert bool(answer.rows) is not is_of_bad_records, path
 
 
+@pytest.mark.slow(covered=True)
 def test_a_query_that_names_what_is_not_there_is_told_and_tried_again(lit: Lake, glue: Glue, tmp_path: Path) -> None:
     broken = with_files(
         lit,
@@ -134,6 +136,7 @@ def test_a_query_that_names_what_is_not_there_is_told_and_tried_again(lit: Lake,
     assert of(glue).views == {"gold.broken"}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_table_that_athena_cannot_read_is_told_without_values_of_its_records(
     lit: Lake,
 ) -> None:
@@ -166,6 +169,7 @@ def test_queries_that_were_changed_by_hand_are_written_anew_and_those_of_others_
     assert of(glue).named["theirs"]["QueryString"] == "SELECT 2"
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("lacking", "why"),
     [
@@ -196,6 +200,7 @@ def test_the_same_query_gives_the_same_answer_in_athena_as_in_duckdb(lit: Lake) 
     assert answers.as_table(there) == answers.as_table(here)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("sql", "why"),
     [

@@ -88,6 +88,7 @@ def test_a_crawl_that_failed_says_why() -> None:
         run_to_its_end(calls, NAME, 60)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_crawler_that_is_not_there_says_what_to_do(glue: Glue, on_s3: Lake) -> None:
     with pytest.raises(StorageError, match=r"no Glue crawler 'lake-landing'.*unset LAKEHOUSE_GLUE_CRAWLER"):
         crawl(on_s3)

@@ -54,6 +54,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow(covered=True)
 def test_only_views_of_tables_that_changed_are_written_and_the_catalog_is_that_of_a_first_run(
     shown: Lake, written: list[str]
 ) -> None:

@@ -25,6 +25,7 @@ CATALOG = GlueCatalog("lake")
 SALES = "lake_silver.sales"
 
 
+@pytest.mark.slow(covered=True)
 def test_races_with_others_end_with_what_the_lake_says(shown: Lake, glue: Glue) -> None:
     seen: Counter[str] = Counter()
 
@@ -76,6 +77,7 @@ def test_a_foreign_table_that_is_made_at_the_same_moment_is_left_alone(shown: La
     assert glue.table(f"{made[0]['DatabaseName']}.sales")["Owner"] == "them"
 
 
+@pytest.mark.slow(covered=True)
 def test_what_is_refused_says_which_permission_and_the_next_refresh_goes_on(shown: Lake, glue: Glue) -> None:
     glue.fault = lambda call, body: (
         "AccessDeniedException" if call == "CreateTable" and body["TableInput"]["Name"] == "daily_sales" else None

@@ -22,6 +22,7 @@ def test_status_prints_only_what_there_is(lake: Lake, lakehouse: Lakehouse) -> N
     )
 
 
+@pytest.mark.slow(covered=True)
 def test_plan_says_what_is_to_be_done_in_all_with_an_estimate(lake: Lake, lakehouse: Lakehouse) -> None:
     run(lake)
     land(lake, "x.csv", sales_csv(3))

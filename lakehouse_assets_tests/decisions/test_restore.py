@@ -62,6 +62,7 @@ def test_restoring_a_version_pins_the_dates_that_differ_and_no_others(lake: Lake
     ]
 
 
+@pytest.mark.slow(covered=True)
 def test_restoring_a_moment_is_restoring_the_version_of_then(lake: Lake) -> None:
     landed(lake, [("one.csv", sales_csv(2))])
     time.sleep(0.01)
@@ -212,6 +213,7 @@ def test_a_table_that_is_as_it_was_has_nothing_to_restore(lake: Lake) -> None:
     assert states(lake) == {}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("target", [99, dt.datetime(2000, 1, 1, tzinfo=dt.UTC)], ids=["version", "moment"])
 def test_a_version_that_never_was_cannot_be_restored(lake: Lake, first: int, target: int | dt.datetime) -> None:
     assert first < 99

@@ -114,6 +114,7 @@ def test_the_version_before_counts_again_and_a_new_one_counts_and_the_same_bytes
     assert list(verify(lake, deep=True)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_of_deliveries_under_one_key_the_one_before_counts_again(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, FEEDS["latest"])
     for version in (FIRST, SECOND):

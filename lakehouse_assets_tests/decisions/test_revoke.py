@@ -128,6 +128,7 @@ def test_of_two_waivers_of_a_rule_either_suffices(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 def test_revoking_costs_the_dates_of_the_record_only(lake: Lake) -> None:
     landed(lake, [*FILES, ("third.csv", sales_csv(day(THIRD, 2)))])
     decision = take(lake, correct, "day.csv", 1, {"InvoiceDate": f"{NEXT} 10:00:00"})

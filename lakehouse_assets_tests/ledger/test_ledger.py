@@ -251,6 +251,7 @@ def test_feeds_append_at_once_and_do_not_conflict(store: Store) -> None:
     assert Ledger.load(store).rows.height == 2
 
 
+@pytest.mark.slow(covered=True)
 def test_the_files_of_a_ledger_grow_with_its_rows_so_that_an_append_pays_for_a_bounded_rewrite(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

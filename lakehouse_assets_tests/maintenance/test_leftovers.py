@@ -210,6 +210,7 @@ def test_originals_of_rejected_objects_stay_for_good_unless_the_policy_says_othe
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_resend_of_a_rejected_object_does_not_expire(lake: Lake) -> None:
     land(lake, "a.csv", b"PK\x03\x04 no zip")
     run(lake)

@@ -60,6 +60,7 @@ def test_a_range_without_a_date_of_the_table_is_refused(
     assert refused.stderr.startswith(f"lakehouse: {message}")
 
 
+@pytest.mark.slow(covered=True)
 def test_records_without_a_date_are_in_no_range(published: Lake) -> None:
     land(published, "undated.csv", sales_csv([*day(DAY), line(InvoiceDate="?")]))
     ingest(published)

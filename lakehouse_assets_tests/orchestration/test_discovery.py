@@ -48,6 +48,7 @@ def test_what_no_contract_knows_is_metadata_and_a_warning(glue: Glue) -> None:
     assert glue.calls["StartCrawler"] == 1
 
 
+@pytest.mark.slow(covered=True)
 def test_a_crawler_that_is_not_there_fails_with_what_to_do(glue: Glue) -> None:
     glue.client.delete_crawler(Name="lake-landing")
     ran = definitions(lake_at(ROOT)).resolve_job_def("discovery").execute_in_process(raise_on_error=False)

@@ -125,6 +125,7 @@ def test_events_that_are_stored_together_are_those_of_dagster_s_own(
     assert sorted(map(str, partitions)) == [*map(date, (1, 2, 3, 3, 4, 9)), "None", "None"]
 
 
+@pytest.mark.slow(covered=True)
 def test_what_a_run_plans_and_then_finds_is_stored_in_few_transactions_with_the_rows_of_dagster_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

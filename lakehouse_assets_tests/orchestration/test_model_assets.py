@@ -1,5 +1,7 @@
 """The events of a gold table: one materialization per date, and the whole table shown once per run."""
 
+import pytest
+
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.model_assets import _built
 from lakehouse_assets_tests import retail
@@ -7,6 +9,7 @@ from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import sales_csv
 
 
+@pytest.mark.slow(covered=True)
 def test_the_whole_table_is_read_for_display_once_however_many_batches_there_are(lake: Lake) -> None:
     dates = [f"2011-03-0{day}" for day in (1, 2, 3)]
     for date in dates:

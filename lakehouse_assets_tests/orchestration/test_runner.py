@@ -13,6 +13,7 @@ from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.retail import sales_csv
 
 
+@pytest.mark.slow(covered=True)
 def test_landing_is_listed_before_and_after_the_tables_and_what_lands_meanwhile_is_ingested(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

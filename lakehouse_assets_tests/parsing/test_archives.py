@@ -129,6 +129,7 @@ def _lying(size: int, declared: int) -> bytes:
     return local + central + end
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("declared", [2**27, 10], ids=["that says so", "that lies"])
 def test_a_bomb_costs_no_memory(declared: int) -> None:
     data = _lying(2**27, declared)
@@ -159,6 +160,7 @@ def test_a_damaged_gzip_is_rejected(data: bytes) -> None:
         decompressed(data, LIMIT)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_gzip_bomb_is_rejected_without_its_memory() -> None:
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as stream:

@@ -58,6 +58,7 @@ def _trimmed(rows: Sequence[Sequence[str | None]]) -> list[list[str]]:
 VALUES = st.text(st.sampled_from(list("ab,;\t|\"\n\r 'é£😀.0")), max_size=6)
 
 
+@pytest.mark.slow(covered=True)
 @given(
     rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), max_size=6),
     separator=st.sampled_from(",;\t|"),
@@ -81,6 +82,7 @@ def test_what_a_csv_writer_writes_is_read_back(
     assert found.problems is None or found.problems.null_count() == found.frame.height
 
 
+@pytest.mark.slow(covered=True)
 @given(
     rows=st.lists(st.lists(st.text(st.sampled_from(list('a,"\n')), max_size=3), min_size=1, max_size=5), max_size=5),
     newline=st.sampled_from(["\n", "\r\n"]),

@@ -26,6 +26,7 @@ from lakehouse_assets_tests.pipeline.shop import DAYS, RULE, known, pending, pro
 from lakehouse_assets_tests.retail import publish
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_record_waits_for_its_product_and_is_published_when_it_comes(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -54,6 +55,7 @@ def test_a_record_waits_for_its_product_and_is_published_when_it_comes(
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_sales_that_come_before_any_product_are_not_held(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales(), products())
     outcome = put(lake, {"s.json": sold("a", "b")}, "sales")[DAYS[0]]
@@ -246,6 +248,7 @@ def test_only_where_records_wait_the_references_are_part_of_the_version() -> Non
     assert RULE not in warned.rules
 
 
+@pytest.mark.slow(covered=True)
 def test_a_held_date_counts_once_in_what_is_missing(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales(), products())
     put(lake, {"p.json": known("a", "b")}, "products")

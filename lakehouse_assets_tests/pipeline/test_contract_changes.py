@@ -165,6 +165,7 @@ def test_a_revision_that_is_taken_back_has_its_own_accounts_again(tmp_path: Path
     assert FeedState.of(lake, first).pending == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_column_that_is_declared_later_has_its_values(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _feed(code=()))
     _land(lake, ["a.csv"])
@@ -175,6 +176,7 @@ def test_a_column_that_is_declared_later_has_its_values(tmp_path: Path) -> None:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_published_too_early_it_is_published_again(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _feed(code=()))
     _land(lake, ["a.csv"])

@@ -83,6 +83,7 @@ def test_the_first_record_of_an_event_that_keeps_the_contract_counts(tmp_path: P
     ]  # fmt: skip
 
 
+@pytest.mark.slow(covered=True)
 def test_an_event_is_one_within_its_business_date_whatever_the_batch(tmp_path: Path) -> None:
     for batch in (1, 1_000):
         lake = lake_of(tmp_path / str(batch), scans(duplicates=("event_id",)), publish_batch_rows=batch)
@@ -164,6 +165,7 @@ def test_of_the_records_of_an_id_the_preferred_one_counts_and_the_others_are_in_
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 @given(
     rows=st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=12),
 )

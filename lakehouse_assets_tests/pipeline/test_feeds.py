@@ -61,6 +61,7 @@ def test_a_feed_without_dates_is_published_whole(tmp_path: Path) -> None:
     assert publish(lake, feed="orders") == {}
 
 
+@pytest.mark.slow(covered=True)
 def test_the_gate_holds_a_feed_without_dates_too(tmp_path: Path) -> None:
     lake = _lake(tmp_path, orders(business_date=None))
     record = {"Number": "1", "Units": 2, "At": "01/03/2011", "Price": 1.5, "Code": "a"}
@@ -73,6 +74,7 @@ def test_the_gate_holds_a_feed_without_dates_too(tmp_path: Path) -> None:
     assert _rows(lake, "quarantine") == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_feed_by_year_month_day_is_published_by_date(tmp_path: Path) -> None:
     lake = _lake(tmp_path, orders(partitioning=Partitioning.BY_YEAR_MONTH_DAY))
     record = {"Number": "1", "Units": 2, "At": "01/03/2011", "Price": 1.5, "Code": "a"}
@@ -189,6 +191,7 @@ def _at(*formats: str) -> dict[str, Any]:
 ORDER = {"Number": "1", "Units": 2, "Price": 1.5, "Code": "a"}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_format_added_to_the_contract_publishes_the_records_that_had_no_date(tmp_path: Path) -> None:
     lake = _lake(tmp_path, orders(columns=_at("%d/%m/%Y")))
     _put(lake, [ORDER | {"At": "01/03/2011"}, ORDER | {"At": "2011-03-02"}, ORDER | {"At": "?"}])
@@ -198,6 +201,7 @@ def test_a_date_format_added_to_the_contract_publishes_the_records_that_had_no_d
     assert [(row["At"], row["dt"]) for row in _rows(changed, "quarantine")] == [("?", None)]
 
 
+@pytest.mark.slow(covered=True)
 def test_no_record_is_ever_counted_as_published_that_is_not(tmp_path: Path) -> None:
     lake = _lake(tmp_path, orders(columns=_at("%d/%m/%Y")))
     _put(lake, [ORDER | {"At": "2011-03-02"}])
@@ -233,6 +237,7 @@ def test_a_business_date_is_added_with_a_new_revision(tmp_path: Path) -> None:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_what_two_formats_read_differently_is_quarantined_under_a_rule_of_its_own(tmp_path: Path) -> None:
     on = dy.Date(nullable=False, metadata=source("on", formats=("%d/%m/%Y", "%m/%d/%Y")))
     price = dy.Decimal(18, 2, nullable=False, metadata=source("price", rounded=True))

@@ -27,6 +27,7 @@ def test_a_model_is_built_date_by_date_and_then_nothing_is_pending(published: La
     assert build_one(lake, model) == {}
 
 
+@pytest.mark.slow(covered=True)
 def test_only_the_dates_that_changed_are_pending_and_built(published: Lake) -> None:
     lake, model = totals(published)
     build_one(lake, model)
@@ -38,6 +39,7 @@ def test_only_the_dates_that_changed_are_pending_and_built(published: Lake) -> N
     assert sorted(row["units"] for row in stored(lake)) == [6, 106]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_that_lost_all_its_records_is_cleared(published: Lake) -> None:
     lake, model = totals(published)
     build_one(lake, model)
@@ -48,6 +50,7 @@ def test_a_date_that_lost_all_its_records_is_cleared(published: Lake) -> None:
     assert [row["dt"] for row in stored(lake)] == [dt.date(2011, 3, 2)]
 
 
+@pytest.mark.slow(covered=True)
 def test_other_sql_makes_every_date_pending(published: Lake) -> None:
     lake, model = totals(published)
     build_one(lake, model)
@@ -103,6 +106,7 @@ class Snapshot(dy.Schema):
     units = dy.Int64(nullable=False)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_snapshot_is_replaced_whole_by_any_change(published: Lake) -> None:
     sql = "SELECT country, sum(quantity) AS units FROM silver.sales GROUP BY country"
     lake, model = totals(published, sql, Snapshot, date=None)

@@ -111,6 +111,7 @@ def test_state_and_history_on_s3(s3_lake: Lake) -> None:
     assert list(verify(lake, deep=True)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_late_older_version_reopens_the_history_in_the_middle_of_one_bucket(lake: Lake) -> None:
     many = [Change(at, "A", "x", None, 1) for at in range(20)]
     customers.land(lake, "first.csv", [ANNA, Change(1, "A", "Anna", "Zug", 9), *many[2:]])
@@ -124,6 +125,7 @@ def test_a_late_older_version_reopens_the_history_in_the_middle_of_one_bucket(la
     assert [row[7] for row in sorted(customers.history(lake), key=str) if row[3] == "Bern"] == [customers.moment(5)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_replaced_object_takes_its_versions_with_it(lake: Lake) -> None:
     customers.land(lake, "a.csv", [ANNA])
     customers.land(lake, "b.csv", [ANNA_MOVED, BOB_GONE, BOB])
@@ -248,6 +250,7 @@ def _daily(sales: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
     return sales.select("dt").unique().join(customers.select(pl.len().cast(pl.Int64).alias("customers")), how="cross")
 
 
+@pytest.mark.slow(covered=True)
 def test_a_model_by_date_follows_a_keyed_feed_with_all_its_dates(tmp_path: Path) -> None:
     base = customers.lake_of(str(tmp_path / "lake"))
     model = Model(

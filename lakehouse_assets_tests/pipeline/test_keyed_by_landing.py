@@ -149,6 +149,7 @@ def test_reading_objects_anew_changes_no_place_in_the_order_of_landing(tmp_path:
     assert _told(after)[1] == [("Anna", "Bern", False), ("Anna", "Basel", False)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_corrected_key_has_the_place_of_its_object_in_the_order_of_landing(tmp_path: Path) -> None:
     declared = customers.feed(versioned_by="landing", gate=0)
     lake = customers.lake_of(str(tmp_path / "lake"), declared)

@@ -32,6 +32,7 @@ def sold(*times: str, units: int = 1) -> list[dict[str, Any]]:
     return [{"sold_at": time, "units": units} for time in times]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_partition_holds_a_month(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
@@ -57,6 +58,7 @@ def test_a_year_is_a_partition_too(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow(covered=True)
 def test_a_feed_that_is_declared_by_month_later_moves_its_records(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales(partition_by="day"))
     put(lake, {"a.json": sold("2026-03-02 12:00:00", "2026-03-05 12:00:00")})

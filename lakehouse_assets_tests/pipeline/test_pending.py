@@ -37,6 +37,7 @@ def test_a_fingerprint_is_that_of_the_sorted_contents_with_their_keys_as_json(ke
     }
 
 
+@pytest.mark.slow(covered=True)
 @given(
     version=st.text(),
     upstream=st.dictionaries(

@@ -39,6 +39,7 @@ from lakehouse_assets_tests.pipeline.shop import (
 from lakehouse_assets_tests.retail import publish
 
 
+@pytest.mark.slow(covered=True)
 def test_plan_says_what_would_wait_and_what_may_follow(tmp_path: Path) -> None:
     before = lake_of(tmp_path, sales(on_missing_reference="warn"), products())
     put(before, {"p.json": known("a")}, "products")
@@ -112,6 +113,7 @@ def test_a_product_that_comes_back_brings_its_sales_back(tmp_path: Path) -> None
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_record_that_waits_waits_for_a_second_value_that_goes_meanwhile(tmp_path: Path) -> None:
     columns = {
         "product_id": dy.String(nullable=True),
@@ -137,6 +139,7 @@ def test_a_record_that_waits_waits_for_a_second_value_that_goes_meanwhile(tmp_pa
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_of_personal_values_only_hashes_are_stored(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales(personal=True), products())
     put(lake, {"p.json": known("anna-1", "bob-2")}, "products")
@@ -254,6 +257,7 @@ def test_killed_between_any_two_commits_the_next_run_ends_with_the_same_tables(
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_while_the_other_table_is_not_stored_as_declared_nothing_is_computed(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales(), products())
     put(lake, {"p.json": known("a")}, "products")

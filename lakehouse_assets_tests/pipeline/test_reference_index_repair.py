@@ -33,6 +33,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
+@pytest.mark.slow(covered=True)
 def test_of_two_writers_the_one_that_opened_the_index_earlier_loses(lake: Lake) -> None:
     feed = lake.registry.feed("sales")
     tables = [reference_index.opened(lake, feed) for _ in range(2)]
@@ -103,6 +104,7 @@ def test_verify_finds_an_index_that_says_too_little(lake: Lake) -> None:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_feed_that_is_dropped_leaves_no_index(lake: Lake) -> None:
     without = Lake(lake.store, lake.settings, Registry([products()], []))
     [one] = retired.find(without)
@@ -164,6 +166,7 @@ def test_what_waits_for_a_record_that_waits_itself_follows_it(tmp_path: Path) ->
     assert FeedState.of(lake, lake.registry.feed("sales")).missing == {}
 
 
+@pytest.mark.slow(covered=True)
 def test_of_a_person_who_is_forgotten_the_index_has_no_trace(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(personal=True), products(personal=True))
     put(lake, {"p.json": known("11223344", "b")}, "products")

@@ -40,6 +40,7 @@ def sold(*ids: str | None, on: str = DAYS[0]) -> list[dict[str, Any]]:
     return [{"product_id": name, "sold_on": on, "units": at} for at, name in enumerate(ids)]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_what_has_no_counterpart_is_counted_with_samples(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -90,6 +91,7 @@ def test_the_view_has_the_date_of_every_layout(tmp_path: Path, layout: Partition
     assert sql.run(lake, "SELECT dt, value FROM silver.missing_references").rows == [(expected, "a")]
 
 
+@pytest.mark.slow(covered=True)
 def test_the_check_of_silver_warns(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(), products())
     outcomes = list(put(lake, {"s.json": sold("a")}, "sales").values())

@@ -38,6 +38,7 @@ def _found(lake: Lake, feed: Feed, *days: int) -> dict[int, int]:
     return {(date - FIRST).days: records for date, records in counted.by_date.items()}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("layout", [None, pytest.param(Partitioning.BY_YEAR_MONTH_DAY, marks=pytest.mark.slow)])
 def test_ids_on_several_dates_are_counted_near_the_dates_that_are_asked_for(
     tmp_path: Path, layout: Partitioning | None, monkeypatch: pytest.MonkeyPatch
@@ -61,6 +62,7 @@ def test_months_are_compared_with_their_neighbours(tmp_path: Path) -> None:
     assert _found(lake, feed, 0) == {31: 1}
 
 
+@pytest.mark.slow(covered=True)
 def test_the_check_of_silver_warns_with_figures_and_no_id(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := events())
     outcomes = list(put(lake, {"a.json": [_event("secret", 0), _event("b", 1)]}).values())
@@ -77,6 +79,7 @@ def test_the_check_of_silver_warns_with_figures_and_no_id(tmp_path: Path) -> Non
     assert "secret" not in check.description
 
 
+@pytest.mark.slow(covered=True)
 def test_with_a_key_an_event_that_is_sent_again_the_next_day_counts_once(tmp_path: Path) -> None:
     keyed = events(business_date=None, duplicates="drop", key=("event_id",), versioned_by="event_time", buckets=4)
     lake = lake_of(tmp_path, keyed)

@@ -106,6 +106,7 @@ def test_undated_records_hold_no_date_back(lake: Lake) -> None:
     assert state(lake).pending == state(lake).held == []
 
 
+@pytest.mark.slow(covered=True)
 def test_an_earlier_first_date_publishes_what_stood_outside_and_a_later_one_withdraws_it(lake: Lake) -> None:
     assert put(lake, "x.csv", day("2008-06-01", 2))["2008-06-01"].verdict == "outside"
     assert silver_by_date(lake) == {}
@@ -129,6 +130,7 @@ def _damage(lake: Lake, key: str, partition: str, rows: pl.DataFrame | None) -> 
     return before
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kept", [0, 1, 5], ids=["no record", "too few", "too many"])
 def test_bronze_that_differs_from_the_ledger_blocks_its_date_and_no_other(lake: Lake, kept: int) -> None:
     put(lake, "x.csv", [*day(DAY), *day(NEXT)])

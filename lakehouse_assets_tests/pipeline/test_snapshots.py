@@ -42,6 +42,7 @@ def silver(lake: Lake) -> list[tuple[Any, ...]]:
     return sorted(stored(lake, "silver", "id", "price"))
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_delivery_replaces_the_one_before_whole(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
@@ -55,6 +56,7 @@ def test_a_delivery_replaces_the_one_before_whole(where: str, tmp_path: Path, re
     assert list(verify(lake, deep=True)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_the_union_of_all_deliveries_is_the_default(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed_of(COLUMNS))
     put(lake, {"b.json": rows(i1=10, i2=20)})
@@ -128,6 +130,7 @@ def test_the_same_bytes_again_under_their_key_are_no_new_delivery_and_under_anot
     assert stored(lake, "silver", "_source_key", "price") == [("a.json", 3)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_delivery_that_the_gate_holds_leaves_the_one_before_published(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, prices())
     put(lake, {"a.json": rows(i1=1, i2=2)})
@@ -138,6 +141,7 @@ def test_a_delivery_that_the_gate_holds_leaves_the_one_before_published(tmp_path
     assert (silver(lake), stored(lake, "quarantine", "rules")) == ([(9, 9)], [])
 
 
+@pytest.mark.slow(covered=True)
 def test_an_empty_delivery_is_held_until_a_person_releases_it(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := prices())
     land(lake, "a.csv", b"id,price\n1,1\n", "things")
@@ -154,6 +158,7 @@ def test_an_empty_delivery_is_held_until_a_person_releases_it(tmp_path: Path) ->
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_zip_is_one_delivery_and_counts_only_if_all_of_it_was_accepted(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, prices())
     first, second = (json.dumps(rows(**{name: 1})).encode() for name in ("i1", "i2"))

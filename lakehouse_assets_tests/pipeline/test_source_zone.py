@@ -67,6 +67,7 @@ def test_a_time_that_the_source_zone_skips_is_none_and_one_that_it_has_twice_is_
     assert days.to_list() == [None, dt.date(2026, 11, 1), dt.date(2026, 11, 2)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_source_zone_that_is_declared_later_moves_the_records_to_their_dates(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, trips(source_zone=None))
     put(lake, {"a.json": [{"at": "2026-01-15 04:00:00"}]})

@@ -45,6 +45,7 @@ def required(lake: Lake) -> Lake:
     return after
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_that_is_held_without_values_is_named_by_status_and_a_check(required: Lake) -> None:
     [line] = status(required).unfilled
     assert line.startswith("silver.orders 2011-03-01: 2 of 2 published rows have no value in `till`, and sums leave")
@@ -52,6 +53,7 @@ def test_a_date_that_is_held_without_values_is_named_by_status_and_a_check(requi
     assert _check(required) == (False, line)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_that_is_published_anew_is_named_no_more_until_it_is_pinned(required: Lake) -> None:
     land(required, "one.csv", HEADER + b"1,a,2,01/03/2011,1.50,8\n", "orders")
     ingest(required, feed="orders")

@@ -81,6 +81,7 @@ def test_a_column_that_is_renamed_leaves_gold_as_it_was(built: Lake, run_of: Cal
     }
 
 
+@pytest.mark.slow(covered=True)
 def test_nobody_is_sent_to_build_what_has_to_wait(built: Lake) -> None:
     renamed = _with(built, "value", RENAMED)
     [silver] = table_work(renamed)
@@ -98,6 +99,7 @@ def test_a_query_shows_the_columns_that_are_stored(built: Lake) -> None:
     assert "value" not in columns
 
 
+@pytest.mark.slow(covered=True)
 def test_gold_waits_for_a_column_until_silver_has_it(built: Lake) -> None:
     more = _with(built, "extra", {"extra": dy.Int64(nullable=True, metadata=source("Units"))})
     with pytest.raises(ModelError, match=r"silver\.orders does not yet have the column 'extra'"):

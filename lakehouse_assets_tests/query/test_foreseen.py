@@ -91,6 +91,7 @@ def test_a_required_column_that_no_file_has(published: Lake) -> None:
     assert "Extra" in refused
 
 
+@pytest.mark.slow(covered=True)
 def test_of_much_a_part_is_looked_at_and_named(published: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreseen, "ROWS", 3)
     monkeypatch.setattr(foreseen, "OBJECTS", 1)
@@ -122,6 +123,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 def test_every_kind_of_feed_is_planned(options: dict[str, Any], tmp_path: Path) -> None:
     columns = {"id": dy.Int64(nullable=False), "day": dy.Date(nullable=False), "version": dy.Int64(nullable=False)}

@@ -58,11 +58,13 @@ def test_bronze_that_holds_other_values_is_found_though_all_that_follows_from_it
     assert found.startswith(expected)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_column_that_bronze_lost_is_found(landed: Lake) -> None:
     _change(landed, "x.csv", lambda rows: rows.drop("CustomerID"))
     assert len(_found(landed)) == 1
 
 
+@pytest.mark.slow(covered=True)
 def test_originals_that_are_gone_or_replaced_are_for_others_to_tell_of(landed: Lake) -> None:
     _change(landed, "x.csv", lambda rows: rows.drop("CustomerID"))
     land(landed, "x.csv", sales_csv(2))
@@ -70,6 +72,7 @@ def test_originals_that_are_gone_or_replaced_are_for_others_to_tell_of(landed: L
     assert _found(landed) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_sample_is_read_unless_all_are_asked_for(landed: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("x.csv", "drop.zip!a.csv"):
         _change(landed, key, lambda rows: rows.with_columns(pl.lit("Narnia").alias("Country")))

@@ -259,6 +259,7 @@ def test_a_table_named_in_any_way_is_there(filled: Lake) -> None:
     assert ask(filled, own).rows == [(23,)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_name_that_is_put_together_when_the_query_runs_is_read_like_any_other(filled: Lake) -> None:
     for table in ("bronze.sales", "ops.ledger", "ops.decisions"):
         start, end = table[:8], table[8:]

@@ -127,6 +127,7 @@ def test_a_key_that_no_run_can_ingest_goes_back_to_the_queue(shop: Lake) -> None
     assert queue.depth() == Depth(0, 1, 0, None)
 
 
+@pytest.mark.slow(covered=True)
 def test_cut_off_between_any_two_steps_nothing_is_lost_and_nothing_is_twice(shop: Lake) -> None:
     keys = [f"{at:02}.csv" for at in range(4)]
     for at, key in enumerate(keys):

@@ -111,6 +111,7 @@ def test_another_text_is_named(body: str, why: str) -> None:
         read(body)
 
 
+@pytest.mark.slow(covered=True)
 @given(ANY_JSON)
 @settings(max_examples=150)
 def test_no_text_is_a_traceback(content: Any) -> None:

@@ -41,6 +41,7 @@ def test_the_rows_of_chosen_files_and_no_others_are_read(lake: Lake) -> None:
     assert delta_files.scan_files(lake.store, path, [], columns).collect().height == 0
 
 
+@pytest.mark.slow(covered=True)
 def test_a_file_that_is_gone_is_named_where_one_looks(lake: Lake) -> None:
     path = published(lake)
     table = delta.opened(lake.store, path)

@@ -49,6 +49,7 @@ def test_what_a_killed_process_left_goes_with_the_next_and_what_a_living_one_has
     assert sorted(temporary.iterdir()) == sorted([first.path, own.path])
 
 
+@pytest.mark.slow(covered=True)
 def test_it_goes_when_nobody_refers_to_it(temporary: Path) -> None:
     folder = TemporaryFolder()
     (folder.path / "x").write_text("x")
