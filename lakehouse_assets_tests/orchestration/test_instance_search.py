@@ -1,4 +1,4 @@
-"""A value that somebody gave to Dagster after all is found and goes, on SQLite and on a real Postgres."""
+"""A value that somebody gave to Dagster after all is found and goes, on SQLite, and on a real Postgres and S3."""
 
 import json
 import shutil
@@ -28,6 +28,7 @@ from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.erasure.traces import decoded
 from lakehouse_assets_tests.orchestration.postgres import Postgres
+from lakehouse_assets_tests.s3_server import S3Server
 
 pytestmark = [
     pytest.mark.slow,
@@ -113,13 +114,26 @@ class Told:
         return any(one in text for text in self.everything() for one in SPELT)
 
 
+LOGS = """
+compute_logs:
+  module: lakehouse_assets.orchestration.s3_logs
+  class: LakehouseS3ComputeLogManager
+  config: {{bucket: lake, prefix: {prefix}, skip_empty_files: true, local_dir: "{folder}"}}
+"""
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def told(request: pytest.FixtureRequest, tmp_path: Path) -> Told:
+def told(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
     settings = Settings(root=str(tmp_path / "lake"))
     home = settings.dagster_home
     database = f"d{uuid.uuid4().hex}"
     if request.param == "postgres":
         request.getfixturevalue("postgres").configure(home, database)
+        s3: S3Server = request.getfixturevalue("s3_server")
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        with (home / "dagster.yaml").open("a") as config:
+            config.write(LOGS.format(prefix=database, folder=home / "logs"))
 
     def everything() -> Iterator[str]:
         for path in home.rglob("*"):
@@ -128,6 +142,9 @@ def told(request: pytest.FixtureRequest, tmp_path: Path) -> Told:
         if request.param == "postgres":
             server: Postgres = request.getfixturevalue("postgres")
             yield server.dump(database)
+            client = request.getfixturevalue("s3_server").client()
+            for one in client.list_objects_v2(Bucket="lake", Prefix=database).get("Contents", []):
+                yield client.get_object(Bucket="lake", Key=one["Key"])["Body"].read().decode()
 
     return Told(settings, everything)
 

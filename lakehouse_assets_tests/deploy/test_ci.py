@@ -1,0 +1,25 @@
+"""What a code host runs is what a person runs: the commands of the README."""
+
+import re
+from typing import Any
+
+import yaml
+
+from lakehouse_assets.settings import PROJECT
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
+
+
+def test_the_workflow_runs_the_command_of_the_readme_and_takes_two_actions_by_their_tags() -> None:
+    [job] = _read(".github/workflows/ci.yml")["jobs"].values()
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert [re.sub(r"@v\d+$", "", action) for action in used] == ["actions/checkout", "actions/setup-python"]
+    *_, last = [step["run"] for step in job["steps"] if "run" in step]
+    assert f"\n{last} " in (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def test_codebuild_runs_the_script_of_the_project_which_runs_that_command_too() -> None:
+    assert _read("deploy/buildspec.yml")["phases"]["build"]["commands"] == [".ci/run"]
+    assert "\nmake test\n" in (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
