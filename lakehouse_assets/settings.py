@@ -174,6 +174,14 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return folder
 
+    @field_validator("metrics_namespace")
+    @classmethod
+    def _is_free(cls, value: str) -> str:
+        if value.startswith(("AWS/", ":")):
+            msg = "CloudWatch keeps names that begin with AWS/ or : for itself; choose another one"
+            raise ValueError(msg)
+        return value
+
     @field_validator("glue_prefix", "glue_crawler", "redshift_workgroup", "queue_url")
     @classmethod
     def _on_s3(cls, value: str, info: ValidationInfo) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from deploy.demo_aws.account import Account
 from deploy.demo_aws.stacks import Clients
 
+_LEVELS = {"quality_score", "backlog", "waiting", "in_flight", "dead_letters", "objects_waiting", "bytes_waiting"}
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
@@ -24,7 +25,7 @@ class Held:
         events: Events that the listener got from the bus, in order.
         errors: Attributes of each problem in the error log.
         served: Items of served rows, as DynamoDB has them.
-        metrics: Sum of the values of each metric by asset and name.
+        metrics: Sum of the values of each metric by asset and name; the average of a metric that is a level.
     """
 
     arrivals: tuple[int, int]
@@ -91,7 +92,9 @@ def _metrics(clients: Clients, account: Account) -> dict[tuple[str, str], float]
             StartTime=now - dt.timedelta(hours=2),
             EndTime=now + dt.timedelta(hours=1),
             Period=3600,
-            Statistics=["Sum"],
+            Statistics=["Sum", "SampleCount"],
         )["Datapoints"]
-        sums[dimensions["asset"], metric["MetricName"]] = sum(point["Sum"] for point in points)
+        name, total = metric["MetricName"], sum(point["Sum"] for point in points)
+        looks = sum(point["SampleCount"] for point in points) if name in _LEVELS else 1
+        sums[dimensions["asset"], name] = total / (looks or 1)
     return sums

@@ -23,7 +23,7 @@ _OF_MATERIALIZATIONS = {
     "bytes": ("bytes", BYTES),
 }
 _OF_THE_QUEUE = dict.fromkeys(("backlog", "waiting", "in_flight", "dead_letters", "received", "unannounced"), COUNT)
-_OF_STEPS = {"usd": NO_UNIT}
+_OF_OTHERS = {"usd": NO_UNIT, "objects_waiting": COUNT, "bytes_waiting": BYTES}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _of_materialization(event: Event) -> Iterator[Figure]:
 
 def _of_observation(event: Event) -> Iterator[Figure]:
     seen = event.dagster_event.asset_observation_data.asset_observation
-    named = _OF_THE_QUEUE if seen.asset_key == QUEUE else _OF_STEPS
+    named = (_OF_THE_QUEUE if seen.asset_key == QUEUE else {}) | _OF_OTHERS
     for name, unit in named.items():
         # Where there is no dead-letter queue, a text says so.
         if (value := seen.metadata.get(name)) is not None and isinstance(value.value, int | float):

@@ -71,5 +71,6 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        msg = f"{host}:{port} cannot be listened at: {error.strerror}. Nothing was started; choose another --port."
+        why = str(error.strerror).partition(" (while")[0]  # Python adds the address to it
+        msg = f"{host}:{port} cannot be listened at: {why}. Nothing was started; choose another --port."
         raise StorageError(msg) from None

@@ -6,7 +6,7 @@ message named.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -118,6 +118,12 @@ def unannounced(found: Mapping[str, Mapping[str, int]]) -> dg.AssetObservation:
     return dg.AssetObservation(QUEUE, metadata=metadata, description="found by listing; no message named them")
 
 
+def waiting(objects: Iterable[Stored]) -> dict[str, int]:
+    """Return metadata of landed objects that wait for a run of ingest."""
+    sizes = [stored.size for stored in objects]
+    return {"objects_waiting": len(sizes), "bytes_waiting": sum(sizes)}
+
+
 def _while_busy(handling: Handling, before: Mapping[str, Any]) -> dg.SensorResult:
     store, after = handling.lake.store, dict(before)
     if time.time() >= before.get("hidden_until", 0) - handling.lake.settings.queue_hidden_s / 2:
@@ -133,7 +139,8 @@ def _handle(context: dg.SensorEvaluationContext, handling: Handling, before: Map
     lake, stored = handling.lake, message_batch.load(handling.lake.store)
     left, missing = handling.settle(stored, ATTEMPTS)
     batch, more = handling.receive(handling.hide(left))
-    work = _work(lake, missing | more)
+    missing |= more
+    work = _work(lake, missing)
     answer = request_for(context.instance, work) if work else None
     if isinstance(answer, dg.RunRequest):
         asked = tuple(replace(message, runs=message.runs + 1) for message in batch.messages)
@@ -147,7 +154,7 @@ def _handle(context: dg.SensorEvaluationContext, handling: Handling, before: Map
     for line in _lines(handling):
         context.log.warning(line)
     after = {"hidden_until": batch.hidden_until, "looked_at": before.get("looked_at", 0), "shown": before.get("shown")}
-    events = list(_shown(handling, after))
+    events = list(_shown(handling, missing.values(), after))
     cursor = json.dumps(after)
     if isinstance(answer, dg.RunRequest):
         return dg.SensorResult(run_requests=[answer], cursor=cursor, asset_events=events)
@@ -184,10 +191,11 @@ def _lines(handling: Handling) -> Iterator[str]:
         yield f"{counted(handling.not_deleted, 'message')} done and not deleted: what comes back is done again then"
 
 
-def _shown(handling: Handling, cursor: dict[str, Any]) -> Iterator[_Event]:
+def _shown(handling: Handling, missing: Iterable[Stored], cursor: dict[str, Any]) -> Iterator[_Event]:
     """Yield the events that show the queue, if something happened or the time for a look has come.
 
     Args:
+        missing: What the ledger lacks of what messages name.
         cursor: Of the sensor; what is shown is noted in it.
     """
     due = time.time() - cursor["looked_at"] >= handling.lake.settings.idle_interval_s
@@ -206,6 +214,7 @@ def _shown(handling: Handling, cursor: dict[str, Any]) -> Iterator[_Event]:
         "waiting": depth.waiting,
         "in_flight": depth.in_flight,
         "dead_letters": "no dead-letter queue" if depth.dead is None else depth.dead,
+        **waiting(missing),
         "received": handling.received,
         "recorded": handling.recorded,
         "named_in_vain": dg.MetadataValue.md(bullets(vain)),

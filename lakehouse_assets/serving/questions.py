@@ -4,13 +4,11 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from lakehouse_assets.serving.rows import Key, Served
+from lakehouse_assets.serving.rows import RESERVED, Key, Served
 from lakehouse_assets.serving.source import Asked, Source
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 1_000, 10_000
-RESERVED = ("from", "to", "limit", "after")
-"""Parameters that are no filters."""
-_DATE, _PLACE = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{4}-\d{2}-\d{2}/.*", re.DOTALL)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SHOWN = 20
 
 
@@ -38,7 +36,10 @@ def about_keys(given: Mapping[str, str]) -> tuple[str, int]:
     if odd := next((name for name in given if name not in {"limit", "after"}), None):
         msg = f"the parameter {odd!r} is none of a list of keys; it takes limit and after"
         raise QuestionError(msg)
-    return given.get("after", ""), _limit(given)
+    after = given.get("after", "")
+    if after and "/" not in after:
+        raise _no_place(after)
+    return after, _limit(given)
 
 
 def about_rows(source: Source, table: Served, name: str, given: Mapping[str, str]) -> tuple[Asked, Sequence[Key]]:
@@ -51,22 +52,32 @@ def about_rows(source: Source, table: Served, name: str, given: Mapping[str, str
     if first and last and first > last:
         msg = f"from={first} is later than to={last}; exchange them"
         raise QuestionError(msg)
-    after = given.get("after", "")
-    if after and not _PLACE.fullmatch(after):
-        msg = f"after={after!r} is no place in an answer; write what the answer before it has as next"
+    after, own = given.get("after", ""), table.serving.key[0]
+    if own in given:
+        msg = f"{own} is not asked for by a parameter: it stands in the address, /{table.path}/{{{own}}}"
         raise QuestionError(msg)
     asked = Asked(name, _limit(given), first, last, after, {n: v for n, v in given.items() if n not in RESERVED})
     keys = source.keys(table, name)
     if not keys:
         known = sorted({key.name for key in source.keys(table)})
         more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-        msg = f"there is no {table.serving.key[0]} {name!r}; there are: {', '.join(known[:_SHOWN]) or 'none'}{more}"
+        msg = f"there is no {own} {name!r}; there are: {', '.join(known[:_SHOWN]) or 'none'}{more}"
         raise QuestionError(msg, 404)
-    parts = {part for key in keys for part in key.parts} - {table.serving.key[0]}
+    parts = {part for key in keys for part in key.parts} - {own}
     if odd := next((part for part in asked.filters if part not in parts), None):
         msg = f"no row of {name!r} has {odd!r}; the parameters are {', '.join([*RESERVED, *sorted(parts)])}"
         raise QuestionError(msg)
-    return asked, [key for key in keys if key.has(asked.filters)]
+    chosen = [key for key in keys if key.has(asked.filters)]
+    date, slash, rest = after.partition("/")
+    is_between = _is_date(date) and (first or date) <= date <= (last or date)
+    # DynamoDB refuses to begin outside of what is asked for. Without any key there is no page to follow.
+    if after and not (slash and is_between and (not chosen or rest in {key.rest for key in chosen})):
+        raise _no_place(after)
+    return asked, chosen
+
+
+def _no_place(after: str) -> QuestionError:
+    return QuestionError(f"after={after!r} is no place in this answer; write what the answer before it has as next")
 
 
 def _limit(given: Mapping[str, str]) -> int:

@@ -17,12 +17,14 @@ from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.serving.attributes import Attribute, attribute
 from lakehouse_assets.storage import delta
 
-_RESERVED = str.maketrans({"%": "%25", "/": "%2F", ",": "%2C", "=": "%3D"})
+RESERVED = ("from", "to", "limit", "after")
+"""Parameters that are no filters."""
+_SEPARATORS = str.maketrans({"%": "%25", "/": "%2F", ",": "%2C", "=": "%3D"})
 
 
 def escaped(text: str) -> str:
     """Return a text without the characters that separate the parts of a key."""
-    return text.translate(_RESERVED)
+    return text.translate(_SEPARATORS)
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,13 @@ class Key:
 
     @cached_property
     def parts(self) -> dict[str, str]:
-        """The texts that a filter may be about, by name. A column goes before an entry of a map."""
-        found: dict[str, str] = {}
-        for value in self.values.values():
-            found |= {name: part["S"] for name, part in value.get("M", {}).items() if "S" in part}
-        return found | {name: value["S"] for name, value in self.values.items() if "S" in value}
+        """The texts that a filter may be about, by name: `dimensions.limit` where `limit` is another parameter."""
+        found = {name: value["S"] for name, value in self.values.items() if "S" in value}
+        taken = {*RESERVED, *self.values}
+        for column, value in self.values.items():
+            entries = {name: part["S"] for name, part in value.get("M", {}).items() if "S" in part}
+            found |= {f"{column}.{name}" if name in taken else name: text for name, text in entries.items()}
+        return found
 
 
 @dataclass(frozen=True)

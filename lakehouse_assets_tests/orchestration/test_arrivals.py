@@ -104,6 +104,9 @@ def test_a_tick_requests_what_the_messages_name_and_lists_nothing(
     monkeypatch.setattr(type(s3_lake.store), "list", counting)
 
     [request] = daemon.requests("queue_sensor")
+    waiting = {name: shown(daemon)[name].value for name in ("objects_waiting", "bytes_waiting")}
+    received = [stored for at in range(20) if (stored := s3_lake.store.stat(f"landing/sales/{at:02}.csv"))]
+    assert waiting == {"objects_waiting": 20, "bytes_waiting": sum(stored.size for stored in received)}
     assert daemon.launch(request).success
     first = ingested(s3_lake)
     [request] = daemon.requests("queue_sensor")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from lakehouse_assets.context import Lake
@@ -33,6 +34,10 @@ def test_files_that_share_a_timestamp_are_all_ingested_once(daemon: Daemon) -> N
     for at in range(5):
         drop(f"drop-{at}.csv", f"2011-03-0{at + 1}")
     assert len(daemon.settle("landing_sensor")) == 1
+    [record] = daemon.instance.fetch_observations(dg.AssetKey(["landing", "sales"]), limit=2).records
+    assert record.asset_observation is not None
+    found = {name: value.value for name, value in record.asset_observation.metadata.items()}
+    assert found == {"objects_waiting": 5, "bytes_waiting": 5 * len(sales_csv(2, "2011-03-01"))}
     drop("a-later-one.csv", "2011-03-06")
     assert len(daemon.settle("landing_sensor")) == 1
 

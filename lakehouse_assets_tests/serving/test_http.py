@@ -29,6 +29,7 @@ from lakehouse_assets.serving.dynamodb import DynamoDbServing
 from lakehouse_assets.serving.dynamodb_source import DynamoDbSource
 from lakehouse_assets.serving.http import application
 from lakehouse_assets.serving.lake_source import LakeSource
+from lakehouse_assets.serving.rows import Key
 from lakehouse_assets.serving.source import Source
 from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.conftest import Lakehouse
@@ -122,7 +123,19 @@ REFUSED = {
     "/metrics/units?limit=0": (400, "limit='0' is no number from 1 to 10000"),
     "/metrics/units?limit=x": (400, "limit='x' is no number"),
     "/metrics?limit=10001": (400, "is no number from 1 to 10000"),
-    "/metrics/units?after=x": (400, "after='x' is no place in an answer; write what the answer before it has as next"),
+    "/metrics/units?after=x": (
+        400,
+        "after='x' is no place in this answer; write what the answer before it has as next",
+    ),
+    "/metrics/units?after=2011-99-99/": (400, "after='2011-99-99/' is no place in this answer"),
+    "/metrics/units?after=2011-03-01": (400, "after='2011-03-01' is no place in this answer"),
+    "/metrics/units?after=2011-03-01/country=France": (400, "is no place in this answer"),
+    "/metrics/units?after=2011-03-01/&from=2011-03-02": (400, "is no place in this answer"),
+    "/metrics?after=customers": (400, "after='customers' is no place in this answer"),
+    "/metrics/units?metric_name=units": (
+        400,
+        "metric_name is not asked for by a parameter: it stands in the address, /metrics/{metric_name}",
+    ),
     "/metrics/units?from=2011-03-01&from=2011-03-02": (400, "the parameter 'from' is there twice"),
     "/metrics/sales_by_country?contry=France": (
         400,
@@ -142,6 +155,17 @@ def test_what_cannot_be_answered_says_why(get: Get) -> None:
         assert why in json.loads(body)["error"]
     assert get("/metrics", method="POST")[0] == 405
     assert get("/metrics/units", method="DELETE")[0] == 405
+
+
+def test_an_entry_of_a_map_with_the_name_of_a_parameter_is_asked_for_with_its_column() -> None:
+    entries = {"limit": {"S": "10"}, "metric_name": {"S": "a"}, "country": {"S": "France"}}
+    key = Key("units", "", {"metric_name": {"S": "units"}, "dimensions": {"M": entries}})
+    assert key.parts == {
+        "metric_name": "units",
+        "dimensions.limit": "10",
+        "dimensions.metric_name": "a",
+        "country": "France",
+    }
 
 
 def test_the_document_describes_the_routes(get: Get) -> None:
@@ -222,7 +246,7 @@ def test_decimals_of_another_table_are_exact_and_a_name_may_have_a_slash(shop: L
 def test_a_port_that_is_taken_is_named() -> None:
     with (
         _listener("127.0.0.1", 0) as taken,
-        pytest.raises(StorageError, match="cannot be listened at: Address already"),
+        pytest.raises(StorageError, match=r":\d+ cannot be listened at: Address already in use\. Nothing was started"),
     ):
         _listener("127.0.0.1", taken.getsockname()[1])
 

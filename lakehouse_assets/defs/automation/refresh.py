@@ -14,7 +14,7 @@ import dagster as dg
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.wording import counted
-from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced
+from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced, waiting
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
     INGEST,
@@ -89,7 +89,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
     queue, listed_at = queue_of(lake), before.get("listed_at", 0)
     if queue and not before.get("after") and (why := listing_waits(lake, queue, listed_at, context.log.warning)):
         return dg.SensorResult(skip_reason=why, cursor=json.dumps({**before, "idle_at": now}))
-    tables, config, landed_bytes = {}, {}, 0
+    tables, config, landed_bytes, shown = {}, {}, 0, []
     listing = Listing(lake, before.get("after", {}))
     for page in listing.pages():
         feed = page.feed
@@ -98,9 +98,10 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
         if found := fingerprints_of(feed, landed):
             tables[feed.landing] = found
             config[feed.landing] = {"after": page.after, "through": key_of(feed, page.objects[-1])}
+            shown.append(dg.AssetObservation(feed.landing.split("/"), metadata=waiting(landed)))
     works = [Work(INGEST, tables, config, landed_bytes)] if tables else []
     noted = {"after": listing.after, "listed_at": listed_at if listing.after else now}
-    shown = [unannounced(tables)] if queue else []
+    shown += [unannounced(tables)] if queue else []
     return _answer(context.instance, works, now, "landing holds nothing new", noted, shown)
 
 
