@@ -4,6 +4,7 @@ Nothing else in the package reads `LAKEHOUSE_*`; the `AWS_*` variables belong to
 """
 
 import datetime as dt
+import difflib
 import hashlib
 import os
 import re
@@ -18,6 +19,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # A checkout keeps its lake beside it; of an installed package, that would be among the libraries.
 PROJECT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
 _S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
+_ALIKE = 0.7  # of 1: ROTO is as much like ROOT
 _NO_FOLDER = re.compile(r"[?*=^\\|\[\]]|%[0-9A-Fa-f]{2}")
 
 
@@ -237,3 +239,17 @@ def settings() -> Settings:
             reason = f"wanted: {Settings.model_fields[field].description}"
         msg = f"{name}={first['input']!r}: {reason}. Nothing was read or written; set the variable."
         raise SettingsError(msg) from None
+
+
+def misspelt() -> list[str]:
+    """Return a line for each variable of the environment that is no setting and nearly one: nothing reads it.
+
+    A name that is like no setting may be somebody's own, such as that of a credential.
+    """
+    prefix, known = "LAKEHOUSE_", [name.upper() for name in Settings.model_fields]
+    lines = []
+    for name in sorted(os.environ):
+        own = name.removeprefix(prefix)
+        if own != name and own not in known and (near := difflib.get_close_matches(own, known, 1, _ALIKE)):
+            lines.append(f"{name} is no setting, and nothing reads it; perhaps {prefix}{near[0]} is meant.")
+    return lines

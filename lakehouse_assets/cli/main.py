@@ -26,7 +26,7 @@ from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.kinds import DecisionError
-from lakehouse_assets.settings import SettingsError, settings
+from lakehouse_assets.settings import SettingsError, misspelt, settings
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
 from lakehouse_assets.storage.stores import StorageError
 
@@ -152,6 +152,8 @@ def main() -> None:
 
     own = (SettingsError, ContractError, DecisionError, StorageError, SchemaMismatchError)
     expected = (*own, ExtractionError, QueryError, Rejection, FileNotFoundError)
+    for line in misspelt():
+        err.print(f"lakehouse: {line}", markup=False, highlight=False, soft_wrap=True)
     try:
         sys.exit(app(standalone_mode=False))
     except TyperException as error:

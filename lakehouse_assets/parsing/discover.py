@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from dataclasses import replace
 from itertools import accumulate, combinations
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lakehouse_assets.parsing.key_inference import proposals
 from lakehouse_assets.parsing.nested import paths_in, with_nested
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.sample import MOST_ROWS, Head, heads
-from lakehouse_assets.parsing.sample_records import format_of, is_text, records_of
+from lakehouse_assets.parsing.sample_records import format_of, is_text, records_of, why_no_text
 from lakehouse_assets.parsing.type_inference import column, decimal_sign
 from lakehouse_assets.parsing.zone_inference import zones
 
@@ -77,7 +78,8 @@ def _read(
 
     The first file that can be read decides the format; the encoding is that of all of them together.
     """
-    encoding = encoding_of(head.data for head in sample if is_text(head))
+    sample = [head if head.problem else replace(head, problem=why_no_text(head)) for head in sample]
+    encoding = encoding_of(head.data for head in sample if is_text(head) and not head.problem)
     form: Format | None = None
     notes: tuple[str, ...] = ()
     frames: list[tuple[str, pl.DataFrame]] = []

@@ -9,11 +9,11 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Csv, Excel, Format, Json
 from lakehouse_assets.parsing import json_path
 from lakehouse_assets.parsing.archives import Rejection, is_workbook
-from lakehouse_assets.parsing.encoding_inference import decoded
+from lakehouse_assets.parsing.encoding_inference import decoded, encoding_of
 from lakehouse_assets.parsing.excel_text import read_excel, sheet_names
 from lakehouse_assets.parsing.format_inference import is_data, written
 from lakehouse_assets.parsing.json_text import array, raw_of
-from lakehouse_assets.parsing.parse import is_parquet, read, read_text
+from lakehouse_assets.parsing.parse import OLD_OFFICE, is_parquet, read, read_text
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.sample import MOST_ROWS, Head
 from lakehouse_assets.parsing.text_encoding import utf8
@@ -21,6 +21,10 @@ from lakehouse_assets.parsing.text_encoding import utf8
 _TRIES = 50
 _ROWS_OF_SHEET = 100
 _SHEETS_SHOWN = 8
+_BEGINNING = 2**16
+# Text has few control characters, of one kind or two: separators, an end of file. Bytes at random have all of them.
+_CONTROLS = [bytes([code]) for code in (*range(9), *range(14, 28), 127)]
+_KINDS, _ONE_IN = 4, 100
 
 
 def format_of(head: Head, encoding: str | None, limit: int) -> tuple[Format | None, tuple[str, ...]]:
@@ -149,6 +153,21 @@ def _with_reasons(passed: dict[str, str]) -> str:
     shown = ", ".join(f"{name!r} ({why})" for name, why in list(passed.items())[:_SHEETS_SHOWN])
     more = len(passed) - _SHEETS_SHOWN
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def why_no_text(head: Head) -> str | None:
+    """Return why a file can hold no records of a known format; None where it may."""
+    is_known = not is_text(head) or head.data.startswith(OLD_OFFICE)  # the reader says what to do with the latter
+    if is_known or (encoding_of([head.data]) or "").startswith("utf-"):
+        return None
+    beginning = head.data[:_BEGINNING]
+    found = [count for each in _CONTROLS if (count := beginning.count(each))]
+    if len(found) < _KINDS or sum(found) * _ONE_IN < len(beginning):
+        return None
+    return (
+        "it is not text, and none of Parquet, an Excel workbook (.xlsx), gzip and zip. Looked for CSV, JSON and lines "
+        "of fixed width, in any encoding; export it as one of these."
+    )
 
 
 def is_text(head: Head) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import decimal
+import difflib
 import io
 import json
 import math
@@ -24,6 +25,7 @@ from lakehouse_assets.query.tables import described, frames
 
 # Table functions of DuckDB to which a name is a value, that may be put together when the query runs.
 _NAMES_A_VALUE = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
+_NO_TABLE, _NEAR = "Table with name", 3
 _READ_ONLY = "A query reads the lake's tables only; `--unsafe` lifts this."
 
 
@@ -60,6 +62,8 @@ def run(lake: Lake, sql: str, at: dt.datetime | None = None, *, unsafe: bool = F
         return Answer([], []) if result is None else Answer(list(result.columns), result.fetchall())
     except duckdb.Error as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        if isinstance(error, duckdb.CatalogException) and _NO_TABLE in lines[0]:
+            lines = [_unknown_table(lake, sql) or lines[0]]
         if isinstance(error, duckdb.PermissionException):
             lines = [f"{lines[0]}.", _READ_ONLY]
         raise QueryError(" ".join(lines[:2])) from error
@@ -73,15 +77,40 @@ def _tables_read(lake: Lake, sql: str) -> set[str] | None:
     To open a table costs a look at its log, so that a query of one is not to wait for all.
     """
     try:
-        statement = parsed(sql)
+        read = _names_in(sql)
     except (SqlglotError, RecursionError):
         return None  # DuckDB says what is wrong with it
+    views, known = lake.registry.views, _known(lake)
+    return read.union(*(tables_in(views[name]) for name in read & views.keys())) if read and read <= known else None
+
+
+def _names_in(sql: str) -> set[str]:
+    """Return the names of the tables that a query reads, but those that it defines. Raises where it is no SQL."""
+    statement = parsed(sql)
     own = {named.alias for named in statement.find_all(exp.CTE)}
     found = {(table.db, table.name) for table in statement.find_all(exp.Table)}
-    read = {f"{schema}.{name}" for schema, name in found if schema or name not in own}
-    views = lake.registry.views
-    known = {table.full_name for table in (*lake.registry.tables(), *described())} | views.keys()
-    return read.union(*(tables_in(views[name]) for name in read & views.keys())) if read and read <= known else None
+    return {f"{schema}.{name}" if schema else name for schema, name in found if schema or name not in own}
+
+
+def _known(lake: Lake) -> set[str]:
+    return {table.full_name for table in (*lake.registry.tables(), *described())} | lake.registry.views.keys()
+
+
+def _unknown_table(lake: Lake, sql: str) -> str | None:
+    """Return which table of a query the lake does not have, and what its own are called; None where that is unclear."""
+    known = _known(lake)
+    try:
+        unknown = sorted(name for name in _names_in(sql) if name.lower() not in known)
+    except (SqlglotError, RecursionError):
+        return None
+    if not unknown:
+        return None
+    # Also by the name alone: the layer may be wrong, or missing.
+    name = unknown[0].lower()
+    alone = [table for table in sorted(known) if table.partition(".")[2] == name.rpartition(".")[2]]
+    near = dict.fromkeys([*difflib.get_close_matches(name, sorted(known), _NEAR), *alone])
+    like = f"names like it: {', '.join(near)}. " if near else ""
+    return f"the lake has no table {unknown[0]}. {like}`lakehouse tables` lists them all."
 
 
 def _check(sql: str, *, unsafe: bool) -> None:

@@ -84,6 +84,18 @@ def test_a_bad_setting_is_one_line_that_names_it(
     assert result.err.count("\n") == 1
 
 
+def test_a_variable_that_is_nearly_a_setting_is_told_and_others_are_left_alone(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LAKEHOUSE_ROTO", "LAKEHOUSE_API_KEY", "MY_ROOT"):
+        monkeypatch.setenv(name, "x")
+    result = lakehouse("query", "SELECT 1 AS one", "--format", "csv")
+    assert (result.code, result.out) == (0, "one\n1\n")
+    assert result.err == (
+        "lakehouse: LAKEHOUSE_ROTO is no setting, and nothing reads it; perhaps LAKEHOUSE_ROOT is meant.\n"
+    )
+
+
 def test_without_arguments_the_commands_are_listed(lakehouse: Lakehouse) -> None:
     result = lakehouse()
     for command in ("land", "run", "query", "tables", "status", "discover", "dictionary", "demo", "dev"):

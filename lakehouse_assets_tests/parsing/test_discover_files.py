@@ -1,6 +1,7 @@
 """Discover looks at the beginnings of several files, and says which ones it left out and why."""
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -73,6 +74,21 @@ def test_what_cannot_be_read_or_has_other_fields_is_left_out_and_said(tmp_path: 
     assert "1 record of 1 of 4 files" in text
     assert "Left out: 2.csv: " in text
     assert "And 1 more." in text
+
+
+def test_bytes_that_are_no_text_are_no_feed(tmp_path: Path) -> None:
+    noise = random.Random(7).randbytes(20_000)  # noqa: S311 - not a secret
+    folder = _written(tmp_path, {"bin.dat": noise, "a.csv": "id,city\n1,Zürich\n".encode("mac_roman")})
+    with pytest.raises(Rejection, match=r"^bin\.dat: it is not text, and none of Parquet, .* Looked for CSV, JSON and"):
+        draft([folder / "bin.dat"], None, LIMIT)
+    text = draft([folder], None, LIMIT)
+    assert "Left out: bin.dat: it is not text" in " ".join(text.replace("#", " ").split())
+    assert '"mac_roman"' in text
+
+
+@pytest.mark.parametrize("data", ["id,city\n1,表\n".encode("utf-16"), b"id,city\n1,x\x01\x1a\n"])
+def test_text_with_odd_bytes_is_text(tmp_path: Path, data: bytes) -> None:
+    assert "city" in draft([_written(tmp_path, {"a.csv": data})], None, LIMIT)
 
 
 def test_a_folder_of_many_files_is_looked_at_here_and_there(tmp_path: Path) -> None:

@@ -185,10 +185,29 @@ def test_bronze_shows_live_records_only(lake: Lake) -> None:
 
 BAD_SQL = {
     "no sql": ("SELEC 1", "Parser Error"),
-    "an unknown table": ("SELECT * FROM gold.sales", "Catalog Error"),
+    "an unknown table": ("SELECT * FROM gold.sales", "the lake has no table gold.sales"),
     "an unknown column": ("SELECT quantty FROM silver.sales", "Binder Error"),
     "a failing cast": ("SELECT 'x'::INTEGER", "Conversion Error"),
 }
+
+
+UNKNOWN = {
+    "misspelt": (
+        "FROM silver.salse JOIN silver.sales USING (dt)",
+        "no table silver.salse. names like it: silver.sales",
+    ),
+    "of another layer": ("FROM Gold.sales", "gold.daily_sales"),
+    "without a layer": ("FROM daily_sales", "no table daily_sales. names like it: gold.daily_sales"),
+    "like none": ("WITH own AS (SELECT 1) FROM own, xyzzy", "no table xyzzy. `lakehouse tables` lists them all."),
+}
+
+
+@pytest.mark.parametrize(("sql", "said"), UNKNOWN.values(), ids=UNKNOWN)
+def test_an_unknown_table_is_told_with_names_of_the_lake_that_are_like_it(lake: Lake, sql: str, said: str) -> None:
+    with pytest.raises(QueryError) as error:
+        ask(lake, sql)
+    assert said in str(error.value)
+    assert "Did you mean" not in str(error.value)
 
 
 @pytest.mark.parametrize(("sql", "kind"), BAD_SQL.values(), ids=BAD_SQL.keys())
