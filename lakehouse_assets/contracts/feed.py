@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import dataframely as dy
 import polars as pl
 
 from lakehouse_assets.contracts import feed_tables, identity, reference_rules, rest_api, semantics
@@ -102,7 +103,7 @@ class Feed:
             msg = f"feed {self.name!r}: versioned_by, deleted_when, delivery are of feeds with a key; name it with key."
             raise ContractError(msg)
         check_names(self.name, self.contract, self.sources, self.raw_layout.columns, self.layout.columns)
-        columns = self.contract.columns()  # computed anew by each call
+        columns = self.columns
         check_storable(self.contract.__name__, {name: column.dtype for name, column in columns.items()})
         for name, origin in self.sources.items():
             origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
@@ -111,15 +112,20 @@ class Feed:
             raise ContractError(msg)
 
     @cached_property
+    def columns(self) -> dict[str, dy.Column]:
+        """Columns of the contract, by name; dataframely computes them anew by each call."""
+        return self.contract.columns()
+
+    @cached_property
     def sources(self) -> dict[str, Source]:
         """Contract columns that are read, by name."""
-        columns = self.contract.columns().items()
+        columns = self.columns.items()
         return {name: origin for name, c in columns if isinstance(origin := origin_of(name, c), Source)}
 
     @cached_property
     def derivations(self) -> dict[str, pl.Expr]:
         """Contract columns that are computed, by name."""
-        columns = self.contract.columns().items()
+        columns = self.columns.items()
         return {name: o.expression for name, c in columns if isinstance(o := origin_of(name, c), Derived)}
 
     @cached_property
@@ -159,7 +165,7 @@ class Feed:
     def missing_policy(self, name: str) -> Policy | None:
         """What happens where a column is missing; None if it may be."""
         origin = self.sources[name]
-        if self.contract.columns()[name].nullable and origin.on_missing is None:
+        if self.columns[name].nullable and origin.on_missing is None:
             return None
         return origin.on_missing or self.drift.missing
 
@@ -220,7 +226,7 @@ class Feed:
         """
         reading = {SHAPE: "the record has the shape of its object (as many fields as headers)"}
         for name, origin in self.sources.items():
-            dtype = self.contract.columns()[name].dtype
+            dtype = self.columns[name].dtype
             if not isinstance(dtype, pl.String):
                 reading[f"{name}_readable"] = f"`{name}` can be read as {type_name(dtype)}"
             if len(origin.formats) > 1:

@@ -44,7 +44,7 @@ def key_of(store: Store, *, hypothetical: bool = False) -> bytes:
 
 def canonical(feed: Feed, column: str, texts: pl.Series) -> pl.Series:
     """Return the normalised form of a source column's raw values, under which all ways to write one are equal."""
-    origin, dtype = feed.sources[column], feed.contract.columns()[column].dtype
+    origin, dtype = feed.sources[column], feed.columns[column].dtype
     text = texts.cast(pl.String).to_frame(origin.headers[0]).select(normalised(origin).alias(column)).to_series()
     if isinstance(dtype, pl.String):
         return text

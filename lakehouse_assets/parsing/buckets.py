@@ -30,7 +30,7 @@ def buckets(records: pl.DataFrame, feed: Feed) -> pl.Series:
 
 
 def _key_text(records: pl.DataFrame, feed: Feed, name: str) -> pl.Series:
-    origin, dtype = feed.sources[name], feed.contract.columns()[name].dtype
+    origin, dtype = feed.sources[name], feed.columns[name].dtype
     text = records.select(normalised(origin).alias(name)).to_series()
     if isinstance(dtype, pl.String):
         return text.fill_null("")

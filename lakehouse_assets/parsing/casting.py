@@ -104,7 +104,7 @@ def business_dates(frame: pl.DataFrame, feed: Feed) -> pl.Series:
         return pl.Series("dt", [None] * frame.height, dtype=pl.Date)
     origin = feed.sources[name]
     text = frame.select(normalised(origin).alias(name)).to_series()
-    if isinstance(feed.contract.columns()[name].dtype, pl.Date):
+    if isinstance(feed.columns[name].dtype, pl.Date):
         days = cast(text, pl.Date(), origin, feed.naive_zone)
     else:
         days = instants(text, origin.formats, feed.naive_zone, feed.time_zone)[1]

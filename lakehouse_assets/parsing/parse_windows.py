@@ -62,7 +62,7 @@ def parse_in_windows(data: bytes, feed: Feed, limit: int, size: int) -> Iterator
 def _in_windows(windows: Iterable[Raw], feed: Feed, inside: Collection[str]) -> Iterator[tuple[pl.DataFrame, Drift]]:
     drift: Drift | None = None
     lines = 0
-    types = {name: column.dtype for name, column in feed.contract.columns().items()}
+    types = {name: column.dtype for name, column in feed.columns.items()}
     open_ = {name for name in feed.sources if not isinstance(types[name], pl.String)}
 
     def settled(found: Drift) -> Drift:

@@ -36,7 +36,7 @@ def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: 
                 drift.missing[name] = None
         elif _is_retyped(raw[present[name]], feed, name):
             drift.retyped[name] = _shape(raw[present[name]])
-    for name in [name for name in present if isinstance(feed.contract.columns()[name].dtype, pl.String)]:
+    for name in [name for name in present if isinstance(feed.columns[name].dtype, pl.String)]:
         if words := garbled_words(raw[present[name]]):
             is_shown = feed.sources[name].headers[0] in feed.shown_headers
             drift.garbled[name] = ", ".join(repr(word[:_LONGEST]) for word in words) if is_shown else None
@@ -53,7 +53,7 @@ def _shape(values: pl.Series) -> str | None:
 
 def _is_retyped(values: pl.Series, feed: Feed, name: str) -> bool:
     """Return whether no value of a column can be read; some first ones settle it for an object that is in order."""
-    dtype = feed.contract.columns()[name].dtype
+    dtype = feed.columns[name].dtype
     if isinstance(dtype, pl.String) or (values.len() and _plainly_readable(values[0], dtype, feed.sources[name])):
         return False
     return all(_all_unreadable(values.head(size), feed, name) for size in (_SAMPLE, values.len()))
@@ -80,7 +80,7 @@ def _all_unreadable(values: pl.Series, feed: Feed, name: str) -> bool:
     text = present_values(values, origin)
     if not text.len():
         return False
-    return cast(text, feed.contract.columns()[name].dtype, origin, feed.naive_zone).null_count() == text.len()
+    return cast(text, feed.columns[name].dtype, origin, feed.naive_zone).null_count() == text.len()
 
 
 def dropped(feed: Feed, name: str, drift: Drift) -> bool:

@@ -78,7 +78,7 @@ def compute(
     typed, records = _only(typed, kept), _only(bronze.select(*_BY, "_waived"), kept)
     unreadable = {name: text.filter(kept) for name, text in unreadable.items()}
     for name, expression in feed.derivations.items():  # one after the other: each may use those before it
-        value = expression.cast(feed.contract.columns()[name].dtype)
+        value = expression.cast(feed.columns[name].dtype)
         typed = typed.hstack(evaluated(typed, {name: value}, "_part"))
     gone = deletes(feed, typed)
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
@@ -119,7 +119,7 @@ def _read(feed: Feed, bronze: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.
     texts = evaluated(bronze, {name: normalised(origin) for name, origin in feed.sources.items()}, "_part")
     values, unreadable = [], {}
     for name, origin in feed.sources.items():
-        dtype, text = feed.contract.columns()[name].dtype, texts[name]
+        dtype, text = feed.columns[name].dtype, texts[name]
         value = cast(text, dtype, origin, feed.naive_zone)
         values.append(value.alias(name))
         if not isinstance(dtype, pl.String):
@@ -149,7 +149,7 @@ def _broken(feed: Feed, typed: pl.DataFrame, unreadable: dict[str, pl.Series], o
     own = {name: ~kept[name] for name in declared}
     for name, text in unreadable.items():
         wrong, is_null = text.is_not_null(), typed[name].is_null()  # only excess decimals leave a value
-        unsure = ambiguous(text, feed.contract.columns()[name].dtype, feed.sources[name])
+        unsure = ambiguous(text, feed.columns[name].dtype, feed.sources[name])
         reading |= {f"{name}_readable": wrong & is_null & ~unsure, f"{name}_scale": wrong & ~is_null}
         reading[f"{name}_unambiguous"] = unsure
         if (required := f"{name}_required") in own:

@@ -86,7 +86,7 @@ def _contiguous(records: pl.DataFrame) -> pl.DataFrame:
 def _hashes(feed: Feed, bronze: pl.DataFrame, columns: list[str]) -> pl.Series:
     """Return a hash of what records say in some source columns, as values: `1.50` is `1.5`."""
     texts = bronze.select(normalised(feed.sources[name]).alias(name) for name in columns)
-    types = feed.contract.columns()
+    types = feed.columns
     values = [cast(texts[name], types[name].dtype, feed.sources[name], feed.naive_zone).alias(name) for name in columns]
     return pl.DataFrame(values).hash_rows(_SEED)
 

@@ -49,17 +49,7 @@ def test_another_form_gives_the_same_tables(
     assert_same(of_form(form, sample, lake), expected)
 
 
-def test_all_days_in_every_form_give_the_same_tables(
-    real_tables: dict[str, pl.DataFrame], real_days: list[Path], lake: Lake, cli: Cli, tmp_path: Path
-) -> None:
-    land_mixed(lake, real_days, cli, tmp_path / "drops")
-
-    assert cli(lake, "run").returncode == 0
-
-    assert_same(lake, real_tables)
-
-
-def test_a_lake_on_s3_gives_the_same_tables(
+def test_all_days_in_every_form_on_s3_give_the_same_tables(
     real_tables: dict[str, pl.DataFrame], real_days: list[Path], s3_lake: Lake, cli: Cli, tmp_path: Path
 ) -> None:
     land_mixed(s3_lake, real_days, cli, tmp_path / "drops")

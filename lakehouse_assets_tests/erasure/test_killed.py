@@ -13,11 +13,8 @@ from lakehouse_assets_tests.faults.scenario import copy_of, environment, lakehou
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 SAMPLE = (
-    "after create erasures/sales/contents",  # evidence of what is not done
     "after replace landing/sales/week.zip",  # a clean object that the ledger does not know
-    "before overwrite ops/ledger",  # new contents that are not live
     "after overwrite ops/ledger",  # decisions that speak of contents that are gone
-    "after overwrite silver/sales",
     "after delete silver/sales",  # the past, half gone
 )
 __all__ = ["tell"]
