@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http import HTTPStatus
 
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster._core.storage.compute_log_manager import ComputeIOType
@@ -21,14 +20,17 @@ class LakehouseS3ComputeLogManager(S3ComputeLogManager):
     def cloud_storage_has_logs(
         self, log_key: Sequence[str], io_type: ComputeIOType, partial: bool = False  # noqa: FBT001, FBT002 - as the original
     ) -> bool:  # fmt: skip
+        key = self._s3_key(log_key, io_type, partial)  # type: ignore[no-untyped-call]
+        # Asked for the object itself, S3 also refuses where it is not there and the right to list is that to a prefix.
         with self._told():
-            try:
-                self._s3_session.head_object(Bucket=self._s3_bucket, Key=self._s3_key(log_key, io_type, partial))  # type: ignore[no-untyped-call]
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
-                    return False
-                raise
-        return True
+            found = self._s3_session.list_objects_v2(Bucket=self._s3_bucket, Prefix=key, MaxKeys=1)
+        return any(one["Key"] == key for one in found.get("Contents", []))
+
+    def download_from_cloud_storage(
+        self, log_key: Sequence[str], io_type: ComputeIOType, partial: bool = False  # noqa: FBT001, FBT002 - as the original
+    ) -> None:  # fmt: skip
+        with self._told():
+            super().download_from_cloud_storage(log_key, io_type, partial)
 
     def delete_logs(self, log_key: Sequence[str] | None = None, prefix: Sequence[str] | None = None) -> None:
         with self._told():

@@ -38,9 +38,11 @@ def test_logs_that_are_not_there_are_none_and_those_that_may_not_be_seen_an_erro
 ) -> None:
     assert logs.cloud_storage_has_logs(KEY, ComputeIOType.STDERR)
     assert not logs.cloud_storage_has_logs(KEY, ComputeIOType.STDOUT)
-    logs._s3_session.meta.events.register("before-send.s3.HeadObject", _answering(403))
-    with pytest.raises(StorageError, match="cannot be seen or deleted"):
-        logs.cloud_storage_has_logs(KEY, ComputeIOType.STDERR)
+    events = logs._s3_session.meta.events
+    for operation in ("HeadObject", "ListObjectsV2"):  # the download begins with the first one
+        events.register_first(f"before-send.s3.{operation}", _answering(403))
+        with pytest.raises(StorageError, match="cannot be seen or deleted"):
+            logs.get_log_data(KEY)
 
 
 def test_logs_are_deleted_or_it_is_an_error(logs: LakehouseS3ComputeLogManager) -> None:
