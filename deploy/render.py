@@ -27,7 +27,7 @@ NAMES = {
     "DEAD_LETTERS": "${Name}-landing-dead",
     "GLUE_PREFIX": "${Name}",
     "WORKGROUP": "${Name}",
-    "CRAWLER": "${Name}-landing",
+    "CRAWLER": "${Name}-crawler",
     "CRAWLER_DATABASE": "${Name}_landing",
     "TOPIC": "${Name}-alerts",
     "BUS": "${Name}",

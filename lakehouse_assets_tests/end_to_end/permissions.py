@@ -71,7 +71,7 @@ def _tables(cloud: Cloud) -> None:
 
 def _crawler(cloud: Cloud) -> None:
     with suppress(MissingError, RaceError):
-        _glue().start_crawler(f"{cloud.account.name}-landing")
+        _glue().start_crawler(f"{cloud.account.name}-crawler")
 
 
 def _athena(cloud: Cloud) -> AthenaCalls:

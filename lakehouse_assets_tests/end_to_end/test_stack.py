@@ -40,7 +40,7 @@ def _environment(cloud: AwsEmulator, family: str, container: str) -> dict[str, s
 
 
 def test_tasks_are_told_of_what_was_made(cloud: AwsEmulator) -> None:
-    told = _environment(cloud, f"{NAME}-run", "run")
+    told = _environment(cloud, f"{NAME}-runs", "run")
     made = {one["OutputKey"]: one["OutputValue"] for part in ("events", "alerts") for one in _outputs(cloud, part)}
     assert told["LAKEHOUSE_ALERTS_TOPIC"] == made["Topic"]
     assert told["LAKEHOUSE_QUEUE_URL"].endswith(f"/{ACCOUNT}/{NAME}-landing")  # the address of the emulator is another
