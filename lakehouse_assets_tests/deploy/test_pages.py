@@ -41,7 +41,7 @@ def test_each_section_is_of_an_alarm() -> None:
 
 
 def test_the_commands_and_parts_of_the_sections_exist() -> None:
-    commands = set(re.findall(r"(?:`|^)lakehouse ([a-z]+)", PAGE, re.MULTILINE))
+    commands = set(re.findall(r"(?:`lakehouse|lakehouse\.sh FILE) ([a-z]+)", PAGE))
     known = {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
     assert len(commands) > 2
     assert commands <= known

@@ -3,6 +3,7 @@
 Not here: what the templates make.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from lakehouse_assets_tests.aws_emulator import ACCOUNT, COMMAND, AwsEmulator
 
 ENVIRONMENTS = sorted((PROJECT / "deploy" / "environments").glob("*.env"))
 SCRIPTS = sorted((PROJECT / "deploy").glob("*.sh"))
-Script = Callable[..., subprocess.CompletedProcess[str]]
+_Done = subprocess.CompletedProcess[str]
+Script = Callable[..., _Done]
 SMOKE = """NAME=lakesmoke
 REGION=us-east-1
 ENVIRONMENT=dev
@@ -34,6 +36,10 @@ case "$*" in
   *start-query-execution*) echo query-1 ;;
   *get-query-execution*) echo "$STATE" ;;
   *get-query-results*) echo "$NUMBER" ;;
+  *describe-services*) echo '{"awsvpcConfiguration": {}}' ;;
+  *run-task*) echo arn:aws:ecs:us-east-1:123456789012:task/lakesmoke/one ;;
+  *get-log-events*) printf 'everything is\tup to date\n' ;;
+  *describe-tasks*) echo "$NUMBER" ;;
 esac
 """
 
@@ -44,7 +50,7 @@ def _variable(file: Path, name: str) -> list[str]:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    assert len(SCRIPTS) == 2
+    assert {script.name for script in SCRIPTS} >= {"deploy.sh", "destroy.sh"}
     command = [str(Path(sys.prefix) / "bin" / "shellcheck"), "-x", *map(str, SCRIPTS)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
@@ -63,16 +69,15 @@ def played(tmp_path: Path) -> Script:
     (tmp_path / "aws").write_text(AWS)
     (tmp_path / "aws").chmod(0o755)
 
-    def run(account: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(account: str, *arguments: str, script: str = "deploy.sh", **environment: str) -> _Done:
         (tmp_path / "smoke.csv").write_text("a\n1\n")
         file = tmp_path / "smoke.env"
         smoke = f"SMOKE_FILE={tmp_path}/smoke.csv\nSMOKE_KEY=sales/smoke.csv\nSMOKE_SQL='SELECT 1'\n"
         file.write_text(SMOKE.format(account=account) + smoke)
         told = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(tmp_path / "calls"), "SMOKE_PAUSE_S": "0.1"}
         return subprocess.run(
-            [str(SCRIPTS[0]), str(file)],
+            [str(PROJECT / "deploy" / script), str(file), *arguments],
             env=told | environment,
-            input=answer,
             capture_output=True,
             text=True,
             check=False,
@@ -102,6 +107,16 @@ def test_another_account_is_left_alone(played: Script, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "nothing was changed" in done.stderr
     assert (tmp_path / "calls").read_text().count("aws ") == 1
+
+
+def test_a_command_is_typed_in_a_task(played: Script, tmp_path: Path) -> None:
+    done = played(ACCOUNT, "query", 'SELECT "a"', script="lakehouse.sh", NUMBER="3")
+    assert done.returncode == 3
+    assert done.stdout == "everything is\nup to date\n"
+    [asked] = [line for line in (tmp_path / "calls").read_text().splitlines() if "run-task" in line]
+    overrides = json.loads(asked.partition("--overrides ")[2])
+    assert overrides["taskRoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/lakesmoke-commands"
+    assert overrides["containerOverrides"] == [{"name": "run", "command": ["lakehouse", "query", 'SELECT "a"']}]
 
 
 @pytest.mark.slow
