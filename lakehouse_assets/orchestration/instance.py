@@ -20,6 +20,8 @@ from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage.stores import StorageError
 
 _CLAIMED_WITHIN = dt.timedelta(minutes=1)
+# The start of a process is told from the clock of now, which a time server moves a little while it lives.
+_CLOCK_ADJUSTED_S = 2
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTED,
@@ -138,5 +140,6 @@ def _may_live(tag: str) -> bool:
         return True
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(int(pid))
-        return f"{process.create_time():.2f}" == started and process.status() != psutil.STATUS_ZOMBIE
+        is_same = abs(process.create_time() - float(started)) <= _CLOCK_ADJUSTED_S
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
     return False

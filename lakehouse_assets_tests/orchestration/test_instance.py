@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 from alembic.script import ScriptDirectory
 
-from lakehouse_assets.orchestration.instance import opened, prepare_home
+from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
+from lakehouse_assets.orchestration.instance import close_dead_runs, opened, prepare_home
 from lakehouse_assets.orchestration.run_storage import is_prepared
 from lakehouse_assets.settings import Settings
 
@@ -68,3 +70,14 @@ def test_every_storage_follows_a_lake_that_was_moved(tmp_path: Path, monkeypatch
     below = ("history/runs", "history", "schedules")
     assert folders == [str(settings.dagster_home / name) for name in below]
     assert not (tmp_path / "before").exists()
+
+
+@pytest.mark.parametrize(("moved_s", "is_closed"), [(1, False), (-1, False), (60, True)])
+def test_a_run_of_a_living_process_stays_open_when_the_clock_is_adjusted(
+    moved_s: int, *, is_closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = psutil.Process().create_time()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.create_run_for_job(_nothing, tags={PROCESS_TAG: this_process()})
+        monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + moved_s)
+        assert bool(close_dead_runs(instance)) == is_closed
