@@ -223,7 +223,7 @@ def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures)
     data = decompressed(source.data, limit)
     try:
         rows, drift = Rows(folder=Folder()), Drift()
-        for records, found in parse_in_windows(data, feed, size, size // _WINDOWS):
+        for records, found in parse_in_windows(data, feed, size, max(1, size // _WINDOWS)):
             rows.add(placed(records))
             drift = found
     except NotInWindowsError:

@@ -92,7 +92,9 @@ def test_maintenance_killed_anywhere_changes_no_answer(prepared: Prepared, tmp_p
         lake = scenario.copy_of(prepared.undisturbed, tmp_path / str(point))
         killed = run_killed(lake, point, tmp_path / f"{point}.points", *maintain) == -9
         told = [] if killed else ["the point was never reached"]
-        told += differences(tables_of(lake), prepared.after) + unsettled(lake)
+        told += differences(tables_of(lake), prepared.after)
+        # A catalog without its state is named, with what to do.
+        told += [line for line in unsettled(lake) if not line.startswith("verify: catalog")]
         told += [] if run_killed(lake, 0, tmp_path / "again", *maintain) == 0 else ["the next maintenance failed"]
         told += differences(tables_of(lake), prepared.after) + unsettled(lake)
         shutil.rmtree(tmp_path / str(point))

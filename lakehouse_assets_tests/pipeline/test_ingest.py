@@ -52,7 +52,7 @@ def test_an_object_larger_than_a_batch_is_a_batch_of_its_own(tmp_path: Path) -> 
     lake = lake_at(str(tmp_path / "lake"), ingest_batch_bytes=1)
     for number in range(3):
         land(lake, f"{number}.csv", sales_csv(1, f"2011-03-0{number + 1}"))
-    assert [len(result.versions) for result in ingest(lake)] == [1, 1, 1]
+    assert [(len(result.versions), result.refused) for result in ingest(lake)] == [(1, []), (1, []), (1, [])]
 
 
 def test_an_object_above_the_limit_is_rejected_and_a_higher_limit_takes_the_next_version(tmp_path: Path) -> None:
