@@ -31,14 +31,21 @@ def serve(
         typer.Option(help="Where rows are read; by default DynamoDB where LAKEHOUSE_SERVING_TABLE is set."),
     ] = None,
     *,
+    gateway: Annotated[
+        bool, typer.Option("--gateway", help="Print it as an API Gateway in front of DynamoDB takes it; serve nothing.")
+    ] = False,
     openapi: Annotated[bool, typer.Option("--openapi", help="Print the OpenAPI document, and serve nothing.")] = False,
 ) -> None:
     """Answer over HTTP, read-only, from the gold tables that are declared as served."""
+    from lakehouse_assets.serving.gateway import gateway_document  # noqa: PLC0415
     from lakehouse_assets.serving.openapi import document  # noqa: PLC0415
     from lakehouse_assets.serving.rows import served  # noqa: PLC0415
 
     lake = current()
     tables = served(lake)
+    if gateway:
+        typer.echo(json.dumps(gateway_document(tables), indent=1))
+        return
     if openapi:
         typer.echo(json.dumps(document(tables, is_keyed=bool(lake.settings.serve_key_name)), indent=1))
         return
