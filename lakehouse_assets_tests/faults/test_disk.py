@@ -198,5 +198,7 @@ def test_denied_permission_is_one_clear_failure_and_healed_by_granting_it(
     assert not clear_failure(done), "\n".join(clear_failure(done))
     assert not torn(tables_of(lake), prepared.before, prepared.after, snapshots=False)
     told = healed(lake, None, prepared)
-    told = [line for line in told if not (extra and line.startswith("ops.ledger"))]
+    # Some objects are seen before others then: that of the places which are not locked.
+    is_seen_otherwise = bool(extra) or what == "bronze is read-only"
+    told = [line for line in told if not (is_seen_otherwise and line.startswith("ops.ledger"))]
     assert not told, "\n".join(told)
