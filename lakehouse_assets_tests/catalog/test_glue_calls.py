@@ -86,7 +86,9 @@ def test_what_is_refused_says_which_permission_and_the_next_refresh_goes_on(show
         CATALOG.refresh(shown)
     assert CATALOG.state(shown).pending
     glue.fault = lambda *_: None
-    assert CATALOG.refresh(shown).counts == {"tables": 11, "writes": 1}
+    done = CATALOG.refresh(shown).counts
+    assert done["tables"] == 11
+    assert 1 <= done["writes"] < 11, "those that had not been begun are left, too"
 
 
 def many(lake: Lake, number: int) -> Lake:

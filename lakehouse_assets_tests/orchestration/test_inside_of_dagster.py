@@ -24,11 +24,13 @@ INNER = {
         "dagster._core.event_api",
         "dagster._core.storage.asset_check_execution_record",
     ],
+    "orchestration/ecs_launcher.py": ["dagster._core.launcher"],
     "orchestration/event_batch.py": [
         "dagster._core.storage.event_log.schema",
         "dagster._core.storage.event_log.sqlite.sqlite_event_log",
     ],
     "orchestration/event_log.py": ["dagster._core.storage.event_log.sqlite.sqlite_event_log"],
+    "orchestration/s3_logs.py": ["dagster._core.storage.compute_log_manager"],
     "orchestration/run_storage.py": ["dagster._core.storage.runs", "dagster._core.storage.schedules"],
 }
 

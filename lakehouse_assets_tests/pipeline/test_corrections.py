@@ -182,7 +182,7 @@ def test_of_a_content_under_two_keys_one_correction_counts_for_both(lake: Lake) 
 
 @pytest.mark.slow
 def test_a_feed_without_dates_is_corrected_too(lake: Lake) -> None:
-    lake = with_feed(lake, business_date=None)
+    lake = with_feed(lake, business_date=None, usual_rows=None)
     lake = type(lake)(lake.store, lake.settings, Registry(list(lake.registry.feeds.values()), []))
     land(lake, "all.csv", bad_day(bad_line()))
     settle(lake)
