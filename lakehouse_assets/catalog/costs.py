@@ -1,5 +1,6 @@
 """What each asset costs: a record per step of a run, and the table `ops.costs`. Not here: measuring a step."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import polars as pl
@@ -13,6 +14,7 @@ from lakehouse_assets.storage.s3_usage import Usage
 
 _FOLDER, _SEPARATOR = "ops/costs", "!"
 _HOUR_S = 3_600
+_K = 1_024  # units of a vCPU, and MiB of a GB, in ECS
 TABLE = Table(
     layer="ops",
     name="costs",
@@ -60,9 +62,16 @@ class StepCost:
     s3_usd: float
 
     @classmethod
-    def of(cls, chosen: Settings, seconds: float, used: Usage) -> "StepCost":
-        """Return what time and requests cost at the prices of the settings."""
-        hourly = chosen.task_vcpus * chosen.usd_per_vcpu_hour + chosen.task_gb * chosen.usd_per_gb_hour
+    def of(cls, chosen: Settings, seconds: float, used: Usage, tags: Mapping[str, str]) -> "StepCost":
+        """Return what time and requests cost at the prices of the settings.
+
+        Args:
+            tags: Of the run: where the settings name a size, those of ECS name the one that this run asked for.
+        """
+        vcpus, gb = chosen.task_vcpus, chosen.task_gb
+        if vcpus or gb:
+            vcpus, gb = int(tags.get("ecs/cpu", vcpus * _K)) / _K, int(tags.get("ecs/memory", gb * _K)) / _K
+        hourly = vcpus * chosen.usd_per_vcpu_hour + gb * chosen.usd_per_gb_hour
         s3 = (used.gets * chosen.usd_per_1000_s3_gets + used.puts * chosen.usd_per_1000_s3_puts) / 1_000
         return cls(
             round(seconds, 3),

@@ -5,7 +5,6 @@ says from when on the next one asks for changes. Not here: requests, pages, and 
 """
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from lakehouse_assets.context import Lake
@@ -37,8 +36,8 @@ class Extracted:
     resumed_at: int = 0
 
 
-def url_of(lake: Lake, feed: Feed) -> str:
-    """Return the address of a feed's API.
+def api_of(lake: Lake, feed: Feed) -> tuple[RestApi, str]:
+    """Return a feed's API, and its address.
 
     Raises:
         ContractError: The feed declares none, or one below an address that is not set.
@@ -49,27 +48,28 @@ def url_of(lake: Lake, feed: Feed) -> str:
     if feed.extract.url.startswith("/") and not lake.settings.api_url:
         msg = f"the API of the feed {feed.name!r} has no address. Nothing was extracted; set LAKEHOUSE_API_URL."
         raise ContractError(msg)
-    return (lake.settings.api_url if feed.extract.url.startswith("/") else "") + feed.extract.url
+    return feed.extract, (lake.settings.api_url if feed.extract.url.startswith("/") else "") + feed.extract.url
 
 
-def extract(lake: Lake, feed: Feed, advance: Callable[[], None] = lambda: None, *, full: bool = False) -> Extracted:
+def extract(lake: Lake, feed: Feed, *, full: bool = False) -> Extracted:
     """Land what the API has; only what changed, where the declaration says how to ask for that.
 
     Args:
-        advance: Called for each page that landed.
         full: Ask for everything.
 
     Raises:
         ContractError: There is no API to ask.
         ExtractionError: The API refused or failed, or its records never stood still.
     """
-    url, api = url_of(lake, feed), _api(feed)
+    api, url = api_of(lake, feed)
     complete, unfinished = passes.left(lake.store, feed)
-    since = None if full or api.since is None or complete is None else complete.started - api.since.overlap
+    since = None
+    if not full and api.since is not None and complete is not None:
+        since = (complete.started - api.since.overlap).replace(microsecond=0)  # as the key of a page has it
     done = Extracted(since)
     records = feed.format.records if isinstance(feed.format, Json) else None
     with Client(api, records, lake.settings.max_source_bytes) as client:
-        reading = _Reading(lake, feed, api, client, records, done, advance)
+        reading = _Reading(lake, feed, api, client, records, done)
         try:
             if unfinished is not None and unfinished[0].since == since and reading.go_on(url, *unfinished):
                 return done
@@ -86,11 +86,6 @@ def extract(lake: Lake, feed: Feed, advance: Callable[[], None] = lambda: None, 
     raise ExtractionError(msg)
 
 
-def _api(feed: Feed) -> RestApi:
-    assert feed.extract is not None  # noqa: S101 - `url_of` has refused a feed without one
-    return feed.extract
-
-
 @dataclass(frozen=True)
 class _Reading:
     """Reads pages into landing, and counts them."""
@@ -101,15 +96,15 @@ class _Reading:
     client: Client
     records: str | None
     done: Extracted
-    advance: Callable[[], None]
 
     def whole(self, first: Question) -> bool:
         """Read everything from the first page on; return whether nothing moved meanwhile."""
         answer = self.client.ask(first)
-        into = passes.begun(self.feed, answer.at, self.done.since)
+        # A clock that was ahead once would hide what changes until then: of the two, the earlier one loses nothing.
+        started = min(answer.at, dt.datetime.now(dt.UTC))
+        into = passes.begun(self.feed, started, self.done.since)
         try:
-            self._land(into, answer)
-            self._rest(into, answer)
+            self._rest(into, answer, self._land(into, answer))
         except MovedError:
             return False
         return True
@@ -122,7 +117,7 @@ class _Reading:
         try:
             body = self.lake.store.read(page.path)
             landed = paging.landed(self.api, first, page.number, page.before, body, self.records)
-            self._rest(into, landed)
+            self._rest(into, landed, paging.following(self.api, landed))
         except (MovedError, CutError, RefusedError):
             return False  # the place is gone: records moved, its cursor expired, or the page was changed by `forget`
         self.done.resumed_at = page.number + 1
@@ -135,24 +130,33 @@ class _Reading:
         found = [next((v for h in s.headers if (v := paging.value_at(record, h)) is not None), None) for s in sources]
         return found if found and None not in found else record
 
-    def _rest(self, into: passes.Pass, previous: Answer) -> None:
+    def _rest(self, into: passes.Pass, previous: Answer, asked: Question | None) -> None:
         """Land the pages after one, each once it is certain that nothing moved before it."""
-        while (asked := paging.following(self.api, previous)) is not None:
+        known = set[tuple[str, ...]]()
+        while asked is not None:
+            place = asked.url, *asked.params.values()
+            if place in known:
+                msg = (
+                    f"{asked.url}: page {asked.number:,} names one as the next that was read already. What came "
+                    "before has landed; correct pages of the declaration, or ask the API's owner."
+                )
+                raise ExtractionError(msg)
+            known.add(place)
             answer = self.client.ask(asked)
             paging.check_place(previous, answer, self._identity)
             if isinstance(self.api.pages, Pages):
                 paging.check_still(previous, self.client.ask(previous.question), self._identity)
-            self._land(into, answer)
-            previous = answer
+            previous, asked = answer, self._land(into, answer)
 
-    def _land(self, into: passes.Pass, answer: Answer) -> None:
-        is_last = paging.following(self.api, answer) is None
-        if is_last:
+    def _land(self, into: passes.Pass, answer: Answer) -> Question | None:
+        """Land a page; return the request for the one after it."""
+        following = paging.following(self.api, answer)
+        if following is None:
             paging.check_total(self.api, answer)
-        path = into.path(answer, is_last=is_last)
+        path = into.path(answer, is_last=following is None)
         if not self.lake.store.create(path, answer.body) and self.lake.store.read(path) != answer.body:
             raise MovedError  # another extraction goes on with the same pass, and saw other records
         self.done.pages += 1
         self.done.records += len(answer.records) - answer.question.repeats
         self.done.bytes += len(answer.body)
-        self.advance()
+        return following

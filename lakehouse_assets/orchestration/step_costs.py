@@ -25,7 +25,8 @@ def counted(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[None]:
     try:
         yield
     finally:
-        cost = costs.StepCost.of(lake.settings, time.monotonic() - begun, s3_usage.total().since(before))
+        used = s3_usage.total().since(before)
+        cost = costs.StepCost.of(lake.settings, time.monotonic() - begun, used, context.run.tags)
         asset = context.get_step_execution_context().step.key.replace("__", ".")
         shown = {
             "usd": cost.usd,

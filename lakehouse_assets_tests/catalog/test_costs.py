@@ -36,9 +36,12 @@ def observed(lake: Lake) -> dict[str, dict[str, Any]]:
 
 def test_time_and_requests_are_priced_by_the_settings() -> None:
     chosen = Settings(task_vcpus=2, task_gb=8, usd_per_1000_s3_puts=0.01)
-    cost = StepCost.of(chosen, 1_800, Usage(gets=10_000, puts=500, bytes_read=7, bytes_written=8))
+    cost = StepCost.of(chosen, 1_800, Usage(gets=10_000, puts=500, bytes_read=7, bytes_written=8), {})
     assert cost == StepCost(1_800, 10_000, 500, 7, 8, task_usd=0.05826, s3_usd=0.009)
     assert cost.usd == pytest.approx(0.06726)
+    larger = StepCost.of(chosen, 1_800, Usage(), {"ecs/cpu": "4096", "ecs/memory": "16384"})
+    assert larger.task_usd == 2 * cost.task_usd
+    assert StepCost.of(Settings(), 1_800, Usage(), {"ecs/cpu": "4096"}).task_usd == 0
 
 
 def test_costs_are_added_up_by_asset_and_day_with_those_of_athena(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

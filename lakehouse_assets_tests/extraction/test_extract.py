@@ -100,6 +100,25 @@ def test_from_when_on_follows_from_the_clock_of_the_api(api: Api, declare: Decla
     assert abs(since - api.now()) < dt.timedelta(seconds=30)
 
 
+def test_a_clock_of_the_api_that_is_ahead_hides_nothing(api: Api, declare: Declare) -> None:
+    api.ahead = dt.timedelta(days=300)
+    lake = declare("cursor")
+    extract(lake)
+    api.ahead = dt.timedelta(0)
+    since = extract(lake).since
+    assert since is not None
+    assert since <= api.now()
+
+
+def test_pages_that_name_each_other_in_a_circle_have_an_end(api: Api, declare: Declare) -> None:
+    def back(_: Handler, body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "next": "3"}).encode()
+
+    api.faults = {2: back, 4: back, 6: back}
+    with pytest.raises(ExtractionError, match="page 3 names one as the next that was read already"):
+        extract(declare("cursor"))
+
+
 def test_a_full_extraction_asks_for_everything(api: Api, declare: Declare) -> None:
     lake = declare("offset")
     extract(lake)
@@ -275,7 +294,7 @@ def test_a_page_that_names_itself(api: Api, declare: Declare) -> None:
         return json.dumps({**json.loads(body), "next": "3"}).encode()
 
     api.faults = {1: itself}
-    with pytest.raises(ExtractionError, match="page 2 names itself as the next one"):
+    with pytest.raises(ExtractionError, match="page 2 names one as the next that was read already"):
         extract(declare("cursor"))
 
 
