@@ -10,13 +10,15 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo demo-aws dev test check bench format clean
 
-demo: .venv/runtime  ## set up, land a simulated retailer's drops, run the lake, answer three questions
+demo: .venv/runtime  ## set up, land a simulated retailer's drops, ask its API, run the lake, answer questions
 	$(BIN)/lakehouse demo
 
 demo-aws: .venv/runtime .venv/aws-emulator  ## the same on AWS, emulated on this machine: events, catalog, alerts, metrics
 	$(BIN)/python -m deploy.demo_aws
 
-dev: .venv/runtime  ## the Dagster UI, sensors and schedules on the same lake
+# The retailer is for looking at: LAKEHOUSE_SIMULATION_SPEED=0 is without it, 5 is five times as fast.
+dev: export LAKEHOUSE_SIMULATION_SPEED ?= 1
+dev: .venv/runtime  ## the Dagster UI, sensors, schedules and a simulated retailer at work on the same lake
 	$(BIN)/lakehouse dev
 
 test: .venv/dev .venv/aws-emulator .venv/checkov  ## every test, slow ones included, and the floor of branch coverage
@@ -25,8 +27,9 @@ test: .venv/dev .venv/aws-emulator .venv/checkov  ## every test, slow ones inclu
 	$(BIN)/mypy
 	$(BIN)/pytest $(IN_PARALLEL) --cov
 
-# What runs at once are the workers: threads of Polars beside them would only wait for a core.
+# What runs at once are the workers: threads of Polars and delta-rs beside them would only wait for a core.
 check: export POLARS_MAX_THREADS = 1
+check: export TOKIO_WORKER_THREADS = 1
 check: .venv/dev  ## the quick loop: format, lint, types, tests of a third of a second or less; WORKERS=1 for one process
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
@@ -42,7 +45,7 @@ bench: .venv/dev  ## measure; see benchmarks/README.md
 	$(PYTHON) -m venv .venv
 
 .venv/runtime: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[pages,forecast]'
 	@touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python

@@ -22,6 +22,8 @@ from lakehouse_assets.settings import Settings, SettingsError, settings
 
 _OUTAGE_S = 30
 """How long an expired credential is used again where Secrets Manager does not answer."""
+_REFUSED_S = 10
+"""A refused credential is looked up no more often than this, whoever had it refused: anybody may send a wrong key."""
 
 
 class SecretError(SettingsError):
@@ -48,7 +50,7 @@ def secret(name: str) -> str:
 def renewed(name: str, refused: str) -> str | None:
     """Return what a credential is now, after its value was refused; None where that has not changed.
 
-    Asks once in the time for which it is kept, however often it is refused. Raises as `secret` does.
+    Asks once in ten seconds, however often it is refused and by whom. Raises as `secret` does.
     """
     return _credentials(settings()).renewed(name, refused)
 
@@ -61,7 +63,6 @@ def variable(name: str) -> str:
 class _Kept(NamedTuple):
     value: SecretStr
     until: float
-    is_renewed: bool
 
 
 class Credentials:
@@ -75,6 +76,7 @@ class Credentials:
     def __init__(self, look_up: Callable[[str], str], kept_s: float) -> None:
         self._look_up, self._kept_s = look_up, kept_s
         self._kept: dict[str, _Kept] = {}
+        self._not_before: dict[str, float] = {}
         self._lock = Lock()
 
     def get(self, name: str) -> str:
@@ -93,13 +95,14 @@ class Credentials:
         with self._lock:
             known = self._kept.get(name)
             found = known.value.get_secret_value() if known else refused
-            if found == refused and not (known and known.is_renewed and monotonic() < known.until):
+            if found == refused and monotonic() >= self._not_before.get(name, 0.0):
+                self._not_before[name] = monotonic() + min(_REFUSED_S, self._kept_s)
                 with suppress(NoAnswerError):
-                    found = self._keep(name, self._look_up(name), self._kept_s, is_renewed=True)
+                    found = self._keep(name, self._look_up(name), self._kept_s)
             return found if found != refused else None
 
-    def _keep(self, name: str, value: str, seconds: float, *, is_renewed: bool = False) -> str:
-        self._kept[name] = _Kept(SecretStr(value), monotonic() + seconds, is_renewed)
+    def _keep(self, name: str, value: str, seconds: float) -> str:
+        self._kept[name] = _Kept(SecretStr(value), monotonic() + seconds)
         return value
 
 

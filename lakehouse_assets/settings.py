@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     idle_interval_s: float = Field(
         default=60, ge=0, description="seconds between two looks at a lake on S3 in which nothing happens"
     )
+    automation: str = Field(
+        default="",
+        pattern=r"^([\w*]+(,[\w*]+)*)?$",
+        description="sensors and schedules that run, such as landing_sensor,extract_*; none; empty: as declared",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text",
         description="form of the log lines of runs: text for people, json for CloudWatch Logs and others",
@@ -72,18 +77,31 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9._/#:-]{1,255})?$",
         description="CloudWatch namespace for figures of each asset",
     )
+    report: bool = Field(default=True, description="keep the page of the business; needs the extra `pages`")
     ui_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
+    )
+    simulation_speed: float = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="how fast the simulated retailer of `lakehouse dev` sells, 1 for a file a minute; 0 for none",
     )
     api_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#]*[^/\s?#])?$",
-        description="address of the REST API of feeds whose declaration names a path only, such as https://crm.example.com",
+        description="address of the REST API of feeds whose declaration names a path only, "
+        "without / at its end, such as https://crm.example.com",
     )
     glue_prefix: str = Field(
         default="",
         pattern=r"^([a-z][a-z0-9_]{0,63})?$",
         description="begins the names of the lake's databases in the Glue Data Catalog; empty for no tables there",
+    )
+    personal_tag: str = Field(
+        default="",
+        pattern=r"^([a-z][a-z0-9_-]{0,127})?$",
+        description="LF-tag (lower case) that tells Lake Formation which columns in Glue are personal; empty for none",
     )
     serving_table: str = Field(
         default="",
@@ -136,6 +154,14 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9/_+=.@-]{1,512}(#[^\s#]+)?)?$",
         description="name (not value) of the credential that callers of `lakehouse serve` send; empty for none",
     )
+    posts_log: str = Field(
+        default="",
+        description="folder of this machine where `lakehouse serve` keeps what was posted until it has landed; "
+        "empty for `posts` in the folder of the Dagster instance",
+    )
+    posts_log_bytes: int = Field(default=2**30, ge=1, description="bytes that may wait there; then posts are refused")
+    posts_batch_s: float = Field(default=60, ge=0, description="seconds after which what was posted lands")
+    posts_batch_bytes: int = Field(default=5 * 2**20, ge=1, description="posted bytes, unpacked, that land at once")
     athena_workgroup: str = Field(
         default="",
         pattern=r"^([a-zA-Z0-9._-]{1,128})?$",

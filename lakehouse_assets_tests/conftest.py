@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for: a lake in a folder or on a real S3 server, and the command line on it."""
 
+import gc
 import io
 import os
 import shutil
@@ -8,10 +9,12 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from botocore.loaders import create_loader
 
 from lakehouse_assets.cli.main import main
 from lakehouse_assets.context import Lake
@@ -23,6 +26,11 @@ from lakehouse_assets_tests import migrations
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 from lakehouse_assets_tests.step_output import show_at_the_end
+
+TABLES = "lakehouse_assets_tests.sales_tables"
+# Also for what is prepared once, before any test's own environment. A page takes a second after each publish.
+TESTED = {"LAKEHOUSE_DEFINITIONS": TABLES, "LAKEHOUSE_REPORT": "false"}
+os.environ.update(TESTED)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -47,12 +55,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the garbage collection, which else looks at all of it, several times at the end."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings or the cloud of the person who runs it."""
     for name in list(os.environ):
         if name.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_")):
             monkeypatch.delenv(name)
+    for name, value in TESTED.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def every_table(_clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The test is about the tables that this lake declares, all of them."""
+    monkeypatch.delenv("LAKEHOUSE_DEFINITIONS")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,6 +85,14 @@ def _quick_dagster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         show_at_the_end(patch)
         migrations.read_once(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_boto() -> Iterator[None]:
+    """No file of botocore is read twice: each emulated AWS begins a session of its own, which would read them all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", cache(create_loader))
         yield
 
 

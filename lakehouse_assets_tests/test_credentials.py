@@ -116,15 +116,28 @@ def test_a_credential_is_kept_until_it_expires(place: Place, pass_s: Callable[[f
     assert [kept.get(NAME), place.asked] == ["new", 2]
 
 
-def test_a_refused_credential_is_asked_for_again_once(place: Place, pass_s: Callable[[float], None]) -> None:
+def test_a_refused_credential_is_asked_for_again_once_in_ten_seconds(
+    place: Place, pass_s: Callable[[float], None]
+) -> None:
     kept = Credentials(place.look_up, 300)
     kept.get(NAME)
     place.value = "new"
     assert kept.renewed(NAME, "old") == "new"
     assert [kept.renewed(NAME, "old"), kept.get(NAME), place.asked] == ["new", "new", 2]
     assert [kept.renewed(NAME, "new"), kept.renewed(NAME, "new"), place.asked] == [None, None, 2]
-    pass_s(300)
-    assert [kept.renewed(NAME, "new"), place.asked] == [None, 3]
+    pass_s(10)
+    place.is_out = True
+    assert [kept.renewed(NAME, "new"), kept.renewed(NAME, "new"), place.asked] == [None, None, 3]
+
+
+def test_a_strangers_wrong_key_does_not_keep_a_new_one_from_being_seen(
+    place: Place, pass_s: Callable[[float], None]
+) -> None:
+    kept = Credentials(place.look_up, 300)
+    assert kept.renewed(NAME, kept.get(NAME)) is None
+    place.value = "new"
+    pass_s(10)
+    assert kept.renewed(NAME, "old") == "new"
 
 
 def test_an_outage_keeps_what_is_known(place: Place, pass_s: Callable[[float], None]) -> None:

@@ -44,6 +44,8 @@ _MEANINGS = {
     "gate": _Meaning(Kind.GATE_HELD, Kind.GATE_OPEN, _Told.WHEN_IT_SAYS_ANOTHER_THING),
     "objects_accepted": _Meaning(Kind.OBJECT_REFUSED, None, _Told.ALWAYS),
     "schema_drift": _Meaning(Kind.CONTRACT_DRIFT, Kind.BACK_TO_NORMAL, _Told.WHEN_IT_SAYS_ANOTHER_THING),
+    "daily_close": _Meaning(Kind.FEED_MISSING, Kind.BACK_TO_NORMAL, _Told.WHEN_IT_SAYS_ANOTHER_THING),
+    "fresh": _Meaning(Kind.FRESHNESS_MISSED, Kind.BACK_TO_NORMAL, _Told.WHEN_IT_SAYS_ANOTHER_THING),
     "freshness_check": _Meaning(Kind.FRESHNESS_MISSED, Kind.BACK_TO_NORMAL, _Told.NEVER),
 }
 _ANY_OTHER = _Meaning(Kind.CHECK_FAILED, Kind.CHECK_PASSED, _Told.NEVER)

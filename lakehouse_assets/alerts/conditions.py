@@ -18,15 +18,9 @@ def facts_of_freshness(lake: Lake, event: Event) -> Iterator[Fact]:
     """Yield the fact that a change of an asset's freshness is: it is missed, or it is met again."""
     change = event.dagster_event.asset_freshness_state_change_data
     before, after = change.previous_state.value, change.new_state.value
-    path = change.key.path
-    feed = lake.registry.feeds.get(path[-1]) if path[0] == "landing" else None
     if after == _FAIL:
         cause = "its freshness policy is not met: it was not materialized in time"
-        if feed is not None and feed.daily_close is not None:
-            when = f"{feed.daily_close:%H:%M} ({feed.time_zone})"
-            cause = f"nothing was ingested from landing in the 24 hours before the daily close at {when}"
-        kind = Kind.FRESHNESS_MISSED if feed is None else Kind.FEED_MISSING
-        yield _fact(lake, event, change.key, kind, Severity.ERROR, "freshness", cause)
+        yield _fact(lake, event, change.key, Kind.FRESHNESS_MISSED, Severity.ERROR, "freshness", cause)
     elif after == _PASS and before == _FAIL:
         yield _fact(lake, event, change.key, Kind.BACK_TO_NORMAL, Severity.INFO, "freshness")
 

@@ -54,7 +54,7 @@ IN_WORDS = {
     Kind.CHECK_PASSED: "check passes again",
     Kind.OBJECT_REFUSED: "source object rejected or held",
     Kind.CONTRACT_DRIFT: "columns differ from the contract",
-    Kind.FEED_MISSING: "nothing landed by the daily close",
+    Kind.FEED_MISSING: "missing at the daily close",
     Kind.FRESHNESS_MISSED: "not fresh",
     Kind.BACKLOG_GROWING: "backlog growing",
     Kind.BACK_TO_NORMAL: "back to normal",

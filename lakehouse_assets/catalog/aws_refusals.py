@@ -2,7 +2,7 @@
 
 from lakehouse_assets.storage.stores import StorageError
 
-_SPELT = {"dynamodb": "DynamoDB", "redshift-data": "Redshift"}
+_SPELT = {"dynamodb": "DynamoDB", "lakeformation": "Lake Formation", "redshift-data": "Redshift"}
 
 
 def code_of(error: Exception) -> str:

@@ -62,7 +62,7 @@ def catalogs(lake: Lake) -> tuple[Catalog, ...]:
     """Return the catalogs that are configured. Does no I/O."""
     if not lake.settings.glue_prefix:
         return (DuckDbViews(),)
-    glue = GlueCatalog(lake.settings.glue_prefix)
+    glue = GlueCatalog(lake.settings.glue_prefix, lake.settings.personal_tag)
     if not lake.settings.athena_workgroup:
         return DuckDbViews(), glue
     return DuckDbViews(), glue, AthenaCatalog(lake.settings.athena_workgroup)

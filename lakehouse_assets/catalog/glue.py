@@ -5,7 +5,7 @@ wrote: so a refresh reads the schemas of changed tables only, and a check tells 
 Not here: what stands in a table's entry, and the calls.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from lakehouse_assets.catalog.glue_tables import (
     tables_of,
     wanted,
 )
+from lakehouse_assets.catalog.lake_formation import GOVERNED, PersonalTag, open_columns
 from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed, keep, kept
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Table
@@ -45,9 +46,14 @@ class _Known:
 
 @dataclass(frozen=True)
 class GlueCatalog:
-    """The catalog `catalog/glue`: a database per layer, whose names begin with the prefix."""
+    """The catalog `catalog/glue`: a database per layer, whose names begin with the prefix.
+
+    Attributes:
+        personal_tag: The tag by which Lake Formation knows which columns are personal; empty where it does not.
+    """
 
     prefix: str
+    personal_tag: str = ""
     group = "catalog"
     name = "glue"
     description = "A database per layer in the Glue Data Catalog, with every stored table, for Athena and others."
@@ -58,20 +64,23 @@ class GlueCatalog:
         return tables_of(lake)
 
     def state(self, lake: Lake) -> CatalogState:
-        asked = wanted(lake, self.prefix)
+        asked = wanted(lake, self.prefix, self.personal_tag)
         said = [self.prefix, _calls(lake).region, [one.basis for one in asked]]
         inputs = {WHOLE: fingerprint(said)} if any(one.is_stored for one in asked) else {}
         return CatalogState(inputs, kept(lake.store, _STATE).get("built", {}))
 
     def refresh(self, lake: Lake) -> Refreshed:
         now, known, calls = self.state(lake), _known(lake), _calls(lake)
-        asked = wanted(lake, self.prefix)
+        asked = wanted(lake, self.prefix, self.personal_tag)
+        tag = PersonalTag(self.personal_tag, calls.region) if self.personal_tag else None
         there = self._there(calls)
         for database in sorted({one.database for one in asked}):
             if there[database] is None:
                 calls.create_database(database, f"Tables of the lake at {lake.settings.root}.")
         with ThreadPoolExecutor(IN_PARALLEL) as pool:
-            done = list(pool.map(lambda one: _bring(lake, calls, one, _in(there, one), known.get(one.name)), asked))
+            done = list(
+                pool.map(lambda one: _bring(lake, calls, one, _in(there, one), known.get(one.name), tag), asked)
+            )
         held = {".".join(one.name): [one.basis, did.shape] for one, did in zip(asked, done, strict=True) if did.shape}
         keep(lake.store, _STATE, built=now.inputs, tables=held)
         lists = {title: [did.told for did in done if did.what == title] for title in _TOLD}
@@ -83,7 +92,7 @@ class GlueCatalog:
         known, calls = _known(lake), _calls(lake)
         is_pending = bool(self.state(lake).pending)
         there = self._there(calls)
-        asked = wanted(lake, self.prefix)
+        asked = wanted(lake, self.prefix, self.personal_tag)
         for one in asked:
             found, name = _in(there, one), ".".join(one.name)
             try:
@@ -147,12 +156,20 @@ class _Did:
         return self.what in {_CREATED, _UPDATED, _MENDED}
 
 
-def _bring(lake: Lake, calls: GlueCalls, one: Wanted, found: Any | None, known: _Known | None) -> _Did:  # noqa: ANN401
+def _bring(
+    lake: Lake,
+    calls: GlueCalls,
+    one: Wanted,
+    found: Any | None,  # noqa: ANN401
+    known: _Known | None,
+    tag: PersonalTag | None,
+) -> _Did:
     """Have Glue hold a table as the lake says it.
 
     Args:
         found: What Glue holds under its name.
         known: What the last refresh kept of it.
+        tag: What its columns are to bear.
     """
     name = ".".join(one.name)
     said: dict[str, Any] | None = None
@@ -168,6 +185,7 @@ def _bring(lake: Lake, calls: GlueCalls, one: Wanted, found: Any | None, known: 
             return _Did(_LEFT, str(error), 0)
         wanted_shape = fingerprint(shape(said))
         if holds == wanted_shape:
+            _tag(lake, one, said, tag)
             return _Did("", name, holds)
         try:
             if found is None:
@@ -181,12 +199,20 @@ def _bring(lake: Lake, calls: GlueCalls, one: Wanted, found: Any | None, known: 
             pause(attempt)
             found = calls.table(*one.name)
         else:
+            _tag(lake, one, said, tag)
             by_hand = known is not None and known.shape != holds
             how = "it was gone" if found is None else differences(shape(found), shape(said))
             what = _MENDED if by_hand else _CREATED if found is None else _UPDATED
             return _Did(what, f"`{name}`" if what == _CREATED else f"`{name}`: {how}", wanted_shape)
     msg = f"{name} was changed in Glue {_ATTEMPTS} times while it was written; find who writes it, then run again."
     raise StorageError(msg)
+
+
+def _tag(lake: Lake, one: Wanted, said: Mapping[str, Any], tag: PersonalTag | None) -> None:
+    """Have Lake Formation know which columns are personal; after Glue has them, and before the refresh keeps that."""
+    if tag is not None and one.table.layer in GOVERNED:
+        columns = [*said["StorageDescriptor"]["Columns"], *said["PartitionKeys"]]
+        tag.put(*one.name, (column["Name"] for column in columns), open_columns(lake.registry, one.table))
 
 
 def _changed(lake: Lake, one: Wanted, found: Any, known: _Known) -> Iterator[Problem]:  # noqa: ANN401 - as Glue has it

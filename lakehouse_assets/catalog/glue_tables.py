@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lakehouse_assets.catalog.lake_formation import open_columns
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.partitioning import Partitioning, bucket_name
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.inputs import fingerprint
+from lakehouse_assets.pipeline.packs import TABLE as PACKS
 from lakehouse_assets.storage import delta, delta_log
 from lakehouse_assets.storage.delta_types import delta_type, hive_type
 
@@ -67,11 +69,15 @@ class Wanted:
 
 def tables_of(lake: Lake) -> list[Table]:
     """Return all tables that Glue is to hold once they are stored."""
-    return [*lake.registry.tables(), ACCOUNTING, LEDGER]
+    return [*lake.registry.tables(), ACCOUNTING, LEDGER, PACKS]
 
 
-def wanted(lake: Lake, prefix: str) -> list[Wanted]:
-    """Return the tables that Glue is to hold now: bronze of every feed, and what is stored of the others."""
+def wanted(lake: Lake, prefix: str, personal_tag: str = "") -> list[Wanted]:
+    """Return the tables that Glue is to hold now: bronze of every feed, and what is stored of the others.
+
+    Args:
+        personal_tag: That of Lake Formation, which the columns are to bear; empty for none.
+    """
     feeds = {table.full_name: feed for feed in lake.registry.feeds.values() for table in feed.tables}
     versions = {name: feed.version for name, feed in feeds.items()}
     versions |= {model.table.full_name: model.version for model in lake.registry.models.values()}
@@ -82,7 +88,8 @@ def wanted(lake: Lake, prefix: str) -> list[Wanted]:
             feed, version = feeds.get(table.full_name), versions.get(table.full_name, "")
             database = f"{prefix}_{table.layer}"
             said = [lake.settings.root, database, version, *_declaration(table), _projection(table, feed)]
-            basis = fingerprint([said, log.identity if log else None])
+            tagged = [[personal_tag, *sorted(open_columns(lake.registry, table))]] if personal_tag else []
+            basis = fingerprint([said, log.identity if log else None, *tagged])
             found.append(Wanted(table, feed, database, version, basis))
     return found
 

@@ -49,7 +49,9 @@ def list_(
 ) -> None:
     """List quarantined records with the rules they break."""
     lake = current()
-    chosen = [lake.registry.feed(feed)] if feed else list(lake.registry.feeds.values())
+    feeds = lake.registry.feeds.values()
+    # A rule belongs to some feeds; where none has it, the first one refuses it.
+    chosen = [lake.registry.feed(feed)] if feed else [one for one in feeds if rule in {None, *one.rules}] or [*feeds]
     frames = [
         _rows(lake, one, rule, date, source).select(
             pl.lit(one.name).alias("feed"), pl.col("dt") if one.business_date else pl.lit(None, pl.Date).alias("dt"),

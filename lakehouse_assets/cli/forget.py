@@ -13,6 +13,7 @@ from lakehouse_assets.forgetting import service
 from lakehouse_assets.forgetting.request import Request, ask
 from lakehouse_assets.forgetting.service import Found
 from lakehouse_assets.query import sql as answers
+from lakehouse_assets.serving.posts import not_landed
 
 err = Console(stderr=True)
 
@@ -30,7 +31,7 @@ def forget(
     """Erase a person from landing, every table, every earlier version and Dagster's storage, for good."""
     lake = current()
     request = ask(lake, lake.registry.feed(feed), person, why, who, any_column=any_column, hypothetical=dry_run)
-    search = partial(_forget_in_dagster, lake, request, dry_run=dry_run)
+    search = partial(_forget_elsewhere, lake, request, dry_run=dry_run)
     if dry_run:
         found = service.look(request, search)
     else:
@@ -59,6 +60,17 @@ def _show(request: Request, found: Found) -> None:
     about = f"{request.erasures.feed.name} has this {request.decision.column}"
     typer.echo(f"No record of {about}: no table and no version changes.")
     typer.echo("The request applies to files that land later: records with the value are taken out of them.")
+
+
+def _forget_elsewhere(lake: Lake, request: Request, found: Found, *, dry_run: bool) -> None:
+    _forget_in_dagster(lake, request, found, dry_run=dry_run)
+    waiting, damaged = not_landed(lake, request.erasures.feed.name)
+    found.unsearched += [f"{path}: posts that the disk damaged; remove it." for path in damaged]
+    if waiting:
+        typer.echo(
+            f"{waiting[0].parent} has posts that have not landed, and were not searched. They land while `lakehouse "
+            "serve` runs, and records with the value are taken out of them then."
+        )
 
 
 def _forget_in_dagster(lake: Lake, request: Request, found: Found, *, dry_run: bool) -> None:

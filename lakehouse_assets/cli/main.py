@@ -4,7 +4,6 @@ Results go to standard output, everything else to standard error. An error that 
 """
 
 import datetime as dt
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,20 +12,21 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-import lakehouse_assets
 from lakehouse_assets.cli import decide, look, maintain, restore
 from lakehouse_assets.cli.catalog import catalog
+from lakehouse_assets.cli.demo import demo, dev
 from lakehouse_assets.cli.drop import drop
 from lakehouse_assets.cli.errors import errors
 from lakehouse_assets.cli.extract import extract
+from lakehouse_assets.cli.forecast import forecast
 from lakehouse_assets.cli.forget import forget
+from lakehouse_assets.cli.report import report
 from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.cli.serve import serve
-from lakehouse_assets.context import Lake, current
+from lakehouse_assets.context import current
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.kinds import DecisionError
-from lakehouse_assets.settings import SettingsError, misspelt, settings
+from lakehouse_assets.settings import SettingsError, misspelt
 from lakehouse_assets.storage.delta_types import SchemaMismatchError
 from lakehouse_assets.storage.stores import StorageError
 
@@ -79,42 +79,6 @@ def run(
     raise typer.Exit(run_lake(lake, chosen))
 
 
-def demo(
-    days: Annotated[int, typer.Option(min=1, help="Business days that the simulated retailer has sold on.")] = 60,
-) -> None:
-    """Land a simulated retailer's daily drops, run the lake, and ask three questions."""
-    from lakehouse_assets.cli.demo import drops, questions  # noqa: PLC0415
-    from lakehouse_assets.query import sql as answers  # noqa: PLC0415
-
-    lake = current()
-    feed = lake.registry.feed("sales")
-    landed = [path for path, data in drops(days, lake.today(feed)) if _land_bytes(lake, f"{feed.landing}/{path}", data)]
-    out.print(f"The retailer landed {counted(len(landed), 'new drop')} in {lake.store.uri(feed.landing)}.")
-    code = run_lake(lake)
-    for title, sql in questions():
-        out.print(f"\n[bold]{title}[/bold]")
-        typer.echo(sql)
-        typer.echo(answers.as_table(answers.run(lake, sql)))
-    raise typer.Exit(code)
-
-
-def _land_bytes(lake: Lake, path: str, data: bytes) -> bool:
-    if (known := lake.store.stat(path)) and known.size == len(data) and lake.store.read(path) == data:
-        return False
-    lake.store.replace(path, data)
-    return True
-
-
-def dev(port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000) -> None:
-    """Start `dagster dev` on this lake: the UI, the sensors and the schedules."""
-    from lakehouse_assets.orchestration.instance import prepare_home  # noqa: PLC0415
-
-    prepare_home(settings())
-    workspace = Path(lakehouse_assets.__file__).with_name("workspace.yaml")
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port)]
-    os.execv(sys.executable, command)  # noqa: S606 - no shell wanted
-
-
 for verb in (
     land,
     extract,
@@ -127,6 +91,8 @@ for verb in (
     look.query,
     look.verify,
     look.dictionary,
+    forecast,
+    report,
     catalog,
     decide.release,
     decide.accept,

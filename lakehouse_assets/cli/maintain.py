@@ -31,11 +31,18 @@ def maintain(
             "Rows of held dates stay, and those without a date.",
         ),
     ] = None,
+    pack_after_days: Annotated[
+        int, typer.Option(min=0, help="Days after which the small bronze files of a date are packed.")
+    ] = 3,
 ) -> None:
     """Compact, checkpoint and vacuum the tables, and remove what no table or ledger knows."""
     try:
         policy = Policy.asked_for(
-            retention_hours, expire_rejected_days, expire_quarantine_days, below_seven_days=below_seven_days
+            retention_hours,
+            expire_rejected_days,
+            expire_quarantine_days,
+            below_seven_days=below_seven_days,
+            pack_after_days=pack_after_days,
         )
     except PolicyError as error:
         raise typer.BadParameter(str(error)) from error

@@ -47,6 +47,13 @@ def _meant(value: object) -> str:
     return f"dt.date({date.year}, {date.month}, {date.day})"
 
 
+_WEEKDAYS = tuple(f"{dt.date(2026, 1, day):%A}" for day in range(5, 12))
+
+
+def _is_delay(value: object) -> bool:
+    return isinstance(value, dt.timedelta) and value > dt.timedelta(0) and not value % dt.timedelta(minutes=1)
+
+
 _TEXT = _Check(lambda value: isinstance(value, str), "is no text", lambda _: '"..."')
 CHECKS: Mapping[str, _Check] = {
     "name": _TEXT,
@@ -62,6 +69,16 @@ CHECKS: Mapping[str, _Check] = {
         lambda value: value is None or (isinstance(value, dt.time) and value.tzinfo is None),
         "is no time of day in the feed's time zone",
         lambda _: "dt.time(6, 30)",
+    ),
+    "rest_days": _Check(
+        lambda value: isinstance(value, tuple) and set(value) < set(_WEEKDAYS),
+        "is no tuple of some days of the week",
+        lambda _: '("Saturday", "Sunday")',
+    ),
+    "fresh_within": _Check(
+        lambda value: value is None or _is_delay(value),
+        "is no time above 0 in whole minutes",
+        lambda _: "dt.timedelta(hours=8)",
     ),
     "gate": _Check(
         lambda value: isinstance(value, int | float) and 0 <= value <= 1, "is no share from 0 to 1", lambda _: "0.95"

@@ -7,6 +7,7 @@ table, whose content is a SQL file. Not here: how contracts are evaluated, store
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.feed import Feed
 from lakehouse_assets.contracts.file_format import Csv, Excel, FixedWidth, Format, Json
+from lakehouse_assets.contracts.kinesis import KinesisStream
 from lakehouse_assets.contracts.model import Model
 from lakehouse_assets.contracts.rest_api import ApiKey, Bearer, Cursor, NextUrl, Offset, Pages, RestApi, UpdatedSince
 from lakehouse_assets.contracts.serving import Serving
@@ -42,6 +43,7 @@ __all__ = [
     "FixedWidth",
     "Format",
     "Json",
+    "KinesisStream",
     "Model",
     "NextUrl",
     "Normaliser",

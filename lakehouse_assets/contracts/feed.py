@@ -8,11 +8,12 @@ from functools import cached_property
 import dataframely as dy
 import polars as pl
 
-from lakehouse_assets.contracts import feed_tables, identity, reference_rules, rest_api, semantics
+from lakehouse_assets.contracts import arriving, feed_tables, identity, reference_rules, semantics
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.drift import DriftPolicy, Policy
 from lakehouse_assets.contracts.file_format import Format
 from lakehouse_assets.contracts.keys import Delivery, Key, key_of
+from lakehouse_assets.contracts.kinesis import KinesisStream
 from lakehouse_assets.contracts.own_names import check_names
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import Period
@@ -50,7 +51,9 @@ class Feed:
         revision: Raised by one for a change that the stored tables cannot follow: new tables are filled beside them.
         drift: What happens when the columns of an object are not those of the contract.
         late_data_window: Days after which records of a date need a person's acceptance; None takes them always.
-        daily_close: The time of day, in the business time zone, before which something has to land each day.
+        daily_close: The time of day, in the business time zone, at which the day before is declared complete.
+        rest_days: Days of the week of which nothing comes, such as `("Saturday",)`.
+        inventory: Whether a check lists the partitions that are held, or whose runs failed.
         gate: A date whose share of valid among distinct records is below this is held.
         start_date: The first business date; records of earlier ones are quarantined.
         format: How the feed's objects are written; None where the content of each says it.
@@ -60,7 +63,8 @@ class Feed:
         delivery: `"changes"`, or `"full"`: a key that a landed object lacks is deleted with it.
         buckets: How many hash buckets the keys are sorted into; a change costs the buckets that it touches.
         usual_rows: How many rows a date usually has, where dates with other numbers are to be told.
-        extract: The API that gives its objects; None for a feed whose files are landed by others.
+        extract: The API or the stream that has its records; None for a feed whose files are landed by others.
+        posted: Whether `lakehouse serve` takes its records over HTTP.
     """
 
     name: str
@@ -91,8 +95,11 @@ class Feed:
     prefer: str | None = None
     on_missing_reference: reference_rules.OnMissing = "warn"
     daily_close: dt.time | None = None
-    extract: RestApi | None = None
+    rest_days: tuple[str, ...] = ()
+    inventory: bool = False
+    extract: RestApi | KinesisStream | None = None
     usual_rows: UsualRows | None = None
+    posted: bool = False
 
     def __post_init__(self) -> None:
         check_arguments(f"feed {self.name!r}", self)
@@ -107,7 +114,7 @@ class Feed:
         check_storable(self.contract.__name__, {name: column.dtype for name, column in columns.items()})
         for name, origin in self.sources.items():
             origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
-        if refusal := semantics.refusal(self) or reference_rules.refusal(self) or rest_api.refusal(self):
+        if refusal := semantics.refusal(self) or reference_rules.refusal(self) or arriving.refusal(self):
             msg = f"feed {self.name!r}: {refusal}"
             raise ContractError(msg)
 

@@ -80,7 +80,7 @@ class Json:
 
     Attributes:
         records: The path to the array of records inside of one object, names joined by dots: `data.items`. None: the
-            object is an array of records, or holds one record a line.
+            object is an array of records, or holds one record after the other.
         encoding: A codec of Python; None for UTF-8, or Windows-1252 where it is not UTF-8.
     """
 

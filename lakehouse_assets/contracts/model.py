@@ -1,5 +1,6 @@
 """A model: a gold table, declared by its schema and made by a SQL file or a Python function."""
 
+import datetime as dt
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Model:
         plot_over: The date to draw it over, if not the one that partitions the table.
         serving: How programs ask for single rows of a table by date; None for not at all.
         usual_rows: As for a feed; for a table by date.
+        fresh_within: How long after the end of a date it has to be there; for a table by date.
+        inventory: As for a feed.
         revision: As for a feed.
         views: SQL of the views that the query may read, by name; the registry fills it in.
     """
@@ -57,6 +60,8 @@ class Model:
     serving: Serving | None = None
     usual_rows: UsualRows | None = None
     revision: int = 1
+    fresh_within: dt.timedelta | None = None
+    inventory: bool = False
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +83,9 @@ class Model:
             raise ContractError(msg)
         if self.usual_rows is not None and self.date is None:
             msg = f"model {self.name!r}: usual_rows compares weekdays, and the table has no dates; leave it out."
+            raise ContractError(msg)
+        if self.fresh_within is not None and self.date is None:
+            msg = f"model {self.name!r}: fresh_within is for each date, and the table has no dates; leave it out."
             raise ContractError(msg)
         if self.serving is not None:
             check_serving(self.name, self.serving, self.schema, self.date)

@@ -37,6 +37,16 @@ def bucket_name(bucket: int) -> str:
     return f"bucket={bucket:02}"
 
 
+YEAR = (
+    pl.when(pl.col("part").is_in([UNDATED, WHOLE]))
+    .then("part")
+    .when(pl.col("part").str.starts_with("bucket="))
+    .then(pl.lit("buckets"))  # nearly every landed object touches all of them
+    .otherwise(pl.col("part").str.slice(0, 4))
+)
+"""The year, or the kind, of the partition whose name is in the column `part`: for tables about partitions."""
+
+
 def place(column: str) -> list[pl.Expr]:
     """Expressions that give `dt` and `bucket` from a column of partition names: null where a name is of neither."""
     name = pl.col(column)

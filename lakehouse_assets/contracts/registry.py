@@ -9,6 +9,7 @@ from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from lakehouse_assets.contracts import references
+from lakehouse_assets.contracts.as_of import AsOf, joins_of
 from lakehouse_assets.contracts.broken import Broken, of_asset, of_table
 from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Feed, Model, Table
@@ -78,6 +79,22 @@ class Registry:
             raise UnusableError(msg, *(by_name[name] for name in set(error.args[1]))) from None
 
         _refuse_mixed_periods(feeds, self.models.values())
+        self._as_of = self._joins_as_of()
+
+    def _joins_as_of(self) -> dict[str, tuple[AsOf, ...]]:
+        histories = {feed.history.full_name: feed for feed in self.feeds.values() if feed.history is not None}
+        tables = {table.full_name: table for table in self.tables()}
+        found = {}
+        for model in self.models.values():
+            try:
+                found[model.name] = joins_of(model, histories, {name: tables[name] for name in model.upstream})
+            except ContractError as error:
+                raise UnusableError(error, model) from None
+        return found
+
+    def as_of(self, model: Model) -> tuple[AsOf, ...]:
+        """Return the joins of a model with the versions that held at the times of its rows."""
+        return self._as_of.get(model.name, ())
 
     def references(self, feed: Feed) -> list[Reference]:
         """Return the references of a feed to feeds that can be used."""

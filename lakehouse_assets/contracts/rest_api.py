@@ -1,17 +1,13 @@
 """Where a feed's objects come from when a REST API gives them: `Feed(extract=RestApi(...))`.
 
-Here: the declaration, and which ones make no sense. Not here: asking the API.
+Here: the declaration, and which ones make no sense. Not here: asking the API, and what else the feed declares.
 """
 
 import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from lakehouse_assets.contracts.file_format import Format, Json
-from lakehouse_assets.contracts.keys import Delivery
-from lakehouse_assets.contracts.semantics import Duplicates, Snapshot
 from lakehouse_assets.contracts.source import ContractError
 
 _URL = re.compile(r"(https?://[^/\s?#]+)?/[^\s?#]*")
@@ -159,38 +155,3 @@ class RestApi:
             if not getattr(self, name) > 0:
                 msg = f"RestApi({name}={getattr(self, name)!r}): it is a number above 0; correct it."
                 raise ContractError(msg)
-
-
-class Declared(Protocol):
-    """What is read here of a feed."""
-
-    @property
-    def extract(self) -> RestApi | None: ...
-
-    @property
-    def format(self) -> Format | None: ...
-
-    @property
-    def duplicates(self) -> Duplicates: ...
-
-    @property
-    def snapshot(self) -> Snapshot: ...
-
-    @property
-    def delivery(self) -> Delivery: ...
-
-
-def refusal(feed: Declared) -> str | None:
-    """Return what about a feed cannot be with an API, and what to change; None when all of it can."""
-    if feed.extract is None:
-        return None
-    if feed.format is not None and not isinstance(feed.format, Json):
-        return "extract is for APIs that answer in JSON; declare format=Json(records=...), or leave format out."
-    if feed.duplicates == "keep":
-        return 'an API gives a record more than once, and duplicates="keep" would count each; declare its id, or a key.'
-    if feed.snapshot == "latest" or feed.delivery == "full":
-        return (
-            'each page lands as an object of its own, so none is a whole delivery: snapshot="latest" and '
-            'delivery="full" are for files. Declare a key, and deleted_when for records that delete.'
-        )
-    return None

@@ -29,6 +29,10 @@ class DecisionError(Exception):
     """A decision that cannot be taken; nothing was recorded."""
 
 
+class UnknownKindError(ValueError):
+    """A decision is of a kind that only a newer version knows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What every decision says: about which feed (or gold table), who took it, why, when; its id sorts by time."""
@@ -216,14 +220,23 @@ def read(content: bytes) -> Decision:
     """Return a stored decision. One written before there were kinds names the fields of all of them: the rest is left.
 
     Raises:
+        UnknownKindError: A newer version wrote it.
         ValueError: It is none.
     """
     try:
         stored = json.loads(content)
-        kind = _BY_NAME[stored["kind"]]
+        kind = _kind_of(stored["kind"])
         names = {one.name: _STORED.get(one.name, one.name) for one in fields(kind)}
         about = {name: stored[key] for name, key in names.items() if key in stored}
         return kind(**about | ({"rules": tuple(about["rules"])} if "rules" in about else {}))
+    except UnknownKindError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"it does not say what a decision says: {error!r}"
         raise ValueError(msg) from error
+
+
+def _kind_of(name: str) -> type[Decision]:
+    if name not in _BY_NAME:
+        raise UnknownKindError(name)
+    return _BY_NAME[name]

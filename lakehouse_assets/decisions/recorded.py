@@ -156,6 +156,13 @@ def _read(root: str, path: str) -> Decision:
     """Decisions never change, so each is read once by a process."""
     try:
         return kinds.read(store_for(root).read(path))
+    except kinds.UnknownKindError as error:
+        msg = (
+            f"{root}/{path} is a decision of the kind {error.args[0]!r}, which this version does not know: a newer "
+            "version wrote it. Nothing was done, because without it records would come back that somebody took out; "
+            "use that version again (docs/image.md says what a rollback may do)."
+        )
+        raise StorageError(msg) from error
     except ValueError as error:
         msg = f"{root}/{path} is no decision ({error}). Nothing was done; restore the file, or move it away."
         raise StorageError(msg) from error

@@ -7,10 +7,12 @@ to the record.
 
 import hashlib
 import hmac
+import json
 import re
 import secrets
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -21,10 +23,14 @@ from lakehouse_assets.storage.stores import Store
 
 BLANK = "erased"
 """The `_problem` of a blank record, from which a person was erased."""
+MARK = "(erased)"
+"""What is in a text in place of an erased value."""
 _KEY = "erasures/key"
 _PIECES = (r'[,;\t|"\r\n]+', r'[\s,;|"\'{}\[\]:=]+')
+_LONG = 5
 _TEXTS_AT_ONCE = 20_000
 _QUOTED = re.compile(r'"((?:[^"\\]|""|\\.)*)"')
+_JSON_VALUE, _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][\w.+-]*'), re.compile(r"[^\s/?&=#:;,|\"'(){}\[\]\\]{5,}")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -154,6 +160,32 @@ class People:
                 hits = hits.append(pieces["at"].filter(self.in_values(column, pieces["piece"])))
             found.append(pl.int_range(some.len(), eager=True).is_in(hits.cast(pl.Int64).unique().implode()))
         return pl.concat(found)
+
+    def redacted(self, text: str) -> str:
+        """Return JSON text, perhaps cut between two values, without the erased values in its strings and numbers.
+
+        They are found as whole values and as words, such as those of an address. Short ones are there by chance.
+        """
+        values = _JSON_VALUE.findall(text)
+        words = {unquote(word) for value in values for word in _WORD.findall(value)} | set(map(_spelt, values))
+        some = pl.Series(sorted(word for word in words if len(word) >= _LONG), dtype=pl.String)
+        theirs = {word for column in self.columns for word in some.filter(self.in_values(column, some))}
+
+        def redact(match: re.Match[str]) -> str:
+            value = match.group()
+            if _spelt(value) in theirs:
+                return f'"{MARK}"'
+            return _WORD.sub(lambda word: MARK if unquote(word.group()) in theirs else word.group(), value)
+
+        return _JSON_VALUE.sub(redact, text) if theirs else text
+
+
+def _spelt(value: str) -> str:
+    """Return a JSON string or number as text; a string that cannot be read as it is."""
+    try:
+        return str(json.loads(value, strict=False, parse_float=str)) if value.startswith('"') else value
+    except ValueError:
+        return value.strip('"')
 
 
 def _digest(key: bytes, feed: Feed, column: str, value: str) -> str:

@@ -81,6 +81,10 @@ class Erasures:
         """Return whether a person was erased from a content, so that another content replaces it."""
         return content in self.evidence.before
 
+    def has_touched(self, content: str) -> bool:
+        """Return whether a person was erased from a content, or from another one that it replaces."""
+        return content in self.evidence.before or content in self.evidence.after
+
     def has_refused(self, content: str) -> bool:
         """Return whether a content is what an erasure left of a refused one."""
         return any(erased.refused for erased in self.evidence.of_after(content))

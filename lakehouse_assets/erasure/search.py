@@ -16,7 +16,7 @@ import polars as pl
 
 from lakehouse_assets.erasure.evidence import Erased, Evidence
 from lakehouse_assets.erasure.matching import People
-from lakehouse_assets.erasure.tombstones import without
+from lakehouse_assets.erasure.tombstones import beside, without
 from lakehouse_assets.parsing.archives import Rejection, decompressed, unpack
 from lakehouse_assets.parsing.parse import parse, read
 
@@ -34,13 +34,13 @@ class Searched:
         data: Its new bytes; None when nothing was found.
         erased: What was taken out of its source objects.
         records: How many records that were, in all.
-        unsearched: Source objects that cannot be searched, each with the reason.
+        unsearched: Why source objects cannot be searched, or people not be taken out of them, by key.
     """
 
     data: bytes | None
     erased: list[Erased] = field(default_factory=list)
     records: int = 0
-    unsearched: list[str] = field(default_factory=list)
+    unsearched: dict[str, str] = field(default_factory=dict)
 
 
 def search(
@@ -52,16 +52,16 @@ def search(
         limit: The most bytes that one source object may have when decompressed.
         known_lines: Lines that are taken out whatever they say.
     """
-    erased, records, unsearched = list[Erased](), 0, list[str]()
+    erased, records, unsearched = list[Erased](), 0, dict[str, str]()
     changed: dict[str, bytes] = {}
     for source in unpack(key, data, limit):
         if source.rejection:
-            unsearched.append(f"{source.key}: {source.rejection}")
+            unsearched[source.key] = source.rejection
             continue
         try:
             result = _search_source(people, evidence, source.data, limit, known_lines or {})
         except Rejection as error:
-            unsearched.append(f"{source.key}: {error}")
+            unsearched[source.key] = str(error)
             continue
         if result is not None:
             changed[source.key], taken, count = result
@@ -82,10 +82,12 @@ def _search_source(
     known = [header for origin in feed.sources.values() for header in origin.headers]
     blank, before = evidence.blank_lines(content), evidence.of_before(content)
     meant = set(known_lines.get(content, ())) | {line for erased in before for line in erased.corrected}
-    refused = False
+    refused = is_beside = False
     try:
         records = parse(data, feed, limit)[0]
         lines = set(records["_line"].filter(people.in_records(records)))
+        text = beside(data, limit, feed.format)
+        is_beside = people.redacted(text) != text
     except Rejection:
         refused = True
         try:
@@ -97,9 +99,9 @@ def _search_source(
         found = people.in_fields(frame) if frame.width else pl.Series([], dtype=pl.Boolean)
         lines = {at + 1 for at in found.arg_true()}
     gone = (lines | meant) - blank
-    if not gone:
+    if not gone and not is_beside:
         return None
-    new = without(data, frozenset(gone), known, limit, feed.format)
+    new = without(data, frozenset(gone), known, limit, feed.format, people.redacted)
     erased = Erased(
         before=content,
         after=hashlib.sha256(new).hexdigest(),

@@ -7,6 +7,7 @@ original before it is used. Not here: which records are taken out.
 import gzip
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from lakehouse_assets.parsing.archives import Rejection, decompressed
 from lakehouse_assets.parsing.csv_text import opened, records_of
 from lakehouse_assets.parsing.fixed_width import lines_of
 from lakehouse_assets.parsing.json_path import span
+from lakehouse_assets.parsing.json_records import ends_of, is_over_several_lines
 from lakehouse_assets.parsing.parse import is_json, is_parquet, read
 from lakehouse_assets.parsing.text_encoding import utf8
 
@@ -23,7 +25,14 @@ _JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _BLANK = " \t\r\n"
 
 
-def without(data: bytes, lines: frozenset[int], known: list[str], limit: int, form: Format | None = None) -> bytes:
+def without(
+    data: bytes,
+    lines: frozenset[int],
+    known: list[str],
+    limit: int,
+    form: Format | None = None,
+    redact: Callable[[str], str] = str,
+) -> bytes:
     """Return a source object in which some records are blank.
 
     Args:
@@ -31,6 +40,7 @@ def without(data: bytes, lines: frozenset[int], known: list[str], limit: int, fo
         known: Field names that are expected.
         limit: The most bytes that it may have when decompressed.
         form: How it is written, as declared; it stays in the declared encoding.
+        redact: What is made of the JSON text beside the records.
 
     Raises:
         Rejection: It cannot be read, or would not read the same but for these records.
@@ -43,7 +53,7 @@ def without(data: bytes, lines: frozenset[int], known: list[str], limit: int, fo
         new = _parquet(plain, lines)
     else:
         encoding = form.encoding if form else None
-        new = _text(utf8(plain, encoding), lines, known, form).encode(encoding or "utf-8")
+        new = _text(utf8(plain, encoding), lines, known, form, redact).encode(encoding or "utf-8")
     if plain is not data:
         new = gzip.compress(new, mtime=0)
     before, after = (_said(read(each, known, limit, form).frame) for each in (data, new))
@@ -51,14 +61,26 @@ def without(data: bytes, lines: frozenset[int], known: list[str], limit: int, fo
     return new
 
 
-def _text(text: bytes, lines: frozenset[int], known: list[str], form: Format | None) -> str:
+def beside(data: bytes, limit: int, form: Format | None) -> str:
+    """Return the JSON text before and behind the records of a document: cursors, addresses, counts; else nothing."""
+    plain = decompressed(data, limit)
+    if not (isinstance(form, Json) and form.records) or is_parquet(plain):
+        return ""
+    whole = utf8(plain, form.encoding).decode()
+    start, end = span(whole, form.records)
+    return whole[:start] + whole[end:]
+
+
+def _text(
+    text: bytes, lines: frozenset[int], known: list[str], form: Format | None, redact: Callable[[str], str]
+) -> str:
     match form:
         case FixedWidth():
             return _fixed_width(text, form, lines)
         case Json(records=str() as path):
             whole = text.decode()
             start, end = span(whole, path)
-            return whole[:start] + _json(whole[start:end].encode(), lines) + whole[end:]
+            return redact(whole[:start]) + _json(whole[start:end].encode(), lines) + redact(whole[end:])
         case Csv():
             return _csv(text, known, lines, form)
     return _json(text, lines) if is_json(text) else _csv(text, known, lines, Csv())
@@ -114,13 +136,17 @@ def _json(text: bytes, lines: frozenset[int]) -> str:
     stripped = text.strip().decode()
     if stripped.startswith("["):
         return _array(stripped, lines)
-    rows = stripped.split("\n")
-    records = [at for at, row in enumerate(rows) if row.strip()]
-    if len(records) > 1 and _parsed(rows[records[0]]) is None and (whole := _parsed(stripped)) is not None:
-        return _no_values(whole)  # one object over several lines
-    for number, at in enumerate(records, start=1):
-        if number in lines:
-            rows[at] = _no_values(_parsed(rows[at]))
+    # One piece with all of its line ends, or the lines: as the reader does it.
+    is_whole = is_over_several_lines(stripped)
+    number, rows = 0, []
+    for row in [stripped] if is_whole else stripped.split("\n"):
+        kept, at = [], 0
+        for end in ends_of(row):
+            number, piece = number + 1, row[at:end]
+            blank = _no_values(_parsed(piece), indent=0 if is_whole else None) + piece[len(piece.rstrip(_BLANK)) :]
+            kept.append(blank if number in lines else piece)
+            at = end
+        rows.append("".join(kept) + row[at:])
     return "\n".join(rows)
 
 
@@ -147,9 +173,9 @@ def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
         return None
 
 
-def _no_values(value: Any) -> str:  # noqa: ANN401 - JSON
+def _no_values(value: Any, indent: int | None = None) -> str:  # noqa: ANN401 - JSON
     """Return a record with the same names and no values: an object of none may be one of missing columns."""
-    return json.dumps(dict.fromkeys(value) if isinstance(value, dict) else {})
+    return json.dumps(dict.fromkeys(value) if isinstance(value, dict) else {}, indent=indent)
 
 
 def _parquet(data: bytes, lines: frozenset[int]) -> bytes:

@@ -1,1 +1,1 @@
-"""Fetching a feed's objects from a REST API into landing. Not here: what a feed declares, and reading what landed."""
+"""Fetching a feed's objects from an API or a stream into landing. Not here: what a feed declares; what landed."""

@@ -5,6 +5,7 @@ Retries are tenacity's, the connection is that of requests. Redirects are not fo
 
 import datetime as dt
 import email.utils
+import logging
 import time
 from types import TracebackType
 from typing import Self
@@ -71,6 +72,7 @@ class Client:
             retry=tenacity.retry_if_exception_type(_AgainError),
             wait=lambda state: max(wait(state), _after_s(state)),
             stop=tenacity.stop_before_delay(self._api.patience_s),
+            before_sleep=self._tell,
             reraise=True,
         )
         try:
@@ -78,7 +80,7 @@ class Client:
         except _AgainError as error:
             times = retrying.statistics["attempt_number"]
             msg = (
-                f"{asked.url}: page {asked.number + 1:,} failed {times:,} times, last because {error}. {_KEPT}; "
+                f"{asked.shown}: page {asked.number + 1:,} failed {times:,} times, last because {error}. {_KEPT}; "
                 "ask the API's owner, or raise patience_s of the declaration."
             )
             raise ExtractionError(msg) from None
@@ -97,14 +99,34 @@ class Client:
             raise _AgainError(why, _asked_to_wait_s(response))
         if status != requests.codes.ok:
             shown = f"the secret {self._api.auth.secret!r}" if self._api.auth else "auth"
-            fix = f"look at {shown}" if status in {401, 403} else "correct url or params of the declaration"
-            msg = f"{asked.url}: page {asked.number + 1:,} was answered {status} {response.reason}. {_KEPT}; {fix}."
+            fix = (
+                f"look at {shown}"
+                if status in {401, 403}
+                else "correct url or params of the declaration, or LAKEHOUSE_API_URL"
+            )
+            msg = f"{asked.shown}: page {asked.number + 1:,} was answered {status} {response.reason}. {_KEPT}; {fix}."
             raise RefusedError(msg)
         link = response.links.get("next", {}).get("url")
         try:
             return answered(asked, body, self._records, _time_of(response), link)
         except CutError:
+            if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+                msg = (
+                    f"{asked.shown}: page {asked.number + 1:,} was answered with a web page (Content-Type text/html), "
+                    f"not with JSON. {_KEPT}; correct url or params of the declaration, or LAKEHOUSE_API_URL."
+                )
+                raise ExtractionError(msg) from None
             raise _AgainError("the answer was cut, or is no JSON") from None
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        """Log that a request is made again: an API that fails for minutes looks like a process that hangs."""
+        asked, error = state.args[0], state.outcome.exception() if state.outcome else None
+        left = self._api.patience_s - (state.seconds_since_start or 0)
+        logging.getLogger(__name__).warning(
+            "%s: page %s failed, because %s. It is asked for again in %.1f s; without an answer, the extraction "
+            "fails in %.0f s at the latest (patience_s).",
+            asked.shown, f"{asked.number + 1:,}", error, state.upcoming_sleep, left,
+        )  # fmt: skip
 
     def _get(self, asked: Question) -> tuple[requests.Response, bytes]:
         time.sleep(max(0.0, self._asked_at + 1 / self._api.per_second - time.monotonic()))
@@ -131,8 +153,8 @@ class Client:
             body += piece
             if len(body) > self._largest:
                 msg = (
-                    f"{asked.url}: page {asked.number + 1:,} is larger than {self._largest:,} bytes. {_KEPT}; ask for "
-                    "fewer records a page, or raise LAKEHOUSE_MAX_SOURCE_BYTES."
+                    f"{asked.shown}: page {asked.number + 1:,} is larger than {self._largest:,} bytes. {_KEPT}; ask "
+                    "for fewer records a page, or raise LAKEHOUSE_MAX_SOURCE_BYTES."
                 )
                 raise ExtractionError(msg)
             if time.monotonic() - started > self._api.patience_s:

@@ -35,6 +35,26 @@ class Extracted:
     passes: int = 0
     resumed_at: int = 0
 
+    @property
+    def message(self) -> str:
+        """The outcome in words."""
+        since = "everything" if self.since is None else f"what changed since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        before = f" after {self.resumed_at:,} that had landed before" if self.resumed_at else ""
+        return f"asked for {since}: pages landed{before}: {self.pages:,}, records: {self.records:,}."
+
+    @property
+    def shown(self) -> dict[str, str | int]:
+        """The same, by name."""
+        return {
+            "changed since": str(self.since or "ever"),
+            "pages": self.pages,
+            "records": self.records,
+            "bytes": self.bytes,
+            "requests": self.requests,
+            "pages landed before": self.resumed_at,
+            "readings from the first page": self.passes,
+        }
+
 
 def api_of(lake: Lake, feed: Feed) -> tuple[RestApi, str]:
     """Return a feed's API, and its address.
@@ -42,7 +62,7 @@ def api_of(lake: Lake, feed: Feed) -> tuple[RestApi, str]:
     Raises:
         ContractError: The feed declares none, or one below an address that is not set.
     """
-    if feed.extract is None:
+    if not isinstance(feed.extract, RestApi):
         msg = f"feed {feed.name!r} has no API. Nothing was extracted; declare extract=RestApi(...), or land files."
         raise ContractError(msg)
     if feed.extract.url.startswith("/") and not lake.settings.api_url:
@@ -137,7 +157,7 @@ class _Reading:
             place = asked.url, *asked.params.values()
             if place in known:
                 msg = (
-                    f"{asked.url}: page {asked.number:,} names one as the next that was read already. What came "
+                    f"{asked.shown}: page {asked.number:,} names one as the next that was read already. What came "
                     "before has landed; correct pages of the declaration, or ask the API's owner."
                 )
                 raise ExtractionError(msg)

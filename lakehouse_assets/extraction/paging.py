@@ -48,6 +48,11 @@ class Question:
     before: int = 0
     repeats: bool = False
 
+    @property
+    def shown(self) -> str:
+        """The address for messages: without its query, which may hold a credential."""
+        return self.url.partition("?")[0]
+
 
 class Answer(NamedTuple):
     """A page: its bytes, and what they say.
@@ -126,7 +131,7 @@ def answered(asked: Question, body: bytes, path: str | None, at: dt.datetime, li
     if not isinstance(records, list):
         where = "it is no array of records" if path is None else f"it has no array of records at {path!r}"
         msg = (
-            f"{asked.url}: the answer is JSON, but {where}. It did not land; "
+            f"{asked.shown}: the answer is JSON, but {where}. It did not land; "
             "correct format=Json(records=...) of the feed."
         )
         raise ExtractionError(msg)

@@ -24,7 +24,7 @@ from lakehouse_assets.forgetting.landing import InLanding
 from lakehouse_assets.ledger.entries import SCHEMA
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.parsing.buckets import bucket_of
-from lakehouse_assets.pipeline.bronze import bronze_path
+from lakehouse_assets.pipeline.bronze import bronze_path, read_file
 from lakehouse_assets.pipeline.rows import STORED_AS
 from lakehouse_assets.storage import delta
 
@@ -92,12 +92,13 @@ def _write_one(
     gone = pl.col("_line").is_in(sorted(lines))
     kept, blank = dict[str, pl.DataFrame](), list[pl.DataFrame]()
     for partition in partitions:
-        frame = pl.read_parquet(io.BytesIO(lake.store.read(bronze_path(feed, partition, file))))
+        frame = read_file(lake, feed, partition, file)
         kept[partition] = frame.filter(~gone)
         blank.append(blanked(frame.filter(gone), lines))
-    place = bucket_of({}, feed) if feed.key else UNDATED if feed.business_date else WHOLE
-    before = [kept[place]] if place in kept else []
-    kept[place] = pl.concat([*before, *blank], how="diagonal_relaxed").sort("_line")
+    if lines:
+        place = bucket_of({}, feed) if feed.key else UNDATED if feed.business_date else WHOLE
+        before = [kept[place]] if place in kept else []
+        kept[place] = pl.concat([*before, *blank], how="diagonal_relaxed").sort("_line")
     for partition, frame in kept.items():
         buffer = io.BytesIO()
         frame.with_columns(pl.lit(erased.after).alias("_source_hash")).write_parquet(buffer, compression=STORED_AS)

@@ -14,8 +14,8 @@ from lakehouse_assets.contracts.partitioning import Partitioning, is_by_date
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Accept, Correct, Decision, OnRecord, Pin, Release, Retract
 from lakehouse_assets.erasure.evidence import Evidence
+from lakehouse_assets.erasure.matching import MARK
 from lakehouse_assets.erasure.protocol import Erasures
-from lakehouse_assets.forgetting.request import MARK
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.pins import decision_folder
 

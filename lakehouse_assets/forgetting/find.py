@@ -3,7 +3,7 @@
 Not here: what is done about their records.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -77,14 +77,13 @@ def find(erasures: Erasures, known_lines: KnownLines, searched: frozenset[str] =
     )
     files = files_of(erasures).filter(~pl.col("path").is_in(list(searched)))
     rows = dict(files.select("path", "rows").iter_rows())
-    places_of = files.select(pl.Series("_path", map(erasures.lake.store.uri, rows), pl.String), "source_hash", "part")
     for paths in batches(list(rows), rows, erasures.lake.settings.publish_batch_rows):
         held.searched.update(paths)
-        for records in _read(erasures, paths, held.unsearched):
-            places = records.select("_line", "_path", erasures.matches(records).alias("_theirs"))
-            places = places.join(places_of, on="_path").join(meant, on=["source_hash", "_line"], how="left")
+        for records in _read(erasures, files.filter(pl.col("path").is_in(paths)), held.unsearched):
+            places = records.select("_line", "_content", "_part", erasures.matches(records).alias("_theirs"))
+            places = places.join(meant, left_on=["_content", "_line"], right_on=["source_hash", "_line"], how="left")
             theirs = places.filter(pl.col("_theirs") | pl.col("_meant"))
-            for content, line, partition in theirs.select("source_hash", "_line", "part").iter_rows():
+            for content, line, partition in theirs.select("_content", "_line", "_part").iter_rows():
                 found.setdefault(content, set()).add(line)
                 held.partitions.add(partition)
     new = {content: frozenset(lines - erasures.evidence.blank_lines(content)) for content, lines in found.items()}
@@ -92,8 +91,17 @@ def find(erasures: Erasures, known_lines: KnownLines, searched: frozenset[str] =
     return held
 
 
+def without_lines(erasures: Erasures, contents: Iterable[str]) -> dict[str, frozenset[int]]:
+    """Return those of some replaced contents that bronze still has, and of which no record was taken out."""
+    known, evidence = set(files_of(erasures)["source_hash"]), erasures.evidence
+    return {c: frozenset() for c in known.intersection(contents) if not any(e.lines for e in evidence.of_before(c))}
+
+
 def files_of(erasures: Erasures) -> pl.DataFrame:
-    """Return the bronze files that the ledger knows: `source_hash`, `file` (their name), `part`, `rows`, `path`."""
+    """Return the bronze files that the ledger knows: `source_hash`, `file` (their name), `part`, `rows`, `path`.
+
+    Of a file that lies in a pack, the path is where it lay before.
+    """
     rows = erasures.lake.ledger_of(erasures.feed).rows.filter(pl.col("part").is_not_null())
     named = rows.select("source_hash", pl.coalesce("file", "source_hash").alias("file"), "part", "rows")
     files = named.unique(["file", "part"]).sort("part", "file")
@@ -102,14 +110,15 @@ def files_of(erasures: Erasures) -> pl.DataFrame:
     return files.with_columns(pl.Series("path", paths, dtype=pl.String))
 
 
-def _read(erasures: Erasures, paths: list[str], unsearched: list[str]) -> Iterator[pl.DataFrame]:
-    """Yield the records of some bronze files with their `_path`; file by file if one is damaged."""
+def _read(erasures: Erasures, files: pl.DataFrame, unsearched: list[str]) -> Iterator[pl.DataFrame]:
+    """Yield the records of some bronze files with `_content` and `_part`; file by file if one is damaged."""
+    said = (pl.col("source_hash").alias("_content"), pl.col("part").alias("_part"))
     try:
-        yield scan_files(erasures.lake, erasures.feed, paths).collect()
+        yield scan_files(erasures.lake, erasures.feed, files.select("part", "file", *said)).collect()
     except delta.UNREADABLE as error:
-        if len(paths) == 1:
+        if files.height == 1:
             why = str(error).splitlines()[0]
-            unsearched.append(f"{paths[0]}: the bronze file cannot be read ({why}); see `lakehouse verify`.")
+            unsearched.append(f"{files['path'][0]}: the bronze file cannot be read ({why}); see `lakehouse verify`.")
             return
-        for path in paths:
-            yield from _read(erasures, [path], unsearched)
+        for one in files.iter_slices(1):
+            yield from _read(erasures, one, unsearched)

@@ -14,10 +14,10 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting.decisions import downstream
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
-from lakehouse_assets.maintenance import leftovers
+from lakehouse_assets.maintenance import bronze_leftovers, leftovers, packing
 from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found
 from lakehouse_assets.maintenance.leftovers import versions as all_versions
-from lakehouse_assets.pipeline import reference_index
+from lakehouse_assets.pipeline import as_of_index, packs, reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.temporary import remove_abandoned
@@ -26,7 +26,9 @@ from lakehouse_assets.storage.temporary import remove_abandoned
 def folders(lake: Lake, feed: Feed) -> list[str]:
     """Return the folders of all tables in whose past the feed's records or their traces may stand."""
     own = [table.path for table in (*feed.tables, *reference_index.tables([feed])) if table is not feed.bronze]
-    return [*own, LEDGER.path, ACCOUNTING.path, *(model.table.path for model in downstream(lake, feed))]
+    models = downstream(lake, feed)
+    gold = [table.path for table in (*(model.table for model in models), *as_of_index.tables(lake, models))]
+    return [*own, LEDGER.path, ACCOUNTING.path, packs.TABLE.path, *gold]
 
 
 def forget_past(erasures: Erasures, folder: str, *, versions: bool) -> list[Found]:
@@ -90,10 +92,22 @@ def _is_theirs(erasures: Erasures, item: Found) -> bool:
     return bool(erasures.matches(rows).any())
 
 
+def _has_replaced(erasures: Erasures, item: Found) -> bool:
+    """Return whether a bronze object holds a content that another one replaces."""
+    if not packs.is_pack(item.path):
+        return erasures.has_replaced(bronze_leftovers.content_of(item))
+    try:
+        rows = pl.read_parquet(io.BytesIO(erasures.lake.store.read(item.path)), columns=["_source_hash"])
+    except delta.UNREADABLE:
+        return True
+    return any(map(erasures.has_replaced, rows["_source_hash"].unique()))
+
+
 def forget_bronze(erasures: Erasures) -> list[Found]:
     """Remove the bronze files of replaced contents, and those with an erased person's records that no ledger knows."""
-    orphans = leftovers.bronze_orphans(erasures.lake, erasures.feed)
-    gone = [o for o in orphans if erasures.has_replaced(leftovers.content_of(o)) or _is_theirs(erasures, o)]
+    packing.take_out(erasures.lake, erasures.feed, erasures.has_replaced)
+    orphans = bronze_leftovers.bronze_orphans(erasures.lake, erasures.feed)
+    gone = [o for o in orphans if _has_replaced(erasures, o) or _is_theirs(erasures, o)]
     for item in gone:
         erasures.lake.store.delete(item.path)
     return gone

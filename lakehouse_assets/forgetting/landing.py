@@ -64,7 +64,7 @@ def clean_all(request: Request, known_lines: KnownLines, *, dry_run: bool = Fals
             now, new, since, found = erasures.clean(stored, data, known_lines, dry_run=dry_run)
         except AnotherVersionError:
             continue  # the new version is cleaned by the next ingest
-        landed.unsearched += found.unsearched
+        landed.unsearched += [f"{source}: {reason}" for source, reason in found.unsearched.items()]
         landed.records += found.records
         landed.objects += found.data is not None
         landed.taken += [(key, one.before, one.after) for one in found.erased]

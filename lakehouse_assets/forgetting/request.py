@@ -14,12 +14,10 @@ from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.kinds import DecisionError, Erase
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.matching import canonical, identity, key_of
+from lakehouse_assets.erasure.matching import MARK, canonical, identity, key_of
 from lakehouse_assets.erasure.protocol import Erasures, unfinished
 from lakehouse_assets.maintenance import retired
 
-MARK = "(erased)"
-"""What is in a text in place of an erased value."""
 _LONG = 5
 
 

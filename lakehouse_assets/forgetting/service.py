@@ -18,7 +18,7 @@ from lakehouse_assets.erasure.evidence import reports
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting import bronze, history, tables
 from lakehouse_assets.forgetting import decisions as decided
-from lakehouse_assets.forgetting.find import InBronze, corrected, find
+from lakehouse_assets.forgetting.find import InBronze, corrected, find, without_lines
 from lakehouse_assets.forgetting.landing import InLanding, clean_all
 from lakehouse_assets.forgetting.request import Request
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
@@ -120,6 +120,7 @@ def _erase_inputs(lake: Lake, feed: Feed, request: Request, progress: Callable[[
     # An earlier contract may have matched other lines than the present one does.
     either = {content: known_lines.get(content, frozenset()) | lines for content, lines in held.lines.items()}
     landed = clean_all(request, {**known_lines, **either})
+    held.lines = without_lines(Erasures.load(lake, feed), landed.contents) | held.lines
     released = decided.released(lake, feed) | dict(decision.released)
     progress("bronze and the ledger")
     bronze.replace(lake, feed, held, known_lines, landed, request.redact)

@@ -52,6 +52,13 @@ class LargeFeedLedger(FeedLedger):
         keys = self._selection.keys_of_contents(pl.Series([source_hash]))
         return Readings(self._of_keys(keys)).of(source_hash) if keys.len() else []
 
+    def seen(self, contents: pl.Series) -> set[str]:
+        """Return which of some contents were ever recorded, also those that were refused."""
+        if self.is_read:
+            return super().seen(contents)
+        # Of objects with other contents, too: then these are among those asked for, or do not matter.
+        return set(self._of_keys(self._selection.keys_of_contents(contents))["source_hash"].drop_nulls())
+
     def extended(self, later: pl.DataFrame, rows: pl.LazyFrame) -> FeedLedger:
         """Return the ledger with later entries. Only what they touch is computed anew."""
         if self.is_read:
@@ -73,6 +80,11 @@ class LargeFeedLedger(FeedLedger):
     def _live_alone(self, contents: pl.Series) -> pl.DataFrame:
         bearing = self._of_keys(self._selection.keys_of_contents(contents))
         return live(bearing).filter(pl.col("source_hash").is_in(contents.implode()))
+
+    def _keys_of_partitions(self, partitions: pl.Series) -> pl.Series:
+        return (
+            super()._keys_of_partitions(partitions) if self.is_read else self._selection.keys_of_partitions(partitions)
+        )
 
     def _refused_objects(self) -> pl.DataFrame:
         if self.is_read:

@@ -85,6 +85,8 @@ class Selection:
 
     def _near(self, keys: pl.Series) -> pl.LazyFrame:
         wanted = keys.unique()
+        if wanted.is_empty():
+            return self.rows.clear()  # without bounds, every entry would be read
         # Groups of rows outside of the bounds are skipped; Polars compares no list of values with their statistics.
         is_near = pl.col("object_key").is_between(pl.lit(wanted.min(), pl.String), pl.lit(wanted.max(), pl.String))
         return self.rows.filter(is_near & pl.col("object_key").is_in(wanted.implode()))

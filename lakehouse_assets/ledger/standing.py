@@ -145,3 +145,22 @@ def _standing(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
                 if state == ACCEPTED or name in before
             }
     return [(key, name, version) for key, members in stands.items() for name, version in members.items()]
+
+
+def shown(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of entries with their state as of now: accepted, alias, superseded, rejected, held or retracted."""
+    keys = ["object_key", "source_key", "version"]
+    stand = accepted(entries)
+    stands = stand.select(keys).unique().with_columns(pl.lit(value=True).alias("_stands"))
+    canonical = stand.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
+    joined = rows.join(stands, on=keys, how="left").join(canonical, on="source_hash", how="left", nulls_equal=True)
+    state = (
+        pl.when(pl.col("state").is_in([REJECTED, HELD, RETRACTED]))
+        .then(pl.col("state"))
+        .when(pl.col("_stands").is_null())
+        .then(pl.lit("superseded"))
+        .when(pl.col("_canonical") != pl.col("source_key"))
+        .then(pl.lit("alias"))
+        .otherwise(pl.lit(ACCEPTED))
+    )
+    return joined.with_columns(state.alias("state")).select(*SCHEMA)

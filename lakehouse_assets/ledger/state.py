@@ -6,8 +6,8 @@ from functools import cached_property
 
 import polars as pl
 
-from lakehouse_assets.ledger import deliveries, landing_order
-from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, RETRACTED, SCHEMA
+from lakehouse_assets.ledger import deliveries, landing_order, standing
+from lakehouse_assets.ledger.entries import ACCEPTED, HELD, REJECTED, SCHEMA
 from lakehouse_assets.ledger.readings import Reading, Readings
 from lakehouse_assets.ledger.standing import KnownVersion, accepted, is_in, known_versions, latest, live, state_without
 from lakehouse_assets.ledger.summary import Summary
@@ -117,6 +117,10 @@ class FeedLedger:
     def _of_keys(self, keys: pl.Series) -> pl.DataFrame:
         return self.entries.filter(is_in("object_key", keys))
 
+    def _keys_of_partitions(self, partitions: pl.Series) -> pl.Series:
+        """Return the keys of objects with rows in some partitions, in any version; a few others may be among them."""
+        return self.entries.filter(is_in("part", partitions))["object_key"]
+
     def _live_alone(self, contents: pl.Series) -> pl.DataFrame:
         """Return what is live of some contents, computed from the entries that bear on it."""
         sharing = self._of_keys(self.entries.filter(is_in("source_hash", contents))["object_key"])
@@ -173,6 +177,18 @@ class FeedLedger:
             self._landings[pattern, zone] = landing_order.landings(self.entries, pattern, zone)
         return self._landings[pattern, zone]
 
+    def first_landings(self, partitions: Iterable[str]) -> pl.DataFrame:
+        """Return when each content that is live in some partitions landed first: `source_hash`, `_landed_at`."""
+        keys = self._keys_of_partitions(pl.Series(list(partitions), dtype=pl.String))
+        return landing_order.landings(self._of_keys(keys)).group_by("source_hash").agg(pl.min("_landed_at"))
+
+    def landings_since(self, at: dt.datetime) -> pl.DataFrame:
+        """Return the landings of accepted objects since a moment, as `landing_order.of_versions` does."""
+        rows = self.entries.lazy() if self._rows is None else self._rows
+        keys = rows.filter(pl.col("ingested_at") > at).select("object_key").unique().collect()["object_key"]
+        landed = landing_order.of_versions(accepted(self._of_keys(keys)))
+        return landed.filter(pl.col("_landed_at") > at).unique("_landed")
+
     @cached_property
     def last_readings(self) -> pl.DataFrame:
         """How what is live was read, as `landing_order.last_readings` returns it."""
@@ -186,11 +202,14 @@ class FeedLedger:
         """Return the ways in which a content was ever read without being refused, the last one first."""
         return self._readings.of(source_hash)
 
+    def seen(self, contents: pl.Series) -> set[str]:
+        """Return which of some contents were ever recorded, also those that were refused."""
+        return set(self.entries.filter(is_in("source_hash", contents))["source_hash"])
+
     def was_taken(self, object_key: str, object_hash: str) -> bool:
         """Return whether a landed object was ever accepted as it came, without a person's decision."""
-        is_it = pl.col("object_hash") == object_hash
         is_taken = (pl.col("state") == ACCEPTED) & pl.col("reason").is_null()
-        return self._of_keys(pl.Series([object_key])).filter(is_it & is_taken).height > 0
+        return self._of_keys(pl.Series([object_key])).filter(is_taken, object_hash=object_hash).height > 0
 
     def newest(self, pattern: str | None) -> "FeedLedger":
         """Return the part of the newest delivery that was accepted whole, for a feed whose deliveries replace others.
@@ -231,20 +250,4 @@ class FeedLedger:
     @property
     def shown(self) -> pl.DataFrame:
         """The entries with their state as of now: accepted, alias, superseded, rejected, held or retracted."""
-        keys = ["object_key", "source_key", "version"]
-        standing = accepted(self.entries)
-        stands = standing.select(keys).unique().with_columns(pl.lit(value=True).alias("_stands"))
-        canonical = standing.group_by("source_hash").agg(pl.col("source_key").min().alias("_canonical"))
-        joined = self.rows.join(stands, on=keys, how="left").join(
-            canonical, on="source_hash", how="left", nulls_equal=True
-        )
-        state = (
-            pl.when(pl.col("state").is_in([REJECTED, HELD, RETRACTED]))
-            .then(pl.col("state"))
-            .when(pl.col("_stands").is_null())
-            .then(pl.lit("superseded"))
-            .when(pl.col("_canonical") != pl.col("source_key"))
-            .then(pl.lit("alias"))
-            .otherwise(pl.lit(ACCEPTED))
-        )
-        return joined.with_columns(state.alias("state")).select(*SCHEMA)
+        return standing.shown(self.rows, self.entries)

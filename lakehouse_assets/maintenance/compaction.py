@@ -17,6 +17,7 @@ from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.accounting import mark
 from lakehouse_assets.pipeline.batches import batches
+from lakehouse_assets.pipeline.packs import TABLE as PACKS
 from lakehouse_assets.storage import delta, delta_files
 
 _ATTEMPTS = 5
@@ -25,7 +26,10 @@ _YEAR_DIGITS = 4
 
 @dataclass(frozen=True)
 class SmallFileGroup:
-    """Some closed dates of a table (years of one feed, in the accounting) with too many small files, and their size."""
+    """Some closed dates of a table with too many small files, and their size.
+
+    Of a table by feed and year: years of one feed.
+    """
 
     feed: str
     partitions: list[str]
@@ -35,16 +39,16 @@ class SmallFileGroup:
 
 def small_file_groups(lake: Lake, table: Table, more_than: int, small_bytes: int) -> Iterator[SmallFileGroup]:
     """Yield the dates before today that have more than so many small files, a commit's worth of rows at a time."""
-    if (not table.partitioning.is_by_date and table is not ACCOUNTING) or not delta.exists(lake.store, table.path):
+    if (not table.partitioning.is_by_date and not _is_by_feed(table)) or not delta.exists(lake.store, table.path):
         return
     files = delta_files.files(lake.store, table.path)
     if not files.height:
         return
-    if table is ACCOUNTING:
+    if _is_by_feed(table):
         partition = pl.col("year" if "year" in files.columns else "part")
     else:
         partition = table.partitioning.date.cast(pl.String)
-    feed = pl.col("feed") if table is ACCOUNTING else pl.lit("")
+    feed = pl.col("feed") if _is_by_feed(table) else pl.lit("")
     today = min((lake.today(feed) for feed in lake.registry.feeds.values()), default=dt.datetime.now(dt.UTC).date())
     small = (pl.col("size_bytes") < small_bytes).sum()
     dates = (
@@ -63,11 +67,16 @@ def small_file_groups(lake: Lake, table: Table, more_than: int, small_bytes: int
             yield SmallFileGroup(str(name), batch, *map(int, sums))
 
 
+def _is_by_feed(table: Table) -> bool:
+    """Return whether a table is partitioned by feed and year."""
+    return table is ACCOUNTING or table is PACKS
+
+
 def rewrite(lake: Lake, table: Table, group: SmallFileGroup) -> bool:
     """Write some dates anew, as they are; return whether it was done. Runs that keep writing them come first."""
     for _ in range(_ATTEMPTS):
         stored = delta.opened(lake.store, table.path)
-        if table is ACCOUNTING:
+        if _is_by_feed(table):
             column = stored.metadata().partition_columns[-1]
             names = ", ".join(f"'{partition}'" for partition in group.partitions)
             predicate: str | None = f"feed = '{group.feed}' and {column} in ({names})"
@@ -79,6 +88,8 @@ def rewrite(lake: Lake, table: Table, group: SmallFileGroup) -> bool:
         ids = group.partitions
         if table is ACCOUNTING:
             ids = [mark(group.feed, partition) for partition in rows["part"].unique().sort()]
+        elif table is PACKS:
+            ids = [group.feed]
         marks = {name: value for name in ids if (value := stored.transaction_version(name)) is not None}
         try:
             delta.replace(lake.store, stored, rows, predicate, marks)

@@ -2,7 +2,7 @@
 
 A dead file was removed from its table by a commit. An orphan was never part of a table or the ledger: its writer died
 before the commit. A file counts as an orphan only after a week, because a run may still be writing it. This module
-removes nothing but bronze orphans, which needs care because a run may reuse them.
+removes nothing. Not here: bronze, see `bronze_leftovers`.
 """
 
 import datetime as dt
@@ -20,8 +20,6 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.ledger.ledger import REJECTED
-from lakehouse_assets.pipeline.bronze import bronze_path
-from lakehouse_assets.sources.landing import pending
 from lakehouse_assets.storage import delta
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 WEEK, DAY, LOG_KEPT = dt.timedelta(days=7), dt.timedelta(days=1), dt.timedelta(days=30)
 COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json"), re.compile(r"(\d{20})\.checkpoint.*\.parquet")
 _TEMPORARY = re.compile(r"\..*\.tmp|_commit_.*\.json\.tmp|.*#\d+")
-_BYTES_AT_ONCE = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def of_table(lake: Lake, folder: str, there: Iterable[Found], retention: dt.time
     active = active_files(table)
     names = {item.path.removeprefix(f"{folder}/"): item for item in there}
     log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
-    data = {n: i for n, i in names.items() if not n.startswith("_") and not _is_temporary(n) and n not in active}
+    data = {n: i for n, i in names.items() if not n.startswith("_") and not is_temporary(n) and n not in active}
     removed, gone = removed_files(table, folder, dt.timedelta()), removed_files(table, folder, retention)
     unknown = {name: item for name, item in data.items() if name not in removed}
     # A checkpoint forgets what was removed more than a week before it; the log entries before it still tell.
@@ -155,7 +152,8 @@ def _since_checkpoint(log: dict[str, Found]) -> list[Found]:
     return [item for version, item in versions(log, COMMIT).items() if version > last]
 
 
-def _is_temporary(path: str) -> bool:
+def is_temporary(path: str) -> bool:
+    """Return whether a writer made a file under a name of its own, by its path."""
     return _TEMPORARY.fullmatch(path.rpartition("/")[2]) is not None
 
 
@@ -165,7 +163,7 @@ def temporary(lake: Lake, before: dt.datetime) -> Iterator[Found]:
         return
     for folder, names, files in os.walk(lake.store.root):
         names[:] = sorted(name for name in names if not (folder == lake.store.root and name.startswith(".")))
-        for file in sorted(filter(_is_temporary, files)):
+        for file in sorted(filter(is_temporary, files)):
             path = os.path.join(folder, file)  # noqa: PTH118 - thousands of names
             try:
                 stat = os.stat(path)  # noqa: PTH116
@@ -174,61 +172,6 @@ def temporary(lake: Lake, before: dt.datetime) -> Iterator[Found]:
             modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
             if modified < before:
                 yield Found(os.path.relpath(path, lake.store.root), stat.st_size, modified)
-
-
-def bronze_orphans(lake: Lake, feed: Feed) -> list[Found]:
-    """Return the bronze objects of contents that no ledger row names, whatever their age."""
-    there = objects(lake, feed.bronze.path)
-    known = _known(lake, feed)  # after the listing: what was committed meanwhile is no orphan
-    return [item for item in there if item.path not in known and not _is_temporary(item.path)]
-
-
-def content_of(item: Found) -> str:
-    """Return the hash of the content whose bronze object it is."""
-    return item.path.rpartition("/")[2].removesuffix(".parquet").partition("-")[0]
-
-
-def remove_bronze(lake: Lake, feed: Feed, orphans: list[Found]) -> list[Found]:
-    """Remove bronze orphans, and return those that are gone.
-
-    Ingest does not write an object that is there already: it relies on it. So nothing is removed while landing holds
-    anything to ingest, and what an ingest that came in between may have relied on is put back.
-    """
-    gone: list[Found] = []
-    for chunk in _chunks(orphans):
-        if is_awaited(lake, feed):
-            break
-        contents = {item: lake.store.read(item.path) for item in chunk}
-        for item in chunk:
-            lake.store.delete(item.path)
-        awaited, known = is_awaited(lake, feed), _known(lake, feed)
-        for item, content in contents.items():
-            if awaited or item.path in known:
-                lake.store.create(item.path, content)
-            else:
-                gone.append(item)
-    return gone
-
-
-def is_awaited(lake: Lake, feed: Feed) -> bool:
-    """Return whether landing holds anything of a feed that is to be ingested."""
-    return next(pending(lake, feed, lake.ledger_of(feed)), None) is not None
-
-
-def _known(lake: Lake, feed: Feed) -> set[str]:
-    rows = lake.ledger_of(feed).rows.select("part", pl.coalesce("file", "source_hash")).drop_nulls().unique()
-    return {bronze_path(feed, partition, file) for partition, file in rows.iter_rows()}
-
-
-def _chunks(found: list[Found]) -> Iterator[list[Found]]:
-    chunk: list[Found] = []
-    for item in found:
-        if chunk and sum(other.size for other in chunk) + item.size > _BYTES_AT_ONCE:
-            yield chunk
-            chunk = []
-        chunk.append(item)
-    if chunk:
-        yield chunk
 
 
 def rejected_originals(lake: Lake, feed: Feed, before: dt.datetime) -> Iterator[tuple[Found, str]]:

@@ -1,9 +1,9 @@
 """Maintenance of the tables: compaction, checkpoints, log retention, vacuum, removal of orphans.
 
-It changes no query result and no fingerprint, and runs may work at the same time. Bronze files are not compacted: they
-are named by their content. Two things can expire by policy: landed originals of rejected objects (a later contract can
-then no longer take them), and quarantined rows of old business dates (by a recorded decision; otherwise the next run
-would write them again). Not here: finding what can be removed, see `leftovers`.
+It changes no query result and no fingerprint, and runs may work at the same time. Two things can expire by policy:
+landed originals of rejected objects (a later contract can then no longer take them), and quarantined rows of old
+business dates (by a recorded decision; otherwise the next run would write them again). Not here: finding what can be
+removed, see `leftovers` and `bronze_leftovers`.
 """
 
 import datetime as dt
@@ -19,11 +19,11 @@ from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
-from lakehouse_assets.maintenance import expiry, leftovers
+from lakehouse_assets.maintenance import bronze_leftovers, expiry, leftovers, packing
 from lakehouse_assets.maintenance.compaction import rewrite, small_file_groups
 from lakehouse_assets.maintenance.leftovers import DAY, WEEK, Found
 from lakehouse_assets.maintenance.policy import Policy
-from lakehouse_assets.pipeline import reference_index
+from lakehouse_assets.pipeline import as_of_index, packs, reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta
@@ -32,6 +32,7 @@ from lakehouse_assets.storage.stores import StorageError
 COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "vacuum"
 REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
 EXPIRE_ROWS = "expiring:"
+PACK, UNPACKED, KEEP_PACKED = "pack", "remove what is packed", "packed, kept for readers under way"
 _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
 
 
@@ -61,6 +62,8 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
         for action in _expire_quarantine(lake, feed, policy, dry_run=dry_run):
             changed |= EXPIRE_ROWS in action.action
             yield action
+    for feed in lake.registry.feeds.values():
+        yield from _bronze(lake, feed, policy, dry_run=dry_run)
     folders: dict[str, list[Found]] = {}
     for item in (item for layer in _DELTA_LAYERS for item in leftovers.objects(lake, layer)):
         folders.setdefault("/".join(item.path.split("/")[:2]), []).append(item)
@@ -71,8 +74,6 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
     yield from _catalog(lake, changed=changed, dry_run=dry_run)
     for folder, there in folders.items():
         yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
-    for feed in lake.registry.feeds.values():
-        yield from _bronze(lake, feed, now, dry_run=dry_run)
     old, young = _by_age(leftovers.temporary(lake, now - DAY), now)
     yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
     yield from _action("temporary files", KEEP, young)
@@ -102,7 +103,7 @@ def _remove(lake: Lake, found: list[Found]) -> list[Found]:
 
 
 def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
-    for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING):
+    for table in (*(t for t in lake.registry.tables() if t.layer != "bronze"), ACCOUNTING, packs.TABLE):
         files = size = 0
         # A log that cannot be read is reported by `_tidy`.
         with suppress(StorageError):
@@ -134,7 +135,7 @@ def _tidy(
     """Remove what is left over of one Delta table, and write a checkpoint of what is not."""
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
-    declared = {table.path: table for table in (*_all_tables(lake), LEDGER, ACCOUNTING)}
+    declared = {table.path: table for table in (*_all_tables(lake), LEDGER, ACCOUNTING, packs.TABLE)}
     table = declared.get(folder)
     name = table.full_name if table else f"{folder} (not declared)"
     if not any(item.path.startswith(f"{folder}/_delta_log/") for item in there):
@@ -159,7 +160,8 @@ def _tidy(
 
 
 def _all_tables(lake: Lake) -> list[Table]:
-    return [*lake.registry.tables(), *reference_index.tables(lake.registry.feeds.values())]
+    indexes = reference_index.tables(lake.registry.feeds.values())
+    return [*lake.registry.tables(), *indexes, *as_of_index.tables(lake, lake.registry.models.values())]
 
 
 def _has_waiting_pins(lake: Lake, table: Table) -> bool:
@@ -171,14 +173,24 @@ def _has_waiting_pins(lake: Lake, table: Table) -> bool:
     return any(published.get(partition, 0) != pin.fingerprint for partition, pin in pins.items())
 
 
-def _bronze(lake: Lake, feed: Feed, now: dt.datetime, *, dry_run: bool) -> Iterator[Action]:
-    old, young = _by_age(leftovers.bronze_orphans(lake, feed), now)
-    if old and leftovers.is_awaited(lake, feed):
-        yield from _action(feed.bronze.full_name, "orphans, kept until landing is ingested", old)
+def _bronze(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
+    name, there = feed.bronze.full_name, leftovers.objects(lake, feed.bronze.path)
+    for files, size in packing.pack(lake, feed, there, policy, dry_run=dry_run):
+        yield Action(name, PACK, files, size)
+    orphans = bronze_leftovers.bronze_orphans(lake, feed, there)
+    now, unread = dt.datetime.now(dt.UTC), bronze_leftovers.unread_since(lake, feed, orphans)
+    # A pack that nobody knows may be about to be committed.
+    kept_for = {True: max(WEEK, policy.retention), False: policy.retention}
+    packed = [item for item, since in unread.items() if since < now - kept_for[packs.is_pack(item.path)]]
+    gone = packed if dry_run else bronze_leftovers.remove_bronze(lake, feed, packed, are_packed=True)
+    yield from _action(name, UNPACKED, gone)
+    yield from _action(name, KEEP_PACKED, (item for item in unread if item not in set(packed)))
+    old, young = _by_age((item for item in orphans if item not in unread), now)
+    if old and bronze_leftovers.is_awaited(lake, feed):
+        yield from _action(name, "orphans, kept until landing is ingested", old)
     else:
-        gone = old if dry_run else leftovers.remove_bronze(lake, feed, old)
-        yield from _action(feed.bronze.full_name, REMOVE, gone)
-    yield from _action(feed.bronze.full_name, KEEP, young)
+        yield from _action(name, REMOVE, old if dry_run else bronze_leftovers.remove_bronze(lake, feed, old))
+    yield from _action(name, KEEP, young)
 
 
 def _expire_quarantine(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool) -> Iterator[Action]:

@@ -20,7 +20,9 @@ class Policy:
         rejected: Age at which the landed originals of rejected objects go; None keeps them for good.
         quarantine: Age of its business date at which a quarantined row goes; None keeps what no decision expires.
         who: In whose name the expiry of quarantine is decided; by default, who is logged in.
-        small_files: A closed date is compacted when it has more files than this below `small_bytes`.
+        small_files: A closed date is compacted, or packed in bronze, when it has more files than this below
+            `small_bytes`.
+        pack_after: A date is closed for bronze when it ended so long ago; where there is no date, the age of a file.
     """
 
     retention: dt.timedelta = WEEK
@@ -30,6 +32,7 @@ class Policy:
     who: str | None = None
     small_files: int = 4
     small_bytes: int = 32 * 2**20
+    pack_after: dt.timedelta = dt.timedelta(days=3)
 
     @classmethod
     def asked_for(
@@ -40,6 +43,7 @@ class Policy:
         *,
         below_seven_days: bool,
         who: str | None = None,
+        pack_after_days: int = 3,
     ) -> "Policy":
         """Return the policy that a person asks for in hours and days; no days, or None, keep for good.
 
@@ -49,7 +53,8 @@ class Policy:
         rejected, quarantine = (
             dt.timedelta(days=days) if days else None for days in (expire_rejected_days, expire_quarantine_days)
         )
-        return cls(dt.timedelta(hours=retention_hours), below_seven_days, rejected, quarantine, who)
+        retention, packed = dt.timedelta(hours=retention_hours), dt.timedelta(days=pack_after_days)
+        return cls(retention, below_seven_days, rejected, quarantine, who, pack_after=packed)
 
     def __post_init__(self) -> None:
         if self.retention < WEEK and not self.below_seven_days:

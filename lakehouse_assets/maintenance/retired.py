@@ -18,7 +18,7 @@ from lakehouse_assets.ledger import summary
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import Ledger
 from lakehouse_assets.maintenance import leftovers
-from lakehouse_assets.pipeline import accounting, reference_index
+from lakehouse_assets.pipeline import accounting, as_of_index, packs, reference_index
 from lakehouse_assets.storage import delta
 
 LANDING = "landing"
@@ -125,6 +125,7 @@ def drop(lake: Lake, retired: Retired, *, landing: bool, dry_run: bool) -> Itera
     if retired.is_feed:
         yield from _drop_rows(lake, retired.name, dry_run=dry_run)
     folders = list(retired.folders)
+    folders += [as_of_index.folder_beside(folder) for folder in folders if folder.startswith("gold/")]
     if retired.is_feed:
         folders += reference_index.folders(lake, retired.name)
     if retired.is_feed and landing:
@@ -152,6 +153,7 @@ def _drop_rows(lake: Lake, feed: str, *, dry_run: bool) -> Iterator[Removal]:
         if rows and not dry_run:
             delta.until_committed(lambda: Ledger.load(lake.store).remove(feed))
     if not dry_run:
+        delta.until_committed(partial(packs.remove, lake.store, feed))
         summary.remove(lake.store, feed)
 
 

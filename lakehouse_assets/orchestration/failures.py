@@ -5,7 +5,7 @@ ends in failure and knows better. So a table is not forgotten because another on
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import dagster as dg
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.orchestration.instance import opened
-from lakehouse_assets.orchestration.pending_runs import digest_of, landed_work, left_tag, table_work
+from lakehouse_assets.orchestration.pending_runs import Work, digest_of, landed_work, left_tag, table_work
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 
 SWEEP_TAG = "lakehouse/sweep"
@@ -84,12 +84,20 @@ def of_pending_work(lake: Lake) -> list[str]:
     """Return one line per table whose last runs on the inputs that are pending now failed: how often, when and why."""
     landed = landed_work(lake)
     works = ([landed] if landed else []) + table_work(lake)
-    found = []
     with opened(lake.settings) as instance:
-        for table, partitions in ((table, p) for work in works for table, p in work.tables.items()):
-            if runs := attempts(instance, table, digest_of(partitions)):
-                found.append(_line(instance, table, runs))
-    return found
+        return list(_lines(instance, works))
+
+
+def of_table(lake: Lake, instance: dg.DagsterInstance, table: str) -> list[str]:
+    """Return the same of one silver or gold table, by `Table.key`: a line, or nothing."""
+    works = [work.without(work.tables.keys() - {table}) for work in table_work(lake)]
+    return list(_lines(instance, works))
+
+
+def _lines(instance: dg.DagsterInstance, works: Iterable[Work]) -> Iterator[str]:
+    for table, partitions in ((table, p) for work in works for table, p in work.tables.items()):
+        if runs := attempts(instance, table, digest_of(partitions)):
+            yield _line(instance, table, runs)
 
 
 def _line(instance: dg.DagsterInstance, table: str, runs: list[dg.RunRecord]) -> str:

@@ -1,6 +1,5 @@
 """The Dagster asset of a feed's landing, whose materialization ingests. Not here: the tables that follow from it."""
 
-import datetime as dt
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.feed_checks import SHOWN
 from lakehouse_assets.orchestration.pending_runs import fingerprints_of
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.pipeline.bronze import check_bronze
+from lakehouse_assets.pipeline.damaged_bronze import check_bronze
 from lakehouse_assets.pipeline.ingest import ingest
 from lakehouse_assets.sources.announced import pending_at
 from lakehouse_assets.sources.handling import handled_paths
@@ -39,14 +38,6 @@ class IngestConfig(dg.Config):
     force: bool = False
 
 
-def _due(feed: Feed) -> dg.FreshnessPolicy | None:
-    """Return that something is ingested in each day before the feed's daily close."""
-    if feed.daily_close is None:
-        return None
-    cron = f"{feed.daily_close.minute} {feed.daily_close.hour} * * *"
-    return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=dt.timedelta(days=1), timezone=feed.time_zone)
-
-
 def landing_asset(feed: Feed) -> dg.AssetsDefinition:
     """Return the asset whose materialization reads what has landed and records it in the ledger."""
     key = dg.AssetKey(["landing", feed.name])
@@ -60,7 +51,6 @@ def landing_asset(feed: Feed) -> dg.AssetsDefinition:
         tags=shown_metadata.feed_tags(feed),
         description=f"{feed.description} Original objects as they arrived; materializing ingests what is new.",
         metadata=shown_metadata.links(feed.contract, bronze=feed.bronze.key),
-        freshness_policy=_due(feed),
         check_specs=[
             dg.AssetCheckSpec(
                 "objects_accepted", asset=key, description="no source object of this run was rejected or held"

@@ -18,6 +18,8 @@ from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.loading import NO_TABLES, declared
 from lakehouse_assets.orchestration.arrivals import arrivals
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
+from lakehouse_assets.orchestration.deadlines import deadlines
+from lakehouse_assets.orchestration.default_status import started, unknown
 from lakehouse_assets.orchestration.discovery import discovery
 from lakehouse_assets.orchestration.extraction_asset import extractions
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
@@ -52,14 +54,20 @@ def definitions(lake: Lake) -> dg.Definitions:
         loggers=loggers_of(lake.settings),
     )
     others = [value for value in objects if isinstance(value, dg.Definitions)]
-    return dg.Definitions.merge(own, arrivals(lake), discovery(lake), extractions(lake), *others)
+    optional = (arrivals(lake), discovery(lake), extractions(lake), deadlines(lake))
+    return started(dg.Definitions.merge(own, *optional, *others), lake.settings)
 
 
 def code_location(lake: Lake) -> dg.Definitions:
     """Return the definitions for Dagster's processes, whose log says what cannot be loaded."""
     for broken in broken_in(lake, declared(lake.settings.definitions, only_tables=False)):
         dg.get_dagster_logger("lakehouse").error(str(broken))
-    return definitions(lake)
+    found = definitions(lake)
+    for name in unknown(found, lake.settings):
+        dg.get_dagster_logger("lakehouse").error(
+            f"LAKEHOUSE_AUTOMATION names {name!r}: nothing is called so. Correct it."
+        )
+    return found
 
 
 def broken_in(lake: Lake, objects: Iterable[object]) -> list[Broken]:

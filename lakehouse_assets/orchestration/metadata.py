@@ -98,20 +98,19 @@ def _cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - any 
 
 
 def sparkline(points: Sequence[tuple[str, float]], title: str) -> dg.MarkdownMetadataValue:
-    """Return a small line plot over dates as inline SVG, which the UI renders; with its ends and its maximum.
+    """Return a small line plot over time as inline SVG, which the UI renders; with its ends and its maximum.
 
     Args:
-        points: ISO date and value, in the order of the dates.
+        points: ISO date or time and value, in their order.
     """
     values = [value for _, value in points]
     low, high = min(0.0, *values), max(*values, 1e-9)
-    days = [dt.date.fromisoformat(date).toordinal() for date, _ in points]
-    step = (_WIDTH - 2 * _PAD) / max(days[-1] - days[0], 1)
+    moments = [dt.datetime.fromisoformat(date) for date, _ in points]
+    days = [(moment - moments[0]) / dt.timedelta(days=1) for moment in moments]
+    step = (_WIDTH - 2 * _PAD) / (days[-1] or 1)
     scale = (_HEIGHT - 2 * _PAD) / (high - low)
     places = zip(days, values, strict=True)
-    line = " ".join(
-        f"{_PAD + (day - days[0]) * step:.1f},{_HEIGHT - _PAD - (v - low) * scale:.1f}" for day, v in places
-    )
+    line = " ".join(f"{_PAD + day * step:.1f},{_HEIGHT - _PAD - (v - low) * scale:.1f}" for day, v in places)
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT + 32}" font-family="sans-serif" '
         f'font-size="11"><text x="{_PAD}" y="12">{title}, highest {high:,.0f}</text>'

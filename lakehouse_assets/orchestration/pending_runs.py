@@ -135,16 +135,9 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
     waiting: dict[str, dict[str, int]] = {}
     works: list[Work] = []
 
-    def left(path: str, inputs: Mapping[str, int], partitions: list[str]) -> dict[str, int]:
-        return {
-            partition: inputs[partition]
-            for partition in partitions
-            if (exhausted or {}).get((path, partition)) != inputs[partition]
-        }
-
     for feed in lake.registry.feeds.values():
         state = FeedState.read(lake, feed, lake.ledger_of(feed))
-        undecided = left(feed.silver.key, state.inputs, state.pending)
+        undecided = _left(feed.silver.key, state.inputs, state.pending, exhausted)
         waiting |= dict.fromkeys((table.key for table in feed.tables if table is not feed.bronze), undecided)
     silver = {feed.silver.key: waiting[feed.silver.key] for feed in lake.registry.feeds.values()}
     works += _work(
@@ -162,18 +155,29 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
         ready: dict[str, dict[str, int]] = {}
         for model in models:
             built = ModelState.read(lake, model)
-            waiting[model.table.key] = left(model.table.key, built.inputs, built.pending)
+            waiting[model.table.key] = _left(model.table.key, built.inputs, built.pending, exhausted)
             found = _ready(model, waiting)
             ready[model.table.key] = {} if found and reason_to_wait(lake, model) else found
         works += _work(f"{BUILD}-{number}", {path: partitions for path, partitions in ready.items() if partitions})
-    if works:
-        return works
     # Last and alone: whatever else is written makes a catalog stale again.
+    return works or catalog_work(lake, exhausted)
+
+
+def catalog_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
+    """Return what the catalogs lack, as one run; none when there is nothing."""
     stale: dict[str, dict[str, int]] = {}
     for catalog in destinations(lake):
         behind = catalog.state(lake).pending
-        stale[key_of(catalog)] = left(key_of(catalog), behind, list(behind))
+        stale[key_of(catalog)] = _left(key_of(catalog), behind, list(behind), exhausted)
     return _work(CATALOG, {key: partitions for key, partitions in stale.items() if partitions})
+
+
+def _left(path: str, inputs: Mapping[str, int], partitions: list[str], exhausted: Given | None) -> dict[str, int]:
+    return {
+        partition: inputs[partition]
+        for partition in partitions
+        if (exhausted or {}).get((path, partition)) != inputs[partition]
+    }
 
 
 def _referenced(lake: Lake, feed: Feed) -> set[str]:

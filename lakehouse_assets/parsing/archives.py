@@ -83,6 +83,11 @@ def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
             yield SourceObject(f"{key}!{info.filename}", b"", str(error))
 
 
+def is_zip(data: bytes) -> bool:
+    """Return whether bytes are a zip, of source objects or a workbook."""
+    return data.startswith(_ZIP_MAGIC)
+
+
 def is_workbook(data: bytes) -> bool:
     """Return whether bytes are an Excel workbook: a zip, and yet one source object."""
     if not data.startswith(_ZIP_MAGIC):

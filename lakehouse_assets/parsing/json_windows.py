@@ -1,25 +1,28 @@
 """Large JSON, a window of records at a time, so that memory is bounded by the text and a window.
 
-Which fields there are is known at the end only, so the records of each window are put aside before. Lines are decoded
-window by window, an array as a whole. All else raises `NotInWindowsError`. Not here: reading a record.
+Which fields there are is known at the end only, so the records of each window are put aside before. Objects one after
+the other are decoded window by window, an array as a whole. All else raises `NotInWindowsError`. Not here: reading a
+record.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from lakehouse_assets.parsing.json_path import span
-from lakehouse_assets.parsing.json_text import array, raw_of, read_line
+from lakehouse_assets.parsing.json_records import Found, Record, array, begins_well, objects, read_line
+from lakehouse_assets.parsing.json_text import raw_of
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.windows import NULS, NotInWindowsError, begin_of, is_utf8
 from lakehouse_assets.storage.temporary import TemporaryFolder
 
 _SPACE = re.compile(rb"\s*")
 _TAIL = 2**16
-_Records = Iterator[tuple[Any, str | None]]
+_Records = Iterator[Record]
 
 
 class JsonWindows:
@@ -27,11 +30,11 @@ class JsonWindows:
 
     Args:
         data: Text as it landed.
-        path: Where the records are, as declared; None for an array, or one record a line.
+        path: Where the records are, as declared; None for an array, or one record after the other.
         size: Bytes of a window.
 
     Raises:
-        NotInWindowsError: It is not UTF-8, or neither an array nor lines of records.
+        NotInWindowsError: It is not UTF-8, or neither an array nor records on lines.
         Rejection: The array cannot be read.
     """
 
@@ -83,16 +86,36 @@ def _windows(data: bytes, path: str | None, size: int) -> Iterator[Raw]:
 
 
 def _lines(data: bytes, at: int, stop: int, size: int) -> Iterator[_Records]:
-    """Yield the lines of each window as records; the first ones tell whether there is one a line."""
-    is_first = True
+    """Yield the lines of each window as records; the first ones tell whether records end where lines do."""
+    is_first, width = True, size
     while at < stop:
-        until = data.find(b"\n", min(at + size, stop), stop) + 1 or stop
         # Only a line feed ends a line: JSON strings may hold every other separator that Python knows.
-        lines = [line for line in data[at:until].decode().split("\n") if line.strip()]
-        if is_first and (len(lines) == 1 or read_line(lines[0])[1] is not None):
-            raise NotInWindowsError
-        yield map(read_line, lines)
-        at, is_first = until, False
+        until = data.rfind(b"\n", at, at + width) + 1 if at + width < stop else stop
+        if until:
+            lines = [line for line in data[at:until].decode().split("\n") if line.strip()]
+            if is_first and lines and not begins_well(lines[0]):
+                raise NotInWindowsError
+            yield chain.from_iterable(map(read_line, lines))
+            at = until
+        else:  # a line that is longer than a window
+            text = data[at : at + width].decode(errors="ignore")  # its last character may be cut
+            found = objects(text, is_cut=True)
+            if (first := next(found, None)) is None:
+                width *= 2
+                continue
+            if is_first and first.problem:
+                raise NotInWindowsError
+            ends = [first.end]
+            yield _records(chain([first], found), ends)
+            at += len(text[: ends[-1]].encode())
+        is_first, width = False, size
+
+
+def _records(found: Iterable[Found], ends: list[int]) -> _Records:
+    """Yield what was found as records, and keep where the latest one ends."""
+    for each in found:
+        ends[:] = [each.end]
+        yield each.record
 
 
 def _elements(text: str, size: int) -> Iterator[_Records]:

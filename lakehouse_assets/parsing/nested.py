@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from lakehouse_assets.parsing.json_text import text_of, value_of
+from lakehouse_assets.parsing.json_records import value_of
+from lakehouse_assets.parsing.json_text import text_of
 from lakehouse_assets.parsing.records import Raw
 
 _Path = tuple[str, ...]

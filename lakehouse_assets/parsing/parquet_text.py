@@ -77,6 +77,7 @@ def _batch_rows(file: pq.ParquetFile) -> int:
 
 
 def _text_frame(table: pa.Table) -> pl.DataFrame:
+    table.validate(full=True)  # Arrow reads text that is no UTF-8, Polars stores it, and then nothing can read it
     frame = pl.DataFrame(table)
     for name, dtype in frame.schema.items():
         if dtype == pl.Binary:

@@ -44,6 +44,12 @@ def garbled_words(texts: pl.Series, count: int = 3) -> list[str]:
     return words.unique(maintain_order=True).head(count).to_list()
 
 
+def is_odd(texts: pl.Series) -> pl.Series:
+    """Return which texts have a character where none should stand."""
+    is_beyond = texts.str.len_bytes() != texts.str.len_chars()
+    return texts.str.contains(_ODD) if is_beyond.any() else is_beyond
+
+
 def beyond_ascii(texts: pl.Series) -> pl.Series:
     """Return the first texts that have a character beyond ASCII."""
     return texts.filter(texts.str.len_bytes() != texts.str.len_chars()).head(_AT_MOST)

@@ -12,7 +12,8 @@ from lakehouse_assets.parsing.archives import Rejection, is_workbook
 from lakehouse_assets.parsing.encoding_inference import decoded, encoding_of
 from lakehouse_assets.parsing.excel_text import read_excel, sheet_names
 from lakehouse_assets.parsing.format_inference import is_data, written
-from lakehouse_assets.parsing.json_text import array, raw_of
+from lakehouse_assets.parsing.json_records import array
+from lakehouse_assets.parsing.json_text import raw_of
 from lakehouse_assets.parsing.parse import OLD_OFFICE, is_parquet, read, read_text
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.sample import MOST_ROWS, Head

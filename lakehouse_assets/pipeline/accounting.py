@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Column, Table
-from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
+from lakehouse_assets.contracts.partitioning import YEAR, Partitioning
 from lakehouse_assets.contracts.sql_text import literal
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage import delta, delta_log
@@ -54,13 +54,6 @@ _SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
 _KNOWN: dict[str, tuple[tuple[int, str, str] | None, dict[str, dict[str, int]]]] = {}
 # A file for each year: one more date writes some hundred short rows anew, and a sum over all dates opens few files.
 _STORED = _SCHEMA | {"year": pl.String()}
-_YEAR = (
-    pl.when(pl.col("part").is_in([UNDATED, WHOLE]))
-    .then("part")
-    .when(pl.col("part").str.starts_with("bucket="))
-    .then(pl.lit("buckets"))  # nearly every landed object touches all of them
-    .otherwise(pl.col("part").str.slice(0, 4))
-)
 
 
 def open_accounting(store: Store) -> "DeltaTable":
@@ -95,7 +88,7 @@ def write(
         marks: What else the commit bears, by application id.
     """
     names = ", ".join(f"'{name.partition('/')[2]}'" for name in sorted(fingerprints))
-    frame = rows.with_columns(pl.lit(feed).alias("feed"), _YEAR.alias("year"))
+    frame = rows.with_columns(pl.lit(feed).alias("feed"), YEAR.alias("year"))
     frame = frame.select(pl.col(n).cast(t) for n, t in _STORED.items())
     delta.replace(store, table, frame, f"feed = '{feed}' and part in ({names})", {**fingerprints, **(marks or {})})
 

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.as_of import AsOf
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.engines.handing_over import CallError, call
+from lakehouse_assets.pipeline.as_of_update import bring_up_to_date
+from lakehouse_assets.pipeline.as_of_versions import columns_read, rows_for
 from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.model_inputs import upstream_rows, upstream_tables
 from lakehouse_assets.pipeline.pending import ModelState
@@ -80,6 +83,7 @@ def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool
         msg = f"{model.table.full_name}: {why}"
         raise ModelError(msg)
     table = open_declared(lake, model.table)
+    bring_up_to_date(lake, model, partitions, force=force)
     # Fingerprints first, data second: data newer than its fingerprint is merely built again, never missed.
     state = ModelState.read(lake, model)
     pinned = {
@@ -127,13 +131,24 @@ def compile_sql(lake: Lake, model: Model) -> None:
         table.full_name: pl.LazyFrame(schema={name: column.dtype for name, column in table.columns.items()})
         for table in upstream
     }
+    for name, joins in _as_of(lake, model).items():
+        empty[name] = empty[name].select(columns_read(joins))
     _conform(model, _query(model, empty, limit=0), [])
+
+
+def _as_of(lake: Lake, model: Model) -> dict[str, list[AsOf]]:
+    """Return the joins as of a time by the history that they read."""
+    found: dict[str, list[AsOf]] = {}
+    for join in lake.registry.as_of(model):
+        found.setdefault(join.history, []).append(join)
+    return found
 
 
 def _result(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
     """Return what the SQL or the function makes of the tables that it reads."""
     asked = None if model.layout is Partitioning.SNAPSHOT else partitions
     tables = {table.full_name: read(lake, table, asked) for table in upstream_tables(lake, model)}
+    tables |= {name: rows_for(lake, joins, tables) for name, joins in _as_of(lake, model).items()}
     if model.function is None:
         return _query(model, tables)
     try:

@@ -1,13 +1,14 @@
 """Ingest: landed objects become bronze files and ledger entries, batch by batch.
 
 The ledger commit that ends a batch is what makes its bronze files live, so a batch that dies before it leaves nothing
-that a reader can see. Not here: reading one object.
+that a reader can see. Not here: reading objects.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 import polars as pl
 
@@ -17,10 +18,13 @@ from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Ledger, ObjectVersion
-from lakehouse_assets.pipeline.ingest_object import Known, read_object
+from lakehouse_assets.pipeline.ingest_object import read_objects
+from lakehouse_assets.pipeline.known_contents import Known
 from lakehouse_assets.sources.landing import still_pending
 from lakehouse_assets.storage.delta import until_committed
 from lakehouse_assets.storage.stores import StorageError, Stored
+
+_TOGETHER_BYTES = 2**22  # landed; memory has the records of all of them at once
 
 
 @dataclass
@@ -108,9 +112,11 @@ def _ingest_batch(
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
         decisions = Decisions.load(lake.store, feed.name)
         erasures = Erasures.load(lake, feed, decisions)
-        take = partial(read_object, lake, feed, Known(of_feed, feed, erasures, force), decisions, erasures)
+        take = partial(read_objects, lake, feed, Known(of_feed, feed, erasures, force), decisions, erasures)
+        share = min(_TOGETHER_BYTES, sum(stored.size for stored in missing) // lake.settings.threads)
         with ThreadPoolExecutor(lake.settings.threads) as pool:
-            for stored, outcome in zip(missing, pool.map(take, missing), strict=True):
+            outcomes = chain.from_iterable(pool.map(take, _batches(missing, share)))
+            for stored, outcome in zip(missing, outcomes, strict=True):
                 if isinstance(outcome, StorageError):
                     failed[stored.path] = outcome
                 else:

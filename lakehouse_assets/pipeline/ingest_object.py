@@ -1,11 +1,15 @@
-"""Reading one landed object: its source objects parsed and written to bronze, and what the ledger is to record of it.
+"""Reading landed objects: their source objects parsed and written to bronze, and what the ledger is to record of each.
 
 Not here: which objects are read, and the commit that makes them live.
 """
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 import polars as pl
 
@@ -18,72 +22,58 @@ from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
-from lakehouse_assets.ledger.ledger import Entry, FeedLedger, ObjectVersion
-from lakehouse_assets.ledger.readings import Reading
-from lakehouse_assets.parsing.archives import Rejection, SourceObject, decompressed, unpack
-from lakehouse_assets.parsing.buckets import buckets
-from lakehouse_assets.parsing.casting import business_dates
-from lakehouse_assets.parsing.parse import parse
-from lakehouse_assets.parsing.parse_windows import parse_in_windows
-from lakehouse_assets.parsing.windows import NotInWindowsError
-from lakehouse_assets.pipeline.bronze import holds, is_counted, write_bronze
-from lakehouse_assets.pipeline.rows import Folder, Rows
+from lakehouse_assets.ledger.ledger import Entry, ObjectVersion
+from lakehouse_assets.parsing.archives import Rejection, SourceObject, is_zip, unpack
+from lakehouse_assets.pipeline import packs
+from lakehouse_assets.pipeline.bronze import by_partition, holds, write_bronze
+from lakehouse_assets.pipeline.known_contents import Known
+from lakehouse_assets.pipeline.rows import Rows
+from lakehouse_assets.pipeline.source_records import SMALL_BYTES, records_of, records_together
 from lakehouse_assets.sources import manifest
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
 
-_WINDOWS = 4  # of a batch's bytes: records in memory take several times the bytes of their text
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the ledger knows of contents, but those from which people were erased.
+class _Fetched:
+    """A landed object, its bytes without the erased people, and the erasures since.
 
     Attributes:
-        force: A person asked to read what is known again: its bronze files may be damaged.
-        is_read_again: The object has to be read whatever is known of it.
+        unsearched: Why erased people cannot be taken out of source objects, by key.
     """
 
-    ledger: FeedLedger
-    feed: Feed
+    stored: Stored
+    data: bytes
     erasures: Erasures
-    force: bool = False
-    is_read_again: bool = False
-
-    def reading(self, source_hash: str) -> Reading | None:
-        """Return how a content that was read as the contract now says lies in bronze; None for one to be read."""
-        if self.force or self.is_read_again or self.erasures.has_replaced(source_hash):
-            return None
-        return self._read_as_now(source_hash)
-
-    def damaged(self, source_hash: str, records: Rows) -> Reading | None:
-        """Return how a content lies in bronze whose files a person asked to write again where they are.
-
-        None for one that has other records than the ledger knows: they go beside the old ones.
-        """
-        if not self.force or self.erasures.has_replaced(source_hash):
-            return None
-        reading = self._read_as_now(source_hash)
-        return reading if reading and is_counted(self.feed, records, reading) else None
-
-    def _read_as_now(self, source_hash: str) -> Reading | None:
-        known = self.ledger.readings(source_hash)
-        return next((r for r in known if r.is_read_as(self.feed.reading_version, self.feed.version)), None)
+    unsearched: Mapping[str, str]
 
 
-def read_object(
-    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
-) -> ObjectVersion | StorageError:
-    """Read one landed object into bronze. What the storage refuses of it is returned: others must not wait for it."""
+def read_objects(
+    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, objects: Sequence[Stored]
+) -> list[ObjectVersion | StorageError]:
+    """Read some landed objects into bronze, small ones together.
+
+    What the storage refuses of one is returned in its place: others must not wait for it.
+    """
+    fetched = [_unless_refused(partial(_fetch, lake, feed, erasures, stored)) for stored in objects]
+    known = replace(known, new=_new(lake, feed, known, [one for one in fetched if isinstance(one, _Fetched)]))
+    return [
+        _unless_refused(partial(_read, lake, feed, known, decisions, one)) if isinstance(one, _Fetched) else one
+        for one in fetched
+    ]
+
+
+def _unless_refused(act: Callable[[], T]) -> T | StorageError:
     try:
-        return _read(lake, feed, known, decisions, erasures, stored)
+        return act()
     except StorageError as error:
         return error
 
 
-def _read(
-    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, stored: Stored
-) -> ObjectVersion:
+def _fetch(lake: Lake, feed: Feed, erasures: Erasures, stored: Stored) -> _Fetched | ObjectVersion:
+    """Return a landed object's bytes, or what is to be recorded of one that is not read."""
     key = key_of(feed, stored)
     if (reason := _refusal(lake, feed, key, stored)) is not None:
         return ObjectVersion(
@@ -95,24 +85,47 @@ def _read(
             (Entry(key, None, {}, reason),),
             reading_version=feed.reading_version,
         )
+    unsearched: dict[str, str] = {}
     try:
         data = lake.store.read(stored.path, stored.token)
         if erasures:
-            stored, data, erasures, _ = erasures.clean(stored, data)
+            stored, data, erasures, found = erasures.clean(stored, data)
+            unsearched = found.unsearched
     except StorageError as error:
         # Gone or replaced between listing and reading: the next listing tells what became of it.
         if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
+    return _Fetched(stored, data, erasures, unsearched)
+
+
+def _new(lake: Lake, feed: Feed, known: Known, fetched: Sequence[_Fetched]) -> Mapping[str, Mapping[str, Rows]]:
+    """Return the records of small source objects whose content the ledger never saw, by hash and partition."""
+    if len(fetched) == 1:
+        return {}
+    sources: dict[str, SourceObject] = {}
+    for one in fetched:
+        source = SourceObject(key_of(feed, one.stored), one.data)
+        is_small = len(one.data) <= SMALL_BYTES and not is_zip(one.data)
+        if is_small and source.hash and not one.erasures.has_touched(source.hash):
+            sources.setdefault(source.hash, source)
+    seen = known.ledger.seen(pl.Series(list(sources), dtype=pl.String))
+    return records_together(lake, feed, [source for content, source in sources.items() if content not in seen])
+
+
+def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, fetched: _Fetched) -> ObjectVersion:
+    stored, data, erasures = fetched.stored, fetched.data, fetched.erasures
+    key = key_of(feed, stored)
     promised = manifest.load(lake, there) if (there := manifest.find(lake, stored.path)) else None
     totals = manifest.Totals(key, list(promised.sums) if promised else ())
     entries = []
     for source in unpack(key, data, lake.settings.max_source_bytes):
         # Control totals need the records: what is already known is read again for them.
-        entry, records = _read_source(lake, feed, source, replace(known, is_read_again=bool(promised)), erasures)
+        known_here = replace(known, is_read_again=bool(promised), unsearched=fetched.unsearched.get(source.key))
+        entry, records = _read_source(lake, feed, source, known_here, erasures)
         entries.append(entry)
         if promised:
-            totals.add(source.key, source.hash, records or ())
+            totals.add(source.key, source.hash, records)
     digest = hashlib.sha256(data).hexdigest()
     held = None
     if promised:
@@ -170,63 +183,52 @@ def _too_late(lake: Lake, feed: Feed, entries: list[Entry]) -> str | None:
 
 def _read_source(
     lake: Lake, feed: Feed, source: SourceObject, known: Known, erasures: Erasures
-) -> tuple[Entry, Rows | None]:
+) -> tuple[Entry, Iterable[pl.DataFrame]]:
     source_hash = source.hash
     if source_hash is None:
-        return Entry(source.key, None, {}, source.rejection), None
+        return Entry(source.key, None, {}, source.rejection), ()
+    if not known.unsearched and (new := known.new.get(source_hash)) is not None:
+        partitions = write_bronze(lake, feed, new, source_hash)
+        return Entry(source.key, source_hash, partitions, file=source_hash), chain.from_iterable(new.values())
     if (reading := known.reading(source_hash)) is not None:
-        return Entry(source.key, source_hash, dict(reading.rows), file=reading.file), None
-    if erasures.has_refused(source_hash):
-        reason = "it was refused when it came, and a person was erased from it since; land it again, whole."
-        return Entry(source.key, source_hash, {}, reason), None
+        return Entry(source.key, source_hash, dict(reading.rows), file=reading.file), ()
+    if reason := _refused(source_hash, known, erasures):
+        return Entry(source.key, source_hash, {}, reason), ()
     try:
         records, drift = records_of(lake, feed, source, erasures)
     except Rejection as rejection:
-        return Entry(source.key, source_hash, {}, str(rejection)), None
+        return Entry(source.key, source_hash, {}, str(rejection)), ()
     except BaseException as error:  # a panic of a reader is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
             raise
         # One object must never stop its feed: whatever a reader could not foresee is a reason to reject it.
         # Not its text, which may quote a value.
         reason = f"it cannot be read (the reader failed with {type(error).__name__}); land it again."
-        return Entry(source.key, source_hash, {}, str(Rejection(reason))), None
+        return Entry(source.key, source_hash, {}, str(Rejection(reason))), ()
+    return _written(lake, feed, known, source.key, source_hash, records, drift), records
+
+
+def _written(lake: Lake, feed: Feed, known: Known, key: str, source_hash: str, records: Rows, drift: Drift) -> Entry:
+    """Return what is to be recorded of a source object whose records were read, once bronze holds them."""
+    parts = by_partition(feed, records)
     readings, words = known.ledger.readings(source_hash), drift.words or None
     for reading in readings:  # read in another way, and yet the same
-        if holds(lake, feed, records, reading):
-            return Entry(source.key, source_hash, dict(reading.rows), drift=words, file=reading.file), records
-    if damaged := known.damaged(source_hash, records):
+        if holds(lake, feed, parts, reading):
+            return Entry(key, source_hash, dict(reading.rows), drift=words, file=reading.file)
+    if damaged := known.damaged(source_hash, parts):
         # In their place: the inputs of what was made of them stay the same, and so do decisions about these inputs.
         file = damaged.file
+        # Before the files are written: maintenance puts back what it removed of files that lie in no pack any more.
+        packs.release(lake.store, feed.name, ((partition, file) for partition in damaged.rows))
     else:
         file = f"{source_hash}-{feed.reading_version}" if readings else source_hash
-    partitions = write_bronze(lake, feed, records, file)
-    return Entry(source.key, source_hash, partitions, drift=words, file=file), records
+    return Entry(key, source_hash, write_bronze(lake, feed, parts, file), drift=words, file=file)
 
 
-def records_of(lake: Lake, feed: Feed, source: SourceObject, erasures: Erasures) -> tuple[Rows, Drift]:
-    """Return the bronze records of a source object, and how its columns differ from the contract's.
-
-    Delimited text of more bytes than a batch may have is read in windows, and their records are put aside.
-
-    Raises:
-        Rejection: The contract does not take it; the message says why and what to do.
-    """
-    limit, size = lake.settings.max_source_bytes, lake.settings.ingest_batch_bytes
-    provenance = {"_source_key": source.key, "_source_hash": source.hash, "_ingested_at": dt.datetime.now(dt.UTC)}
-    constants = [pl.lit(value, feed.bronze.columns[name].dtype).alias(name) for name, value in provenance.items()]
-
-    def placed(records: pl.DataFrame) -> pl.DataFrame:
-        records = erasures.blanked(records, source.hash or "")
-        place = buckets(records, feed) if feed.key else business_dates(records, feed)
-        return records.with_columns(place, *constants)
-
-    data = decompressed(source.data, limit)
-    try:
-        rows, drift = Rows(folder=Folder()), Drift()
-        for records, found in parse_in_windows(data, feed, size, max(1, size // _WINDOWS)):
-            rows.add(placed(records))
-            drift = found
-    except NotInWindowsError:
-        records, drift = parse(data, feed, limit)
-        rows = Rows(placed(records))
-    return rows, drift
+def _refused(source_hash: str, known: Known, erasures: Erasures) -> str | None:
+    """Return why a content is not read, because of people who were erased; None when it is."""
+    if known.unsearched:
+        return f"an erased person may be in it: {known.unsearched}"
+    if erasures.has_refused(source_hash):
+        return "it was refused when it came, and a person was erased from it since; land it again, whole."
+    return None

@@ -17,7 +17,7 @@ from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.decisions.kinds import Correct, Decision, OnRecord
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import FeedLedger
-from lakehouse_assets.pipeline import accounting, reference_index
+from lakehouse_assets.pipeline import accounting, as_of_index, reference_index
 from lakehouse_assets.pipeline.corrections import Effect, Place, effects
 from lakehouse_assets.pipeline.inputs import fingerprint, fingerprints_by_date, input_fingerprints, without_rows
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, pins_of
@@ -194,12 +194,15 @@ class ModelState:
         read = [_state_of(lake, name) for name in model.upstream]
         log = delta_log.read(lake.store, model.table.path)
         decisions = Decisions.load(lake.store, decision_folder(model.table))
-        basis = (model, log, decisions.taken, *read)
+        basis = (model, log, decisions.taken, *read, *as_of_index.logs(lake, model))
         return cached(lake, model.table, basis, lambda: cls._computed(lake, model, log, decisions))
 
     @classmethod
     def _computed(cls, lake: Lake, model: Model, log: delta_log.Log, decisions: Decisions) -> "ModelState":
-        upstream = {name: _published(lake, name) for name in model.upstream}
+        # Of a history that is joined as of a time, only the versions count that the rows of a date use.
+        joined = {join.history for join in lake.registry.as_of(model)}
+        upstream = {name: _published(lake, name) for name in model.upstream if name not in joined}
+        upstream |= {"as of": as_of_index.standing(lake, model)} if joined else {}
         built, pins = dict(log.transactions), pins_of(decisions, model.table)
         if not any(upstream.values()):
             return cls(model, {}, built, pins)

@@ -26,6 +26,6 @@ def read(lake: Lake, table: Table, partitions: Iterable[str] | None = None) -> p
         feed = lake.registry.feed(table.name)
         ledger = lake.counting(feed)
         chosen = ledger.live if partitions is None else ledger.live_of(partitions)
-        return read_bronze(lake, feed, chosen).select(*columns)
+        return read_bronze(lake, feed, chosen, in_order=False).select(*columns)
     rows = delta.scan(lake.store, table.path, columns)
     return rows if partitions is None else rows.filter(table.partitioning.filter(list(partitions)))

@@ -68,7 +68,9 @@ class Rows:
         """Return some columns of all rows as a Parquet file: its bytes, or where it lies if rows are put aside."""
         if self.folder is None:
             buffer = io.BytesIO()
-            self.frame().select(columns).write_parquet(buffer, compression=STORED_AS)
+            frame = self.frame()
+            frame = frame if frame.columns == columns else frame.select(columns)
+            frame.write_parquet(buffer, compression=STORED_AS)
             return buffer.getvalue()
         path = self.folder.new_file()
         files = [frame for frame in self._frames if isinstance(frame, Path)]
@@ -77,4 +79,5 @@ class Rows:
 
     def frame(self) -> pl.DataFrame:
         """Return all rows in memory."""
-        return pl.concat(self)
+        frames = list(self)
+        return frames[0] if len(frames) == 1 else pl.concat(frames)

@@ -21,9 +21,9 @@ from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import Ledger, summarise
 from lakehouse_assets.pipeline import accounting, reference_index, reference_values, vanished
 from lakehouse_assets.pipeline.batches import batches
-from lakehouse_assets.pipeline.bronze import unreadable
 from lakehouse_assets.pipeline.candidate import compute
 from lakehouse_assets.pipeline.corrections import records
+from lakehouse_assets.pipeline.damaged_bronze import unreadable
 from lakehouse_assets.pipeline.gate import (
     HELD_BACK,
     OUTSIDE,

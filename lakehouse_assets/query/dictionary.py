@@ -17,8 +17,11 @@ def as_markdown(registry: Registry) -> str:
             gate = registry.feeds[table.name].gate
             parts.append(f"Rules (a record that breaks one is in quarantine; gate {gate:.2%}):\n\n{_rules(rules)}")
         elif table.layer == "gold":
-            rules = {rule.id: rule.text for rule in rules_of(registry.models[table.name].schema)}
+            model = registry.models[table.name]
+            rules = {rule.id: rule.text for rule in rules_of(model.schema)}
             parts.append(f"Rules (a result that breaks one is not published):\n\n{_rules(rules)}")
+            how = f":\n\n```sql\n{model.query.strip()}\n```" if model.sql is not None else " Python."
+            parts.append(f"Made by `{model.code}`{how}")
     return "\n\n".join(parts)
 
 

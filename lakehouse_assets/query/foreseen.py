@@ -19,9 +19,9 @@ from lakehouse_assets.pipeline import vanished
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.batches import rows_by_partition
 from lakehouse_assets.pipeline.gate import HELD_BACK
-from lakehouse_assets.pipeline.ingest_object import records_of
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.pipeline.silver import evaluate
+from lakehouse_assets.pipeline.source_records import records_of
 from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.delta_types import SchemaMismatchError

@@ -14,8 +14,8 @@ from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.ledger.readings import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
 from lakehouse_assets.pipeline import repair
-from lakehouse_assets.pipeline.bronze import holds
-from lakehouse_assets.pipeline.ingest_object import records_of
+from lakehouse_assets.pipeline.bronze import by_partition, holds
+from lakehouse_assets.pipeline.source_records import records_of
 from lakehouse_assets.query.table_checks import Finding, first_line
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
 
@@ -71,4 +71,4 @@ def _is_as_read(lake: Lake, feed: Feed, erasures: Erasures, source: SourceObject
         records, _ = records_of(lake, feed, source, erasures)
     except Rejection:
         return False
-    return holds(lake, feed, records, reading)
+    return holds(lake, feed, by_partition(feed, records), reading)

@@ -14,6 +14,8 @@ from lakehouse_assets.erasure.protocol import unfinished
 from lakehouse_assets.ledger.state import FeedLedger
 from lakehouse_assets.pipeline import vanished
 from lakehouse_assets.pipeline.accounting import scan_accounting
+from lakehouse_assets.pipeline.closed_days import ClosedDay, closed_days
+from lakehouse_assets.pipeline.freshness import stale_dates
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import decision_folder
 from lakehouse_assets.pipeline.unfilled import unfilled
@@ -51,6 +53,8 @@ class Status:
     `vanished` are published dates that a changed contract took records from.
     `drifted` are the differences between the columns of landed objects and those of their contract.
     `repeated` are feeds with ids on several dates.
+    `missing` are days of feeds of which nothing has come after their daily close, `late` those of which something came
+    later, `stale` the dates of gold tables that are due and not there, or not up to date.
     `erasing` are erasures that were begun and not finished: the command has to be run again.
     """
 
@@ -65,6 +69,9 @@ class Status:
     vanished: list[str]
     drifted: list[str]
     repeated: list[str]
+    missing: list[str]
+    stale: list[str]
+    late: list[str]
 
     @property
     def is_idle(self) -> bool:
@@ -150,6 +157,7 @@ def status(lake: Lake) -> Status:
     lake = lake.at_once()
     landed, pending_dates, held, rejected, pinned, incomplete, erasing = [], {}, [], [], [], [], []
     taken_away: list[str] = []
+    closed: list[ClosedDay] = []
     for feed in lake.registry.feeds.values():
         ledger = lake.ledger_of(feed)
         landed += [f"{feed.name}: {key_of(feed, stored)}" for stored in pending(lake, feed, ledger)]
@@ -167,6 +175,7 @@ def status(lake: Lake) -> Status:
         incomplete += unfilled(lake, state)
         taken_away += vanished.standing(lake, feed)
         rejected += _refused(lake, feed, ledger)
+        closed += closed_days(lake, feed)
     for model in lake.registry.models.values():
         built = ModelState.read(lake, model)
         if built.pending:
@@ -187,6 +196,9 @@ def status(lake: Lake) -> Status:
         taken_away,
         drifted(lake),
         ids_on_several_dates(lake),
+        [day.message for day in closed if day.is_missing],
+        [line for model in lake.registry.models.values() for line in stale_dates(lake, model)],
+        [day.message for day in closed if day.late],
     )
 
 

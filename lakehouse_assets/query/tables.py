@@ -19,11 +19,12 @@ from lakehouse_assets.ledger.ledger import FeedLedger, Ledger
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.accounting import as_declared
 from lakehouse_assets.pipeline.bronze import read_bronze
+from lakehouse_assets.pipeline.packs import TABLE as PACKS
 from lakehouse_assets.pipeline.pending import current
 from lakehouse_assets.pipeline.pins import decision_folder, open_at
 from lakehouse_assets.storage import delta, delta_files
 
-OPS = (LEDGER, ACCOUNTING, DECISIONS)
+OPS = (LEDGER, ACCOUNTING, DECISIONS, PACKS)
 
 
 def frames(
@@ -59,7 +60,7 @@ def frames(
         else:
             feed = lake.registry.feeds[table.name]
             live = _counting(lake, ledger, feed.name).live
-            found[table.full_name] = read_bronze(lake, feed, live).select(*columns)
+            found[table.full_name] = read_bronze(lake, feed, live, in_order=False).select(*columns)
     if only is None or not only.isdisjoint(table.full_name for table in (*OPS, QUERY_COSTS, COSTS)):
         found |= _operational(lake, ledger, at, named_in)
     return found
@@ -72,6 +73,7 @@ def _operational(
     found = {LEDGER.full_name: _with_date(_ledger_rows(lake, ledger if _is_named(LEDGER, named_in) else None).lazy())}
     accounts = _scan(lake, ACCOUNTING, at, named_in)
     found |= {name: _with_date(as_declared(rows)) for name, rows in accounts.items()}
+    found |= {name: _with_date(rows) for name, rows in _scan(lake, PACKS, at, named_in).items()}
     if _is_named(DECISIONS, named_in):
         found[DECISIONS.full_name] = _with_date(_decision_rows(lake, ledger).lazy())
     else:

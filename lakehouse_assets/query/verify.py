@@ -13,23 +13,19 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Model, Table
 from lakehouse_assets.contracts.partitioning import UNDATED
-from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import ledger_of
-from lakehouse_assets.maintenance import leftovers, retired
-from lakehouse_assets.pipeline import accounting, gold, reference_index, repair, silver
+from lakehouse_assets.maintenance import retired
+from lakehouse_assets.pipeline import accounting, as_of_index, gold, packs, reference_index, repair, silver
 from lakehouse_assets.pipeline.batches import batches, rows_by_partition
-from lakehouse_assets.pipeline.bronze import bronze_path, scan_files
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, Outcome
 from lakehouse_assets.pipeline.model_inputs import upstream_rows
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.pins import Pin, decision_folder, restored
-from lakehouse_assets.query import originals, table_checks
+from lakehouse_assets.query import bronze_checks, originals, table_checks
 from lakehouse_assets.query.table_checks import Finding, guarded
 from lakehouse_assets.serving.destinations import destinations
-from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import StorageError
 
 _ACCOUNT = ["part", "source_key", "source_hash", "landed", "valid", "quarantined", "waiting", "duplicates", "discarded",
@@ -47,8 +43,8 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     yield from basis
     feeds, models = lake.registry.feeds.values(), lake.registry.models.values()
     declared = [table for feed in feeds for table in feed.tables if table is not feed.bronze]
-    declared += reference_index.tables(feeds)
-    for table in (accounting.TABLE, *declared, *(model.table for model in models)):
+    declared += reference_index.tables(feeds) + as_of_index.tables(lake, models)
+    for table in (accounting.TABLE, packs.TABLE, *declared, *(model.table for model in models)):
         yield from guarded(table.full_name, partial(table_checks.files, lake, table))
     for one in retired.find(lake):
         for table in (table for table in one.tables if table.layer != "bronze"):
@@ -56,7 +52,7 @@ def verify(lake: Lake, *, deep: bool = False) -> Iterator[Finding]:
     if basis:  # without a readable ledger nothing else can be checked
         return
     for feed in feeds:
-        yield from guarded(feed.bronze.full_name, partial(_bronze, lake, feed))
+        yield from guarded(feed.bronze.full_name, partial(bronze_checks.stored, lake, feed))
         yield from guarded(feed.bronze.full_name, partial(originals.disagreements, lake, feed, deep=deep))
         yield from guarded(feed.silver.full_name, partial(_silver, lake, feed))
     yield from guarded(accounting.TABLE.full_name, partial(_unknown_accounts, lake))
@@ -72,45 +68,6 @@ def _decisions(lake: Lake) -> Iterator[Finding]:
             Decisions.load(lake.store, name)
         except StorageError as error:
             yield Finding("decisions", "", str(error))
-
-
-def _bronze(lake: Lake, feed: Feed) -> Iterator[Finding]:
-    """Compare what is live with the stored objects: their rows and hashes, and that no erased person is in them."""
-    erasures = Erasures.load(lake, feed)
-    for column in erasures.people.unread_columns:
-        what = f"people were erased by {column}, which no column reads any more: they may come back unseen"
-        yield Finding(feed.bronze.full_name, "", what)
-    for item in leftovers.bronze_orphans(lake, feed) if erasures else []:
-        if erasures.has_replaced(leftovers.content_of(item)):
-            what = f"{item.path} is of an erased person, written late; run the same `lakehouse forget` again"
-            yield Finding(feed.bronze.full_name, "", what)
-    for partition, source_hash, key, rows, file in lake.ledger_of(feed).live.iter_rows():
-        path, fix = bronze_path(feed, partition, file), repair.of_bronze(feed.name, [partition])
-        if lake.store.stat(path) is None:
-            what = f"{path} is missing; the ledger has {counted(rows, 'live record')} of {key}; {fix}"
-            yield Finding(feed.bronze.full_name, partition, what)
-            continue
-        try:
-            scan = pl.scan_parquet(lake.store.uri(path), storage_options=lake.store.options or None, glob=False)
-            content = pl.col("_source_hash")
-            count, hashes, first = (
-                scan.select(pl.len(), content.n_unique(), content.first().alias("h")).collect(engine="streaming").row(0)
-            )
-        except delta.UNREADABLE as error:
-            what = f"{path} cannot be read: {table_checks.first_line(error)}; {fix}"
-            yield Finding(feed.bronze.full_name, partition, what)
-            continue
-        if count != rows:
-            what = f"{path} has {counted(count, 'record')}, the ledger {rows:,}; {fix}"
-            yield Finding(feed.bronze.full_name, partition, what)
-        if count and (hashes != 1 or first != source_hash):
-            yield Finding(feed.bronze.full_name, partition, f"{path} holds records of another source object; {fix}")
-        elif erasures and erasures.matches(scan_files(lake, feed, [path]).collect()).any():
-            yield Finding(
-                feed.bronze.full_name,
-                partition,
-                f"{path} holds records of an erased person; run the same `lakehouse forget` again",
-            )
 
 
 def _silver(lake: Lake, feed: Feed) -> Iterator[Finding]:
@@ -204,12 +161,15 @@ def _pinned(lake: Lake, table: Table, pins: dict[str, Pin]) -> Iterator[Finding]
 
 def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     """Build every partition that is not pending again, and compare it with what is stored."""
-    state = ModelState.read(lake, model)
+    state, name = ModelState.read(lake, model), model.table.full_name
     current = [partition for partition in state.inputs if not state.is_pending(partition)]
     built = [partition for partition in current if partition not in state.pins]
     for partitions in batches(built, upstream_rows(lake, model), lake.settings.publish_batch_rows):
         expected = gold.compute(lake, model, partitions).with_columns(table_checks.partition_of(model.layout))
-        yield from table_checks.rows(lake, model.table, partitions, [expected], model.table.full_name)
+        yield from table_checks.rows(lake, model.table, partitions, [expected], name)
+        for date in as_of_index.wrong(lake, model, partitions):
+            what = f"the versions that its rows use are not those that the index has; {repair.of_rows(name, date)}"
+            yield Finding(as_of_index.table_of(model).full_name, date, what)
     yield from _pinned(
         lake, model.table, {partition: pin for partition, pin in state.pins.items() if partition in current}
     )

@@ -1,6 +1,7 @@
-"""The answers over HTTP, read-only: a list of keys and the rows of a name for each served table, and what they are.
+"""The answers over HTTP: a list of keys and the rows of a name for each served table, posts, and what they are.
 
-An API Gateway in front of DynamoDB can answer the same routes. Not here: where rows come from, what can be asked.
+An API Gateway in front of DynamoDB can answer the same routes. Not here: where rows come from, what can be asked,
+what becomes of what is posted.
 """
 
 import json
@@ -18,21 +19,25 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.serving.api_key import ApiKey
 from lakehouse_assets.serving.attributes import Attribute, object_of
 from lakehouse_assets.serving.openapi import document
+from lakehouse_assets.serving.posting import route
+from lakehouse_assets.serving.posts import Posts, posted_feeds
 from lakehouse_assets.serving.questions import QuestionError, about_keys, about_rows, parameters
 from lakehouse_assets.serving.rows import Served, served
 from lakehouse_assets.serving.source import Source
 from lakehouse_assets.storage.stores import StorageError
 
 
-def application(lake: Lake, source: Source) -> Starlette:
-    """Return the application of a lake's served tables. Does no I/O."""
+def application(lake: Lake, source: Source, posts: Posts | None = None) -> Starlette:
+    """Return the application of a lake's served tables, and of its posted feeds if there are posts. Does no I/O."""
     tables, key = served(lake), lake.settings.serve_key_name
-    described = document(tables, is_keyed=bool(key))
+    feeds = [] if posts is None else posted_feeds(lake)
+    described = document(tables, feeds, is_keyed=bool(key))
     routes = [Route("/openapi.json", lambda _: JSONResponse(described), methods=["GET"])]
     for table in tables:
         # A name may have a slash in it.
         routes.append(Route(f"/{table.path}", _keys(table, source), methods=["GET"]))
         routes.append(Route(f"/{table.path}/{{name:path}}", _rows(table, source), methods=["GET"]))
+    routes += [] if posts is None else [route(feed, posts) for feed in feeds]
     known = ", ".join(described["paths"])
 
     def refused(_: Request, error: Exception) -> Response:
@@ -40,7 +45,7 @@ def application(lake: Lake, source: Source) -> Starlette:
         what = f"there are {known} and /openapi.json" if error.status_code == 404 else error.detail  # noqa: PLR2004
         return _error(what, error.status_code, error.headers)
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(ApiKey, name=key)] if key else [],
         exception_handlers={
@@ -50,6 +55,8 @@ def application(lake: Lake, source: Source) -> Starlette:
             Exception: lambda *_: _error("this is a mistake of the server; its log says more", 500),
         },
     )
+    app.router.redirect_slashes = False  # a client that posts does not follow, and is told nothing
+    return app
 
 
 def _keys(table: Served, source: Source) -> Callable[[Request], Response]:

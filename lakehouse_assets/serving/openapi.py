@@ -1,6 +1,6 @@
-"""The OpenAPI document of the served tables, from their declarations: version 3.0, which API Gateway imports.
+"""The OpenAPI document of the served tables and posted feeds, from their declarations.
 
-Not here: answering.
+It is of version 3.0, which API Gateway imports. Not here: answering.
 """
 
 from collections.abc import Iterable
@@ -9,18 +9,21 @@ from typing import Any, cast
 
 import polars as pl
 
+from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.serving.api_key import HEADER
+from lakehouse_assets.serving.posting import path_of
 from lakehouse_assets.serving.questions import DEFAULT_LIMIT, LARGEST_LIMIT
 from lakehouse_assets.serving.rows import Served
 
 _NEXT = "What to ask for as after for the next page; null on the last one."
 
 
-def document(tables: Iterable[Served], *, is_keyed: bool = False) -> dict[str, Any]:
+def document(tables: Iterable[Served], feeds: Iterable[Feed] = (), *, is_keyed: bool = False) -> dict[str, Any]:
     """Return the document, as JSON has it.
 
     Args:
         tables: Those that are served.
+        feeds: Those whose records are posted.
         is_keyed: Whether callers have to send a key.
     """
     paths: dict[str, Any] = {}
@@ -32,10 +35,17 @@ def document(tables: Iterable[Served], *, is_keyed: bool = False) -> dict[str, A
         about = table.model.description
         paths[f"/{table.path}"] = {"get": _keys(table, about)}
         paths[f"/{table.path}/{{{name}}}"] = {"get": _rows(table, name, about)}
+    for feed in feeds:
+        schemas[f"{feed.name}-record"] = _record(feed)
+        paths.setdefault(path_of(feed), {})["post"] = _post(feed)
     components: dict[str, Any] = {"schemas": schemas}
     described: dict[str, Any] = {
         "openapi": "3.0.3",
-        "info": {"title": "lakehouse", "description": "Gold tables by key.", "version": version("lakehouse-assets")},
+        "info": {
+            "title": "lakehouse",
+            "description": "Gold tables by key.",
+            "version": version("lakehouse-assets"),
+        },
         "paths": paths,
         "components": components,
     }
@@ -84,6 +94,41 @@ def _responses(row: str, *refused: int) -> dict[str, Any]:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     found = {"200": {"description": "One page.", "content": {"application/json": {"schema": page}}}}
     return found | {str(code): {"description": "Refused.", "content": error} for code in (*refused, 503)}
+
+
+def _post(feed: Feed) -> dict[str, Any]:
+    record = {"$ref": f"#/components/schemas/{feed.name}-record"}
+    several = {"type": "array", "items": record, "minItems": 1}
+    lines = {"type": "string", "description": "Objects, one a line."}
+    accepted = _object({"accepted": {"type": "integer"}}, "How many records will land.")
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    refused = {str(code): {"description": "Nothing was taken.", "content": error} for code in (400, 413, 415, 503)}
+    refused["503"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return {
+        "operationId": f"{feed.name}-post",
+        "summary": f"Take records. {feed.description}",
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"oneOf": [record, several]}},
+                "application/x-ndjson": {"schema": lines},
+            },
+        },
+        "responses": {
+            "200": {"description": "They are kept.", "content": {"application/json": {"schema": accepted}}},
+            **refused,
+        },
+    }
+
+
+def _record(feed: Feed) -> dict[str, Any]:
+    columns = feed.columns
+    fields = {
+        origin.headers[0]: {"description": columns[name].description}
+        for name, origin in feed.sources.items()
+        if "." not in origin.headers[0]
+    }
+    return {"type": "object", "description": feed.description, "properties": fields}
 
 
 def _limit() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import polars as pl
 
 from lakehouse_assets.storage import delta_log
+from lakehouse_assets.storage.delta_format import refuse_newer
 from lakehouse_assets.storage.stores import StorageError, Store
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
 _DICTIONARY_BYTES = 128 * 1024
-_ROW_GROUP = 16_384
+ROW_GROUP = 16_384
+"""Rows of which a file keeps statistics, where a reader looks for some of many."""
 _COLOUR, _FRAME = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\s*(\d+: |at )")
 
 
@@ -57,18 +59,20 @@ def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
 
     Raises:
         TableNotFoundError: There is none.
-        StorageError: It is there, and cannot be read.
+        StorageError: It is there, and cannot be read, or a newer version wrote what this one would misread.
     """
     from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
 
     from lakehouse_assets.storage.delta_table import OpenTable  # noqa: PLC0415 - not at import of a declaration
 
     try:
-        return OpenTable(store.uri(path), version=version, storage_options=store.options)
+        table = OpenTable(store.uri(path), version=version, storage_options=store.options)
     except TableNotFoundError:
         raise
     except (DeltaError, OSError) as error:
         raise unreadable(store, path, error) from error
+    refuse_newer(table, store.uri(path))
+    return table
 
 
 def unreadable(store: Store, path: str, error: BaseException) -> StorageError:
@@ -125,6 +129,8 @@ def replace(
     data: Any,  # noqa: ANN401 - anything with an Arrow stream
     predicate: str | None,
     fingerprints: Mapping[str, int],
+    *,
+    row_group: int | None = None,
 ) -> None:
     """Replace some partitions of an open table in one commit, under their fingerprints.
 
@@ -133,6 +139,7 @@ def replace(
         data: A Polars frame, or an Arrow table or stream, with the table's columns.
         predicate: The partitions, as SQL over partition columns; None replaces an unpartitioned table.
         fingerprints: Partition name to fingerprint.
+        row_group: Rows in a row group; None for as many as usual.
 
     Raises:
         Conflict: Another writer committed to one of these partitions since `table` was opened.
@@ -152,7 +159,9 @@ def replace(
             predicate=predicate,
             storage_options=store.options,
             # Its default is larger than most columns of numbers and keys: they got a dictionary of all their values.
-            writer_properties=WriterProperties(compression="SNAPPY", dictionary_page_size_limit=_DICTIONARY_BYTES),
+            writer_properties=WriterProperties(
+                compression="SNAPPY", dictionary_page_size_limit=_DICTIONARY_BYTES, max_row_group_size=row_group
+            ),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=100),
         )
 
@@ -191,7 +200,7 @@ def write_serially(
             schema_mode="overwrite" if partition_by else None,
             storage_options=store.options,
             commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=100),
-            writer_properties=WriterProperties(max_row_group_size=_ROW_GROUP),
+            writer_properties=WriterProperties(max_row_group_size=ROW_GROUP),
         )
 
 

@@ -1,7 +1,6 @@
-"""A feed of which nothing came by its daily close, an asset that is not fresh, a backlog that grows; and their ends."""
+"""An asset that is not fresh, a backlog that grows; and their ends."""
 
 import datetime as dt
-from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -11,8 +10,6 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from lakehouse_assets.alerts.facts import Kind, Severity
 from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets_tests.alerts.conftest import Shop
 from lakehouse_assets_tests.alerts.test_cloudwatch import Kept
 from lakehouse_assets_tests.alerts.test_telling import Channel
@@ -33,32 +30,18 @@ def _change(shop: Shop, key: str, before: str, after: str) -> None:
     )
 
 
-def test_a_feed_that_is_missing_at_its_daily_close_is_told_until_it_came(shop: Shop) -> None:
-    shop.lake = replace(shop.lake, registry=Registry([orders(daily_close=CLOSE)], []))
+def test_an_asset_that_is_not_fresh_is_told_until_it_is(shop: Shop) -> None:
     channel = Channel("a")
     tell(shop.lake, shop.instance, [channel], 0)
-    _change(shop, "landing/orders", "UNKNOWN", "PASS")
-    _change(shop, "landing/orders", "PASS", "FAIL")
+    _change(shop, "gold/totals", "UNKNOWN", "PASS")
     _change(shop, "gold/totals", "PASS", "FAIL")
-    _change(shop, "landing/orders", "FAIL", "PASS")
+    _change(shop, "gold/totals", "FAIL", "PASS")
     tell(shop.lake, shop.instance, [channel], 0)
-    missing, stale, back = channel.facts
-    assert (missing.kind, missing.severity, missing.assets) == (
-        Kind.FEED_MISSING, Severity.ERROR, ("landing.orders",),
-    )  # fmt: skip
-    assert missing.cause == (
-        "nothing was ingested from landing in the 24 hours before the daily close at 06:30 (Europe/London)"
-    )
-    assert missing.command == "lakehouse status"
-    assert (stale.kind, stale.assets) == (Kind.FRESHNESS_MISSED, ("gold.totals",))
-    assert (back.kind, back.fingerprint) == (Kind.BACK_TO_NORMAL, missing.fingerprint)
-
-
-def test_the_landing_of_a_feed_with_a_daily_close_has_a_freshness_policy() -> None:
-    [spec] = landing_asset(orders(daily_close=CLOSE)).specs
-    assert spec.freshness_policy == dg.FreshnessPolicy.cron("30 6 * * *", dt.timedelta(days=1), "Europe/London")
-    [spec] = landing_asset(orders()).specs
-    assert spec.freshness_policy is None
+    stale, back = channel.facts
+    assert (stale.kind, stale.severity, stale.assets) == (Kind.FRESHNESS_MISSED, Severity.ERROR, ("gold.totals",))
+    assert stale.cause == "its freshness policy is not met: it was not materialized in time"
+    assert stale.command == "lakehouse status"
+    assert (back.kind, back.fingerprint) == (Kind.BACK_TO_NORMAL, stale.fingerprint)
 
 
 def test_a_daily_close_changes_no_identity_and_has_to_be_a_time() -> None:

@@ -1,6 +1,7 @@
 """Inputs that are large, or become large when somebody reads them. Each is read in a process of its own."""
 
 import json
+import os
 from dataclasses import replace
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ _FIFTY_MB = 50_000_000
 _LOW = 64 * 2**20
 _ONE_GB = 2**30
 _MANY = 1_000_000
+_MEMBERS = 20_000 if os.environ.get("FAULTS") == "all" else 4_000
 
 
 @bad("50 MB in one line, no separators", is_huge=True)
@@ -143,9 +145,9 @@ def negative_values() -> bytes:
     return with_values(b"\x07")
 
 
-@bad("zip with 20,000 tiny members", suffix="zip", is_huge=True)
+@bad("zip with thousands of tiny members", suffix="zip", is_huge=True)
 def many_members() -> bytes:
-    return raw_zip([Member.of(f"{at:05}.csv", b"x") for at in range(20_000)])
+    return raw_zip([Member.of(f"{at:05}.csv", b"x") for at in range(_MEMBERS)])
 
 
 @bad("zip with 2,000 members of one record", suffix="zip", valid=2_000, is_huge=True)

@@ -24,6 +24,12 @@ def broken_alike() -> bytes:
     return _lines(_json(records()[0]), '{"InvoiceNo": "550001", "St', '{"InvoiceNo": "550002", "St')
 
 
+@bad("JSON objects without line ends between them, one of them broken", suffix="json", valid=records(3), quarantined=1)
+def a_broken_object_of_a_stream() -> bytes:
+    first, second, third = map(json.dumps, records(3))
+    return (first + second + '{"id": 3,}' + third).encode()
+
+
 @bad("JSON lines cut short", suffix="jsonl", valid=records(2), quarantined=1)
 def lines_cut() -> bytes:
     return _lines(rows=records())[:-30]

@@ -75,6 +75,12 @@ def binary_not_text() -> bytes:
     return parquet(records(), Country=pa.array([b"\xff\xfe\x81"] * 3, pa.binary()))
 
 
+@bad("Parquet with text that is no UTF-8", suffix="parquet")
+def text_not_utf8() -> bytes:
+    bytes_ = pa.array([b"United Kingdom", b"\xd6sterreich", b"France"], pa.binary())
+    return parquet(records(), Country=pa.Array.from_buffers(pa.string(), 3, bytes_.buffers()))
+
+
 @bad("Parquet with a list and a struct for values", suffix="parquet", quarantined=3)
 def nested() -> bytes:
     return parquet(

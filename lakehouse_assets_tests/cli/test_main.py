@@ -17,6 +17,8 @@ from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import Cli, Lakehouse, copied, lake_at
 from lakehouse_assets_tests.retail import DAY, day, land, line, sales_csv
 
+pytestmark = pytest.mark.usefixtures("every_table")
+
 BAD: dict[str, tuple[list[str], str]] = {
     "an unknown command": (["frobnicate"], "frobnicate"),
     "an unknown option": (["query", "SELECT 1", "--frob"], "--frob"),

@@ -14,7 +14,7 @@ from lakehouse_assets.orchestration import instance_search
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_table")]
 RUNS, DAYS = 5, 3
 
 

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import dataframely as dy
+import pytest
 
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.lineage import Lineage, of_model, of_quarantine, of_silver, personal_of_model
 from lakehouse_assets.contracts.registry import registry
+
+pytestmark = pytest.mark.usefixtures("every_table")
 
 
 def _assert_known(lineage: Lineage) -> None:

@@ -13,6 +13,8 @@ from lakehouse_assets.contracts.declare import ContractError, Model
 from lakehouse_assets.contracts.registry import Registry, registry, registry_of
 from lakehouse_assets_tests.contracts.orders import orders
 
+pytestmark = pytest.mark.usefixtures("every_table")
+
 
 class Totals(dy.Schema):
     units = dy.Int64(nullable=False)

@@ -10,6 +10,8 @@ from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets_tests.contracts.orders import orders
 
+pytestmark = pytest.mark.usefixtures("every_table")
+
 
 def _declared() -> list[tuple[str, str, str]]:
     feeds = [(feed.name, rule.id, rule.text) for feed in registry().feeds.values() for rule in feed.rules.values()]

@@ -14,6 +14,8 @@ from lakehouse_assets.contracts.dagster_asset import model_of
 from lakehouse_assets.contracts.declare import ContractError, Model, Serving
 from lakehouse_assets.contracts.registry import Registry, registry
 
+pytestmark = pytest.mark.usefixtures("every_table")
+
 
 class Visits(dy.Schema):
     day = dy.Date(nullable=False, description="Day.")

@@ -13,7 +13,7 @@ import pytest
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.decisions.forked_command import forked_command
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_table")]
 PAGES = ("living-with-bad-data", "forgetting-a-person", "tutorial")
 LEFT_OUT, DIFFERS = "...", "…"
 

@@ -14,7 +14,9 @@ from lakehouse_assets.query.sql import run as query
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.contracts.orders import orders
 from lakehouse_assets_tests.pipeline.totals import NEXT, build_one, stored
-from lakehouse_assets_tests.retail import DAY, build, day, ingest, land, line, publish, run, sales, sales_csv
+from lakehouse_assets_tests.retail import DAY, Record, build, day, ingest, land, line, publish, run, sales, sales_csv
+
+pytestmark = pytest.mark.usefixtures("every_table")
 
 
 def test_the_declared_models_hold_their_figures(lake: Lake) -> None:
@@ -125,4 +127,50 @@ def test_a_date_of_adjustments_only_has_figures_of_nothing(lake: Lake) -> None:
 def test_money_stays_decimal_until_the_metrics(lake: Lake) -> None:
     for model in lake.registry.models.values():
         floats = [n for n, column in model.table.columns.items() if column.dtype == pl.Float64()]
-        assert floats == {"daily_metrics": ["metric_value"], "product_performance": ["return_rate"]}.get(model.name, [])
+        ratios = {
+            "daily_metrics": ["metric_value"],
+            "funnel_daily": ["conversion"],
+            "product_performance": ["return_rate"],
+            "customer_insights": ["average_order_value", "days_between_orders"],
+            "cohort_retention": ["retention"],
+            "basket_pairs": ["support", "confidence", "other_confidence", "lift"],
+        }
+        assert floats == ratios.get(model.name, [])
+
+
+def bought(invoice: int, date: str, customer: str, *codes: str, **changes: str) -> list[Record]:
+    """Return the lines of an invoice, a unit of each product."""
+    values = {"InvoiceNo": str(invoice), "InvoiceDate": f"{date} 10:00:00", "CustomerID": customer, "Quantity": "1"}
+    return [line(**values | {"StockCode": code} | changes) for code in codes]
+
+
+def test_customers_their_cohorts_and_their_baskets(lake: Lake) -> None:
+    records = [
+        *bought(500001, "2011-01-10", "1", "10001", "10002"),
+        *bought(500002, "2011-01-20", "1", "10001", "10002"),
+        *bought(500003, "2011-03-01", "2", "10001", "10002", "10003"),
+        *bought(500004, "2011-03-31", "3", "10003", UnitPrice="100"),
+        *bought(500005, "2011-03-31", "", "10003"),
+        *bought(0, "2011-03-31", "4", "10003", InvoiceNo="C500006", Quantity="-1"),
+    ]
+    land(lake, "x.csv", sales_csv(records))
+    run(lake)
+
+    one, two, three = stored(lake, "customer_insights")
+    assert [row["customer_id"] for row in (one, two, three)] == ["1", "2", "3"]
+    assert (one["recency_days"], one["frequency"], one["monetary"]) == (71, 2, Decimal("10.2000"))
+    assert (one["days_between_orders"], one["churn_risk"], one["segment"]) == (10.0, "high", "at risk")
+    assert (two["recency_days"], two["days_between_orders"], two["churn_risk"]) == (31, None, "high")
+    assert (three["recency_days"], three["churn_risk"], three["lifetime_value"]) == (1, "low", Decimal(100))
+    cohorts = {(str(row["cohort"]), row["months_since"]): row["active"] for row in stored(lake, "cohort_retention")}
+    assert cohorts == {("2011-01-01", 0): 1, ("2011-01-01", 1): 0, ("2011-01-01", 2): 0, ("2011-03-01", 0): 2}
+    [pair] = stored(lake, "basket_pairs")
+    assert (pair["stock_code"], pair["other_stock_code"], pair["baskets"]) == ("10001", "10002", 3)
+    assert (pair["support"], pair["confidence"], pair["lift"]) == (3 / 5, 1.0, 5 / 3)
+
+
+def test_without_a_known_customer_there_is_nobody_to_tell_of(lake: Lake) -> None:
+    land(lake, "x.csv", sales_csv([line(CustomerID=None)]))
+    run(lake)
+    assert [stored(lake, name) for name in ("customer_insights", "cohort_retention", "basket_pairs")] == [[], [], []]
+    assert list(verify(lake)) == []

@@ -1,4 +1,4 @@
-"""The wheel, built and installed once for all tests of a process."""
+"""What is deployed has all tables; the wheel is built and installed once for all tests of a process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,3 +20,8 @@ def postgres() -> Iterator[Postgres]:
     """A Postgres of this machine's own, where Debian's package is there."""
     with Postgres.started() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _all_tables(every_table: None) -> None:
+    """What is deployed has every table."""

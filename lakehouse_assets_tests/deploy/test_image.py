@@ -31,7 +31,7 @@ def test_it_runs_as_nobody_in_particular_and_installs_by_the_constraints() -> No
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", last("USER"))
     [installs] = [arguments for name, arguments in instructions() if name == "RUN" and " install " in arguments]
     assert "PIP_CONSTRAINT=/source/constraints.txt" in " ".join(a for name, a in instructions() if name == "ENV")
-    assert "[aws,excel]" in installs
+    assert "[aws,excel,forecast,pages]" in installs
     assert "dev" not in installs
     final = instructions()[[name for name, _ in instructions()].index("FROM", 1) :]
     assert not any(re.search(r"apt-get|pip install|curl|git ", arguments) for _, arguments in final)

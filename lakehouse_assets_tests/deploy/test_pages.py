@@ -5,13 +5,17 @@ import re
 import pytest
 
 from deploy import architecture
-from deploy.templates import STACK, resources
+from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, STACK, resources
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.settings import PROJECT
 
 ALARMS = {
-    name: one["Properties"] for name, one in resources("alerts").items() if one["Type"] == "AWS::CloudWatch::Alarm"
+    name: one["Properties"]
+    for part in (*DEFAULT_PARTS, *OPTIONAL_PARTS)
+    for name, one in resources(part).items()
+    if isinstance(one, dict) and one["Type"] == "AWS::CloudWatch::Alarm"
 }
+_TOPIC = {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:${Name}-alerts"}
 PAGE = (PROJECT / "docs" / "alarms.md").read_text(encoding="utf-8")
 
 
@@ -29,7 +33,8 @@ def test_a_part_uses_what_another_gives() -> None:
 @pytest.mark.parametrize("name", list(ALARMS))
 def test_each_alarm_tells_somebody_and_names_its_section(name: str) -> None:
     alarm = ALARMS[name]
-    assert alarm["AlarmActions"] == [{"Ref": "Alerts"}]
+    assert alarm["AlarmActions"] == alarm["OKActions"]
+    assert alarm["AlarmActions"] in ([{"Ref": "Alerts"}], [_TOPIC])
     called = alarm["AlarmName"]["Fn::Sub"].removeprefix("${Name}-")
     assert f"docs/alarms.md#{called}" in alarm["AlarmDescription"]
     assert f"\n## {called}\n" in PAGE

@@ -1,6 +1,5 @@
 """The lake of the 305 real days, built once, of which tests that change it take a copy; AWS that enforces policies."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,16 +12,15 @@ from lakehouse_assets_tests import aws_emulator as aws
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.end_to_end.comparing import tables
 from lakehouse_assets_tests.faults import scenario
-from lakehouse_assets_tests.forked import Forked
+from lakehouse_assets_tests.orchestration.dev_server import lakehouse
 
 
 @pytest.fixture(scope="session")
 def real_lake(real_days: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """All real days, landed and run by the command line. Read only: see `copy_of`."""
     root = tmp_path_factory.mktemp("real_lake") / "lake"
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_"))}
     for arguments in (["land", "sales", str(real_days[0].parent)], ["run"]):
-        Forked(*arguments, env=kept | {"LAKEHOUSE_ROOT": str(root)}).finish(300).check_returncode()
+        lakehouse(str(root), *arguments).check_returncode()
     return lake_at(str(root))
 
 

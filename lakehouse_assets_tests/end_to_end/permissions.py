@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from deploy.demo_aws.account import Account
+from deploy.demo_aws.account import Account, stream_of
 from lakehouse_assets.alerts.cloudwatch import Metrics
 from lakehouse_assets.alerts.dynamodb import DynamoProblems
 from lakehouse_assets.alerts.eventbridge import Bus
@@ -19,7 +19,9 @@ from lakehouse_assets.alerts.figures import Figure
 from lakehouse_assets.alerts.sns import Topic
 from lakehouse_assets.catalog.athena_calls import AthenaCalls
 from lakehouse_assets.catalog.glue_calls import GlueCalls, MissingError, RaceError
+from lakehouse_assets.contracts.declare import KinesisStream
 from lakehouse_assets.credentials import SecretsManager
+from lakehouse_assets.extraction.stream import read_stream
 from lakehouse_assets.serving import items
 from lakehouse_assets.serving.dynamodb_calls import DynamoDbCalls
 from lakehouse_assets.sources.sqs import SqsQueue
@@ -27,6 +29,8 @@ from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets_tests.alerts.test_wording import FACT
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.local_server import REGION
+from lakehouse_assets_tests.pipeline.declared import lake_of
+from lakehouse_assets_tests.posted_tables import FEED
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,17 @@ def _read(path: str) -> Step:
     return read
 
 
-def _write(path: str) -> Step:
-    return lambda cloud: _store(cloud).replace(path, b"")
+def _write(*paths: str) -> Step:
+    return lambda cloud: [_store(cloud).replace(path, b"") for path in paths]
+
+
+def _extract(cloud: Cloud) -> None:
+    for folder in ("api", "kinesis/clicks", "forecast"):  # of no feed: later tests run in this bucket
+        _store(cloud).create(f"landing/none/{folder}/one.json", b"[]")
+
+
+def _read_stream(cloud: Cloud) -> None:
+    read_stream(lake_of(cloud.root, FEED), FEED, KinesisStream(stream_of(cloud.account.name)))
 
 
 def _metrics(cloud: Cloud) -> None:
@@ -120,7 +133,9 @@ STEPS: dict[str, dict[str, Step]] = {
     "run": {
         "ListTheLake": _LIST_LANDING,
         "ReadTheLake": _READ_LANDED,
-        "WriteTheTables": _write("gold/daily_sales/one.parquet"),
+        "WriteTheTables": _write("gold/daily_sales/one.parquet", "pages/report.html", "forecast/sales/1/model.json"),
+        "LandWhatIsExtracted": _extract,
+        "ReadTheStream": _read_stream,
         "DescribeTablesInGlue": _tables,
         "MakeDatabasesInGlue": lambda cloud: _glue().create_database(cloud.database, ""),
         "QueryInTheWorkgroup": lambda cloud: _athena(cloud).named_queries(),

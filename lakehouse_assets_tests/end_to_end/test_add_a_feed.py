@@ -20,7 +20,7 @@ from lakehouse_assets_tests.conftest import SHARED
 from lakehouse_assets_tests.forked import Forked, with_source_at
 from lakehouse_assets_tests.retail import sales_csv
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_table")]
 BESTBUY = SHARED / "data" / "bestbuy"
 Run = Callable[..., str]
 

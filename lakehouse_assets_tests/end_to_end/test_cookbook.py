@@ -23,6 +23,8 @@ from lakehouse_assets.settings import PROJECT, settings
 from lakehouse_assets_tests.decisions.test_page import missing
 from lakehouse_assets_tests.retail import build, ingest, publish
 
+pytestmark = pytest.mark.usefixtures("every_table")
+
 PAGE = (PROJECT / "docs" / "cookbook.md").read_text(encoding="utf-8")
 RECIPES = {
     section.splitlines()[0]: re.findall(

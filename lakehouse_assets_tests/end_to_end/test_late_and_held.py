@@ -13,7 +13,14 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.conftest import Cli
-from lakehouse_assets_tests.orchestration.event_log import GATE, KnownVersion, instance_of, run_ids, seen_since
+from lakehouse_assets_tests.orchestration.event_log import (
+    GATE,
+    KnownVersion,
+    instance_of,
+    run_ids,
+    seen_since,
+    told_by_failed_runs,
+)
 from lakehouse_assets_tests.retail import day, line, sales_csv
 
 pytestmark = pytest.mark.slow
@@ -48,6 +55,14 @@ def land(cli: Cli, lake: Lake, folder: Path, **files: bytes) -> None:
         path = folder / (name.replace("_", "-") + ".csv")
         path.write_bytes(data)
         assert cli(lake, "land", "sales", path).returncode == 0
+
+
+def run(cli: Cli, lake: Lake, code: int = 0) -> str:
+    """Run what is pending, and return what it printed. With another exit code than expected, its events say why."""
+    before = run_ids(lake)
+    ran = cli(lake, "run")
+    assert ran.returncode == code, f"{ran.stdout}\n{ran.stderr}\n{told_by_failed_runs(lake, before)}"
+    return ran.stdout
 
 
 def key(date: str) -> str:
@@ -94,7 +109,7 @@ def test_a_late_file_of_three_rows_rematerializes_its_date_only(lake: Lake, cli:
     late = [line(InvoiceNo="999001", InvoiceDate=f"{LATE} 10:0{n}:00", Quantity="2", UnitPrice="1.25") for n in "123"]
     land(cli, lake, tmp_path, late=sales_csv(late))
 
-    assert cli(lake, "run").returncode == 0
+    run(cli, lake)
 
     events = seen_since(lake, runs)
     only(events, LATE)
@@ -120,11 +135,10 @@ def test_a_date_below_the_gate_is_held_and_said_everywhere(lake: Lake, good: byt
     before, runs = published(lake), run_ids(lake)
     land(cli, lake, tmp_path, **{key(BAD): spoilt(good)}, late=sales_csv(day(LATE, InvoiceNo="999001")))
 
-    ran = cli(lake, "run")
+    printed = run(cli, lake, code=1)
 
     # The exit code and the summary say so.
-    assert ran.returncode == 1
-    assert re.search(rf"held by the gate: 1\s+silver\.sales {BAD}: quality score 0\.\d+ is below the gate", ran.stdout)
+    assert re.search(rf"held by the gate: 1\s+silver\.sales {BAD}: quality score 0\.\d+ is below the gate", printed)
     # Readers see the version before of that date, and the other date's new one.
     after = published(lake)
     assert [row for row in after if row["dt"] != LATE] == [row for row in before if row["dt"] != LATE]
@@ -153,10 +167,9 @@ def test_a_held_date_stays_listed_until_good_data_releases_it(
 ) -> None:
     before = published(lake)
     land(cli, lake, tmp_path, **{key(BAD): spoilt(good)})
-    assert cli(lake, "run").returncode == 1
+    run(cli, lake, code=1)
 
-    idle = cli(lake, "run")
-    assert (idle.returncode, "Nothing is pending" in idle.stdout) == (0, True)
+    assert "Nothing is pending" in run(cli, lake)
     status = cli(lake, "status")
     assert status.returncode == 0
     assert f"silver.sales {BAD}: quality score 0.8997" in status.stdout
@@ -164,14 +177,14 @@ def test_a_held_date_stays_listed_until_good_data_releases_it(
 
     # Other work goes on beside it, and is no failure; the check of the table stays red.
     land(cli, lake, tmp_path, late=sales_csv(day(LATE, InvoiceNo="999001")))
-    assert cli(lake, "run").returncode == 0
+    run(cli, lake)
     assert gate_in_the_ui(lake) == AssetCheckExecutionRecordStatus.FAILED
     with_late = published(lake)
     assert sum(row["lines"] for row in with_late) == sum(row["lines"] for row in before) + 3
 
     land(cli, lake, tmp_path, **{key(BAD): good + sales_csv(day(BAD, 2, InvoiceNo="999001")).split(b"\n", 1)[1]})
     runs = run_ids(lake)
-    assert cli(lake, "run").returncode == 0
+    run(cli, lake)
     events = seen_since(lake, runs)
     only(events, BAD)
     assert events.gates == {BAD: [True]}
@@ -187,10 +200,10 @@ def test_the_same_good_bytes_again_release_a_held_date_and_rebuild_nothing_needl
 ) -> None:
     before = published(lake)
     land(cli, lake, tmp_path, **{key(BAD): spoilt(good)})
-    assert cli(lake, "run").returncode == 1
+    run(cli, lake, code=1)
     land(cli, lake, tmp_path, **{key(BAD): good})
 
-    assert cli(lake, "run").returncode == 0
+    run(cli, lake)
 
     assert published(lake) == before
     assert "held:" not in cli(lake, "status").stdout
@@ -204,7 +217,7 @@ def test_a_new_date_below_the_gate_shows_nowhere_but_in_quarantine(lake: Lake, c
     bad = [*day(date, 8), *(line(InvoiceDate=f"{date} 09:00:00", Quantity=q) for q in ("1.5", "many"))]
     land(cli, lake, tmp_path, new=sales_csv(bad))
 
-    assert cli(lake, "run").returncode == 1
+    run(cli, lake, code=1)
 
     assert published(lake, f"dt = '{date}'") == []
     assert ask(lake, of(date, "count(*) AS n", "quarantine.sales")) == [{"n": 2}]
@@ -217,20 +230,18 @@ def test_a_rejected_object_is_listed_and_the_other_files_are_processed(lake: Lak
     unreadable = sales_csv(day(BAD, InvoiceNo="999002"), encoding="utf-16")
     land(cli, lake, tmp_path, broken=unreadable, late=sales_csv(day(LATE, InvoiceNo="999001")))
 
-    ran = cli(lake, "run")
+    printed = run(cli, lake, code=1)
 
-    assert ran.returncode == 1
-    assert REJECTED.search(ran.stdout)
+    assert REJECTED.search(printed)
     only(seen_since(lake, runs), LATE)
     assert sum(row["lines"] for row in published(lake)) == sum(row["lines"] for row in before) + 3
     assert ask(lake, "SELECT source_key FROM ops.ledger WHERE state = 'rejected'") == [{"source_key": "broken.csv"}]
 
-    idle = cli(lake, "run")
-    assert (idle.returncode, "Nothing is pending" in idle.stdout) == (0, True)
+    assert "Nothing is pending" in run(cli, lake)
     assert REJECTED.search(cli(lake, "status").stdout)
 
     land(cli, lake, tmp_path, broken=sales_csv(day(BAD, InvoiceNo="999002")))
     runs = run_ids(lake)
-    assert cli(lake, "run").returncode == 0
+    run(cli, lake)
     only(seen_since(lake, runs), BAD)
     assert "rejected:" not in cli(lake, "status").stdout

@@ -6,6 +6,7 @@ On an emulator that enforces them. Not here: a whole lake under them, which is w
 import json
 import re
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy.demo_aws import roles
-from deploy.demo_aws.account import land, set_up
+from deploy.demo_aws.account import land, set_up, stream_of
 from deploy.demo_aws.roles import POLICIES, Policy
 from lakehouse_assets.alerts import aws as alerts_aws
 from lakehouse_assets.context import current
 from lakehouse_assets.credentials import SecretError
+from lakehouse_assets.extraction.paging import ExtractionError
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets.sources.queue import QueueError
@@ -27,6 +29,8 @@ from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.end_to_end.permissions import STEPS, Cloud, Step
 from lakehouse_assets_tests.forked import Forked
+
+pytestmark = pytest.mark.usefixtures("every_table")
 
 SAID: dict[str, Policy] = {path.stem: json.loads(path.read_text()) for path in sorted(POLICIES.glob("*.json"))}
 STATEMENTS = [(role, statement) for role, policy in SAID.items() for statement in policy["Statement"]]
@@ -38,8 +42,9 @@ _SENSORS = ("alerts_sensor", "queue_sensor", "tables_sensor", "landing_sensor")
 
 @pytest.fixture(scope="module")
 def cloud(enforcing_emulator: AwsEmulator) -> Cloud:
-    account = set_up(enforcing_emulator.client, "policies")
+    account = set_up(enforcing_emulator.client, f"policies{uuid.uuid4().hex[:8]}")
     land(enforcing_emulator.client, account, {"sales/march.csv": retail.sales_csv()})
+    enforcing_emulator.client("kinesis").create_stream(StreamName=stream_of(account.name), ShardCount=1)
     return Cloud(enforcing_emulator, account)
 
 
@@ -72,7 +77,7 @@ def _is_refused(step: Step, cloud: Cloud) -> bool:
     """Return whether a step was refused for want of a permission."""
     try:
         step(cloud)
-    except (ClientError, StorageError, QueueError, SecretError) as error:
+    except (ClientError, StorageError, QueueError, SecretError, ExtractionError) as error:
         if not any(word in str(error) for word in _REFUSED):
             raise
         return True
@@ -98,6 +103,17 @@ def test_an_analyst_reads_no_raw_records(cloud: Cloud, allow: Callable[[Policy],
     assert store.stat("silver/sales/none.parquet") is None
     for folder in ("landing", "bronze", "quarantine"):
         assert _is_refused(lambda _, path=f"{folder}/sales/march.csv": store.stat(path), cloud)  # type: ignore[misc]
+
+
+@pytest.mark.slow
+def test_a_run_lands_what_it_extracts_and_deletes_nothing(cloud: Cloud, allow: Callable[[Policy], None]) -> None:
+    allow(roles.policy("run", cloud.account))
+    store, page = S3Store(cloud.root), "landing/none/api/page.json"  # of no feed: later tests run in this bucket
+    assert store.create(page, b"[]")
+    assert store.read(page) == b"[]"
+    assert _is_refused(lambda _: store.create("landing/sales/april.csv", b""), cloud)
+    for path in (page, "landing/sales/march.csv"):
+        assert _is_refused(lambda _, path=path: store.delete(path), cloud)  # type: ignore[misc]
 
 
 def tick() -> None:

@@ -5,21 +5,24 @@ Not here: a whole lake on it, which is what test_aws_mode.py runs.
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from deploy.demo_aws import roles
-from deploy.demo_aws.account import Account, set_up
+from deploy.demo_aws.account import Account, set_up, stream_of
 from deploy.demo_aws.stacks import UNKNOWN, make
-from deploy.templates import DEFAULT_PARTS, resources
+from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, resources, types_of
 from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.aws_emulator import ACCOUNT, AwsEmulator
 from lakehouse_assets_tests.local_server import REGION
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_table")]
 NAME = "lakewhole"
 _ALL_OF_S3 = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}
 NOT_IN_THE_STACK = {"MakeDatabasesInGlue", "MakeTheWorkgroup", "MakeTheServingTable", "KeepTheErrorLogInTheLake"}
@@ -28,8 +31,10 @@ NOT_IN_THE_STACK = {"MakeDatabasesInGlue", "MakeTheWorkgroup", "MakeTheServingTa
 @pytest.fixture(scope="module")
 def cloud(enforcing_emulator: AwsEmulator) -> AwsEmulator:
     """An account with every part."""
-    for part in (*DEFAULT_PARTS, "endpoints", "serving"):
-        make(enforcing_emulator.client, NAME, part, Image=f"{NAME}:1", Email="a@example.com", HasServing="true")
+    chosen = {"Image": f"{NAME}:1", "Email": "a@example.com", "HasServing": "true", "HasEventStream": "true"}
+    chosen["StreamToRead"] = stream_of(NAME)
+    for part in (*DEFAULT_PARTS, "endpoints", "serving", "serving-api", "ingest", "grants"):
+        make(enforcing_emulator.client, NAME, part, **chosen)
     return enforcing_emulator
 
 
@@ -100,6 +105,69 @@ def test_the_bucket_refuses_what_comes_without_tls(cloud: AwsEmulator) -> None:
     s3.put_object(Bucket=bucket, Key="lake/landing/one.csv", Body=b"")
 
 
+def test_whom_lake_formation_governs_reads_no_table_from_the_bucket(cloud: AwsEmulator) -> None:
+    iam, s3, bucket = cloud.client("iam"), cloud.client("s3"), f"{NAME}-{ACCOUNT}"
+    keys = ("lake/silver/one.parquet", "lake/athena-results/one.csv")
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    attached = iam.list_attached_role_policies(RoleName=f"{NAME}-readers")["AttachedPolicies"]
+    names = {one["PolicyName"].removeprefix(f"{NAME}-") for one in attached}
+    assert names == {"analyst", "key", "governed"}
+    account = Account(NAME, "", "", f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME}-alerts", "", "")
+
+    def read(*policies: str) -> list[bool]:
+        said = [roles.made_policy(cloud.client, one, account) for one in policies]
+        user = roles.make_user(cloud.client, "-".join(policies), *said)
+        client = boto3.client(
+            "s3", endpoint_url=cloud.url, region_name=REGION, **{name.lower(): one for name, one in user.items()}
+        )
+        return [_is_allowed(partial(client.get_object, Bucket=bucket, Key=key)) for key in keys]
+
+    s3.delete_bucket_policy(Bucket=bucket)  # the emulator has no TLS
+    assert read("analyst") == [True, True]
+    assert read("analyst", "governed") == [False, True]
+
+
+def _is_allowed(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize("way", ["posted", "streamed"])
+def test_what_firehose_gets_is_an_object_of_landing(cloud: AwsEmulator, way: str) -> None:
+    event = json.dumps({"event_id": way}).encode()
+    if way == "posted":
+        cloud.client("firehose").put_record(DeliveryStreamName=f"{NAME}-posted", Record={"Data": event})
+    else:
+        cloud.client("kinesis").put_record(StreamName=f"{NAME}-events", Data=event, PartitionKey="one")
+    s3, bucket = cloud.client("s3"), f"{NAME}-{ACCOUNT}"
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket, Prefix="lake/landing/")["Contents"]]
+    [key] = [key for key in keys if f"{NAME}-{way}" in key]
+    assert re.fullmatch(r"lake/landing/web_events/\d{4}/\d\d/\d\d/\d\d/[^/]+\.json\.gz", key)
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == event  # the emulator compresses nothing
+
+
+@pytest.mark.parametrize(("part", "path"), [("ingest", "web_events"), ("serving-api", "metrics")])
+def test_a_gateway_takes_nothing_without_a_key(cloud: AwsEmulator, part: str, path: str) -> None:
+    said = {one["OutputKey"]: one["OutputValue"] for one in _outputs(cloud, part)}
+    gateway = said["Address"].removeprefix("https://").split(".")[0]
+    key = cloud.client("apigateway").get_api_key(apiKey=said["Key"], includeValue=True)["value"]
+
+    def answer(**headers: str) -> int:
+        url = f"{cloud.url}/_aws/execute-api/{gateway}/v1/{path}"
+        said = {"Content-Type": "application/json", **headers}
+        method = "POST" if part == "ingest" else "GET"
+        return requests.request(method, url, data=b"{}", headers=said, timeout=30).status_code
+
+    assert answer() == answer(**{"x-api-key": "wrong" * 5}) == 403
+    assert answer(**{"x-api-key": key}) != 403  # what is behind it the emulator does not call
+
+
 @pytest.mark.parametrize("kind", sorted(UNKNOWN))
 def test_what_is_left_out_is_unknown_to_the_emulator(cloud: AwsEmulator, kind: str) -> None:
     template = {"Resources": {"One": {"Type": kind, "Properties": {}}}}
@@ -111,5 +179,6 @@ def test_the_page_names_what_the_emulator_does_not_know() -> None:
     page = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
     part = page.partition("### What no test has made")[2]
     assert set(re.findall(r"`(AWS::\w+::\w+)`", part)) == UNKNOWN
-    used = {one["Type"] for name in (*DEFAULT_PARTS, "audit") for one in resources(name).values()}
+    parts = (*DEFAULT_PARTS, *OPTIONAL_PARTS)
+    used = {kind for name in parts for one in resources(name).values() for kind in types_of(one)}
     assert used >= UNKNOWN

@@ -10,6 +10,7 @@ from lakehouse_assets.contracts.registry import registry_of
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.erasure.traces import traces
 from lakehouse_assets_tests.workbook import workbook
 
 pytestmark = pytest.mark.slow
@@ -77,3 +78,14 @@ def test_a_workbook_with_the_person_is_named_and_not_passed_over(cli: Cli, lake:
     forgotten = cli(lake, "forget", "people", "name=Zoé")
     assert forgotten.returncode == 1
     assert "x: records cannot be taken out of a workbook; remove it" in forgotten.stdout + forgotten.stderr
+
+
+def test_a_workbook_with_the_person_that_lands_later_is_rejected(cli: Cli, lake: Lake, package: Path) -> None:
+    lake = _ran(cli, lake, package, "name", "Excel()", workbook({"x": [["id", "name"], [2, "Ann"]]}))
+    assert cli(lake, "forget", "people", "name=Zoé").returncode == 0
+    lake.store.replace("landing/people/y", workbook({"x": [["id", "name"], [1, "Zoé"], [3, "Bob"]]}))
+    ran = cli(lake, "run")
+    assert ran.returncode == 1
+    assert "an erased person may be in it: records cannot be taken out of a workbook" in ran.stdout + ran.stderr
+    assert _silver(lake)["id"].to_list() == [2]
+    assert list(traces(lake, "Bob")) == ["landing/people/y"]

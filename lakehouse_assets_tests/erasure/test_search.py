@@ -7,7 +7,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from lakehouse_assets.contracts.declare import Contract, Feed, source, upper
+from lakehouse_assets.contracts.declare import Contract, Feed, Json, source, upper
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.erasure.evidence import Evidence
@@ -57,7 +57,7 @@ def records(*customers: str | None) -> bytes:
 @pytest.mark.parametrize("written", [PERSON, f"{PERSON}.0", f"  {PERSON}.0  "])
 def test_a_value_is_found_in_every_way_to_write_it(written: str) -> None:
     found = searched(records("13047", written, None, "12583.0"))
-    assert (found.records, found.erased[0].lines, found.unsearched) == (1, (2,), [])
+    assert (found.records, found.erased[0].lines, found.unsearched) == (1, (2,), {})
     assert PERSON not in (found.data or b"").decode()
 
 
@@ -176,7 +176,7 @@ def test_a_member_that_nobody_can_read_is_carried_over_and_told() -> None:
         archive.writestr("mine.csv", records(PERSON), zipfile.ZIP_DEFLATED)
         archive.writestr("stored.csv", records("12583"))
     found = searched(buffer.getvalue(), "x.zip")
-    assert [told.partition(":")[0] for told in found.unsearched] == ["x.zip!odd.csv"]
+    assert [*found.unsearched] == ["x.zip!odd.csv"]
     with zipfile.ZipFile(io.BytesIO(found.data or b"")) as archive:
         assert archive.testzip() is None
         assert [archive.read(name) for name in ("odd.csv", "stored.csv")] == [records("13047") * 50, records("12583")]
@@ -195,4 +195,18 @@ def test_a_member_that_nobody_can_read_is_carried_over_and_told() -> None:
 def test_values_with_separators_are_found_where_the_shape_is_broken(value: str, text: bytes) -> None:
     found = search(SALES, standing(SALES, "customer_id", value), "x.csv", text)
     assert found.records == 1
-    assert found.unsearched == []
+    assert found.unsearched == {}
+
+
+def test_what_stands_beside_the_records_of_a_document_goes_and_the_rest_stays() -> None:
+    feed = Feed(name="people", contract=Persons, description="P.", owner="team:tests", format=Json(records="data"))
+    data = (
+        b'{"at": 7.50, "ids": [9876543210, 98765432101], "data": [{"No": 6, "Mail": "a"}], '
+        b'"next": "http://api/p?after=9876543210&n=12", "by": "Zo\\u00eb Q", "x": "9876543210x"}'
+    )
+    found = search(feed, standing(feed, "number", PERSON), "x.json", data)
+    assert (found.records, found.unsearched) == (0, {})
+    assert found.data == data.replace(b"[9876543210,", b'["(erased)",').replace(b"=9876543210&", b"=(erased)&")
+    named = search(feed, standing(feed, "mail", "zo\u00eb q"), "x.json", data)
+    assert named.data == data.replace(b'"Zo\\u00eb Q"', b'"(erased)"')
+    assert search(feed, standing(feed, "number", PERSON), "x.json", found.data or b"") == Searched(None)

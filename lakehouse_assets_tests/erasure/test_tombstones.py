@@ -67,15 +67,20 @@ def test_any_csv_keeps_its_other_records(rows: list[list[str | None]], lines: se
 @pytest.mark.slow
 @THE_SAME_EVERY_TIME
 @given(
-    st.lists(st.dictionaries(st.sampled_from(KNOWN), values, max_size=4), min_size=1, max_size=6), chosen, st.booleans()
+    st.lists(st.dictionaries(st.sampled_from(KNOWN), values, max_size=4), min_size=1, max_size=6),
+    chosen,
+    st.sampled_from(["array", "\n\n", "\n", " ", ""]),
+    st.sampled_from([None, 1]),
 )
-def test_any_json_keeps_its_other_records(rows: list[dict[str, str | None]], lines: set[int], is_array: bool) -> None:  # noqa: FBT001
+def test_any_json_keeps_its_other_records(
+    rows: list[dict[str, str | None]], lines: set[int], between: str, indent: int | None
+) -> None:
     lines = {number for number in lines if number <= len(rows)}
     marked = [
         {"n": at, **row} | ({"secret": {"deep": [TOLD]}} if at in lines else {}) for at, row in enumerate(rows, 1)
     ]
-    text = json.dumps(marked, indent=1) if is_array else "\n\n".join(json.dumps(row) for row in marked)
-    check(text.encode(), lines)
+    objects = between.join(json.dumps(row, indent=indent) for row in marked)
+    check((json.dumps(marked, indent=indent) if between == "array" else objects).encode(), lines)
 
 
 NUMBERED = [line(Quantity=str(at), Description=TOLD if at in {2, 5} else f"{at} é") for at in range(1, 7)]
@@ -129,6 +134,10 @@ def test_a_single_column_keeps_its_lines() -> None:
 
 def test_one_object_over_several_lines_is_one_record() -> None:
     check(json.dumps({"InvoiceNo": TOLD, "Quantity": 1}, indent=2).encode(), {1})
+
+
+def test_objects_on_one_line_keep_what_is_wrong_between_them() -> None:
+    check(b'{"InvoiceNo": "1"}{"InvoiceNo": "tell nobody"} {"InvoiceNo": }{"InvoiceNo": "4"}\n{"InvoiceNo": "5"}', {2})
 
 
 def test_a_line_that_is_no_json_can_go() -> None:

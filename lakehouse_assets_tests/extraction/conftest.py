@@ -1,5 +1,6 @@
 """An API, and a lake whose customers come from it."""
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Cursor, Feed, Json, NextUrl, Offset, Pages, RestApi, UpdatedSince
 from lakehouse_assets.extraction import extract as extraction
 from lakehouse_assets.extraction.extract import Extracted
+from lakehouse_assets.simulation.api_server import Api
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests import customers
-from lakehouse_assets_tests.extraction.api_server import Api, customer
 from lakehouse_assets_tests.retail import ingest, publish
 
 KINDS: dict[str, tuple[str, Pages | Offset | Cursor | NextUrl]] = {
@@ -26,6 +27,12 @@ KINDS: dict[str, tuple[str, Pages | Offset | Cursor | NextUrl]] = {
 }
 
 Declare = Callable[..., Lake]
+
+
+def customer(number: int, minute: int, name: str = "Anna") -> dict[str, Any]:
+    """Return a record: a customer who changed some minutes after the beginning of 2026."""
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)
+    return {"id": number, "shop": "A", "name": name, "city": "Bern", "at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "op": "U"}
 
 
 @pytest.fixture

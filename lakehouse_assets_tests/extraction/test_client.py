@@ -1,10 +1,12 @@
 """What is shown to an API, and what becomes of it."""
 
+import re
+
 import pytest
 
 from lakehouse_assets.contracts.rest_api import ApiKey, Bearer
 from lakehouse_assets.extraction.paging import ExtractionError
-from lakehouse_assets_tests.extraction.api_server import Api
+from lakehouse_assets.simulation.api_server import Api, answer, dropped, half
 from lakehouse_assets_tests.extraction.conftest import Declare, customers_in, extract, there
 
 _SHOWN = "never-seen-anywhere"
@@ -50,6 +52,21 @@ def test_a_refused_token_is_named_and_not_told(api: Api, declare: Declare, monke
         extract(declare("cursor", auth=Bearer("crm/token")))
     assert _SHOWN not in str(error.getrepr(style="long", showlocals=False))
     assert len(api.asked) == 1
+
+
+def test_each_request_that_is_made_again_is_told_without_what_is_shown(
+    api: Api, declare: Declare, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CRM_TOKEN", _SHOWN)
+    api.wanted = f"Bearer {_SHOWN}"
+    api.faults = {1: answer(503), 2: half, 4: dropped}
+    extract(declare("next", auth=Bearer("crm/token"), params={"key": _SHOWN}))
+    why = ["2 failed, because it answered 503", "2 failed, because the answer was cut, or is", "3 failed, because of a"]
+    for said, expected in zip(caplog.messages, why, strict=True):
+        assert said.startswith(f"{api.address}/next: page {expected}")
+        assert re.search(r"asked for again in \d\.\d s; .* in (20|19|18) s at the latest \(patience_s\)\.$", said)
+    assert _SHOWN not in caplog.text
+    assert "cursor=" not in caplog.text
 
 
 def test_what_a_netrc_says_is_not_shown(

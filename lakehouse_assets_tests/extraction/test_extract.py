@@ -11,34 +11,17 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.rest_api import UpdatedSince
 from lakehouse_assets.extraction.paging import ExtractionError
-from lakehouse_assets_tests.extraction.api_server import Api, Fault, Handler, customer
-from lakehouse_assets_tests.extraction.conftest import KINDS, Declare, customers_in, extract, landed, silver, there
-
-
-def answer(status: int, **headers: str) -> Fault:
-    """The right page comes with an error's status."""
-
-    def fault(handler: Handler, body: bytes) -> None:
-        handler.send(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
-
-    return fault
-
-
-def cut(handler: Handler, body: bytes) -> None:
-    handler.send(body[: len(body) // 2], 200, length=len(body))
-
-
-def half(_: Handler, body: bytes) -> bytes:
-    return body[: len(body) // 2]
-
-
-def dropped(handler: Handler, _: bytes) -> None:
-    handler.close_connection = True
-
-
-def slow(_: Handler, body: bytes) -> bytes:
-    time.sleep(0.7)
-    return body
+from lakehouse_assets.simulation.api_server import Api, Fault, Handler, answer, cut, dropped, half, slow
+from lakehouse_assets_tests.extraction.conftest import (
+    KINDS,
+    Declare,
+    customer,
+    customers_in,
+    extract,
+    landed,
+    silver,
+    there,
+)
 
 
 def repeated(handler: Handler, _: bytes) -> bytes:
@@ -170,13 +153,28 @@ def test_patience_has_an_end(api: Api, declare: Declare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "fix"), [(403, "look at auth"), (404, "correct url or params"), (302, "correct url or params")]
+    ("status", "fix"), [(403, "look at auth"), (404, "or LAKEHOUSE_API_URL"), (302, "or LAKEHOUSE_API_URL")]
 )
 def test_a_refusal_is_told_at_once(api: Api, declare: Declare, status: int, fix: str) -> None:
     api.faults = {0: answer(status, Location="https://elsewhere.example.com/")}
     with pytest.raises(ExtractionError, match=f"page 1 was answered {status} .*{fix}"):
         extract(declare("pages"))
     assert len(api.asked) == 1
+
+
+def test_a_web_page_in_the_place_of_json_is_told_at_once(api: Api, declare: Declare) -> None:
+    def web_page(handler: Handler, _: bytes) -> None:
+        handler.send(b"<html>Sign in</html>", 200, {"Content-Type": "text/html; charset=utf-8"})
+
+    def mislabelled(handler: Handler, body: bytes) -> None:
+        handler.send(body, 200, {"Content-Type": "text/html"})
+
+    api.faults = {0: mislabelled, 2: web_page}
+    lake = declare("cursor")
+    with pytest.raises(ExtractionError, match=r"/cursor: page 3 was answered with a web page .* LAKEHOUSE_API_URL\.$"):
+        extract(lake)
+    assert (len(api.asked), len(landed(lake))) == (3, 2)
+    assert extract(lake).resumed_at == 2
 
 
 MOVED = ("pages", "offset")

@@ -12,6 +12,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from lakehouse_assets.catalog.costs import TABLE as COSTS
 from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
 from lakehouse_assets.context import Lake
+from lakehouse_assets.pipeline.packs import TABLE as PACKS
 from lakehouse_assets.query.overview import Status, status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
@@ -24,14 +25,15 @@ Tables = Mapping[str, list[tuple[str, str]]]
 """Rows by table, sorted: the date of each row (of bronze, its content), and its values as text."""
 
 
-def tables_of(lake: Lake, *, without: frozenset[str] = frozenset()) -> Tables:
-    """Return every table as people query it, without times, run ids and some other columns.
+def tables_of(lake: Lake, layer: str = "", *, without: frozenset[str] = frozenset()) -> Tables:
+    """Return every table (of a layer) as people query it, without times, run ids and some other columns.
 
-    What runs cost is left out: it differs from run to run.
+    What runs cost is left out, as it differs from run to run, and so is where bronze records lie.
     """
     found = {}
-    for name, frame in frames(lake).items():
-        if name == COSTS.full_name:
+    only = {table.full_name for table in lake.registry.tables() if table.layer == layer} if layer else None
+    for name, frame in frames(lake, only=only).items():
+        if name in {COSTS.full_name, PACKS.full_name} or not name.startswith(layer):
             continue
         cut = _CUT.get(name, "dt")
         columns = [column for column in frame.collect_schema().names() if column not in _TIMES | without]
@@ -122,6 +124,7 @@ def _catalog(lake: Lake) -> list[str]:
                 "ops.decisions",
                 "ops.query_costs",
                 COSTS.full_name,
+                PACKS.full_name,
             }:
                 continue
             shown = connection.sql(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608 - a declared table

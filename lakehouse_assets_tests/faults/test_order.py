@@ -140,7 +140,7 @@ class Played:
     def _remember(self) -> None:
         feed = retail.sales(self.lake)
         state = FeedState.read(self.lake, feed, self.lake.ledger_of(feed))
-        silver = rows_by_date(tables_of(self.lake)["silver.sales"])
+        silver = rows_by_date(tables_of(self.lake, "silver")["silver.sales"])
         for partition, value in state.inputs.items():
             if state.silver.get(partition) == value:
                 self.published[partition] = silver.get(partition, [])
@@ -247,7 +247,7 @@ def not_gold_of(lake: Lake, tables: Tables) -> list[str]:
     """Return what of gold is not what its SQL makes of all of silver, built anew."""
     for model in lake.registry.models.values():
         list(build_model(lake, model, list(ModelState.read(lake, model).inputs), force=True))
-    return differences(tables_of(lake), tables)
+    return differences(tables_of(lake, "gold"), {n: rows for n, rows in tables.items() if n.startswith("gold.")})
 
 
 _GONE_THEN_REFUSED = Story(

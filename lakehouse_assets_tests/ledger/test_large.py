@@ -13,8 +13,10 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.ledger import ledger as ledgers
+from lakehouse_assets.ledger.entries import SCHEMA
 from lakehouse_assets.ledger.large import LargeFeedLedger
 from lakehouse_assets.ledger.ledger import TABLE, FeedLedger, Ledger, ObjectVersion, ledger_of, summarise
+from lakehouse_assets.ledger.selection import Selection
 from lakehouse_assets.storage.local import LocalStore
 from lakehouse_assets.storage.stores import Store
 from lakehouse_assets_tests.ledger.versions import Members, version_of
@@ -157,3 +159,10 @@ def test_a_lake_on_s3_keeps_and_answers_the_same(s3_lake: Lake, monkeypatch: pyt
     ledger = ledger_of(s3_lake.store, "sales")
     assert isinstance(ledger, LargeFeedLedger)
     assert _said(ledger)[:-1] == _said(FeedLedger(rows, rows.lazy()))[:-1]
+
+
+def test_of_no_keys_no_entry_is_read(tmp_path: Path) -> None:
+    entries = Selection(pl.scan_parquet(tmp_path / "gone.parquet", schema=SCHEMA), pl.LazyFrame.collect)
+    assert entries.of_keys(pl.Series([], dtype=pl.String)).is_empty()
+    with pytest.raises(FileNotFoundError):
+        entries.of_keys(pl.Series(["a.csv"]))

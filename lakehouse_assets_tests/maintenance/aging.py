@@ -21,6 +21,7 @@ from deltalake import write_deltalake
 from lakehouse_assets.context import Lake
 from lakehouse_assets.maintenance.maintain import Action, maintain
 from lakehouse_assets.maintenance.policy import Policy
+from lakehouse_assets.pipeline.packs import TABLE as PACKS
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
@@ -114,9 +115,11 @@ def bytes_of(lake: Lake) -> dict[str, str]:
 
 
 def content(lake: Lake) -> dict[str, pl.DataFrame]:
-    """Return the rows of every table that can be queried, in an order of their own."""
+    """Return the rows of every table that can be queried, in an order of their own; not where bronze records lie."""
     found = {}
     for name, frame in frames(lake).items():
+        if name == PACKS.full_name:
+            continue
         rows = frame.collect()
         keys = [pl.col(n).cast(pl.String) if rows.schema[n] != pl.Map else pl.col(n) for n in rows.columns]
         plain = rows.select(k for k, n in zip(keys, rows.columns, strict=True) if not rows.schema[n].is_nested())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.maintenance.leftovers import bronze_orphans, remove_bronze
+from lakehouse_assets.maintenance.bronze_leftovers import bronze_orphans, remove_bronze
 from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.verify import verify

@@ -25,8 +25,10 @@ _Found = TypeVar("_Found")
 
 
 def clean_environment(root: str) -> dict[str, str]:
-    """Return the environment of a process that works on a lake, without the settings of whoever runs the tests."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_"))}
+    """Return the environment of a process that works on a lake, with the tables of the test and no other setting."""
+    own = {"LAKEHOUSE_DEFINITIONS", "LAKEHOUSE_REPORT"}
+    others = ("LAKEHOUSE_", "AWS_", "DAGSTER_")
+    kept = {n: v for n, v in os.environ.items() if n in own or not n.startswith(others)}
     return kept | {"LAKEHOUSE_ROOT": root, "COLUMNS": "200"}
 
 
@@ -49,6 +51,8 @@ def wait_for(what: str, look: Callable[[], _Found | None], seconds: float) -> _F
 class DevServer:
     """`lakehouse dev` on a free port of 127.0.0.1, in a process group of its own."""
 
+    start_s = _START_S
+
     def __init__(self, root: str, log: Path, cloud: Mapping[str, str] | None = None, **settings: str) -> None:
         """Prepare it; `cloud` is the environment that points AWS clients at an emulator, and names the instance."""
         self.root, self._log, self.port = root, log, free_port()
@@ -63,7 +67,7 @@ class DevServer:
                 command, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            wait_for("the UI", self._answers, _START_S)
+            wait_for("the UI", self._answers, self.start_s)
         except BaseException as error:
             error.add_note(self._log.read_text(errors="replace")[-3000:])
             self._stop()
@@ -74,6 +78,10 @@ class DevServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """Ask the webserver as the UI does."""

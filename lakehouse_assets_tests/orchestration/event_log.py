@@ -56,3 +56,20 @@ def seen_since(lake: Lake, before: Iterable[str]) -> KnownVersion:
     with instance_of(lake) as instance:
         runs = [record.dagster_run.run_id for record in instance.get_run_records(ascending=True)]
         return known_versions(instance, [run_id for run_id in runs if run_id not in known])
+
+
+def told_by_failed_runs(lake: Lake, before: Iterable[str]) -> str:
+    """Return every event of the failed runs that are not among the earlier ones, a line each, with their errors."""
+    known = set(before)
+    lines: list[str] = []
+    with instance_of(lake) as instance:
+        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])):
+            if run.run_id in known:
+                continue
+            lines += [f"run {run.run_id}: {run.tags}", f"  {run.run_config}"]
+            for entry in instance.all_logs(run.run_id):
+                kind = entry.dagster_event.event_type_value if entry.dagster_event else "LOG"
+                lines.append(f"  {entry.timestamp:.2f} {kind} {entry.step_key or ''}: {entry.user_message}")
+                if error := entry.error_info:
+                    lines.append(error.to_string())
+    return "\n".join(lines) or "no run failed"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lakehouse_assets.defs.automation import refresh
+from lakehouse_assets.orchestration.pending_runs import BUILD, CATALOG, PUBLISH, WAVE_TAG
 from lakehouse_assets.orchestration.run_requests import ATTEMPTS
 from lakehouse_assets.pipeline import gold, silver
 from lakehouse_assets_tests import retail
@@ -87,6 +89,22 @@ def test_idle_sensors_ask_for_nothing(daemon: Daemon) -> None:
     assert daemon.tick("landing_sensor").skip_message == "landing holds nothing new"
     assert daemon.tick("tables_sensor").skip_message == "every table is up to date"
     assert sweep(daemon, "2026-01-01") == []
+
+
+def test_catalogs_are_refreshed_though_something_else_is_always_pending(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retail.land(daemon.lake, "1.csv", sales_csv(3))
+    daemon.settle("landing_sensor")
+    [publish] = daemon.requests("tables_sensor")
+    assert publish.tags[WAVE_TAG] == PUBLISH
+    daemon.launch(publish)
+    monkeypatch.setattr(refresh, "_CATALOGS_WAIT_S", 0)
+    build, catalog = daemon.requests("tables_sensor")
+    assert [build.tags[WAVE_TAG], catalog.tags[WAVE_TAG]] == [f"{BUILD}-0", CATALOG]
+    assert daemon.launch(catalog).success
+    again = [request.tags[WAVE_TAG] for request in daemon.requests("tables_sensor")]
+    assert again == [f"{BUILD}-0"]  # nothing was written since
 
 
 def test_a_date_that_lands_again_while_silver_runs_is_published_after_it(daemon: Daemon) -> None:

@@ -7,7 +7,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.extraction_asset import extractions
 from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets_tests.extraction.api_server import Api
+from lakehouse_assets.simulation.api_server import Api
 from lakehouse_assets_tests.extraction.conftest import Declare, customers_in, there
 
 KEY = dg.AssetKey(["extraction", "customers"])

@@ -17,6 +17,8 @@ from lakehouse_assets.orchestration.location import definitions
 from lakehouse_assets.settings import PROJECT, Settings
 from lakehouse_assets.storage.stores import store_for
 
+pytestmark = pytest.mark.usefixtures("every_table")
+
 FEED = '''
 import dataframely as dy
 from lakehouse_assets.contracts.declare import Contract, Feed, source

@@ -26,8 +26,7 @@ from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.orchestration import feed_assets
 from lakehouse_assets.orchestration.model_assets import model_asset
 from lakehouse_assets.orchestration.resources import resources_at
-from lakehouse_assets.parsing.parse import parse as parse_object
-from lakehouse_assets.pipeline import ingest_object
+from lakehouse_assets.pipeline import source_records
 from lakehouse_assets_tests.erasure.traces import decoded
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.retail import DAY, HEADERS, day, gzipped, land, line, sales, sales_csv, zipped
@@ -107,12 +106,16 @@ def tell_all(lake: Lake, instance: dg.DagsterInstance) -> None:
 def told(lake: Lake, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     """A daemon that has seen every kind of bad object of the person's, one of which no reader foresaw."""
 
-    def parse(data: bytes, *about: Any) -> Any:
-        if data == objects()["panic.csv"]:
-            raise ValueError(NAME, NUMBER)
-        return parse_object(data, *about)
+    def failing(reader: Callable[..., Any]) -> Callable[..., Any]:
+        def read(data: bytes, *about: Any) -> Any:
+            if data == objects()["panic.csv"]:
+                raise ValueError(NAME, NUMBER)
+            return reader(data, *about)
 
-    monkeypatch.setattr(ingest_object, "parse", parse)
+        return read
+
+    for name in ("read", "parse"):
+        monkeypatch.setattr(source_records, name, failing(getattr(source_records, name)))
     for key, data in objects().items():
         land(lake, key, data)
     return daemon

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lakehouse_assets.parsing import json_text
+from lakehouse_assets.parsing import json_records, json_text
 from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.json_text import read_json
 
@@ -63,3 +63,55 @@ def test_an_empty_array_has_no_records_and_no_fields(text: str) -> None:
     assert found.frame.shape == (0, 0)
     assert found.problems is not None
     assert found.problems.to_list() == []
+
+
+@pytest.mark.parametrize("characters", [1, 40, 2**16])
+@pytest.mark.parametrize("between", ["", " ", "\n", "\r\n\n", " \t"])
+def test_objects_one_after_the_other_are_records_like_lines(
+    monkeypatch: pytest.MonkeyPatch, between: str, characters: int
+) -> None:
+    monkeypatch.setattr(json_records, "_CHARACTERS_AT_ONCE", characters)
+    records = [json.dumps({"id": at, "text": '}{ "', "in": {"a": [1.50]}}) for at in range(50)]
+    lines, stream = read_json("\n".join(records).encode()), read_json(between.join(records).encode())
+    assert stream.frame.equals(lines.frame)
+    assert stream.frame.height == 50
+    assert stream.problems is not None
+    assert stream.problems.null_count() == 50
+
+
+@pytest.mark.parametrize("characters", [1, 2**16])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ('{"id": 1,}', "Expecting property name enclosed in double quotes"),
+        ('{"id": {"a": 1} {"b": 2}}', "Expecting ',' delimiter: line 1 column 17 (char 16)"),
+        ('{"id": 1}, ', "Extra data: line 1 column 10 (char 9)"),
+        ('{"id": "1', "Expecting ',' delimiter"),
+        ("{" * 2, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    ],
+)
+def test_a_bad_piece_of_a_stream_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch, bad: str, reason: str, characters: int
+) -> None:
+    monkeypatch.setattr(json_records, "_CHARACTERS_AT_ONCE", characters)
+    found = read_json(('{"id": "a"}{"id": "b"}' + bad + '{"id": "c"}{"id": "d"}').encode())
+    assert found.problems is not None
+    assert found.extras is not None
+    at = [place for place, problem in enumerate(found.problems) if problem]
+    assert reason in found.problems[at[0]]
+    assert found.extras[at[0]].startswith(bad)  # with the next one, where the text does not say where it ends
+    assert found.frame["id"].to_list()[:2] == ["a", "b"]
+    assert found.frame["id"].to_list()[-1] == "d"
+    assert len(at) == 1
+
+
+def test_objects_that_have_lines_of_their_own_follow_each_other() -> None:
+    found = read_json("".join(json.dumps({"id": at, "in": {}}, indent=1) for at in range(3)).encode())
+    assert found.frame["id"].to_list() == ["0", "1", "2"]
+
+
+def test_many_bad_pieces_cost_what_they_are_long() -> None:
+    found = read_json(b'{"id": 1}' + b'{"id":}' * 100_000)
+    assert found.problems is not None
+    assert found.problems.null_count() == 1
+    assert found.frame.height == 100_001

@@ -44,7 +44,7 @@ def _said(read: Any) -> Any:
         return str(rejection)
 
 
-@pytest.mark.parametrize("kind", ["lines", "array", "path"])
+@pytest.mark.parametrize("kind", ["lines", "stream", "array", "path"])
 @settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
 @given(st.data())
 def test_windows_read_the_same_or_leave_it(kind: str, data: st.DataObject) -> None:
@@ -52,6 +52,7 @@ def test_windows_read_the_same_or_leave_it(kind: str, data: st.DataObject) -> No
     records = data.draw(st.lists(st.sampled_from(among), min_size=1, max_size=9))
     text = {
         "lines": data.draw(st.sampled_from(["\n", "\r\n", "\n\n"])).join([*records, ""]),
+        "stream": "".join(each + data.draw(st.sampled_from(["", "", " ", "\n"])) for each in records),
         "array": f" [{', '.join(records)}]\n",
         "path": f'{{"n": 1, "data": {{"rows": [{",".join(records)}]}}}}',
     }[kind]
@@ -71,8 +72,8 @@ def test_windows_read_the_same_or_leave_it(kind: str, data: st.DataObject) -> No
 
 def test_an_object_is_read_in_as_many_windows_as_it_takes() -> None:
     records = [{"id": at, "name": f"n{at}", **({"new": "12"} if at == 150 else {})} for at in range(200)]
-    lines, array = "\n".join(map(json.dumps, records)), json.dumps(records)
-    for text in (lines, array):
+    objects = [*map(json.dumps, records)]
+    for text in ("\n".join(objects), "".join(objects), json.dumps(records)):
         parts = list(parse_in_windows(text.encode(), FEED, 400, 400))
         assert len(parts) >= 10
         assert max(part.height for part, _ in parts) < 30
@@ -93,7 +94,6 @@ def test_a_path_that_late_records_have_alone_is_found() -> None:
 
 WHOLE = {
     "one object": b'{\n"id": 1,\n"name": "x"\n}',
-    "one line": b'{"id": 1, "name": "x"}',
     "windows-1252": '{"id": 1}\n{"name": "Crème"}'.encode("cp1252"),
     "records of no fields": b"[1, 2, 3]",
     "blank": b" \n ",

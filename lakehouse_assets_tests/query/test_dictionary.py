@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.query.dictionary import as_markdown
+
+pytestmark = pytest.mark.usefixtures("every_table")
 
 
 def _sections() -> dict[str, str]:
@@ -50,7 +54,8 @@ def test_every_rule_stands_with_its_words() -> None:
         assert f"gate {feed.gate:.2%}" in sections[feed.silver.full_name]
     for model in registry().models.values():
         for rule in rules_of(model.schema):
-            assert f"- `{rule.id}`: {rule.text}" in sections[model.table.full_name]
+            text = rule.text.replace("|", r"\|")
+            assert f"- `{rule.id}`: {text}" in sections[model.table.full_name]
 
 
 def test_personal_data_is_marked_wherever_it_is() -> None:
@@ -58,3 +63,10 @@ def test_personal_data_is_marked_wherever_it_is() -> None:
     assert re.search(r"`customer_id`.*\*\*Personal data\.\*\*", sections["silver.sales"])
     for name in ("bronze.sales", "quarantine.sales"):
         assert re.search(r"`CustomerID`.*\*\*Personal data\.\*\*", sections[name])
+
+
+def test_every_gold_table_stands_with_what_makes_it() -> None:
+    sections = _sections()
+    for model in registry().models.values():
+        assert f"Made by `{model.code}`" in sections[model.table.full_name]
+        assert model.query.strip() in sections[model.table.full_name]

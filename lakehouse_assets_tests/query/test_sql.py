@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.maintenance.maintain import maintain
+from lakehouse_assets.maintenance.policy import Policy
+from lakehouse_assets.query.overview import sizes
 from lakehouse_assets.query.sql import Answer, QueryError, as_csv, as_json, as_table
 from lakehouse_assets.query.sql import run as ask
 from lakehouse_assets.query.tables import described
@@ -141,7 +144,7 @@ def _tables(lake: Lake) -> list[str]:
 
 @pytest.mark.slow
 def test_every_declared_table_is_empty_before_anything_is_written(lake: Lake) -> None:
-    for name in [*_tables(lake), "ops.ledger", "ops.accounting"]:
+    for name in [*_tables(lake), "ops.ledger", "ops.accounting", "ops.packs"]:
         answer = ask(lake, f"FROM {name}")
         assert (answer.rows, len(answer.columns) > 0) == ([], True), name
 
@@ -149,7 +152,7 @@ def test_every_declared_table_is_empty_before_anything_is_written(lake: Lake) ->
 def _columns(lake: Lake) -> dict[str, dict[str, str]]:
     return {
         name: {row[0]: row[1] for row in ask(lake, f"DESCRIBE FROM {name}").rows}
-        for name in [*_tables(lake), "ops.ledger", "ops.accounting"]
+        for name in [*_tables(lake), "ops.ledger", "ops.accounting", "ops.packs"]
     }
 
 
@@ -174,6 +177,19 @@ def test_all_layers_join_in_one_query(filled: Lake) -> None:
         (SELECT count(*) FROM quarantine.sales), (SELECT sum(landed) FROM ops.accounting),
         (SELECT count(*) FROM gold.daily_sales WHERE dt = '2011-03-01'), (SELECT count(*) FROM ops.ledger)"""
     assert ask(filled, sql).rows == [(25, 23, 2, 25, 2, 3)]
+
+
+def test_where_the_records_of_small_files_lie_can_be_asked(lake: Lake) -> None:
+    for at in range(6):
+        land(lake, f"{at}.csv", sales_csv(day(count=at + 1)))
+    retail.ingest(lake)
+    before = dt.datetime.now(dt.UTC)
+    sql = "SELECT feed, dt, count(DISTINCT file), count(DISTINCT pack) FROM ops.packs GROUP BY ALL"
+    assert ask(lake, sql).rows == []
+    list(maintain(lake, Policy()))
+    assert ask(lake, sql).rows == [("sales", dt.date.fromisoformat(retail.DAY), 6, 1)]
+    assert ask(lake, sql, at=before).rows == []
+    assert [size.rows for size in sizes(lake) if size.name == "ops.packs"] == [6]
 
 
 def test_bronze_shows_live_records_only(lake: Lake) -> None:

@@ -31,6 +31,7 @@ from lakehouse_assets.serving.http import application
 from lakehouse_assets.serving.lake_source import LakeSource
 from lakehouse_assets.serving.rows import Key
 from lakehouse_assets.serving.source import Source
+from lakehouse_assets.settings import PROJECT
 from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.retail import day, land, run, sales_csv
@@ -260,7 +261,8 @@ def test_the_command_prints_the_document_and_says_what_is_missing(lakehouse: Lak
 
 @pytest.mark.slow
 def test_the_command_answers_until_it_is_interrupted(shop: Lake) -> None:
-    environment = os.environ | {"LAKEHOUSE_ROOT": shop.settings.root}
+    # The tables of the tests are no part of what is installed.
+    environment = os.environ | {"LAKEHOUSE_ROOT": shop.settings.root, "PYTHONPATH": str(PROJECT)}
     command = [str(Path(sys.executable).with_name("lakehouse")), "serve", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

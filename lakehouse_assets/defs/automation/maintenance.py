@@ -22,6 +22,7 @@ class MaintenanceConfig(dg.Config):
     below_seven_days_really: bool = False
     expire_rejected_days: int = Field(default=0, ge=0)
     expire_quarantine_days: int = Field(default=0, ge=0, le=36_500)
+    pack_after_days: int = Field(default=3, ge=0)
 
 
 @dg.op(description="Compacts, checkpoints and vacuums the tables, and removes what no table or ledger knows.")
@@ -34,6 +35,7 @@ def look_after_tables(context: dg.OpExecutionContext, config: MaintenanceConfig,
             config.expire_quarantine_days,
             below_seven_days=config.below_seven_days_really,
             who=f"maintenance run {context.run_id}",
+            pack_after_days=config.pack_after_days,
         )
     except PolicyError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None

@@ -17,8 +17,10 @@ from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced, waiting
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.pending_runs import (
+    CATALOG,
     INGEST,
     Work,
+    catalog_work,
     fingerprints_of,
     landed_work,
     refresh_job,
@@ -31,6 +33,8 @@ from lakehouse_assets.sources.listing import Listing
 
 # The daemon looks every five seconds: at that same interval, every second look would come a moment too early.
 _INTERVAL_S = 3
+# Catalogs come last. Where something else is always pending, or a table fails for days, they would never come.
+_CATALOGS_WAIT_S = 300
 
 
 def _may_rest(instance: dg.DagsterInstance, lake: Lake, cursor: Mapping[str, Any]) -> bool:
@@ -116,10 +120,15 @@ def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) 
     closed = close_dead_runs(context.instance)
     if closed:
         context.log.warning(f"closed {counted(len(closed), 'run')} whose process is dead: {', '.join(closed)}")
-    lake, now = lakehouse.lake(), time.time()
-    if _may_rest(context.instance, lake, json.loads(context.cursor or "{}")):
+    lake, before, now = lakehouse.lake(), json.loads(context.cursor or "{}"), time.time()
+    if _may_rest(context.instance, lake, before):
         return _resting(context.cursor)
-    return _answer(context.instance, table_work(lake), now, "every table is up to date")
+    works, asked_at = table_work(lake), before.get("catalogs_at", now)
+    if all(work.wave == CATALOG for work in works):
+        asked_at = now
+    elif now - asked_at >= _CATALOGS_WAIT_S:
+        works, asked_at = works + catalog_work(lake.at_once()), now
+    return _answer(context.instance, works, now, "every table is up to date", {"catalogs_at": asked_at})
 
 
 @dg.schedule(
