@@ -1,49 +1,25 @@
 """What the stack costs: `python -m deploy.cost` writes docs/cost.md from the templates and a list of prices.
 
-A test writes it anew and compares. Not here: what a lake of one's own does; docs/cost.md says what is assumed.
+A test writes it anew and compares. Not here: prices, and what a lake of one's own does; docs/cost.md says what is
+assumed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy import prices
+from deploy.prices import HOURS
 from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, Template, resources
 from deploy.templates import read as read_template
 
 PAGE = Path(__file__).parent.parent / "docs" / "cost.md"
-DATE, REGION, HOURS = "2025", "us-east-1", 730
-"""Of which year the prices are, and where they hold. AWS's own pages have those of today."""
-PRICES = {
-    "key, a month": 1.0,
-    "secret, a month": 0.40,
-    "alarm, a month": 0.10,
-    "custom metric, a month": 0.30,
-    "interface endpoint in a zone, an hour": 0.01,
-    "public IPv4 address, an hour": 0.005,
-    "load balancer, an hour": 0.0225,
-    "db.t4g.micro, an hour": 0.016,
-    "db.t4g.small, an hour": 0.032,
-    "GB of a database (gp3), a month": 0.115,
-    "ARM64 vCPU of Fargate, an hour": 0.03238,
-    "ARM64 GB of Fargate, an hour": 0.00356,
-    "X86_64 vCPU of Fargate, an hour": 0.04048,
-    "X86_64 GB of Fargate, an hour": 0.004445,
-    "DPU of Glue, an hour": 0.44,
-    "GB in S3, a month": 0.023,
-    "1,000 writes of S3": 0.005,
-    "1,000 reads of S3": 0.0004,
-    "1,000,000 requests of SQS": 0.40,
-    "1,000,000 writes of DynamoDB": 0.625,
-    "GB of logs": 0.50,
-    "GB in ECR, a month": 0.10,
-    "TB scanned by Athena": 5.0,
-    "1,000,000 data events of CloudTrail": 1.0,
-    "GB of flow logs in S3": 0.25,
-}
-"""US dollars."""
+PRICES = {name: price.usd for name, price in prices.PRICES.items()}
 _CRAWLS, _CRAWL_DPU_H = 52 / 12, 2 / 6
 _LOOKS = HOURS * 60
 _QUEUE_FIGURES = 6
+_MINUTES = {"Test": 30, "Image": 10, "Deploy": 45}
+"""Of the projects of the pipeline, for one commit. The waiting for alarms is in the last."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +48,21 @@ def per_month(part: str, values: Mapping[str, str] | None = None) -> list[Cost]:
     """
     template = read_template(part)
     chosen = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()} | dict(values or {})
-    costs = [cost for one in resources(part).values() for cost in _of(one, chosen) if cost.usd]
+    made = [one for one in resources(part).values() if _is_made(template, one, chosen)]
+    costs = [cost for one in made for cost in _of(one, chosen) if cost.usd]
     sums: dict[str, float] = {}
     for cost in costs:
         sums[cost.what] = sums.get(cost.what, 0) + cost.usd
     return [Cost(what, usd) for what, usd in sums.items()] + list(_habits(part))
+
+
+def _is_made(template: Template, one: Template | list[Template], chosen: Mapping[str, str]) -> bool:
+    """Return whether a resource is made; one whose condition is not a comparison of a parameter always is."""
+    condition = template.get("Conditions", {}).get(one.get("Condition")) if isinstance(one, dict) else None
+    match condition:
+        case {"Fn::Equals": [{"Ref": name}, value]}:
+            return bool(chosen[name] == value)
+    return True
 
 
 def _of(one: Template | list[Template], chosen: Mapping[str, str]) -> Iterator[Cost]:
@@ -101,6 +87,10 @@ def _of(one: Template | list[Template], chosen: Mapping[str, str]) -> Iterator[C
             yield Cost("service", HOURS * _fargate(task, chosen["Architecture"]))
             if chosen["HasEndpoints"] == "false":
                 yield Cost("its address", HOURS * PRICES["public IPv4 address, an hour"])
+        case "AWS::RedshiftServerless::Namespace" if said["ManageAdminPassword"]:
+            yield Cost("secret", PRICES["secret, a month"])
+        case "AWS::Kinesis::Stream":
+            yield Cost("Kinesis stream", int(chosen["EventShards"]) * HOURS * PRICES["shard of Kinesis, an hour"])
         case kind if kind in _EACH:
             yield _EACH[kind]
 
@@ -146,6 +136,28 @@ def per_tb() -> list[Cost]:
     ]
 
 
+def _posts(posts: int) -> float:
+    """Return what posts of 5 KB at most cost, which Firehose counts as 5 KB."""
+    gateway = posts * PRICES["1,000,000 calls of an API Gateway (REST)"] / 1e6
+    return gateway + posts * 5 / 2**20 * PRICES["GB into Firehose"]
+
+
+def _streamed(events: int) -> float:
+    """Return what events of 5 KB at most cost in a stream, beside its hours, and in Firehose."""
+    units = events * PRICES["1,000,000 units of 25 KB into Kinesis"] / 1e6
+    return units + events * 5 / 2**20 * PRICES["GB into Firehose"]
+
+
+def _commit() -> float:
+    """Return what a commit costs on its way through the pipeline."""
+    made = resources("cicd")
+    sizes = {name: made[name]["Properties"]["Environment"]["ComputeType"] for name in _MINUTES}
+    minute = {name: PRICES[f"{size} of CodeBuild, a minute"] for name, size in sizes.items()}
+    return sum(
+        minutes * (minute[name] + PRICES["action of CodePipeline, a minute"]) for name, minutes in _MINUTES.items()
+    )
+
+
 def _table(costs: Iterable[Cost]) -> list[str]:
     rows = list(costs)
     total = Cost("**sum**", sum(cost.usd for cost in rows))
@@ -155,6 +167,10 @@ def _table(costs: Iterable[Cost]) -> list[str]:
 def default_month() -> list[Cost]:
     """Return what each default part costs in an idle month, each line with its part."""
     return [Cost(f"{part}: {cost.what}", cost.usd) for part in DEFAULT_PARTS for cost in per_month(part)]
+
+
+def _where(price: prices.Price) -> str:
+    return f"<https://{price.page}>, {price.of or 'no date'}" if price.page else "**not verified**"
 
 
 def _changed(part: str, name: str, value: str) -> Cost:
@@ -171,12 +187,28 @@ def page() -> str:
         _changed("service", "HasEndpoints", "true"),
         _changed("service", "Architecture", "X86_64"),
         _changed("database", "DatabaseSize", "db.t4g.small"),
+        _changed("ingest", "HasEventStream", "true"),
         _changed("database", "DatabaseInTwoZones", "true"),
     ]
     uses = [
         Cost("`serving`: a million rows that change, each two writes", 2 * PRICES["1,000,000 writes of DynamoDB"]),
+        Cost("`serving-api`: a million questions", PRICES["1,000,000 calls of an API Gateway (REST)"]),
+        Cost("`ingest`: a million posts, each of 5 KB at most", _posts(1_000_000)),
+        Cost("`ingest`: a million events in a Kinesis stream, each of 5 KB at most", _streamed(1_000_000)),
+        Cost(
+            "`warehouse`: an RPU hour; 4 RPUs at least, a minute at least",
+            PRICES["RPU of Redshift Serverless, an hour"],
+        ),
+        Cost("`warehouse`: a GB kept for a month", PRICES["GB in Redshift, a month"]),
+        Cost("`cicd`: a commit that is tested, made an image and deployed", _commit()),
         Cost("`audit`: a million reads and writes of objects", PRICES["1,000,000 data events of CloudTrail"]),
         Cost("`audit`: a GB of flow logs", PRICES["GB of flow logs in S3"]),
+        Cost("`quicksight`: an author for a month", PRICES["author of QuickSight, a month"]),
+        Cost("`quicksight`: a reader for a month", PRICES["reader of QuickSight, a month"]),
+        Cost(
+            "`quicksight`: a thousand visuals that are opened, 10 MB of Athena each",
+            1e3 * 1e7 * PRICES["TB scanned by Athena"] / 1e12,
+        ),
         Cost("figures: each asset and name that was told of in a month", PRICES["custom metric, a month"]),
         Cost("Athena: a TB scanned", PRICES["TB scanned by Athena"]),
     ]
@@ -184,7 +216,8 @@ def page() -> str:
         "# What it costs",
         "",
         "Made by `python -m deploy.cost` from the templates of `deploy/stack` and list prices, without",
-        f"free tiers, taxes and discounts. They are those of {REGION} in {DATE} (`deploy/cost.py`); no test asks AWS.",
+        f"free tiers, taxes and discounts. They are those of {prices.REGION}.",
+        "The last table says where each one was read.",
         "",
         "## An idle month of the default parts",
         "",
@@ -200,6 +233,15 @@ def page() -> str:
         "In files of 10 MB. The speed of a run is an assumption; `benchmarks/` measures yours.",
         "",
         *_table(per_tb()),
+        "## Prices",
+        "",
+        "Read in November 2026, in stored copies of these pages. AWS's own pages have those of today. **Not verified**",
+        "is a price that no page was found for.",
+        "",
+        "| what | USD | where, of when |",
+        "| --- | ---: | --- |",
+        *(f"| {name} | {one.usd:g} | {_where(one)} |" for name, one in prices.PRICES.items()),
+        "",
     ]
     return "\n".join(lines)
 

@@ -4,21 +4,15 @@
 # It refuses where data would be lost, unless --delete-data names the lake; then it asks for the name once more.
 # The buckets, the key and the table of the error log are never removed: it prints how to do that.
 set -euo pipefail
-
-stop() { echo "destroy.sh: $*" >&2; exit 1; }
+# shellcheck source=deploy/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
 
 [ $# -ge 1 ] || stop "say which environment: deploy/destroy.sh deploy/environments/dev.env"
-file=$1; shift
-[ -f "$file" ] || stop "there is no file $file"
-# shellcheck source=deploy/environments/dev.env
-source "$file"
+begin "$1" removed; shift
 told=; [ "${1:-}" != --delete-data ] || told=${2:-}
-export AWS_DEFAULT_REGION=$REGION AWS_REGION=$REGION AWS_PAGER=
 
 exists() { aws cloudformation describe-stacks --stack-name "$NAME-$1" >/dev/null 2>&1; }
 
-account=$(aws sts get-caller-identity --query Account --output text) || stop "AWS does not know who you are; log in first"
-[ -z "$ACCOUNT" ] || [ "$ACCOUNT" = "$account" ] || stop "this is the account $account, and $file is for $ACCOUNT; nothing was removed"
 read -ra parts <<<"$PARTS"
 there=()
 for part in "${parts[@]}"; do if exists "$part"; then there=("$part" "${there[@]}"); fi; done
@@ -32,6 +26,8 @@ for part in "${there[@]}"; do
       [ "$first" = 0 ] || lost+=("the lake: s3://$NAME-$account has objects") ;;
     database) lost+=("what Dagster knows of its runs: a snapshot of the database is left") ;;
     serving) lost+=("the table of served rows: a run fills a new one") ;;
+    warehouse) lost+=("the gold tables in Redshift: a run loads new ones") ;;
+    quicksight) lost+=("what authors made in QuickSight of its data sets: it stays, and shows nothing any more") ;;
     errors) lost+=("the error log: its table is left without a stack") ;;
   esac
 done
@@ -51,7 +47,7 @@ for part in "${there[@]}"; do
 done
 cat <<END
 What is left, and how to remove it for good. All versions of the objects have to go before a bucket can:
-  aws s3api delete-bucket --bucket $NAME-$account          (and $NAME-logs-$account)
+  aws s3api delete-bucket --bucket $NAME-$account          (and $NAME-logs-$account, $NAME-pipeline-$account)
   aws dynamodb delete-table --table-name $NAME-errors
   aws rds describe-db-snapshots --query "DBSnapshots[?DBInstanceIdentifier=='$NAME'].DBSnapshotIdentifier"
   aws kms schedule-key-deletion --key-id KEY               (what it encrypted is lost with it)

@@ -1,24 +1,15 @@
 #!/usr/bin/env bash
 # lakehouse.sh FILE COMMAND...: type a command of the lake in a task of its environment; print its lines, end as it ended.
 set -euo pipefail
-
-stop() { echo "lakehouse.sh: $*" >&2; exit 1; }
+# shellcheck source=deploy/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
 
 [ $# -ge 2 ] || stop "say which environment, and what to type: deploy/lakehouse.sh deploy/environments/dev.env status"
-file=$1; shift
-[ -f "$file" ] || stop "there is no file $file"
-# shellcheck source=deploy/environments/dev.env
-source "$file"
-export AWS_DEFAULT_REGION=$REGION AWS_REGION=$REGION AWS_PAGER=
-
-account=$(aws sts get-caller-identity --query Account --output text) || stop "AWS does not know who you are; log in first"
-[ -z "$ACCOUNT" ] || [ "$ACCOUNT" = "$account" ] || stop "this is the account $account, and $file is for $ACCOUNT; nothing was started"
+begin "$1" started; shift
 
 # Where the service runs, the command runs, too.
 network=$(aws ecs describe-services --cluster "$NAME" --services "$NAME" --query 'services[0].networkConfiguration' --output json)
-typed=; for one in lakehouse "$@"; do
-  one=${one//\\/\\\\}; typed+=${typed:+, }\"${one//\"/\\\"}\"
-done
+typed=; for one in lakehouse "$@"; do typed+=${typed:+, }$(quoted "$one"); done
 task=$(aws ecs run-task --cluster "$NAME" --task-definition "$NAME-runs" --launch-type FARGATE \
   --network-configuration "$network" --query 'tasks[0].taskArn' --output text \
   --overrides "{\"taskRoleArn\": \"arn:aws:iam::$account:role/$NAME-commands\", \"containerOverrides\": [{\"name\": \"run\", \"command\": [$typed]}]}")

@@ -1,8 +1,11 @@
-"""deploy/policies as a CloudFormation template: `python -m deploy.render` writes deploy/stack/policies.yaml anew.
+"""What templates have from other files: `python -m deploy.render` writes it anew.
 
-The JSON files stay the one place where a statement is written. A test compares. Not here: what the statements say.
+deploy/policies becomes policies.yaml, and deploy/serving_api.json a line of serving-api.yaml: they stay the one place
+where a statement or a route is written. The name of a deployment of an API Gateway follows from what is deployed.
+A test compares. Not here: what the statements and routes say.
 """
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import yaml
 
 DEPLOY = Path(__file__).parent
-TEMPLATE = DEPLOY / "stack" / "policies.yaml"
+STACK = DEPLOY / "stack"
 _HEAD = """\
 # Made from deploy/policies by `python -m deploy.render`: change it there.
 AWSTemplateFormatVersion: "2010-09-09"
@@ -33,19 +36,40 @@ NAMES = {
     "BUS": "${Name}",
     "ERRORS_TABLE": "${Name}-errors",
     "SERVING_TABLE": "${Name}-serving",
+    "STREAM": "${StreamToRead}",
     "SECRETS": "${Name}",
     "METRICS_NAMESPACE": "${Name}",
 }
 """What the stack calls what the parameters of the policies name."""
 _MADE_BEFOREHAND = {"MakeDatabasesInGlue", "MakeTheWorkgroup", "MakeTheServingTable", "KeepTheErrorLogInTheLake"}
 """Statements for what the stack makes, or for a service that it always has."""
-_OPTIONAL = dict.fromkeys(("WriteServedRows", "ReadServedRows", "ReadTheKeyOfCallers"), "IsServing")
+_OPTIONAL = dict.fromkeys(("WriteServedRows", "ReadServedRows", "ReadTheKeyOfCallers"), "IsServing") | {
+    "ReadTheStream": "ReadsAStream"
+}
 _OF_A_FEED = "sender"
 """A sender is let in feed by feed, by hand."""
 
 
-def template() -> str:
-    """Return the template."""
+def templates() -> dict[Path, str]:
+    """Return the text of each template that has something from elsewhere, by its path."""
+    serving, ingest = ((STACK / f"{part}.yaml").read_text(encoding="utf-8") for part in ("serving-api", "ingest"))
+    body = json.dumps(json.loads((DEPLOY / "serving_api.json").read_text(encoding="utf-8")))
+    body = body.replace("${ServingTable}", "${Name}-serving").replace("${ServingRoleArn}", "${Role.Arn}")
+    serving = re.sub(r"(?m)^      Body: .*$", lambda _: f"      Body: {body}", serving)
+    [methods] = re.findall(r"(?ms)^  Feed:\n.*?(?=^  # A deployment)", ingest)
+    return {
+        STACK / "policies.yaml": _policies(),
+        STACK / "serving-api.yaml": deployed(serving, body),
+        STACK / "ingest.yaml": deployed(ingest, methods),
+    }
+
+
+def deployed(template: str, what: str) -> str:
+    """Return a template with a name of its deployment that says what is deployed: of another name, it is made anew."""
+    return re.sub(r"\bDeployment[0-9a-f]+\b", f"Deployment{hashlib.sha256(what.encode()).hexdigest()[:8]}", template)
+
+
+def _policies() -> str:
     paths = sorted(path for path in (DEPLOY / "policies").glob("*.json") if path.stem != _OF_A_FEED)
     made = {
         "Parameters": {
@@ -62,8 +86,18 @@ def template() -> str:
                 "Default": "false",
                 "AllowedValues": ["true", "false"],
             },
+            "StreamToRead": {
+                "Description": "Kinesis stream that a feed reads itself; or web-* for several; empty for none.",
+                "Type": "String",
+                "Default": "",
+                "AllowedPattern": "^[a-zA-Z0-9_.*-]{0,128}$",
+                "ConstraintDescription": "the name of a stream, in which * stands for any characters.",
+            },
         },
-        "Conditions": {"IsServing": {"Fn::Equals": [{"Ref": "HasServing"}, "true"]}},
+        "Conditions": {
+            "IsServing": {"Fn::Equals": [{"Ref": "HasServing"}, "true"]},
+            "ReadsAStream": {"Fn::Not": [{"Fn::Equals": [{"Ref": "StreamToRead"}, ""]}]},
+        },
         "Resources": {path.stem.capitalize(): _resource(path) for path in paths},
     }
     return _HEAD + yaml.safe_dump(made, sort_keys=False, width=150)
@@ -105,4 +139,5 @@ def _named(said: Any) -> Any:  # noqa: ANN401 - any part of a statement
 
 
 if __name__ == "__main__":
-    TEMPLATE.write_text(template(), encoding="utf-8")
+    for path, text in templates().items():
+        path.write_text(text, encoding="utf-8")

@@ -14,16 +14,21 @@ trap 'rm -rf "$DAGSTER_HOME"' EXIT
 on() { LAKEHOUSE_ROOT=$1 lakehouse "${@:2}"; }
 
 if [[ $to == s3://* ]]; then
-    held=$(aws s3 ls "$to/" || true)
+    bucket=${to#s3://} prefix=
+    [[ $bucket != */* ]] || { prefix=${bucket#*/}/ bucket=${bucket%%/*}; }
+    # Not by `aws s3 ls`: it ends alike where nothing is and where S3 does not answer.
+    held=$(aws s3api list-objects-v2 --bucket "$bucket" --prefix "$prefix" --max-keys 1 --query 'Contents[].Key' --output text)
+    [[ $held != None ]] || held=
 else
     held=$(ls -A "$to" 2>/dev/null || true)
 fi
 [[ -z $held ]] || { echo "$to is not empty, so nothing was done; name another place." >&2; exit 2; }
 
 for kept in landing decisions erasures; do
-    if [[ $from == s3://* || $to == s3://* ]]; then
+    [[ $from == s3://* || -d $from/$kept ]] || continue
+    if [[ $from$to == *s3://* ]]; then
         aws s3 cp --recursive --only-show-errors "$from/$kept/" "$to/$kept/"
-    elif [[ -d $from/$kept ]]; then
+    else
         mkdir -p "$to" && cp -a "$from/$kept" "$to/$kept"
     fi
 done

@@ -15,14 +15,21 @@ DEFAULT_PARTS = (
     "alerts",
 )  # fmt: skip
 """In the order in which they are made: a part takes values of those before it."""
-OPTIONAL_PARTS = ("endpoints", "serving", "audit")
+OPTIONAL_PARTS = (
+    "endpoints", "serving", "serving-api", "ingest", "warehouse", "grants", "audit", "quicksight", "cicd",
+)  # fmt: skip
+ALL_PARTS = (
+    "storage", "network", "endpoints", "registry", "policies", "errors", "serving", "serving-api", "events", "catalog",
+    "database", "roles", "web", "warehouse", "grants", "service", "alerts", "ingest", "audit", "quicksight", "cicd",
+)  # fmt: skip
+"""In an order in which they can be made."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with the tags of CloudFormation."""
 
 
-def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Template:
+def _function(loader: _Loader, name: str, node: yaml.Node) -> Template:
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
         if name == "GetAtt":
@@ -47,3 +54,9 @@ def resources(part: str) -> dict[str, Template]:
     """Return the resources of a part by their names."""
     found: dict[str, Template] = read(part)["Resources"]
     return found
+
+
+def types_of(one: Template | list[Any]) -> set[str]:
+    """Return the type of a resource, or those that a loop makes."""
+    made = one[2].values() if isinstance(one, list) else [one]
+    return {found["Type"] for found in made}

@@ -19,6 +19,11 @@ _LAYERS = ("bronze", "silver", "quarantine", "gold", "ops")
 _PREFIX = "lake"
 
 
+def stream_of(name: str) -> str:
+    """Return the name of the Kinesis stream that a lake may read; it is made by whoever uses it."""
+    return f"{name}-clicks"
+
+
 @dataclass(frozen=True)
 class Account:
     """One lake's part of an account.
@@ -85,7 +90,7 @@ def set_up(clients: Clients, name: str) -> Account:
     """
     made: dict[str, str] = {}
     for part in PARTS:
-        made |= make(clients, name, part, HasServing="true")
+        made |= make(clients, name, part, HasServing="true", StreamToRead=stream_of(name))
     clients("s3").delete_bucket_policy(
         Bucket=made["Lake"]
     )  # it refuses what comes without TLS, which the emulator lacks

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from lakehouse_assets.cli.demo import drops
+from lakehouse_assets.simulation.sales import drops
 
 _SATURDAY = 5
 REJECTED = "sales/till-7.csv"

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy.demo_aws.account import Account
+from deploy.demo_aws.account import Account, stream_of
 from deploy.demo_aws.stacks import Clients
 from deploy.render import NAMES
 
@@ -15,12 +15,19 @@ POLICIES = Path(__file__).parent.parent / "policies"
 Policy = dict[str, Any]
 _BATCHES = {f"sqs:{one}": f"sqs:{one}Batch" for one in ("DeleteMessage", "ChangeMessageVisibility")}
 
+_UNKNOWN = ("cloudwatch:namespace", "s3:if-none-match")
+
 
 def policy(role: str, account: Account) -> Policy:
     """Return the policy of a role with the names of an account in place of its parameters."""
     text = (POLICIES / f"{role}.json").read_text(encoding="utf-8")
     region, number = account.topic.split(":")[3:5]
-    names = {"Name": account.name, "AWS::AccountId": number, "AWS::Region": region}
+    names = {
+        "Name": account.name,
+        "AWS::AccountId": number,
+        "AWS::Region": region,
+        "StreamToRead": stream_of(account.name),
+    }
     for parameter, name in {**NAMES, "FEED": "sales"}.items():
         text = text.replace(f"${{{parameter}}}", name)
     for parameter, name in names.items():
@@ -43,7 +50,8 @@ def as_emulated(said: Policy) -> Policy:
 
     - AWS lets who may delete one message delete ten; the emulator asks for actions that AWS does not have.
     - The emulator does not know the condition `cloudwatch:namespace`, and so would refuse every metric.
-    - It takes a crawler for a table, and does not see which workgroup is to be made.
+    - The same with `s3:if-none-match`, and every object of an extraction.
+    - It takes a crawler for a table, and does not see which workgroup is to be made, or whose records are read.
     """
     return {**said, "Statement": [_as_emulated(statement) for statement in said["Statement"]]}
 
@@ -51,11 +59,16 @@ def as_emulated(said: Policy) -> Policy:
 def _as_emulated(statement: Policy) -> Policy:
     actions = statement["Action"]
     changed = {**statement, "Action": actions + [_BATCHES[action] for action in actions if action in _BATCHES]}
-    if "cloudwatch:namespace" in json.dumps(statement):
-        del changed["Condition"]
-    if {"athena:CreateWorkGroup", "glue:StartCrawler"}.intersection(actions):
+    if "Condition" in statement:
+        changed["Condition"] = _known(statement["Condition"])
+    if {"athena:CreateWorkGroup", "glue:StartCrawler", "kinesis:GetRecords"}.intersection(actions):
         changed["Resource"] = "*"
     return changed
+
+
+def _known(condition: Policy) -> Policy:
+    kept = {test: {key: one for key, one in keys.items() if key not in _UNKNOWN} for test, keys in condition.items()}
+    return {test: keys for test, keys in kept.items() if keys}
 
 
 def make_user(clients: Clients, name: str, *policies: Policy) -> dict[str, str]:

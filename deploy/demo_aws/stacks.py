@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deploy.templates import STACK, Template, read
+from deploy.templates import STACK, Template, read, types_of
 
 Clients = Callable[[str], Any]
 """Gives a boto3 client by the name of its service."""
@@ -19,6 +19,16 @@ UNKNOWN = frozenset({
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::SecurityGroupIngress",
     "AWS::Glue::SecurityConfiguration",
+    "AWS::LakeFormation::PrincipalPermissions",
+    "AWS::LakeFormation::Resource",
+    "AWS::LakeFormation::Tag",
+    "AWS::LakeFormation::TagAssociation",
+    "AWS::QuickSight::Analysis",
+    "AWS::QuickSight::Dashboard",
+    "AWS::QuickSight::DataSet",
+    "AWS::QuickSight::DataSource",
+    "AWS::RedshiftServerless::Namespace",
+    "AWS::RedshiftServerless::Workgroup",
 })  # fmt: skip
 """Types of resources that the emulator refuses. docs/deploy.md names them, too."""
 _WAIT_S = 60
@@ -62,11 +72,11 @@ def _of(part: str, name: str, parameters: Mapping[str, str]) -> list[tuple[str, 
 def _known(part: str) -> str:
     """Return the text of a template; where the emulator does not know all of it, of what is left without that."""
     template = read(part)
-    lost = {name for name, one in template["Resources"].items() if "Type" in one and one["Type"] in UNKNOWN}
+    lost = {name for name, one in template["Resources"].items() if types_of(one) & UNKNOWN}
     if not lost:
         return (STACK / f"{part}.yaml").read_text(encoding="utf-8")
     kept: dict[str, Template] = {name: one for name, one in template["Resources"].items() if name not in lost}
-    for one in kept.values():
+    for one in (one for one in kept.values() if isinstance(one, dict)):
         one["Properties"] = {
             key: value
             for key, value in one["Properties"].items()
