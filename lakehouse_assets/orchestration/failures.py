@@ -68,16 +68,14 @@ def noted(context: dg.AssetExecutionContext, table: str, left: Callable[[], Mapp
         raise
 
 
-def attempts(instance: dg.DagsterInstance, table: str, digest: str, sweep: str | None = None) -> list[dg.RunRecord]:
+def attempts(instance: dg.DagsterInstance, table: str, digest: str) -> list[dg.RunRecord]:
     """Return the runs that left exactly some work on a table undone, newest first.
 
     Args:
         table: `Table.key`.
         digest: `digest_of` the work.
-        sweep: Only runs of the daily sweep of this day, or, empty, only those of no sweep.
     """
-    runs = instance.get_run_records(dg.RunsFilter(tags={left_tag(table): digest}, statuses=_FAILED))
-    return [run for run in runs if sweep is None or run.dagster_run.tags.get(SWEEP_TAG, "") == sweep]
+    return list(instance.get_run_records(dg.RunsFilter(tags={left_tag(table): digest}, statuses=_FAILED)))
 
 
 def of_pending_work(lake: Lake) -> list[str]:

@@ -8,12 +8,12 @@ import dagster as dg
 from lakehouse_assets.orchestration.failures import SWEEP_TAG, attempts
 from lakehouse_assets.orchestration.json_log import logging_config
 from lakehouse_assets.orchestration.pending_runs import WAVE_TAG, WORK_TAG, Work, digest_of
+from lakehouse_assets.orchestration.task_size import killed_with, size_tags
 from lakehouse_assets.settings import settings
 
 ATTEMPTS = 3
-_MIB = 2**20
-_TASKS = ((1024 * _MIB, "4096", "16384"), (128 * _MIB, "2048", "8192"))
-"""From how many landed bytes on a run gets how much: units of CPU (1,024 are one) and MiB of memory, as Fargate has."""
+_TOO_LITTLE_MEMORY = 2
+"""So many times the same work may run out of memory: in a task of the usual size, and in the next larger one."""
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -36,30 +36,33 @@ def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg
     """
     if is_busy(instance, work.wave):
         return dg.SkipReason(f"a run of {work.wave} is under way")
-    exhausted = {
-        table
+    failed = {
+        table: [run.dagster_run for run in attempts(instance, table, digest_of(partitions))]
         for table, partitions in work.tables.items()
-        if len(attempts(instance, table, digest_of(partitions), sweep)) >= ATTEMPTS
     }
+    exhausted = {table: why for table, runs in failed.items() if (why := _given_up(runs, sweep))}
     work = work.without(exhausted)
     if not work.tables:
-        named = ", ".join(sorted(table.replace("/", ".") for table in exhausted))
-        return dg.SkipReason(
-            f"{named} failed {ATTEMPTS} times on these inputs; it waits for a change, or for the daily sweep"
-        )
+        named = ", ".join(f"{table.replace('/', '.')} {why}" for table, why in sorted(exhausted.items()))
+        return dg.SkipReason(f"{named}; it waits for a change, or for the daily sweep")
+    exceeded = max((memory for table in work.tables for memory in killed_with(failed[table])), default=0)
     digest = work.digest + sweep
     # The same inputs may come back (v1, v2, v1), so the key counts every run that there was for them.
     return dg.RunRequest(
         run_key=f"{digest}-{instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: digest}))}",
         asset_selection=work.selection,
         run_config=work.run_config | logging_config(settings()),
-        tags=work.tags | _task_size(work.landed_bytes) | {WORK_TAG: digest} | ({SWEEP_TAG: sweep} if sweep else {}),
+        tags=work.tags
+        | size_tags(work.landed_bytes, exceeded)
+        | {WORK_TAG: digest}
+        | ({SWEEP_TAG: sweep} if sweep else {}),
     )
 
 
-def _task_size(landed_bytes: int) -> dict[str, str]:
-    """Return the tags by which a run on ECS gets a larger task; none for little, which takes the launcher's default."""
-    for least, cpu, memory in _TASKS:
-        if landed_bytes >= least:
-            return {"ecs/cpu": cpu, "ecs/memory": memory}
-    return {}
+def _given_up(runs: list[dg.DagsterRun], sweep: str) -> str | None:
+    """Return why no more runs are asked for some work on which these failed; None to go on."""
+    runs = [run for run in runs if run.tags.get(SWEEP_TAG, "") == sweep]
+    killed = killed_with(runs)
+    if len(killed) >= _TOO_LITTLE_MEMORY:
+        return f"needs more memory than tasks of {' and '.join(f'{memory:,} MiB' for memory in sorted(killed))} have"
+    return f"failed {ATTEMPTS} times on these inputs" if len(runs) >= ATTEMPTS else None

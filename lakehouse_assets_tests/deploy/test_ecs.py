@@ -5,7 +5,7 @@ import shutil
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,6 +23,7 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
 from lakehouse_assets.orchestration.pending_runs import INGEST, REFRESH, Work
 from lakehouse_assets.orchestration.run_requests import request_for
+from lakehouse_assets.orchestration.task_size import MEMORY_EXCEEDED_TAG
 from lakehouse_assets_tests.deploy.image import DEPLOY
 from lakehouse_assets_tests.orchestration.postgres import Postgres
 
@@ -113,6 +114,12 @@ def _asked(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:
     return asked[-1]
 
 
+def _tags(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Mapping[str, str]:
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.tags
+
+
 def test_a_run_is_a_task_beside_the_daemon(instance: dg.DagsterInstance) -> None:
     asked = _asked(instance, _run(instance, 0))
 
@@ -149,3 +156,34 @@ def test_a_task_that_is_gone_is_a_dead_run_and_lakehouse_run_is_none(instance: d
 
     by_hand = instance.create_run_for_job(defs.resolve_job_def(REFRESH), tags={PROCESS_TAG: this_process()})
     assert launcher.check_run_worker_health(by_hand).status is WorkerStatus.RUNNING
+
+
+def test_a_task_that_ran_out_of_memory_is_noted_on_its_run_and_the_next_one_is_larger(
+    instance: dg.DagsterInstance,
+) -> None:
+    launcher: Any = instance.run_launcher
+    run = _run(instance, 0)
+    _asked(instance, run)
+    launched = instance.get_run_by_id(run.run_id)
+    assert launched is not None
+    boto3.client("ecs").stop_task(cluster="lake", task=launched.tags["ecs/task_arn"])
+
+    container = {"name": "run", "exitCode": 137, "reason": ""}
+
+    def killed(parsed: dict[str, Any], **_: object) -> None:
+        """Answer as ECS does of a task whose container was killed; moto tells neither of these."""
+        for task in parsed["tasks"]:
+            task["memory"] = "4096"
+            task["containers"] = [container]
+
+    launcher.ecs.meta.events.register("after-call.ecs.DescribeTasks", killed)
+    assert launcher.check_run_worker_health(launched).status is WorkerStatus.FAILED
+    assert MEMORY_EXCEEDED_TAG not in _tags(instance, run)
+    container["reason"] = "OutOfMemoryError: Container killed due to memory usage"
+    health = launcher.check_run_worker_health(launched)
+    assert health.status is WorkerStatus.FAILED
+    assert health.msg.startswith("the task needed more than its 4,096 MiB of memory and was killed.")
+    assert _tags(instance, run)[MEMORY_EXCEEDED_TAG] == "4096"
+
+    instance.report_run_failed(launched)
+    assert _asked(instance, _run(instance, 0))["overrides"]["memory"] == "8192"
