@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     start_date: dt.date | None = Field(default=None, description="superseded by the feed's; refused if it differs")
     ingest_batch_bytes: int = Field(default=64 * 2**20, ge=1, description="landed bytes per ledger commit")
     publish_batch_rows: int = Field(default=600_000, ge=1, description="bronze rows per publishing commit")
+    publish_tasks: int = Field(
+        default=1, ge=1, le=1_000, description="runs that publish at once; more where each is a task of its own"
+    )
     max_source_bytes: int = Field(default=2**30, ge=1, description="largest source object, decompressed")
     threads: int = Field(default=max(2, os.cpu_count() or 2), ge=1, description="source objects parsed at once")
     listing_page: int = Field(default=5_000, ge=1, description="landed keys that one sensor tick looks at")

@@ -14,7 +14,7 @@ from lakehouse_assets.settings import settings
 ATTEMPTS = 3
 _TOO_LITTLE_MEMORY = 2
 """So many times the same work may run out of memory: in a task of the usual size, and in the next larger one."""
-_ACTIVE = [
+ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -25,7 +25,7 @@ _ACTIVE = [
 
 def is_busy(instance: dg.DagsterInstance, wave: str) -> bool:
     """Return whether a run of a wave is under way."""
-    return bool(instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: wave}, statuses=_ACTIVE)))
+    return bool(instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: wave}, statuses=ACTIVE)))
 
 
 def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg.RunRequest | dg.SkipReason:

@@ -1,6 +1,11 @@
 """How partitions are cut into batches by their live rows, so that memory is bounded. Not here: what a batch is for."""
 
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
 import polars as pl
+
+_Place = TypeVar("_Place")
 
 
 def rows_by_partition(live: pl.DataFrame) -> dict[str, int]:
@@ -8,9 +13,9 @@ def rows_by_partition(live: pl.DataFrame) -> dict[str, int]:
     return dict(live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
 
 
-def batches(partitions: list[str], rows: dict[str, int], limit: int) -> list[list[str]]:
+def batches(partitions: Sequence[_Place], rows: Mapping[_Place, int], limit: int) -> list[list[_Place]]:
     """Cut partitions into consecutive batches of at most `limit` rows; a larger partition stands alone."""
-    cut: list[list[str]] = []
+    cut: list[list[_Place]] = []
     size = 0
     for partition in partitions:
         if not cut or size + rows.get(partition, 0) > limit:

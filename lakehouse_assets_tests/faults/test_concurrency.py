@@ -1,5 +1,7 @@
 """Many writers at once: the tables of one writer."""
 
+import json
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,12 +9,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lakehouse_assets.context import Lake
+from lakehouse_assets.context import Lake, current
+from lakehouse_assets.pipeline import silver
+from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, ORDER, TIMEOUT, OneWriter, Prepared
 from lakehouse_assets_tests.faults.reading import differences, tables_of, unsettled
 from lakehouse_assets_tests.faults.scenario import march
 from lakehouse_assets_tests.forked import Forked
+from lakehouse_assets_tests.retail import sales
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
 
@@ -51,6 +57,31 @@ def test_three_processes_on_one_bucket_do_the_work_of_one(s3_lake: Lake, tmp_pat
     assert [process.returncode for process in done] == [0] * 3, "\n".join(p.stdout + p.stderr for p in done)
     assert differences(tables_of(s3_lake, without=ORDER), by_one(objects)) == []
     assert unsettled(s3_lake, tmp_path / "home") == []
+
+
+def _publish_share() -> None:
+    lake = current()
+    list(silver.publish(lake, sales(lake), json.loads(os.environ["SHARE"]), "a run"))
+
+
+@pytest.mark.parametrize("place", ["lake", "s3_lake"])
+def test_shares_of_a_publishing_at_once_give_the_tables_of_one_writer(
+    place: str, request: pytest.FixtureRequest, by_one: OneWriter
+) -> None:
+    lake: Lake = request.getfixturevalue(place)
+    objects = scenario.first_landing()
+    scenario.land_all(lake, objects)
+    retail.ingest(lake)
+    dates, env = FeedState.of(lake, sales(lake)).pending, scenario.environment(lake, LAKEHOUSE_PUBLISH_BATCH_ROWS="30")
+
+    shares = [env | {"SHARE": json.dumps(dates[number::3])} for number in range(3)]
+    done = [process.finish() for process in [Forked(env=share, program=_publish_share) for share in shares]]
+
+    assert [process.returncode for process in done] == [0] * 3, "\n".join(p.stdout + p.stderr for p in done)
+    assert FeedState.of(lake, sales(lake)).pending == []
+    retail.run(lake)
+    assert differences(tables_of(lake, without=ORDER), by_one(objects)) == []
+    assert unsettled(lake) == []
 
 
 def test_maintenance_meanwhile_changes_no_answer(prepared: Prepared, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced, waiting
 from lakehouse_assets.orchestration.instance import close_dead_runs
+from lakehouse_assets.orchestration.parallel_tasks import shares
 from lakehouse_assets.orchestration.pending_runs import (
     CATALOG,
     INGEST,
@@ -124,6 +125,7 @@ def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) 
     if _may_rest(context.instance, lake, before):
         return _resting(context.cursor)
     works, asked_at = table_work(lake), before.get("catalogs_at", now)
+    works = [share for work in works for share in shares(context.instance, lake, work)]
     if all(work.wave == CATALOG for work in works):
         asked_at = now
     elif now - asked_at >= _CATALOGS_WAIT_S:
