@@ -21,7 +21,7 @@ dev: export LAKEHOUSE_SIMULATION_SPEED ?= 1
 dev: .venv/runtime  ## the Dagster UI, sensors, schedules and a simulated retailer at work on the same lake
 	$(BIN)/lakehouse dev
 
-test: .venv/dev .venv/aws-emulator .venv/checkov  ## every test, slow ones included, and the floor of branch coverage
+test: .venv/dev .venv/aws-emulator .venv/checkov .venv/spark  ## every test, slow ones included, and the floor of branch coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -62,6 +62,12 @@ bench: .venv/dev  ## measure; see benchmarks/README.md
 .venv/checkov: constraints-checkov.txt | .venv/bin/python
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< checkov || rm -rf $@
+	@touch -c $@
+
+# In an environment of its own: it is 700 MB, which the quick loop does without. Its tests are skipped where it cannot be installed.
+.venv/spark: constraints.txt | .venv/bin/python
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< pysail 'pyspark[connect]' || rm -rf $@
 	@touch -c $@
 
 clean:  ## remove the environment; the lake stays

@@ -14,6 +14,7 @@ ROOMS = (
     "settings",
     "aws",
     "credentials",
+    "dialects",
     "contracts",
     "storage",
     "ledger",

@@ -1,0 +1,1 @@
+"""A model's SQL in the dialects of other engines. Here: what it means there; not here: who runs it."""

@@ -1,0 +1,269 @@
+"""Expressions of DuckDB in Spark's SQL, each with the type that it has in DuckDB. Not here: functions, whole queries.
+
+What is not named here, or in the modules of functions, is refused: a construct is translated because somebody knows
+what it means in both engines, and a test has compared them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from lakehouse_assets.dialects.spark_casts import converted
+from lakehouse_assets.dialects.spark_types import (
+    NotInSparkError,
+    Sources,
+    Type,
+    column_type,
+    quoted,
+    type_of,
+)
+
+_COMPARED = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.NullSafeEQ: "<=>"}
+_ORDERED = (
+    "boolean",
+    "float",
+    "double",
+    "varchar",
+    "date",
+    "timestamp",
+    "timestamp with time zone",
+    "decimal",
+    "hugeint",
+)
+_SPARK_KEEPS_SCALE = 6
+_DIGITS = 38
+_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"})
+
+
+class Expressions:
+    """The expressions of one SELECT.
+
+    Args:
+        sources: The columns of its tables.
+        query: Gives a query within an expression in Spark's SQL, and the types of its columns.
+        rules: How each kind of expression is translated.
+    """
+
+    def __init__(self, sources: Sources, query: Callable[[exp.Query], tuple[str, list[Type]]], rules: "Rules") -> None:
+        self.sources, self.query, self.rules = sources, query, rules
+
+    def type(self, node: exp.Expr) -> Type:
+        """Return the type that a value has in DuckDB."""
+        return type_of(node, self.sources, lambda query: self.query(query)[1][0])
+
+    def common(self, nodes: Sequence[exp.Expr]) -> Type:
+        """Return the type in which DuckDB compares some values, which has to have an order."""
+        found = self.type(exp.Coalesce(this=nodes[0].copy(), expressions=[node.copy() for node in nodes[1:]]))
+        if found.is_integer or found.is_null or found.id in _ORDERED:
+            return found
+        raise refused(nodes[0], f"values of the type {found.name} are compared in another way")
+
+    def as_type(self, node: exp.Expr, wanted: Type) -> str:
+        """Return a value in another type."""
+        return converted(node, self.text(node), self.type(node), wanted)
+
+    def text(self, node: exp.Expr) -> str:
+        """Return an expression in Spark's SQL. Raises `NotInSparkError`."""
+        if rule := self.rules.get(type(node)):
+            return rule(self, node)
+        raise refused(node, "it is not translated")
+
+    def literal(self, node: exp.Literal) -> str:
+        if node.is_string:
+            return string(node.name)
+        found = self.type(node)
+        return node.name if found.id == "integer" else f"CAST('{node.name}' AS {found.in_spark})"
+
+    def column(self, node: exp.Column) -> str:
+        column_type(node, self.sources)
+        return f"{quoted(node.table)}.{quoted(node.name)}"
+
+    def arithmetic(self, node: exp.Binary) -> str:
+        sign = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}[type(node)]
+        left, right, found = self.type(node.this), self.type(node.expression), self.type(node)
+        if "date" in (left.id, right.id):
+            return self._days(node, left, right)
+        if found.id == "double":
+            return f"({self.as_type(node.this, found)} {sign} {self.as_type(node.expression, found)})"
+        if found.decimal is None or left.decimal is None or right.decimal is None:
+            raise refused(node, f"{left.name} {sign} {right.name} is not translated")
+        # Sail does not notice that integers overflow: a decimal has room for them, and the cast says that they do.
+        precision, scale = found.decimal
+        size = 20 if found.is_integer else _DIGITS if found.id == "hugeint" else precision
+        if isinstance(node, exp.Mul):
+            wide = left.decimal[0] + right.decimal[0] + 1 > _DIGITS
+            sides = [(one.decimal or (_DIGITS, 0)) for one in (left, right)]
+        else:
+            wide, sides = size == _DIGITS, [(size, scale)] * 2
+        if wide and scale > _SPARK_KEEPS_SCALE:
+            raise refused(node, f"of a {found.name} Spark keeps {_SPARK_KEEPS_SCALE} decimals only; cast it before")
+        texts = [
+            f"CAST({self.text(part)} AS DECIMAL({p}, {s}))"
+            for part, (p, s) in zip((node.this, node.expression), sides, strict=True)
+        ]
+        return f"CAST({texts[0]} {sign} {texts[1]} AS {found.in_spark})"
+
+    def _days(self, node: exp.Binary, left: Type, right: Type) -> str:
+        a, b = self.text(node.this), self.text(node.expression)
+        if isinstance(node, exp.Sub) and left.id == right.id == "date":
+            return f"CAST(DATEDIFF({a}, {b}) AS BIGINT)"
+        if isinstance(node, exp.Add) and right.id == "date" and left.is_integer:
+            a, b, left, right = b, a, right, left
+        if left.id == "date" and right.is_integer and not isinstance(node, exp.Mul):
+            return f"DATE_{'ADD' if isinstance(node, exp.Add) else 'SUB'}({a}, CAST({b} AS INT))"
+        raise refused(node, f"{left.name} and {right.name} are not added up in the same way; use date_diff, or days")
+
+    def negative(self, node: exp.Neg) -> str:
+        found = self.type(node)
+        if found.is_integer:
+            return self.arithmetic(exp.Sub(this=exp.Literal.number(0), expression=node.this.copy()))
+        return f"(- {self.text(node.this)})"
+
+    def division(self, node: exp.Div) -> str:
+        left, right = self.type(node.this), self.type(node.expression)
+        if self.type(node).id != "double" or any(one.decimal is None and one.id != "double" for one in (left, right)):
+            raise refused(node, f"{left.name} / {right.name} is not translated; cast both to DOUBLE")
+        a, b = (self.as_type(part, self.type(node)) for part in (node.this, node.expression))
+        if isinstance(node.expression, exp.Literal) and float(node.expression.name):
+            return f"({a} / {b})"
+        zero, none = f"{self.text(node.expression)} = 0", f"{self.text(node.this)} = 0"
+        minus = f"{self.text(node.this)} < 0"
+        return (  # what Spark refuses is infinite to DuckDB, or no number
+            f"CASE WHEN {zero} THEN CASE WHEN {none} THEN CAST('NaN' AS DOUBLE) WHEN {minus} "
+            f"THEN CAST('-Infinity' AS DOUBLE) ELSE ABS({a}) * CAST('Infinity' AS DOUBLE) END ELSE {a} / {b} END"
+        )
+
+    def whole_division(self, node: exp.Binary) -> str:
+        found = self.type(node)
+        if not found.is_integer:
+            raise refused(node, "it is translated for integers only")
+        a, b = (f"CAST({self.text(part)} AS BIGINT)" for part in (node.this, node.expression))
+        return f"CAST({a} {'%' if isinstance(node, exp.Mod) else 'DIV'} {b} AS {found.in_spark})"
+
+    def comparison(self, node: exp.Binary) -> str:
+        common = self.common([node.this, node.expression])
+        a, b = self.as_type(node.this, common), self.as_type(node.expression, common)
+        if isinstance(node, exp.NullSafeNEQ):
+            return f"(NOT {a} <=> {b})"
+        return f"({a} {_COMPARED[type(node)]} {b})"
+
+    def between(self, node: exp.Between) -> str:
+        low, high = (
+            self.text(exp.GTE(this=node.this.copy(), expression=node.args["low"].copy())),
+            self.text(exp.LTE(this=node.this.copy(), expression=node.args["high"].copy())),
+        )
+        return f"({low} AND {high})"
+
+    def within(self, node: exp.In) -> str:
+        if (query := node.args.get("query")) is not None:
+            text, types = self.query(query.unnest())
+            if [self.type(node.this)] != types:
+                raise refused(node, "its two sides are of different types; cast one of them")
+            return f"({self.text(node.this)} IN ({text}))"
+        if not node.expressions:
+            raise refused(node, "only a list of values or a query is translated")
+        common = self.common([node.this, *node.expressions])
+        values = ", ".join(self.as_type(value, common) for value in node.expressions)
+        return f"({self.as_type(node.this, common)} IN ({values}))"
+
+    def case(self, node: exp.Case | exp.If) -> str:
+        wanted = self.type(node)
+        if isinstance(node, exp.If):
+            branches, last = [node], node.args.get("false")
+        else:
+            branches, last = node.args["ifs"], node.args.get("default")
+        whens = []
+        for branch in branches:
+            test = branch.this
+            if isinstance(node, exp.Case) and node.this is not None:
+                test = exp.EQ(this=node.this.copy(), expression=test.copy())
+            whens.append(f"WHEN {self.condition(test)} THEN {self.as_type(branch.args['true'], wanted)}")
+        otherwise = f" ELSE {self.as_type(last, wanted)}" if last is not None else ""
+        return f"CASE {' '.join(whens)}{otherwise} END"
+
+    def condition(self, node: exp.Expr) -> str:
+        """Return something that is true or false. A number is none."""
+        if self.type(node).id not in {"boolean", "null"} and not self.type(node).is_null:
+            raise refused(node, "a condition has to be true or false; compare it with something")
+        return self.text(node)
+
+    def connected(self, node: exp.Connector) -> str:
+        word = "AND" if isinstance(node, exp.And) else "OR"
+        return f"({self.condition(node.this)} {word} {self.condition(node.expression)})"
+
+    def of_one_type(self, node: exp.Func) -> str:
+        parts = [node.this, *node.expressions]
+        wanted = self.type(node)
+        if not isinstance(node, exp.Coalesce):
+            self.common(parts)
+        name = type(node).__name__.upper()
+        texts = [self.as_type(part, wanted) for part in parts]
+        return f"{name}({', '.join(texts)})" if len(texts) > 1 else texts[0]
+
+    def nullif(self, node: exp.Nullif) -> str:
+        test = self.comparison(exp.EQ(this=node.this.copy(), expression=node.expression.copy()))
+        return f"CASE WHEN {test} THEN NULL ELSE {self.text(node.this)} END"
+
+    def cast(self, node: exp.Cast) -> str:
+        if isinstance(node, exp.TryCast):
+            raise refused(node, "the engines differ in what they cannot read; cast in the contract of the feed")
+        return self.as_type(node.this, self.type(node))
+
+    def subquery(self, node: exp.Subquery) -> str:
+        return f"({self.query(node.this)[0]})"
+
+    def exists(self, node: exp.Exists) -> str:
+        return f"EXISTS ({self.query(node.this.unnest())[0]})"
+
+
+def refused(node: exp.Expr, why: str) -> NotInSparkError:
+    """Return the error that names a construct."""
+    return NotInSparkError(node.sql(dialect="duckdb"), why)
+
+
+def string(text: str) -> str:
+    """Return a text as Spark's SQL writes it."""
+    return f"'{text.translate(_ESCAPES)}'"
+
+
+def _is(expressions: Expressions, node: exp.Is) -> str:
+    if isinstance(node.expression, exp.Null | exp.Boolean):
+        return f"({expressions.text(node.this)} IS {node.expression.sql()})"
+    raise refused(node, "it is not translated")
+
+
+Rules = Mapping[type[exp.Expr], Callable[[Expressions, Any], str]]
+"""How each kind of expression is translated."""
+
+RULES: Rules = {
+    exp.Literal: Expressions.literal,
+    exp.Boolean: lambda _, node: str(node.this).upper(),
+    exp.Null: lambda _, node: "NULL",  # noqa: ARG005 - each rule has the node
+    exp.Column: Expressions.column,
+    exp.Paren: lambda expressions, node: f"({expressions.text(node.this)})",
+    exp.Add: Expressions.arithmetic,
+    exp.Sub: Expressions.arithmetic,
+    exp.Mul: Expressions.arithmetic,
+    exp.Neg: Expressions.negative,
+    exp.Div: Expressions.division,
+    exp.IntDiv: Expressions.whole_division,
+    exp.Mod: Expressions.whole_division,
+    **dict.fromkeys([*_COMPARED, exp.NullSafeNEQ], Expressions.comparison),
+    exp.Between: Expressions.between,
+    exp.In: Expressions.within,
+    exp.And: Expressions.connected,
+    exp.Or: Expressions.connected,
+    exp.Not: lambda expressions, node: f"(NOT {expressions.condition(node.this)})",
+    exp.Is: _is,
+    exp.Case: Expressions.case,
+    exp.If: Expressions.case,
+    exp.Coalesce: Expressions.of_one_type,
+    exp.Greatest: Expressions.of_one_type,
+    exp.Least: Expressions.of_one_type,
+    exp.Nullif: Expressions.nullif,
+    exp.Cast: Expressions.cast,
+    exp.TryCast: Expressions.cast,
+    exp.Subquery: Expressions.subquery,
+    exp.Exists: Expressions.exists,
+}
