@@ -35,6 +35,7 @@ class Run:
         peak_bytes: Most resident memory of the process and its children together.
         imports: Seconds until everything was imported; part of `seconds`.
         steps: Seconds by step, as the process reports them.
+        costs: By step its wall and CPU seconds, peak and growth of memory in bytes, and the partitions that it made.
         event_seconds: Seconds inside Dagster's event handling.
         events: Number of those events.
     """
@@ -46,6 +47,7 @@ class Run:
     steps: dict[str, float] = field(default_factory=dict)
     event_seconds: float = 0.0
     events: int = 0
+    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __add__(self, other: "Run") -> "Run":
         return Run(
@@ -56,6 +58,7 @@ class Run:
             {**self.steps, **other.steps},
             self.event_seconds + other.event_seconds,
             self.events + other.events,
+            {**self.costs, **other.costs},
         )
 
     @property
@@ -98,7 +101,7 @@ def measured(module: str, before: list[Path | str], after: list[Path | str], env
             msg = f"{' '.join(command)[:400]}: exit code {process.returncode}\n{said.read_text(errors='replace')}"
             raise RunFailedError(msg)
         found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    known = {name: found[name] for name in ("imports", "steps", "event_seconds", "events") if name in found}
+    known = {name: found[name] for name in ("imports", "steps", "event_seconds", "events", "costs") if name in found}
     return Run(seconds, _cpu() - cpu, peak, **known)
 
 

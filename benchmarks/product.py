@@ -1,7 +1,7 @@
 """One `lakehouse` command in a process of its own, watched: `python -m benchmarks.product REPORT COMMAND ARGUMENTS`.
 
 The product runs unchanged. Around it: how long the interpreter and the imports took (all of them are done before the
-command begins), how long each Dagster step took, and the time inside `DagsterInstance.handle_new_event`, which is
+command begins), what each Dagster step took, and the time inside `DagsterInstance.handle_new_event`, which is
 where Dagster writes an event to its log and tells whoever listens.
 """
 
@@ -28,16 +28,18 @@ _FOR_RUN = (
     "lakehouse_assets.query.overview",
     "lakehouse_assets.definitions",
 )
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # writing 5 forgets the peak
 
 
 class EventTimer:
-    """The time that Dagster spends on events, and when each step began and ended."""
+    """The time that Dagster spends on events, and what each step cost: steps are made one after the other."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.events: Counter[str] = Counter()
         self.steps: dict[str, float] = {}
-        self._began: dict[str, float] = {}
+        self.costs: dict[str, dict[str, Any]] = {}
+        self._began: dict[str, tuple[float, float, int]] = {}
         self._depth = 0
 
     def wrap(self) -> None:
@@ -64,11 +66,27 @@ class EventTimer:
         kind = event.event_type_value if event is not None else "LOG"
         self.events[kind] += 1
         step = entry.step_key or ""
+        name = step.replace("__", ".")
         if kind == "STEP_START":
-            self._began[step] = time.perf_counter()
+            self._began[step] = time.perf_counter(), time.process_time(), _resident("VmRSS")
+            _CLEAR.write_text("5")
+            self.costs.setdefault(name, {"seconds": 0.0, "cpu": 0.0, "peak": 0, "grown": 0, "partitions": []})
+        elif kind == "ASSET_MATERIALIZATION" and name in self.costs:
+            self.costs[name]["partitions"].append(event.partition)
         elif kind in {"STEP_SUCCESS", "STEP_FAILURE"} and step in self._began:
-            name = step.replace("__", ".")
-            self.steps[name] = self.steps.get(name, 0) + time.perf_counter() - self._began.pop(step)
+            began, cpu, resident = self._began.pop(step)
+            cost, peak = self.costs[name], _resident("VmHWM")
+            cost["seconds"] += time.perf_counter() - began
+            cost["cpu"] += time.process_time() - cpu
+            cost["peak"] = max(cost["peak"], peak)
+            cost["grown"] = max(cost["grown"], peak - resident)
+            self.steps[name] = cost["seconds"]
+
+
+def _resident(name: str) -> int:
+    """Return the resident memory of this process in bytes: now (`VmRSS`), or the most since the last clear."""
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024
 
 
 def main() -> None:
@@ -89,6 +107,7 @@ def main() -> None:
         found = {
             "imports": imported,
             "steps": timer.steps,
+            "costs": timer.costs,
             "event_seconds": timer.seconds,
             "events": sum(timer.events.values()),
             "events_by_kind": dict(timer.events.most_common()),
