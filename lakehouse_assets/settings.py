@@ -134,6 +134,34 @@ class Settings(BaseSettings):
         description="name, in lower case, of a schema that is the lake's alone",
     )
     redshift_wait_s: float = Field(default=900, gt=0, description="seconds for which one load into Redshift may take")
+    forecast_role: str = Field(
+        default="",
+        pattern=r"^(arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+)?$",
+        description="ARN of the role with which jobs of SageMaker read and write the forecast's files",
+    )
+    forecast_image: str = Field(
+        default="",
+        pattern=r"^(\S+/\S+[:@]\S+)?$",
+        description="image, with its tag or digest, of SageMaker's container for scripts, with Python 3.11 or newer",
+    )
+    forecast_instance: str = Field(
+        default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", description="kind of instance of these jobs"
+    )
+    forecast_jobs: str = Field(
+        default="lake",
+        pattern=r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,19}$",
+        description="begins the names of these jobs: 1 to 20 letters, digits and - between them",
+    )
+    forecast_key: str = Field(
+        default="",
+        pattern=r"^(arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+)?$",
+        description="ARN of the KMS key for what these jobs write; empty for S3's own key of the account",
+    )
+    forecast_wait_s: float = Field(default=3_600, gt=0, description="seconds for which one of these jobs may take")
+    forecast_on: Literal["here", "sagemaker"] = Field(
+        default="here",
+        description="where the forecast is trained and computed: here, in the process that asks, or jobs of sagemaker",
+    )
     queue_url: str = Field(
         default="",
         pattern=r"^(https?://[^/\s]+/\S*[\w-])?$",
@@ -220,6 +248,16 @@ class Settings(BaseSettings):
         if value and not root.startswith("s3://"):
             msg = f"it is for a lake in S3 only, and the root of the lake is {root}; unset one of the two"
             raise ValueError(msg)
+        return value
+
+    @field_validator("forecast_on")
+    @classmethod
+    def _with_what_jobs_need(cls, value: str, info: ValidationInfo) -> str:
+        if value == "sagemaker":
+            cls._on_s3(value, info)
+            if missing := [name for name in ("forecast_role", "forecast_image") if not info.data.get(name)]:
+                msg = f"jobs of SageMaker need LAKEHOUSE_{missing[0].upper()}; set it, too"
+                raise ValueError(msg)
         return value
 
     @field_validator("athena_workgroup")

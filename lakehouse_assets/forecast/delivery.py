@@ -5,20 +5,23 @@ landed, not from when somebody trained. Not here: models; the tables of the fore
 """
 
 import datetime as dt
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.forecast.predict import MODEL_FILE, parquet, predict
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta_log
 from lakehouse_assets.storage.stores import StorageError
+
+if TYPE_CHECKING:
+    from lakehouse_assets.forecast.train import Trained
 
 SALES, FORECASTS, INPUT = "sales", "sales_forecasts", "daily_group_sales"
 FOLDER = "forecast/sales"
@@ -88,38 +91,46 @@ def _kept_model(lake: Lake, through: dt.date) -> dict[str, Any]:
     version = delta_log.read(lake.store, table.path).version
     rows = read(lake, table).collect()
     folder = f"{FOLDER}/{train.version_of(rows, through)}"
-    path = f"{folder}/{train.MODEL_FILE}"
+    path = f"{folder}/{MODEL_FILE}"
     if lake.store.stat(path):
         kept: dict[str, Any] = json.loads(lake.store.read(path))
         return kept
-    trained = train.train(rows, through)
+    trained = _trained(lake, rows, through)
     data = trained.card["data"] | {"table": table.full_name, "table_version": version}
     lake.store.replace(f"{folder}/{train.EVALUATION_FILE}", parquet(trained.evaluation))
     lake.store.replace(path, json.dumps(trained.card | {"data": data}, indent=1).encode())
     return trained.card | {"data": data}
 
 
+def _trained(lake: Lake, rows: pl.DataFrame, through: dt.date) -> "Trained":
+    from lakehouse_assets.forecast import sagemaker, train  # noqa: PLC0415
+
+    return sagemaker.train(lake, rows, through) if is_remote(lake) else train.train(rows, through)
+
+
+def _predicted(lake: Lake, card: dict[str, Any]) -> pl.DataFrame:
+    from lakehouse_assets.forecast import sagemaker  # noqa: PLC0415
+
+    return sagemaker.predict(lake, card) if is_remote(lake) else predict(card)
+
+
+def is_remote(lake: Lake) -> bool:
+    """Return whether models are trained and asked by jobs of SageMaker, and not in this process."""
+    return lake.settings.forecast_on == "sagemaker"
+
+
 def _land(lake: Lake, feed: Feed, card: dict[str, Any]) -> str | None:
     """Land the forecast of a model as the newest delivery, unless it is that already, or has no rows."""
-    from lakehouse_assets.forecast.predict import predict  # noqa: PLC0415
-
     before = [stored.path for stored in lake.store.list(f"{feed.landing}/forecast")]
     ending = f"-{card['model_version']}.parquet"
     if not card["groups"] or (before and before[-1].endswith(ending)):
         return None
     path = f"{feed.landing}/forecast/{_now():%Y-%m-%d-%H-%M-%S}{ending}"
-    return path if lake.store.create(path, parquet(predict(card))) else None
+    return path if lake.store.create(path, parquet(_predicted(lake, card))) else None
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def parquet(rows: pl.DataFrame) -> bytes:
-    """Return rows as a Parquet file."""
-    file = io.BytesIO()
-    rows.write_parquet(file)
-    return file.getvalue()
 
 
 def evaluation_rows(card: dict[str, Any]) -> list[Sequence[str]]:

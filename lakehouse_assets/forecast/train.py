@@ -2,7 +2,8 @@
 
     python -m lakehouse_assets.forecast.train --train FOLDER_OF_PARQUET --model-dir FOLDER
 
-The same data and code give the same files. Not here: where data come from and where models are kept.
+The same data and code give the same files. SageMaker runs this file, too, and names the folders by `SM_...`.
+Not here: where data come from and where models are kept.
 """
 
 import argparse
@@ -28,10 +29,11 @@ from lakehouse_assets.forecast.backtest import (
     relative_errors,
 )
 from lakehouse_assets.forecast.models import BASELINES, CHAMPION, CODE_VERSION, SEASONAL_NAIVE, weekly
+from lakehouse_assets.forecast.predict import MODEL_FILE
 from lakehouse_assets.forecast.series import History, history_of
 
 FEWEST_DAYS = 56
-MODEL_FILE, EVALUATION_FILE = "model.json", "evaluation.parquet"
+EVALUATION_FILE = "evaluation.parquet"
 _FEATURES = [
     "net sales of the group on open dates of the last 52 weeks, by weekday",
     "weekdays with sales on at least half of their last eight dates; the others are closed",
@@ -57,7 +59,7 @@ def train(rows: pl.DataFrame, through: dt.date | None = None) -> Trained:
     """
     history = history_of(rows, through)
     card = _described(history)
-    if reason := _too_little(history):
+    if reason := too_little(history):
         nothing: dict[str, Any] = {"model": None, "reason": reason, "evaluation": [], "groups": []}
         return Trained(card | nothing, backtest(history_of(rows.clear())))
     points = backtest(history)
@@ -103,7 +105,7 @@ def _described(history: History) -> dict[str, Any]:
     }
 
 
-def _too_little(history: History) -> str | None:
+def too_little(history: History) -> str | None:
     """Return why there can be no forecast, and what it needs; None where there can."""
     if history.net and history.days >= FEWEST_DAYS and history.open_weekdays:
         return None

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from lakehouse_assets.contracts.registry import registry_of
 from lakehouse_assets.defs.automation.forecast import daily_forecast, forecast_asset
 from lakehouse_assets.forecast import delivery, models, train
 from lakehouse_assets.forecast.delivery import deliver
+from lakehouse_assets.forecast.predict import MODEL_FILE
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.query.sql import run as query
 from lakehouse_assets.query.verify import verify
@@ -20,6 +22,7 @@ from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage.stores import StorageError, store_for
 from lakehouse_assets_tests.conftest import Cli, copied
 from lakehouse_assets_tests.forecast.days import FIRST, dates
+from lakehouse_assets_tests.forecast.sagemaker_in_memory import sagemaker_in_memory
 from lakehouse_assets_tests.retail import Record, build, ingest, land, line, publish, sales_csv
 
 pytestmark = [pytest.mark.usefixtures("every_table"), pytest.mark.slow]
@@ -89,7 +92,7 @@ def test_a_forecast_is_landed_once_published_whole_and_verified(sold: Lake) -> N
     assert done.landed
     assert done.card["data"]["table"] == "gold.daily_group_sales"
     assert done.card["data"]["table_version"] >= 0
-    kept = json.loads(sold.store.read(f"{done.folder}/{train.MODEL_FILE}"))
+    kept = json.loads(sold.store.read(f"{done.folder}/{MODEL_FILE}"))
     assert kept == done.card
     [(count, first, furthest, through)] = _publish(sold)
     assert (count, first, furthest, through) == (5 * 24, last + 2 * DAY, last + 28 * DAY, last)
@@ -108,6 +111,26 @@ def test_the_newest_forecast_is_the_one_that_counts_also_when_it_came_before(
     for through in (FIRST + 60 * DAY, FIRST + 57 * DAY, FIRST + 60 * DAY):
         assert deliver(sold, through).landed
         assert _publish(sold)[0][3] == through
+
+
+def test_by_jobs_of_sagemaker_the_same_lands(prepared: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = (copied(prepared, tmp_path / name) for name in ("here", "there"))
+    chosen = {
+        "forecast_on": "sagemaker",
+        "forecast_role": "arn:aws:iam::123456789012:role/jobs",
+        "forecast_image": "a/b:1",
+    }
+    there = replace(there, settings=there.settings.model_copy(update=chosen))
+    with sagemaker_in_memory(monkeypatch, there, tmp_path / "jobs") as service:
+        by_jobs = deliver(there)
+        assert deliver(there).landed is None
+        assert len(service.asked("CreateTrainingJob")) == len(service.asked("CreateTransformJob")) == 1
+    in_process = deliver(here)
+    assert by_jobs.landed
+    assert in_process.landed
+    assert there.store.read(by_jobs.landed) == here.store.read(in_process.landed)
+    for file in (MODEL_FILE, train.EVALUATION_FILE):
+        assert there.store.read(f"{by_jobs.folder}/{file}") == here.store.read(f"{in_process.folder}/{file}")
 
 
 def test_too_little_data_lands_nothing_and_says_so(sold: Lake) -> None:
@@ -156,12 +179,12 @@ def test_the_asset_shows_the_card_and_its_check_the_backtest(sold: Lake) -> None
     assert "| seasonal naive" in str(event.metadata["backtest"].value)
     assert "features" in str(event.metadata["card"].value)
     [check] = ran.get_asset_check_evaluations()
-    assert check.description == json.loads(sold.store.read(f"{_folder(sold)}/{train.MODEL_FILE}"))["reason"]
+    assert check.description == json.loads(sold.store.read(f"{_folder(sold)}/{MODEL_FILE}"))["reason"]
     assert daily_forecast.cron_schedule == "45 3 * * *"
 
 
 def _folder(lake: Lake) -> str:
-    [path] = [stored.path for stored in lake.store.list("forecast") if stored.path.endswith(train.MODEL_FILE)]
+    [path] = [stored.path for stored in lake.store.list("forecast") if stored.path.endswith(MODEL_FILE)]
     return path.rsplit("/", 1)[0]
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from lakehouse_assets.forecast import backtest, models, train
 from lakehouse_assets.forecast.models import BASELINES, CHAMPION, SEASONAL_NAIVE, SMOOTHING
+from lakehouse_assets.forecast.predict import MODEL_FILE, predict
 from lakehouse_assets.forecast.predict import main as predict_main
-from lakehouse_assets.forecast.predict import predict
 from lakehouse_assets.forecast.series import Weeks, history_of
 from lakehouse_assets_tests.forecast.days import FIRST, GROUP, SATURDAY, sales
 
@@ -52,7 +52,7 @@ def test_the_same_data_give_the_same_files(tmp_path: Path) -> None:
     rows = sales(100)
     for name, frame in (("a", rows), ("b", rows.sample(fraction=1.0, shuffle=True, seed=3))):
         train.write(train.train(frame), tmp_path / name)
-    for file in (train.MODEL_FILE, train.EVALUATION_FILE):
+    for file in (MODEL_FILE, train.EVALUATION_FILE):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
@@ -204,5 +204,5 @@ def test_the_scripts_do_the_same_from_files(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "argv", ["predict", "--model-dir", str(model), "--out", str(out)])
     predict_main()
     trained = train.train(rows)
-    assert json.loads((model / train.MODEL_FILE).read_text()) == trained.card
+    assert json.loads((model / MODEL_FILE).read_text()) == trained.card
     assert pl.read_parquet(out).equals(predict(trained.card))
