@@ -22,6 +22,10 @@ _MINUTES = {"Test": 30, "Image": 10, "Deploy": 45}
 """Of the projects of the pipeline, for one commit. The waiting for alarms is in the last."""
 
 
+_MINUTES_OF_JOBS = 15
+"""Of instances, for one forecast: an assumption. The scripts work for some seconds; the rest is starting."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """One line of a bill: `usd` a month, or a TB."""
@@ -148,6 +152,11 @@ def _streamed(events: int) -> float:
     return units + events * 5 / 2**20 * PRICES["GB into Firehose"]
 
 
+def _forecasts() -> float:
+    """Return what a month of forecasts by jobs costs: a training and a transform each day."""
+    return 30 * _MINUTES_OF_JOBS / 60 * PRICES["ml.m5.large of SageMaker, an hour"]
+
+
 def _commit() -> float:
     """Return what a commit costs on its way through the pipeline."""
     made = resources("cicd")
@@ -200,6 +209,7 @@ def page() -> str:
             PRICES["RPU of Redshift Serverless, an hour"],
         ),
         Cost("`warehouse`: a GB kept for a month", PRICES["GB in Redshift, a month"]),
+        Cost("`forecast`: a month with a training and a batch transform each day", _forecasts()),
         Cost("`cicd`: a commit that is tested, made an image and deployed", _commit()),
         Cost("`audit`: a million reads and writes of objects", PRICES["1,000,000 data events of CloudTrail"]),
         Cost("`audit`: a GB of flow logs", PRICES["GB of flow logs in S3"]),

@@ -73,6 +73,7 @@ PRICES = {
         "aws.amazon.com/blogs/big-data/amazon-redshift-serverless-at-4-rpus-high-value-analytics-at-low-cost",
         "2025",
     ),
+    "ml.m5.large of SageMaker, an hour": Price(0.115),
     "GB in Redshift, a month": Price(0.024, f"{_COUNTED}/redshift_cluster_test"),
     "author of QuickSight, a month": Price(24.0, "awsnegotiations.com/quicksight-licensing-strategy.html", "May 2026"),
     "reader of QuickSight, a month": Price(3.0, "docs.aws.amazon.com/quick/latest/userguide/monitoring-upgrades.html"),

@@ -54,7 +54,7 @@ def test_each_price_is_used_and_all_of_an_idle_month_are_those_of_a_page() -> No
     assert [name for name in prices.PRICES if name not in text and not name.startswith(of_a_choice)] == []
     from_memory = {name for name, price in prices.PRICES.items() if not price.page}
     assert all(bool(price.page) or not price.of for price in prices.PRICES.values())
-    assert from_memory == {"GB into Firehose", "GB of flow logs in S3"}
+    assert from_memory == {"GB into Firehose", "GB of flow logs in S3", "ml.m5.large of SageMaker, an hour"}
 
 
 def test_a_resource_more_costs_more() -> None:

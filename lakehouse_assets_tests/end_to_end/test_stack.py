@@ -32,8 +32,9 @@ NOT_IN_THE_STACK = {"MakeDatabasesInGlue", "MakeTheWorkgroup", "MakeTheServingTa
 def cloud(enforcing_emulator: AwsEmulator) -> AwsEmulator:
     """An account with every part."""
     chosen = {"Image": f"{NAME}:1", "Email": "a@example.com", "HasServing": "true", "HasEventStream": "true"}
+    chosen["HasForecast"] = "true"
     chosen["StreamToRead"] = stream_of(NAME)
-    for part in (*DEFAULT_PARTS, "endpoints", "serving", "serving-api", "ingest", "grants"):
+    for part in (*DEFAULT_PARTS, "endpoints", "serving", "serving-api", "ingest", "forecast", "grants"):
         make(enforcing_emulator.client, NAME, part, **chosen)
     return enforcing_emulator
 
@@ -60,6 +61,15 @@ def test_tasks_are_told_of_what_was_made(cloud: AwsEmulator) -> None:
     cloud.client("athena").get_work_group(WorkGroup=told["LAKEHOUSE_ATHENA_WORKGROUP"])
     cloud.client("glue").get_crawler(Name=told["LAKEHOUSE_GLUE_CRAWLER"])
     cloud.client("events").describe_event_bus(Name=told["LAKEHOUSE_EVENT_BUS"])
+
+
+def test_runs_are_told_with_which_role_their_jobs_work(cloud: AwsEmulator) -> None:
+    told = _environment(cloud, f"{NAME}-runs", "run")
+    [made] = [one["OutputValue"] for one in _outputs(cloud, "forecast")]
+    assert (told["LAKEHOUSE_FORECAST_ON"], told["LAKEHOUSE_FORECAST_ROLE"]) == ("sagemaker", made)
+    role = cloud.client("iam").get_role_policy(RoleName=f"{NAME}-forecast-jobs", PolicyName="train-and-forecast")
+    [pulled] = [one["Resource"] for one in role["PolicyDocument"]["Statement"] if one["Sid"] == "PullTheImage"]
+    assert pulled == "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-scikit-learn"
 
 
 def _outputs(cloud: AwsEmulator, part: str) -> Any:
