@@ -2,7 +2,12 @@
 
 from lakehouse_assets.storage.stores import StorageError
 
-_SPELT = {"dynamodb": "DynamoDB", "lakeformation": "Lake Formation", "redshift-data": "Redshift"}
+_SPELT = {
+    "dynamodb": "DynamoDB",
+    "lakeformation": "Lake Formation",
+    "redshift-data": "Redshift",
+    "sagemaker": "SageMaker",
+}
 
 
 def code_of(error: Exception) -> str:

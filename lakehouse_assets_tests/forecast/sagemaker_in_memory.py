@@ -68,6 +68,17 @@ class SageMaker:
         """Give a job another status."""
         self._statuses[name] = status, reason
 
+    def is_taken(self, call: str, body: dict[str, Any]) -> dict[str, str] | None:
+        """Return how SageMaker refuses a name that there is; moto takes it twice."""
+        fields = {"CreateTrainingJob": "TrainingJobName", "CreateTransformJob": "TransformJobName"}
+        name = fields.get(call, "ModelName")
+        if not call.startswith("Create") or body[name] not in {one[name] for one in self.asked(call)}:
+            return None
+        if call == "CreateModel":
+            return {"__type": "ValidationException", "message": "Cannot create already existing model"}
+        why = "Job name must be unique within an AWS account and region, and a job with this name already exists"
+        return {"__type": "ResourceInUse", "message": why}
+
     def began(self, call: str, body: dict[str, Any]) -> None:
         self.requests.append((call, body))
         if call not in {"CreateTrainingJob", "CreateTransformJob"}:
@@ -153,6 +164,8 @@ def sagemaker_in_memory(patch: pytest.MonkeyPatch, lake: Lake, folder: Path) -> 
         service, _, call = text(request.headers.get("X-Amz-Target", b"")).partition(".")
         if service == "SageMaker":
             sagemaker.calls.add(call)
+        if service == "SageMaker" and (taken := sagemaker.is_taken(call, json.loads(request.body))):
+            return 400, {}, json.dumps(taken)
         found = answer(stubber, request)
         if service != "SageMaker" or found is None or found[0] != 200:
             return found

@@ -153,6 +153,34 @@ def test_whoever_waits_and_is_killed_finds_the_job_again(service: SageMaker, mon
     assert (_jobs(service), len(waited)) == ([name], 1)
 
 
+def test_of_two_that_begin_the_same_job_at_once_one_begins_and_both_wait(
+    service: SageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.ends = "InProgress", ""
+    lake, said = lake_at("s3://bucket/lake", **SETTINGS, forecast_wait_s=0.05), sagemaker_calls.SageMakerCalls._said
+    for ask in (_train, lambda lake: sagemaker.predict(lake, {"model_version": "1"})):
+        for _ in range(2):
+            unseen = iter([True])  # the other one began it just after this one had looked
+            monkeypatch.setattr(
+                sagemaker_calls.SageMakerCalls,
+                "_said",
+                lambda *given, unseen=unseen: None if next(unseen, False) else said(*given),
+            )
+            with pytest.raises(StorageError, match="goes on"):
+                ask(lake)
+    names = [name for name, _ in service.requests]
+    assert names == ["CreateTrainingJob", "CreateModel", "CreateTransformJob"]
+
+
+def test_what_sagemaker_refuses_is_told(service: SageMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = {"__type": "AccessDeniedException", "message": "User is not authorized to perform it"}
+    monkeypatch.setattr(service, "is_taken", lambda call, _: refused if call == "CreateTrainingJob" else None)
+    with pytest.raises(
+        StorageError, match=r"SageMaker refused sagemaker:CreateTrainingJob of lake-forecast-train-\w+-1"
+    ):
+        _train(service.lake)
+
+
 def test_a_failed_job_is_told_with_its_reason_and_its_page_and_the_next_call_begins_another(failing: SageMaker) -> None:
     for number in (1, 2):
         with pytest.raises(StorageError) as told:
