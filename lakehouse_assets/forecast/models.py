@@ -13,7 +13,7 @@ from lakehouse_assets.forecast.series import Weeks
 SEASONAL_NAIVE, SMOOTHING, CHAMPION = "seasonal naive", "exponential smoothing", "smoothed profile"
 BASELINES = (SEASONAL_NAIVE, SMOOTHING)
 # Raised when the same data give another forecast.
-CODE_VERSION = 1
+CODE_VERSION = 2
 _PROFILE_WEEKS, _LEVEL_WEEKS = 10, 6
 
 

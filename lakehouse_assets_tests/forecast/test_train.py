@@ -165,6 +165,32 @@ def test_a_champion_that_loses_is_not_published(monkeypatch: pytest.MonkeyPatch)
     assert set(predict(card)["model"]) == {SMOOTHING}
 
 
+@pytest.mark.parametrize(
+    ("champion", "naive", "smoothing", "published", "why"),
+    [
+        (0.40, 0.50, 0.41, CHAMPION, "beats both baselines; its WAPE is 20.0% below the seasonal naive's, and 5% are"),
+        (0.475, 0.50, 0.49, CHAMPION, "its WAPE is 5.0% below"),
+        (
+            0.48,
+            0.50,
+            0.49,
+            SMOOTHING,
+            "does not lead by enough: its WAPE is 4.0% below the seasonal naive's, and 5% are",
+        ),
+        (0.48, 0.50, 0.51, SEASONAL_NAIVE, "The seasonal naive is published."),
+        (0.40, 0.50, 0.40, SMOOTHING, "(WAPE 0.400) does not beat the exponential smoothing (0.400)"),
+        (0.0, 0.0, 0.0, SMOOTHING, "does not beat"),
+        (math.inf, math.inf, math.inf, SMOOTHING, "does not beat"),
+    ],
+)
+def test_the_champion_has_to_lead_by_a_margin(
+    champion: float, naive: float, smoothing: float, published: str, why: str
+) -> None:
+    said = train._chosen({CHAMPION: champion, SEASONAL_NAIVE: naive, SMOOTHING: smoothing})
+    assert said[0] == published
+    assert why in said[1]
+
+
 @pytest.mark.parametrize("days", [0, 1, 30, 55])
 def test_too_little_data_gives_no_forecast_and_says_what_it_needs(days: int) -> None:
     trained = train.train(sales(60).head(0) if days == 0 else sales(60), FIRST + (days - 1) * DAY)
