@@ -10,6 +10,7 @@ from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.registry import Registry, registry
 from lakehouse_assets.decisions.recorded import FOLDER as DECISIONS
 from lakehouse_assets.decisions.recorded import Decisions
+from lakehouse_assets.engines.spark_models import Translatable
 from lakehouse_assets.ledger.ledger import FeedLedger, ledger_of
 from lakehouse_assets.settings import Settings, SettingsError, settings
 from lakehouse_assets.storage.snapshot import Snapshot
@@ -62,7 +63,8 @@ def lake_at(root: str) -> Lake:
     Raises:
         SettingsError: A variable holds a value that cannot be used, or another one than the declarations.
     """
-    lake = Lake(store_for(root), settings().model_copy(update={"root": root}), registry())
+    own = settings().model_copy(update={"root": root})
+    lake = Lake(store_for(root), own, registry(Translatable(everything=bool(own.spark and own.spark_above_bytes))))
     given = lake.settings.start_date
     feeds = (feed for feed in lake.registry.feeds.values() if feed.business_date is not None)
     if given is not None and (other := next((feed for feed in feeds if feed.start_date != given), None)):

@@ -204,6 +204,17 @@ class Settings(BaseSettings):
         default=str(_PACKAGE / "defs" / "athena"), description="folder of views/*.sql and queries/*.sql for Athena"
     )
 
+    spark: Literal["", "sail", "local"] = Field(
+        default="",
+        description="where Spark runs: sail or local (a Java machine), both on this machine; empty for DuckDB only",
+    )
+    spark_above_bytes: int = Field(
+        default=0, ge=0, description="stored bytes to read above which a gold table is computed by Spark; 0 for never"
+    )
+    spark_python: str = Field(
+        default="", description="the Python that has Spark on this machine; empty for the one that runs this"
+    )
+
     task_vcpus: float = Field(default=0, ge=0, description="vCPUs of the task in which runs work; 0 counts no cost")
     task_gb: float = Field(default=0, ge=0, description="GB of memory of that task; 0 counts no cost")
     usd_per_vcpu_hour: float = Field(default=0.04048, ge=0, description="price of a vCPU for an hour, US dollars")

@@ -80,6 +80,11 @@ CHECKS: Mapping[str, _Check] = {
         "is no time above 0 in whole minutes",
         lambda _: "dt.timedelta(hours=8)",
     ),
+    "engine": _Check(
+        lambda value: value in {None, "duckdb", "spark"},
+        "is neither of the engines duckdb and spark",
+        lambda _: '"spark"',
+    ),
     "gate": _Check(
         lambda value: isinstance(value, int | float) and 0 <= value <= 1, "is no share from 0 to 1", lambda _: "0.95"
     ),

@@ -41,6 +41,8 @@ class Model:
         fresh_within: How long after the end of a date it has to be there; for a table by date.
         inventory: As for a feed.
         revision: As for a feed.
+        engine: `spark` to run the SQL on Spark where the lake has one, `duckdb` never to; by default the settings
+            decide by what there is to read. The rows are the same.
         views: SQL of the views that the query may read, by name; the registry fills it in.
     """
 
@@ -62,6 +64,7 @@ class Model:
     revision: int = 1
     fresh_within: dt.timedelta | None = None
     inventory: bool = False
+    engine: str | None = None
     views: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +77,9 @@ class Model:
             object.__setattr__(self, "sql", self._sql_beside_schema())
         if self.function is not None:
             check_inputs(self.name, self.function, self.inputs)
+        if self.function is not None and self.engine is not None:
+            msg = f"model {self.name!r}: engine= chooses who runs the SQL, and it has a function; leave engine out."
+            raise ContractError(msg)
         named = [name for name in (self.date, self.plot, self.plot_over) if name is not None]
         if odd := next((name for name in named if name not in self.schema.columns()), None):
             msg = f"model {self.name!r}: its date or plotted column {odd!r} is not in {self.schema.__name__}."

@@ -3,7 +3,7 @@
 A module-level `Feed`, `Model` or asset with a schema anywhere in the declared package is enough.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -186,14 +186,22 @@ def _refuse_references(feeds: Mapping[str, Feed], broken: Iterable[Broken]) -> N
         raise UnusableError(fault[0], *fault[1])
 
 
-def registry() -> Registry:
+Check = Callable[["Registry", Model], None]
+"""Raises `ContractError` for a model that cannot be used."""
+
+
+def registry(check: Check | None = None) -> Registry:
     """Return the tables of the package that the settings name."""
-    return registry_of(settings().definitions)
+    return registry_of(settings().definitions, check)
 
 
 @lru_cache
-def registry_of(package: str) -> Registry:
-    """Return the tables that a package declares. Imports its modules; reads no data."""
+def registry_of(package: str, check: Check | None = None) -> Registry:
+    """Return the tables that a package declares. Imports its modules; reads no data.
+
+    Args:
+        check: What is looked at of each model besides its declaration.
+    """
     objects = declared(package, only_tables=True)
     broken = [value for value in objects if isinstance(value, Broken)]
     models = []
@@ -203,19 +211,29 @@ def registry_of(package: str) -> Registry:
                 models.append(model)
         except ContractError as error:
             broken.append(of_asset(value, error))
-    return _usable([value for value in objects if isinstance(value, Feed)], models, broken)
+    return _usable([value for value in objects if isinstance(value, Feed)], models, broken, check)
 
 
-def _usable(feeds: list[Feed], models: list[Model], broken: list[Broken]) -> Registry:
+def _usable(feeds: list[Feed], models: list[Model], broken: list[Broken], check: Check | None) -> Registry:
     """Return the tables that can be used: what cannot is left out, and what reads it, until the rest holds together."""
     while True:
         try:
-            return Registry(feeds, models, broken)
+            return _checked(Registry(feeds, models, broken), check)
         except UnusableError as error:
             broken = [*broken, *(of_table(table, error.cause, follows=error.follows) for table in error.tables)]
             out = {(type(table), table.name) for table in error.tables}
             feeds = [feed for feed in feeds if (Feed, feed.name) not in out]
             models = [model for model in models if (Model, model.name) not in out]
+
+
+def _checked(found: Registry, check: Check | None) -> Registry:
+    for model in found.models.values():
+        try:
+            if check is not None:
+                check(found, model)
+        except ContractError as error:
+            raise UnusableError(error, model) from None
+    return found
 
 
 def _check_names(feeds: Iterable[Feed], views: Iterable[str]) -> None:

@@ -114,10 +114,10 @@ def forget_bronze(erasures: Erasures) -> list[Found]:
 
 
 def forget_temporary(lake: Lake) -> None:
-    """Remove what writers left under names of their own, whatever its age; one under way fails, and is tried again.
+    """Remove what writers and jobs left under names of their own, whatever its age; one under way fails and is retried.
 
     On this machine, also what processes that were killed have put aside.
     """
     remove_abandoned()
-    for item in list(leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC))):
+    for item in [*leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC)), *leftovers.staged(lake)]:
         lake.store.delete(item.path)

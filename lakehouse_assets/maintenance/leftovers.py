@@ -19,6 +19,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.engines.spark import STAGING
 from lakehouse_assets.ledger.ledger import REJECTED
 from lakehouse_assets.storage import delta
 
@@ -172,6 +173,11 @@ def temporary(lake: Lake, before: dt.datetime) -> Iterator[Found]:
             modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
             if modified < before:
                 yield Found(os.path.relpath(path, lake.store.root), stat.st_size, modified)
+
+
+def staged(lake: Lake) -> list[Found]:
+    """Return what jobs of Spark read and wrote, that is no longer there when their runs end by themselves."""
+    return objects(lake, STAGING)
 
 
 def rejected_originals(lake: Lake, feed: Feed, before: dt.datetime) -> Iterator[tuple[Found, str]]:

@@ -77,6 +77,9 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
     old, young = _by_age(leftovers.temporary(lake, now - DAY), now)
     yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
     yield from _action("temporary files", KEEP, young)
+    old, young = _by_age(leftovers.staged(lake), now)
+    yield from _action("staging", REMOVE, old if dry_run else _remove(lake, old))
+    yield from _action("staging", KEEP, young)
     if policy.rejected is not None:
         yield from _expire_rejected(lake, now - policy.rejected, dry_run=dry_run)
 

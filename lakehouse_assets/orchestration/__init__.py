@@ -8,3 +8,5 @@ import dagster as dg
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 # Dagster sets it itself when it copies a sensor to give resources to its job.
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer `Sensor", category=dg.BetaWarning)
+# Dagster's own client of Pipes calls it.
+warnings.filterwarnings("ignore", message="Function `PipesMessageReader.expected", category=dg.PreviewWarning)

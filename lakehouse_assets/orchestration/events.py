@@ -17,6 +17,7 @@ import psutil
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.contracts.partitioning import as_date
+from lakehouse_assets.engines.spark import JobLostError
 from lakehouse_assets.extraction.paging import ExtractionError
 from lakehouse_assets.orchestration import step_costs
 from lakehouse_assets.pipeline.gold import ModelError
@@ -103,9 +104,11 @@ def step(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[None]:
     try:
         with step_costs.counted(context, lake):
             yield
-    except (StorageError, SchemaMismatchError, ContractError, ModelError, ExtractionError, SettingsError) as error:
+    except (
+        StorageError, JobLostError, SchemaMismatchError, ContractError, ModelError, ExtractionError, SettingsError
+    ) as error:  # fmt: skip
         # `from None`: these errors explain themselves, and a traceback would bury what they say.
-        retried = isinstance(error, StorageError)
+        retried = isinstance(error, StorageError | JobLostError)
         raise dg.Failure(description=str(error), metadata=_class_of(error), allow_retries=retried) from None
     except dg.DagsterError:
         raise

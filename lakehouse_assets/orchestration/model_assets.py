@@ -1,6 +1,7 @@
 """The Dagster asset of a gold table, with one check per rule of its schema."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,11 +11,13 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.rules import rules_of
+from lakehouse_assets.engines.spark import Start, start_process
 from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress, row_checks
 from lakehouse_assets.orchestration import metadata as shown_metadata
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
+from lakehouse_assets.orchestration.spark_jobs import starter
 from lakehouse_assets.pipeline.gold import Built, RuleBrokenError, build
 from lakehouse_assets.storage import delta, delta_files
 
@@ -28,7 +31,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         key=key,
         deps=date_partitions.upstream((n.split(".") for n in model.upstream), dated=dated is not None),
         group_name="gold",
-        kinds={"deltalake", "duckdb" if model.sql else "python", "gold"},
+        kinds={"deltalake", _engine(model, lake), "gold"},
         owners=[model.owner],
         tags=dict(model.tags),
         description=model.description,
@@ -51,7 +54,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
         partitions, force = date_partitions.requested(context, config)
         lake = lakehouse.lake()
         made: list[str] = []
-        commits = Commits(_noted(_built(lake, model, partitions, force=force), made))
+        commits = Commits(_noted(_built(lake, model, partitions, starter(context), force=force), made))
         broken: RuleBrokenError | None = None
         with (
             events.step(context, lake),
@@ -77,12 +80,20 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
     return built
 
 
+def _engine(model: Model, lake: Lake) -> str:
+    """Return what computes a table, as far as the declaration says it."""
+    if model.sql is None:
+        return "python"
+    return "spark" if model.engine == "spark" and lake.settings.spark else "duckdb"
+
+
 def _built(
-    lake: Lake, model: Model, partitions: list[str] | None, *, force: bool
+    lake: Lake, model: Model, partitions: list[str] | None, start: Start = start_process, *, force: bool
 ) -> Iterator[list[dg.AssetMaterialization]]:
     """Build batch after batch, with one materialization per partition."""
     partitions = partitions_of(lake, model, partitions, force=force)
-    for done in build(lake, model, partitions, force=force, progress=lambda n: progress.advance(model.table.key, n)):
+    advance = partial(progress.advance, model.table.key)
+    for done in build(lake, model, partitions, force=force, progress=advance, start=start):
         yield list(_materializations(lake, model, done, max(partitions)))
 
 
@@ -110,6 +121,7 @@ def _materializations(lake: Lake, model: Model, built: Built, newest: str) -> It
 def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
     files = delta_files.files(lake.store, model.table.path)
     found: dict[str, Any] = {
+        "engine": built.engine,
         "dagster/row_count": int(files["num_records"].sum()),
         "preview": shown_metadata.preview(
             model.table, built.frame.tail(shown_metadata.PREVIEW_ROWS), lineage.personal_of_model(model, lake.registry)

@@ -19,6 +19,8 @@ from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
 from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.engines.handing_over import CallError, call
+from lakehouse_assets.engines.spark import JobLostError, SparkError, Start, start_process
+from lakehouse_assets.pipeline import gold_on_spark
 from lakehouse_assets.pipeline.as_of_update import bring_up_to_date
 from lakehouse_assets.pipeline.as_of_versions import columns_read, rows_for
 from lakehouse_assets.pipeline.batches import batches
@@ -48,10 +50,11 @@ class RuleBrokenError(ModelError):
 
 @dataclass(frozen=True)
 class Built:
-    """What was built: rows by partition, and the rows themselves for previews."""
+    """What was built: rows by partition, the rows themselves for previews, and which engine computed them."""
 
     rows: dict[str, int]
     frame: pl.DataFrame
+    engine: str
 
 
 def build(
@@ -61,24 +64,29 @@ def build(
     *,
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
+    start: Start = start_process,
 ) -> Iterator[Built]:
     """Build some partitions of a model, yielding after each commit.
 
     Args:
         force: Build also the partitions whose inputs have not changed (asked for by a person).
         progress: Called with the number of partitions of each batch.
+        start: Starts the jobs of Spark.
 
     Raises:
         ModelError: The SQL fails or returns something else than declared; the message names the model and the fix.
     """
-    for batch in batches(sorted(partitions), upstream_rows(lake, model), lake.settings.publish_batch_rows):
-        built = delta.until_committed(partial(_build_batch, lake, model, batch, force=force))
+    on_spark = gold_on_spark.is_for_spark(lake, model, partitions)
+    limit = lake.settings.publish_batch_rows * (gold_on_spark.BATCHES if on_spark else 1)
+    for batch in batches(sorted(partitions), upstream_rows(lake, model), limit):
+        attempt = partial(_build_batch, lake, model, batch, force=force, start=start if on_spark else None)
+        built = delta.until_committed(attempt)
         progress(len(batch))
         if built is not None:
             yield built
 
 
-def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool) -> Built | None:
+def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool, start: Start | None) -> Built | None:
     if why := reason_to_wait(lake, model):
         msg = f"{model.table.full_name}: {why}"
         raise ModelError(msg)
@@ -95,7 +103,7 @@ def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool
     partitions = [*pinned, *free]
     if not partitions:
         return None
-    frames = [compute(lake, model, free)] if free else []
+    frames = [compute(lake, model, free, start)] if free else []
     frames += [restored(lake, model.table, pinned)] if pinned else []
     frame = pl.concat(frames)
     fingerprints = {partition: state.inputs[partition] for partition in free} | {
@@ -108,12 +116,24 @@ def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool
     else:
         counts = frame.group_by(pl.col(model.date).cast(pl.String)).len()
         rows |= {str(partition): int(count) for partition, count in counts.iter_rows()}
-    return Built(rows, frame)
+    return Built(rows, frame, "duckdb" if start is None else "spark")
 
 
-def compute(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
-    """Return what some partitions would be built as now. Writes nothing. Raises `ModelError`."""
-    return _conform(model, _result(lake, model, partitions), partitions)
+def compute(lake: Lake, model: Model, partitions: list[str], start: Start | None = None) -> pl.DataFrame:
+    """Return what some partitions would be built as now. Publishes nothing. Raises `ModelError`.
+
+    Args:
+        start: Starts the job of Spark that computes them; None to compute them here.
+    """
+    if start is None:
+        return _conform(model, _result(lake, model, partitions), partitions)
+    try:
+        found = gold_on_spark.rows(lake, model, partitions, start)
+    except JobLostError:
+        raise
+    except SparkError as error:
+        raise _mismatch(model, str(error)) from None
+    return _conform(model, found, partitions)
 
 
 def compile_sql(lake: Lake, model: Model) -> None:

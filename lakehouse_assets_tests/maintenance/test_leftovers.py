@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.engines.spark import STAGING
+from lakehouse_assets.forgetting.history import forget_temporary
 from lakehouse_assets.maintenance.bronze_leftovers import bronze_orphans, remove_bronze
+from lakehouse_assets.maintenance.leftovers import staged
 from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.verify import verify
@@ -233,3 +236,13 @@ def test_on_s3_too_young_orphans_are_told_of_and_stay(s3_lake: Lake) -> None:
     assert remove_bronze(s3_lake, sales(s3_lake), bronze_orphans(s3_lake, sales(s3_lake)))
     assert s3_lake.store.stat("landing/sales/bad.zip") is None
     assert list(verify(s3_lake)) == []
+
+
+def test_what_a_killed_job_of_spark_left_goes_after_a_week_and_at_once_when_a_person_is_forgotten(lake: Lake) -> None:
+    put(lake, f"{STAGING}/gold.totals/1/rows/part.parquet", 6.9)
+    put(lake, f"{STAGING}/gold.totals/1/rows/.part.parquet.crc", 7.1)
+    put(lake, f"{STAGING}/gold.totals/2/job.json", 7.1)
+    assert done(lake, "staging") == {REMOVE: 2, KEEP: 1}
+    assert [item.path for item in staged(lake)] == [f"{STAGING}/gold.totals/1/rows/part.parquet"]
+    forget_temporary(lake)
+    assert staged(lake) == []

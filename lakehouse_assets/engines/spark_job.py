@@ -1,0 +1,163 @@
+"""One Spark job: reads the files that a document names, runs its SQL, writes Parquet. The same file everywhere.
+
+It is shipped alone to a cluster, so it imports nothing of this package: Spark, and Dagster Pipes if a Dagster run
+started it. It opens no Delta table and writes none. What it says of an error quotes no value of the data.
+
+Usage: spark_job.py PLACE DOCUMENT, where PLACE is `sail`, `local` or `cluster`.
+"""
+
+import functools
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+CONF = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+"""What has to be set for the results to be those of DuckDB."""
+_LOCAL = {
+    "spark.ui.enabled": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
+    "spark.log.level": "OFF",  # what it would say of a failed task quotes the row
+}
+_SERVERS: list[Any] = []  # one that nobody refers to stops
+_PIPES = "DAGSTER_PIPES_CONTEXT"
+_TEXT = 300
+
+
+class _SqlError(Exception):
+    """Spark does not take the SQL. No row was read, so what it says is of the SQL."""
+
+
+def main(place: str, document: str) -> int:
+    """Do the job, and write beside its result what became of it. Return the exit code."""
+    if place != "cluster":
+        _end_with(os.getppid())
+    began = time.monotonic()
+    spark = session(place)
+    if place != "cluster":
+        _be_quiet()
+    job = json.loads("\n".join(row.value for row in spark.read.text(document).collect()))
+    with _reporting() as pipes:
+
+        def tell(text: str) -> None:
+            if pipes is not None:
+                pipes.log.info(f"{job['table']}: {text}")
+
+        try:
+            outcome: dict[str, Any] = {"rows": _run(spark, place, job, tell)}
+        except _SqlError as error:
+            outcome = {"error": f"Spark does not take its SQL: {error}"}
+        except Exception as error:  # noqa: BLE001 - whose text may quote a value
+            outcome = {"error": f"a value cannot be computed by Spark ({_kind(error)})"}
+        outcome["seconds"] = round(time.monotonic() - began, 1)
+        tell(", ".join(f"{name}: {value}" for name, value in outcome.items()))
+        if pipes is not None:
+            pipes.report_custom_message(outcome)
+    spark.createDataFrame([(json.dumps(outcome),)], "value string").coalesce(1).write.text(job["outcome"])
+    return int("error" in outcome)
+
+
+def session(place: str) -> Any:  # noqa: ANN401 - of whichever Spark
+    """Return a Spark session: of Sail or of a JVM in this process, or of the cluster that runs this."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - the caller looks at the other names of this file
+
+    if place == "sail":
+        from pysail.spark import SparkConnectServer  # noqa: PLC0415
+
+        server = SparkConnectServer("127.0.0.1", 0)
+        server.start(background=True)
+        found = SparkSession.builder.remote(f"sc://127.0.0.1:{server.listening_address[1]}").getOrCreate()
+        _SERVERS.append(server)
+        for name, value in CONF.items():
+            found.conf.set(name, value)
+        return found
+    builder = SparkSession.builder
+    for name, value in (CONF | (_LOCAL if place == "local" else {})).items():
+        builder = builder.config(name, value)
+    return (builder.master("local[*]") if place == "local" else builder).getOrCreate()
+
+
+def _run(spark: Any, place: str, job: dict[str, Any], tell: Callable[[str], None]) -> int:  # noqa: ANN401
+    for given in job["inputs"]:
+        _table(spark, given, infer=place == "sail").createOrReplaceTempView(given["name"])
+    files = sum(len(group["files"]) for given in job["inputs"] for group in given["groups"])
+    tell(f"reads {len(job['inputs'])} tables, {files} files")
+    try:
+        result = spark.sql(job["sql"])
+        _ = result.schema  # analyses it, and reads no row
+    except Exception as error:  # noqa: BLE001 - of two kinds of Spark
+        raise _SqlError(" ".join(str(error).split())[:_TEXT]) from None
+    result.write.parquet(job["output"])
+    return int(spark.read.parquet(job["output"]).count())
+
+
+def _table(spark: Any, given: dict[str, Any], *, infer: bool) -> Any:  # noqa: ANN401
+    """Return one version of a table: its files, each with the values of the partition that the log says it is of.
+
+    Args:
+        infer: Have the files say their types: Sail takes no list for the same list with larger offsets.
+    """
+    from pyspark.sql.functions import col, lit  # noqa: PLC0415
+    from pyspark.sql.types import StructType  # noqa: PLC0415
+
+    schema = StructType.fromJson(given["schema"])
+    types = {field.name: field.dataType for field in schema.fields}
+    stored = StructType([field for field in schema.fields if field.name not in given["partitioned_by"]])
+    frames = []
+    for group in given["groups"]:
+        frame = (spark.read if infer else spark.read.schema(stored)).parquet(*group["files"])
+        there = {name: col(name) for name in frame.columns} | {n: lit(v) for n, v in group["values"].items()}
+        # A file is as old as its columns: one that it lacks is null.
+        frames.append(frame.select(*(there.get(n, lit(None)).cast(types[n]).alias(n) for n in given["columns"])))
+    if not frames:
+        return spark.createDataFrame([], schema).select(*given["columns"])
+    return functools.reduce(lambda one, other: one.unionByName(other), frames)
+
+
+def _kind(error: Exception) -> str:
+    """Return the name of an error and its condition in Spark, which quote nothing."""
+    condition = getattr(error, "getCondition", lambda: None)()
+    return f"{type(error).__name__} {condition}" if condition else type(error).__name__
+
+
+def _reporting() -> Any:  # noqa: ANN401
+    """Return a context of Dagster Pipes, where a Dagster run waits for messages."""
+    if _PIPES not in os.environ:
+        return nullcontext()
+    from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - shipped with this file, where Dagster runs it
+
+    return open_dagster_pipes()
+
+
+def _be_quiet() -> None:
+    """Show nothing more of what is printed: errors of Spark quote rows."""
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - for its number
+        for descriptor in (1, 2):
+            os.dup2(nothing.fileno(), descriptor)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after the one that started it: nobody would read the result."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    code = main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # the servers of Sail and of the JVM end with this process, and need no longer goodbye
