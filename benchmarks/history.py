@@ -45,8 +45,8 @@ def write(root: Path, objects: int, dates: int, feeds: int = FEEDS) -> None:
     table = delta.opened(lake.store, LEDGER.path)
     chosen = list(lake.registry.feeds.values())[:feeds]
     for number, feed in enumerate(chosen):
-        entries = _entries(feed, number, objects // feeds, names).sort("object_key")
-        delta.write_serially(lake.store, table, entries, [f"ledger/{feed.name}"])
+        found = entries(feed, number, objects // feeds, names).sort("object_key")
+        delta.write_serially(lake.store, table, found, [f"ledger/{feed.name}"])
     for feed in chosen:
         _published(lake, feed)
         summarise(lake.store, feed.name)
@@ -60,7 +60,13 @@ def write(root: Path, objects: int, dates: int, feeds: int = FEEDS) -> None:
     rebuild(lake)
 
 
-def _entries(feed: Feed, number: int, count: int, names: pl.Series) -> pl.DataFrame:
+def entries(feed: Feed, number: int, count: int, names: pl.Series, rows: int = _ROWS) -> pl.DataFrame:
+    """Return what the ledger would have of so many landed objects of a feed, spread over some dates.
+
+    Args:
+        number: Of the feed, so that the contents of each are its own.
+        rows: Records of each object.
+    """
     hashes = [hashlib.sha256(f"{number}/{at}".encode()).hexdigest() for at in range(count)]
     date = names.gather(pl.int_range(count, eager=True) % names.len())
     key = pl.format("{}/drop-{}.csv", "part", pl.int_range(pl.len()))
@@ -72,7 +78,7 @@ def _entries(feed: Feed, number: int, count: int, names: pl.Series) -> pl.DataFr
         pl.col("source_hash").str.slice(0, 32).alias("object_token"),
         pl.int_range(1, pl.len() + 1).alias("version"),
         pl.lit("accepted").alias("state"),
-        pl.lit(_ROWS).alias("rows"),
+        pl.lit(rows).alias("rows"),
         pl.lit(4_000).alias("bytes"),
         pl.lit(feed.version).alias("contract"),
         pl.lit(feed.reading_version).alias("dating"),
