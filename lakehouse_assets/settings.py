@@ -204,9 +204,18 @@ class Settings(BaseSettings):
         default=str(_PACKAGE / "defs" / "athena"), description="folder of views/*.sql and queries/*.sql for Athena"
     )
 
-    spark: Literal["", "sail", "local"] = Field(
+    emr_application: str = Field(
+        default="", pattern=r"^([0-9a-z]{1,64})?$", description="ID of the application of EMR Serverless"
+    )
+    emr_role: str = Field(
         default="",
-        description="where Spark runs: sail or local (a Java machine), both on this machine; empty for DuckDB only",
+        pattern=r"^(arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+)?$",
+        description="ARN of the role with which jobs of EMR Serverless read the lake and write its staging",
+    )
+    emr_minutes: int = Field(default=60, ge=5, description="minutes after which a job of EMR Serverless is ended")
+    spark: Literal["", "sail", "local", "emr-serverless"] = Field(
+        default="",
+        description="where Spark runs: sail, local (a Java machine here) or emr-serverless; empty for DuckDB only",
     )
     spark_above_bytes: int = Field(
         default=0, ge=0, description="stored bytes to read above which a gold table is computed by Spark; 0 for never"
@@ -269,6 +278,18 @@ class Settings(BaseSettings):
             if missing := [name for name in ("forecast_role", "forecast_image") if not info.data.get(name)]:
                 msg = f"jobs of SageMaker need LAKEHOUSE_{missing[0].upper()}; set it, too"
                 raise ValueError(msg)
+        return value
+
+    @field_validator("spark")
+    @classmethod
+    def _reached_by_spark(cls, value: str, info: ValidationInfo) -> str:
+        on_s3 = info.data.get("root", "").startswith("s3://")
+        if value == "local" and on_s3:
+            msg = "a Java machine of this one reads a lake in a folder only; set sail or emr-serverless"
+            raise ValueError(msg)
+        if value == "emr-serverless" and not (on_s3 and info.data.get("emr_application") and info.data.get("emr_role")):
+            msg = "it is for a lake in S3, and needs LAKEHOUSE_EMR_APPLICATION and LAKEHOUSE_EMR_ROLE"
+            raise ValueError(msg)
         return value
 
     @field_validator("athena_workgroup")

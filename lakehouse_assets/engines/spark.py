@@ -82,6 +82,8 @@ Start = Callable[[Job], None]
 
 def start_process(job: Job) -> None:
     """Do a job in a process of this machine, which ends when this one does."""
+    if job.settings.spark == "emr-serverless":
+        raise SparkError("jobs of EMR Serverless are started by Dagster runs; use `lakehouse run`")
     folder = TemporaryFolder()
     command, added = job.command(folder.path)
     own = {name: value for name, value in os.environ.items() if name not in _NO_PIPES}

@@ -47,7 +47,11 @@ def main(place: str, document: str) -> int:
     if place != "cluster":
         _be_quiet()
     job = json.loads("\n".join(row.value for row in spark.read.text(document).collect()))
-    with _reporting() as pipes:
+    try:
+        reporting = _reporting()
+    except (ImportError, SyntaxError, TypeError):  # the image has no boto3, or a Python that Pipes does not take
+        reporting = nullcontext()
+    with reporting as pipes:
 
         def tell(text: str) -> None:
             if pipes is not None:
@@ -131,12 +135,21 @@ def _kind(error: Exception) -> str:
 
 
 def _reporting() -> Any:  # noqa: ANN401
-    """Return a context of Dagster Pipes, where a Dagster run waits for messages."""
+    """Return a context of Dagster Pipes, where a Dagster run waits for messages and can be reached."""
     if _PIPES not in os.environ:
         return nullcontext()
-    from dagster_pipes import open_dagster_pipes  # noqa: PLC0415 - shipped with this file, where Dagster runs it
+    from dagster_pipes import (  # noqa: PLC0415 - shipped with this file, where Dagster runs it
+        PipesEnvVarParamsLoader,
+        PipesS3MessageWriter,
+        open_dagster_pipes,
+    )
 
-    return open_dagster_pipes()
+    loader = PipesEnvVarParamsLoader()  # type: ignore[no-untyped-call]
+    if "bucket" not in loader.load_messages_params():
+        return open_dagster_pipes()
+    import boto3  # noqa: PLC0415 - of the cluster's image
+
+    return open_dagster_pipes(message_writer=PipesS3MessageWriter(boto3.client("s3"), interval=2))
 
 
 def _be_quiet() -> None:
@@ -160,4 +173,6 @@ def _end_with(parent: int) -> None:
 if __name__ == "__main__":
     code = main(*sys.argv[1:])
     sys.stdout.flush()
+    if sys.argv[1] == "cluster":
+        sys.exit(code)
     os._exit(code)  # the servers of Sail and of the JVM end with this process, and need no longer goodbye

@@ -1,5 +1,6 @@
 """A model on Spark: the rows of DuckDB, published by the lake, whatever becomes of the job. Mostly on fast Sail."""
 
+import shutil
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -114,6 +115,7 @@ def test_a_run_that_is_killed_leaves_its_staging_which_nobody_reads(published: L
 
 
 @needs_spark
+@pytest.mark.skipif(shutil.which("java") is None, reason="no Java is installed")
 @pytest.mark.slow
 def test_the_virtual_machine_computes_the_same(published: Lake) -> None:
     lake, model = _on_spark(published, place="local")

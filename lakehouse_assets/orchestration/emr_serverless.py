@@ -1,0 +1,70 @@
+"""A Spark job on EMR Serverless, through Dagster Pipes: its script shipped to S3, its request, its messages.
+
+All of it lies in the job's own folder of the lake, and goes with it. Not here: the application, which the account has.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+import dagster as dg
+
+from lakehouse_assets.aws import STEADY, STORAGE, client
+from lakehouse_assets.engines.spark import SCRIPT, Job, pipes_package
+
+if TYPE_CHECKING:
+    from dagster_pipes import PipesParams
+
+
+def run(context: dg.AssetExecutionContext, job: Job, service: Any = None, poll_s: float = 5) -> None:  # noqa: ANN401 - a client of boto3
+    """Start a job and wait for its end. A run that is cancelled cancels it.
+
+    Args:
+        service: The client of EMR Serverless; by default one of its own.
+        poll_s: Seconds between two looks at it, and at its messages.
+    """
+    from dagster_aws.pipes import PipesEMRServerlessClient, PipesS3MessageReader  # noqa: PLC0415 - extra `aws`
+
+    address = urlparse(job.store.uri(f"{job.folder}/messages"))
+
+    class Messages(PipesS3MessageReader):  # type: ignore[misc]
+        @contextmanager
+        def get_params(self) -> Iterator["PipesParams"]:
+            with super().get_params() as params:
+                yield {**params, "key_prefix": address.path.lstrip("/")}
+
+    reader = Messages(bucket=address.netloc, client=client("s3", STORAGE), interval=poll_s)
+    emr = PipesEMRServerlessClient(
+        service or client("emr-serverless", STEADY), message_reader=reader, poll_interval=poll_s
+    )
+    emr.run(context=context.op_execution_context, start_job_run_params=request(job))
+
+
+def request(job: Job) -> Mapping[str, Any]:
+    """Ship what the job consists of, and return what EMR Serverless is asked for."""
+    code = f"{job.folder}/code"
+    with TemporaryDirectory() as folder:
+        job.store.create(f"{code}/packages.zip", pipes_package(Path(folder) / "packages.zip"))
+    job.store.create(f"{code}/{SCRIPT.name}", SCRIPT)
+    settings = job.settings
+    return {
+        "applicationId": settings.emr_application,
+        "executionRoleArn": settings.emr_role,
+        "clientToken": job.folder.rpartition("/")[2],  # a request whose answer was lost starts nothing twice
+        "name": job.table,
+        "executionTimeoutMinutes": settings.emr_minutes,
+        "jobDriver": {
+            "sparkSubmit": {
+                "entryPoint": job.store.uri(f"{code}/{SCRIPT.name}"),
+                "entryPointArguments": ["cluster", job.document],
+                "sparkSubmitParameters": f"--py-files {job.store.uri(f'{code}/packages.zip')}",
+            }
+        },
+        # Its logs quote rows, and would be kept by AWS for 30 days.
+        "configurationOverrides": {
+            "monitoringConfiguration": {"managedPersistenceMonitoringConfiguration": {"enabled": False}}
+        },
+    }
