@@ -22,7 +22,7 @@ from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
-from lakehouse_assets_tests import migrations
+from lakehouse_assets_tests import migrations, unsynced
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 from lakehouse_assets_tests.step_output import show_at_the_end
@@ -81,11 +81,13 @@ def every_table(_clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_dagster() -> Iterator[None]:
-    """No processes for what steps print, no scripts read for each database."""
+    """No processes for what steps print, no scripts read for each database, no waiting for the disk."""
+    unsynced.begin()
     with pytest.MonkeyPatch.context() as patch:
         show_at_the_end(patch)
         migrations.read_once(patch)
         yield
+    unsynced.end()
 
 
 @pytest.fixture(scope="session", autouse=True)
