@@ -26,6 +26,7 @@ def product(cost: str, at: str) -> dict[str, str]:
     return {"stock_code": "85123A", "updated_at": at, "category": "lights", "unit_cost": cost}
 
 
+@pytest.mark.slow(covered=True)
 def test_each_sale_has_what_held_then(lake: Lake) -> None:
     land(
         lake,

@@ -29,6 +29,7 @@ EVENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow(covered=True)
 def test_the_tables_of_the_web_shop_hold_their_figures(lake: Lake) -> None:
     models = [lake.registry.models[name] for name in ("funnel_daily", "live_sales_hourly")]
     shop = replace(lake, registry=Registry([lake.registry.feed("web_events")], models))

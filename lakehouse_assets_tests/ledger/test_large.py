@@ -86,6 +86,7 @@ def _said(ledger: FeedLedger) -> list[object]:
     ]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("is_large")
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow(covered=True)) for seed in range(1, 8))]

@@ -21,6 +21,7 @@ from lakehouse_assets_tests.maintenance.packed import NOW, bronze, land_minutes,
 from lakehouse_assets_tests.retail import DAY, ingest, land, publish, run, sales
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kind", ["lake", pytest.param("s3_lake", marks=pytest.mark.slow)])
 def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, request: pytest.FixtureRequest) -> None:
     lake: Lake = request.getfixturevalue(kind)
@@ -42,6 +43,7 @@ def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, reque
     assert told(lake, NOW) == {}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_dry_run_says_what_would_be_packed_and_writes_nothing(lake: Lake) -> None:
     land_minutes(lake, 6)
     run(lake)
@@ -60,6 +62,7 @@ def test_open_dates_and_few_files_are_left_alone(lake: Lake) -> None:
     assert told(lake, Policy(pack_after=dt.timedelta(days=2))) == {PACK: 6, KEEP_PACKED: 6}
 
 
+@pytest.mark.slow(covered=True)
 def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> None:
     land_minutes(lake, 6)
     run(lake)
@@ -81,6 +84,7 @@ def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> No
     assert_sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_pack_is_never_larger_than_one_object_may_be(lake: Lake) -> None:
     land_minutes(lake, 8)
     run(lake)
@@ -93,6 +97,7 @@ def test_a_pack_is_never_larger_than_one_object_may_be(lake: Lake) -> None:
     assert_sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("damage", ["cut", "gone", "of others"])
 def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(lake: Lake, damage: str) -> None:
     land_minutes(lake, 6)
@@ -119,6 +124,7 @@ def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(lake: Lake, da
     assert rows[0].sort(rows[0].columns).equals(rows[1].sort(rows[1].columns))
 
 
+@pytest.mark.slow(covered=True)
 def test_an_erasure_meanwhile_makes_packing_begin_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     land_minutes(lake, 6)
     run(lake)
@@ -136,6 +142,7 @@ def test_an_erasure_meanwhile_makes_packing_begin_anew(lake: Lake, monkeypatch: 
     assert_sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 def test_the_join_for_athena_counts_each_live_record_once_at_any_moment(lake: Lake) -> None:
     """With DuckDB in the place of Athena: Parquet by folder, and the two tables as their logs say."""
 

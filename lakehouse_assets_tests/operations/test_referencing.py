@@ -31,6 +31,7 @@ def without(lake: Lake, key: str) -> Foreseen:
     return foreseen(lake, feed, partitions_of(lake, feed, decision), (decision,))
 
 
+@pytest.mark.slow(covered=True)
 def test_sales_that_would_wait_are_counted_by_date_and_do_wait_then(tmp_path: Path) -> None:
     lake = shop(tmp_path)
     [line] = without(lake, "q.json").elsewhere
