@@ -1,9 +1,14 @@
-"""`lakehouse run`: everything pending, wave after wave, as Dagster runs in this process, until nothing is left."""
+"""`lakehouse run`: everything pending, wave after wave, as Dagster runs in this process, until nothing is left.
+
+It calls what `JobDefinition.execute_in_process` calls inside of Dagster: that describes the whole job for each run.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration import progress
@@ -47,6 +52,7 @@ def run_pending(
         force: Partitions by table path that are computed first, whether or not they are pending.
     """
     report = Report()
+    job = job.as_ephemeral_job(resource_defs={}, input_values={})
     exhausted: dict[tuple[str, str], int] = {}
     with progress.listening(advance):
         if force:
@@ -87,12 +93,15 @@ def _waves(lake: Lake, exhausted: Given) -> Iterator[Work]:
 
 
 def _execute(lake: Lake, job: dg.JobDefinition, instance: dg.DagsterInstance, work: Work, report: Report) -> None:
-    result = job.execute_in_process(
+    selected = frozenset(work.selection)
+    result = core_execute_in_process(
         run_config=work.run_config | _QUIET | logging_config(lake.settings),
+        job=InMemoryJob(job_def=job.get_subset(asset_selection=selected)),
         instance=instance,
-        tags=work.tags | {PROCESS_TAG: this_process()},
-        asset_selection=work.selection,
+        output_capturing_enabled=False,
         raise_on_error=False,
+        run_tags=work.tags | {PROCESS_TAG: this_process()},
+        asset_selection=selected,
     )
     report.run_ids.append(result.run_id)
     for event in result.all_events:

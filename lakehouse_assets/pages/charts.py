@@ -1,9 +1,9 @@
 """The charts of the page, as Vega-Lite specifications without data: the page puts it in. Not here: figures, colours.
 
-Only where a page is made is this module imported: altair takes a second, and may not be installed.
+Imported only where a lake has not kept what this module says: altair takes a second, and may not be installed.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import altair as alt
@@ -13,11 +13,9 @@ Chart = Any
 _AMOUNT = 10_000
 
 
-def specifications(figures: Container[str]) -> dict[str, dict[str, Any]]:
-    """Return the specification of each chart by the name of its figure, for the figures that there are."""
-    return {
-        name: _specification(made(alt.Chart(alt.NamedData(name)))) for name, made in _CHARTS.items() if name in figures
-    }
+def specifications() -> dict[str, dict[str, Any]]:
+    """Return the specification of each chart by the name of its figure."""
+    return {name: _specification(made(alt.Chart(alt.NamedData(name)))) for name, made in _CHARTS.items()}
 
 
 def _specification(chart: Chart) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.storage import delta_log
 
 PATH = "pages/report.html"
-_STATE = "pages/report.json"
+_STATE, _SPECIFICATIONS = "pages/report.json", "pages/charts.json"
 _LIBRARIES = ("altair", "vl_convert")
 _MADE_OF = ("report.html", "report.css", "report.js", "charts.py", "figures.py", "freshness.py", "sections.py")
 
@@ -72,9 +72,7 @@ def page(lake: Lake, shown: Mapping[str, Any]) -> str:
     Args:
         shown: What `figures.read` returned.
     """
-    from lakehouse_assets.pages.charts import specifications  # noqa: PLC0415 - it needs altair
-
-    specs = specifications(shown)
+    specs = {name: spec for name, spec in _specifications(lake).items() if name in shown}
     sections = [one.html(shown[one.name], has_chart=one.name in specs) for one in SECTIONS if one.name in shown]
     parts = {
         "title": html.escape("The business at a glance"),
@@ -104,6 +102,19 @@ def _text(name: str) -> str:
 @cache
 def _template_version() -> int:
     return fingerprint([_text(name) for name in _MADE_OF])
+
+
+def _specifications(lake: Lake) -> dict[str, Any]:
+    """Return the specification of every chart. Altair takes a second to say them, so the lake keeps what it said."""
+    made_of = fingerprint([_text("charts.py"), version("altair")])
+    found = kept(lake.store, _SPECIFICATIONS)
+    if found.get("made_of") != made_of:
+        from lakehouse_assets.pages.charts import specifications  # noqa: PLC0415 - it needs altair
+
+        found = {"made_of": made_of, "charts": specifications()}
+        keep(lake.store, _SPECIFICATIONS, **found)
+    charts: dict[str, Any] = found["charts"]
+    return charts
 
 
 def _libraries(lake: Lake) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.pages import figures
+from lakehouse_assets.pages import charts, figures
 from lakehouse_assets.pages.report import PATH, Report, can_be_made, page
 from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.retail import land, line, run, sales_csv
@@ -194,6 +194,19 @@ def test_it_says_how_fresh_each_feed_and_table_is(lake: Lake) -> None:
 
 
 @pytest.mark.slow(covered=True)
+@pytest.mark.usefixtures("libraries")
+def test_charts_are_described_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = Mock(side_effect=charts.specifications)
+    monkeypatch.setattr(charts, "specifications", described)
+    shown = figures.read(lake)
+    first, second = page(lake, shown), page(lake, shown)
+    assert first == second
+    assert described.call_count == 1
+    lake.store.replace("pages/charts.json", json.dumps({"made_of": 1, "charts": {}}).encode())
+    assert page(lake, shown) == first, "what other code described is not taken"
+    assert described.call_count == 2
+
+
 @pytest.mark.usefixtures("libraries")
 def test_the_command_writes_it_and_a_copy(lake: Lake, lakehouse: Lakehouse, tmp_path: Any) -> None:
     said = lakehouse("report", "--out", tmp_path / "page.html")
