@@ -30,7 +30,7 @@ def run(context: dg.AssetExecutionContext, job: Job, service: Any = None, poll_s
 
     address = urlparse(job.store.uri(f"{job.folder}/messages"))
 
-    class Messages(PipesS3MessageReader):  # type: ignore[misc]
+    class Messages(PipesS3MessageReader):
         @contextmanager
         def get_params(self) -> Iterator["PipesParams"]:
             with super().get_params() as params:

@@ -9,6 +9,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError, Model
+from lakehouse_assets.contracts.registry import _usable
 from lakehouse_assets.engines.spark import STAGING, Job, JobLostError, start_process
 from lakehouse_assets.engines.spark_models import Translatable
 from lakehouse_assets.pipeline.gold import ModelError, RuleBrokenError
@@ -19,7 +20,7 @@ from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.engines.spark_lake import needs_spark, on
 from lakehouse_assets_tests.pipeline.totals import GOOD, NEXT, Totals, build_one, stored, totals
-from lakehouse_assets_tests.retail import DAY
+from lakehouse_assets_tests.retail import DAY, sales
 
 _ROWS = [{"units": 6, "sales": Decimal("15.3000")}] * 2
 
@@ -155,6 +156,19 @@ def test_sql_that_cannot_be_translated_is_refused(published: Lake, engine: str |
         check(lake.registry, model)
     Translatable(everything=True)(lake.registry, replace(model, engine="duckdb"))
     Translatable(everything=False)(lake.registry, replace(model, engine=None))
+
+
+def test_what_is_refused_stops_its_own_table_only(published: Lake) -> None:
+    lake, model = totals(published, _ONLY_DUCKDB, engine="spark")
+    _, other = totals(published, engine="duckdb")
+    (good := Path(f"{lake.store.root}-other.sql")).write_text(GOOD)
+    (bad := Path(f"{lake.store.root}-bad.sql")).write_text(_ONLY_DUCKDB)
+    models = [replace(model, sql=bad), replace(other, name="others", sql=good)]
+    found = _usable([sales(lake)], models, [], Translatable(everything=False))
+    assert list(found.models) == ["others"]
+    [broken] = found.broken
+    assert broken.table == "gold.totals"
+    assert "APPROX_QUANTILE" in broken.what
 
 
 def test_a_function_has_no_engine(published: Lake) -> None:
