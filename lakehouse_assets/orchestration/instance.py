@@ -118,7 +118,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     closed = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run, tag = record.dagster_run, record.dagster_run.tags.get(PROCESS_TAG)
-        if _may_live(tag) if tag else _may_yet_be_claimed(record):
+        if _may_live(record, tag) if tag else _may_yet_be_claimed(record):
             continue
         process = f"The process of this run ({tag}) is dead." if tag else "No process has claimed this run."
         instance.report_run_failed(run, f"{process} Its pending work is still pending.")
@@ -134,10 +134,12 @@ def _may_yet_be_claimed(record: dg.RunRecord) -> bool:
     return since < _CLAIMED_WITHIN.total_seconds()
 
 
-def _may_live(tag: str) -> bool:
+def _may_live(record: dg.RunRecord, tag: str) -> bool:
     host, pid, started = tag.rsplit(":", 2)
     if host != socket.gethostname():
-        return True
+        # What a process executes itself, it begins as soon as it has made it.
+        is_begun = record.dagster_run.status is not dg.DagsterRunStatus.NOT_STARTED
+        return is_begun or dt.datetime.now(dt.UTC) - record.create_timestamp < _CLAIMED_WITHIN
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(int(pid))
         is_same = abs(process.create_time() - float(started)) <= _CLOCK_ADJUSTED_S

@@ -23,6 +23,7 @@ from lakehouse_assets.orchestration.default_status import started, unknown
 from lakehouse_assets.orchestration.discovery import discovery
 from lakehouse_assets.orchestration.extraction_asset import extractions
 from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.follow_up import in_process_executor
 from lakehouse_assets.orchestration.json_log import loggers_of
 from lakehouse_assets.orchestration.landing_asset import landing_asset
 from lakehouse_assets.orchestration.model_assets import model_asset
@@ -50,7 +51,7 @@ def definitions(lake: Lake) -> dg.Definitions:
         sensors=[value for value in objects if isinstance(value, dg.SensorDefinition)],
         schedules=[value for value in objects if isinstance(value, dg.ScheduleDefinition | _AssetSchedule)],
         resources=resources_at(lake.settings.root),
-        executor=dg.in_process_executor,
+        executor=in_process_executor(lake),
         loggers=loggers_of(lake.settings),
     )
     others = [value for value in objects if isinstance(value, dg.Definitions)]

@@ -26,6 +26,8 @@ from lakehouse_assets.storage.stores import Stored
 
 REFRESH = "refresh"
 INGEST, PUBLISH, BUILD, REPLAY = "ingest", "publish", "build", "replay"
+INGESTED = "ingested"
+"""Wave of an ingest that is done and goes on with what follows; see `follow_up`."""
 CATALOG = "catalog"
 WAVE_TAG, WORK_TAG = "lakehouse/wave", "lakehouse/work"
 _LONGEST_TAG = 63

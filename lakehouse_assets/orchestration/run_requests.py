@@ -3,15 +3,19 @@
 Not here: what is pending, and when somebody looks for it.
 """
 
+import time
+
 import dagster as dg
 
 from lakehouse_assets.orchestration.failures import SWEEP_TAG, attempts
 from lakehouse_assets.orchestration.json_log import logging_config
-from lakehouse_assets.orchestration.pending_runs import WAVE_TAG, WORK_TAG, Work, digest_of
+from lakehouse_assets.orchestration.pending_runs import INGEST, INGESTED, WAVE_TAG, WORK_TAG, Work, digest_of
 from lakehouse_assets.orchestration.task_size import killed_with, size_tags
 from lakehouse_assets.settings import settings
 
 ATTEMPTS = 3
+FOLLOWED_S = 60
+"""For so long after its start, an ingest begins what follows from it, and the sensor of the tables waits for it."""
 _TOO_LITTLE_MEMORY = 2
 """So many times the same work may run out of memory: in a task of the usual size, and in the next larger one."""
 ACTIVE = [
@@ -26,6 +30,16 @@ ACTIVE = [
 def is_busy(instance: dg.DagsterInstance, wave: str) -> bool:
     """Return whether a run of a wave is under way."""
     return bool(instance.get_runs_count(dg.RunsFilter(tags={WAVE_TAG: wave}, statuses=ACTIVE)))
+
+
+def is_followed(instance: dg.DagsterInstance) -> bool:
+    """Return whether a run of ingest is under way that goes on with the tables itself.
+
+    Not one that takes long, or whose death nobody has noticed yet: what it has committed is not left to it.
+    """
+    runs = dg.RunsFilter(tags={WAVE_TAG: [INGEST, INGESTED]}, statuses=[dg.DagsterRunStatus.STARTED])
+    since = time.time() - FOLLOWED_S
+    return any((record.start_time or 0) >= since for record in instance.get_run_records(runs))
 
 
 def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg.RunRequest | dg.SkipReason:

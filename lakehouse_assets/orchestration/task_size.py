@@ -9,6 +9,7 @@ import dagster as dg
 
 MEMORY_EXCEEDED_TAG = "lakehouse/memory_exceeded"
 """On a run whose task was killed because it needed more memory than it had: how much that was, in MiB."""
+MEMORY_TAG = "ecs/memory"
 _MIB = 2**20
 _SIZES = (
     (128 * _MIB, "2048", "8192"),
@@ -41,4 +42,4 @@ def size_tags(landed_bytes: int, exceeded: int = 0) -> dict[str, str]:
 
 
 def _tags(cpu: str, memory: str) -> dict[str, str]:
-    return {"ecs/cpu": cpu, "ecs/memory": memory}
+    return {"ecs/cpu": cpu, MEMORY_TAG: memory}

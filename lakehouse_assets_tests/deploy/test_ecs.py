@@ -150,9 +150,14 @@ def test_a_task_that_is_gone_is_a_dead_run_and_lakehouse_run_is_none(instance: d
     _asked(instance, run)
     launched = instance.get_run_by_id(run.run_id)
     assert launched is not None
+    where = {name: value for name, value in launched.tags.items() if name.startswith("ecs/")}
+    tags = {PROCESS_TAG: this_process(), **where}
+    following = instance.create_run_for_job(defs.resolve_job_def(REFRESH), tags=tags)  # as what follows an ingest is
     assert launcher.check_run_worker_health(launched).status is WorkerStatus.RUNNING
+    assert launcher.check_run_worker_health(following).status is WorkerStatus.RUNNING
     boto3.client("ecs").stop_task(cluster="lake", task=launched.tags["ecs/task_arn"])
     assert launcher.check_run_worker_health(launched).status is not WorkerStatus.RUNNING
+    assert launcher.check_run_worker_health(following).status is not WorkerStatus.RUNNING
 
     by_hand = instance.create_run_for_job(defs.resolve_job_def(REFRESH), tags={PROCESS_TAG: this_process()})
     assert launcher.check_run_worker_health(by_hand).status is WorkerStatus.RUNNING

@@ -12,6 +12,8 @@ import pytest
 
 from lakehouse_assets import defs
 from lakehouse_assets.context import Lake
+from lakehouse_assets.orchestration.follow_up import FOLLOWS_TAG
+from lakehouse_assets.orchestration.pending_runs import PUBLISH, WAVE_TAG
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.orchestration.dev_server import DevServer, wait_for
@@ -101,6 +103,8 @@ def test_a_file_dropped_into_landing_shows_in_gold_without_a_click(
     begun = time.monotonic()
     wait_for(f"gold.daily_sales of {DAYS}", lambda: gold(served) == dict.fromkeys(DAYS, 3), 240)
     taken = time.monotonic() - begun
+    published = [run for run in runs_since(served, 0) if run.tags.get(WAVE_TAG) == PUBLISH]
+    assert any(FOLLOWS_TAG in run.tags for run in published), "the process that ingested did not publish"
 
     with capsys.disabled():
         print(f"\nfrom landing to gold.daily_sales, under `lakehouse dev`: {taken:.1f} s")  # noqa: T201 - a measurement

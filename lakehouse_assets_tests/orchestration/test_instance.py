@@ -1,6 +1,7 @@
 """The Dagster instance of a lake: what is done to open one, and that it follows a lake that was moved."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -80,4 +81,21 @@ def test_a_run_of_a_living_process_stays_open_when_the_clock_is_adjusted(
     with dg.DagsterInstance.ephemeral() as instance:
         instance.create_run_for_job(_nothing, tags={PROCESS_TAG: this_process()})
         monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + moved_s)
+        assert bool(close_dead_runs(instance)) == is_closed
+
+
+@pytest.mark.parametrize(
+    ("status", "within", "is_closed"),
+    [
+        (dg.DagsterRunStatus.NOT_STARTED, timedelta(), True),
+        (dg.DagsterRunStatus.NOT_STARTED, timedelta(minutes=1), False),
+        (dg.DagsterRunStatus.STARTED, timedelta(), False),
+    ],
+)
+def test_a_run_that_another_machine_made_and_did_not_begin_is_closed_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: dg.DagsterRunStatus, within: timedelta, *, is_closed: bool
+) -> None:
+    monkeypatch.setattr("lakehouse_assets.orchestration.instance._CLAIMED_WITHIN", within)
+    with opened(Settings(root=str(tmp_path))) as instance:
+        instance.create_run_for_job(_nothing, status=status, tags={PROCESS_TAG: "elsewhere:1:2.00"})
         assert bool(close_dead_runs(instance)) == is_closed

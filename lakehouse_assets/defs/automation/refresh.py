@@ -15,6 +15,7 @@ import dagster as dg
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.orchestration.arrivals import listing_waits, queue_of, unannounced, waiting
+from lakehouse_assets.orchestration.follow_up import ASKS_FOR_TABLES
 from lakehouse_assets.orchestration.instance import close_dead_runs
 from lakehouse_assets.orchestration.parallel_tasks import shares
 from lakehouse_assets.orchestration.pending_runs import (
@@ -28,7 +29,7 @@ from lakehouse_assets.orchestration.pending_runs import (
     table_work,
 )
 from lakehouse_assets.orchestration.resources import LakeResource
-from lakehouse_assets.orchestration.run_requests import is_busy, request_for
+from lakehouse_assets.orchestration.run_requests import is_busy, is_followed, request_for
 from lakehouse_assets.sources.landing import key_of, pending_among
 from lakehouse_assets.sources.listing import Listing
 
@@ -114,6 +115,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource)
     job=refresh_job,
     minimum_interval_seconds=_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=ASKS_FOR_TABLES,
     description="Publishes and builds exactly the dates whose inputs changed, and closes runs of dead processes.",
 )
 def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) -> dg.SensorResult:
@@ -124,13 +126,15 @@ def tables_sensor(context: dg.SensorEvaluationContext, lakehouse: LakeResource) 
     lake, before, now = lakehouse.lake(), json.loads(context.cursor or "{}"), time.time()
     if _may_rest(context.instance, lake, before):
         return _resting(context.cursor)
-    works, asked_at = table_work(lake), before.get("catalogs_at", now)
+    is_left, asked_at = not is_followed(context.instance), before.get("catalogs_at", now)
+    works = table_work(lake) if is_left else []
     works = [share for work in works for share in shares(context.instance, lake, work)]
-    if all(work.wave == CATALOG for work in works):
+    if is_left and all(work.wave == CATALOG for work in works):
         asked_at = now
     elif now - asked_at >= _CATALOGS_WAIT_S:
         works, asked_at = works + catalog_work(lake.at_once()), now
-    return _answer(context.instance, works, now, "every table is up to date", {"catalogs_at": asked_at})
+    idle = "every table is up to date" if is_left else "a run of ingest goes on with the tables"
+    return _answer(context.instance, works, now, idle, {"catalogs_at": asked_at})
 
 
 @dg.schedule(
