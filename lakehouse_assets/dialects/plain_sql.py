@@ -1,14 +1,14 @@
 """A query of DuckDB without what only DuckDB has, still in DuckDB's dialect: the same rows, told at greater length.
 
-Stars, USING, aliases within a SELECT, GROUP BY ALL, QUALIFY, DISTINCT ON, ASOF JOIN. Not here: other dialects.
+Stars, USING, aliases within a SELECT, GROUP BY ALL, QUALIFY, ASOF JOIN. Not here: other dialects.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlglot import exp, parse_one
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
-from sqlglot.transforms import eliminate_distinct_on, eliminate_qualify
+from sqlglot.transforms import eliminate_qualify
 
 from lakehouse_assets.dialects.spark_types import NotInSparkError
 
@@ -58,18 +58,19 @@ def _parsed(query: str) -> exp.Query:
 def _without_qualify(tree: exp.Query) -> exp.Query:
     whole = exp.Paren(this=tree)  # so that the outermost SELECT can be exchanged, too
     for select in list(whole.find_all(exp.Select)):
-        if (distinct := select.args.get("distinct")) and distinct.args.get("on") and not select.args.get("order"):
-            raise NotInSparkError("DISTINCT ON", "without ORDER BY any row may be the one; say which")
-        _exchanged(select, eliminate_distinct_on(select))
-    for select in list(whole.find_all(exp.Select)):
-        _exchanged(select, eliminate_qualify(select))
+        if (distinct := select.args.get("distinct")) and distinct.args.get("on"):
+            raise NotInSparkError("DISTINCT ON", "write QUALIFY row_number() OVER (PARTITION BY ... ORDER BY ...) = 1")
+        _exchange(select, eliminate_qualify)
     found: exp.Query = whole.this.copy()
     return found
 
 
-def _exchanged(old: exp.Select, new: exp.Expr) -> None:
-    if new is not old:
-        old.replace(new)
+def _exchange(select: exp.Select, transform: Callable[[exp.Expr], exp.Expr]) -> None:
+    """Put what a transformation makes of a SELECT in its place; the new one may have the old one within."""
+    parent, key, index = select.parent, select.arg_key, select.index
+    made = transform(select)
+    if made is not select and parent is not None and key is not None:
+        parent.set(key, made, index)
 
 
 def _spelled_out(select: exp.Select) -> None:

@@ -141,9 +141,6 @@ def _difference(expressions: Expressions, node: exp.DateDiff) -> str:
     last, first = (_time(expressions, part) for part in (node.this, node.expression))
     if unit == "DAY":
         return f"CAST(DATEDIFF({last}, {first}) AS BIGINT)"
-    if unit == "WEEK":
-        weeks = (f"DATE_TRUNC('WEEK', CAST({one} AS TIMESTAMP))" for one in (last, first))
-        return f"CAST(DATEDIFF({', '.join(weeks)}) DIV 7 AS BIGINT)"
     if unit in _MONTHS:
         size = _MONTHS[unit]
         counts = (f"(YEAR({one}) * {12 // size} + (MONTH({one}) - 1) DIV {size})" for one in (last, first))

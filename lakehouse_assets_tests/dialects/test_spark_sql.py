@@ -107,3 +107,8 @@ def test_all_and_nulls_are_written_out() -> None:
 
 def test_a_pattern_means_the_same_to_each_engine() -> None:
     assert portable(r"^\d{5}[A-Z_]?.$") == r"\A[0-9]{5}[A-Z_]?[^\n]\z"
+
+
+def test_what_only_qualifies_is_no_column_of_the_result() -> None:
+    text = spark_sql("SELECT id FROM silver.t QUALIFY row_number() OVER (PARTITION BY text ORDER BY id) = 1", ONE)
+    assert text.startswith("SELECT `_t`.`id` AS `id`\n")

@@ -47,8 +47,12 @@ def main() -> None:
             for name, file in asked["views"].items():
                 spark.read.parquet(file).createOrReplaceTempView(name)
             pq.write_table(spark.sql(asked["sql"]).toArrow(), asked["to"])
+            answer = None
         except Exception as error:  # noqa: BLE001 - the test is told
-            f"{type(error).__name__}: {error}"
+            answer = f"{type(error).__name__}: {error}"
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    spark.stop()
 
 
 if __name__ == "__main__":
