@@ -35,7 +35,7 @@ def played(lake: Lake, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInst
     registry = Registry([feed], [model])
     automation = [refresh_job, refresh.landing_sensor, refresh.tables_sensor]
     for module in ("context", "orchestration.pending_runs"):
-        monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda: registry)
+        monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: registry)
     monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: automation)
     lake = replace(lake, registry=registry)
     return Daemon(lake, instance, definitions(lake))
