@@ -5,10 +5,11 @@ their own (`DevServer`) have Dagster's way.
 """
 
 import sqlite3
-from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+_DONE = "unsynced"
 
 
 def begin() -> None:
@@ -21,7 +22,9 @@ def end() -> None:
     event.remove(Pool, "checkout", _let_go)
 
 
-# When a connection is handed out, not when it is made: some are told to wait after that.
-def _let_go(connection: object, *_: Any) -> None:
-    if isinstance(connection, sqlite3.Connection):
+# When a connection is first handed out, not when it is made: some are told to wait after that. Not within a
+# transaction either, in which SQLite refuses it: threads share a connection.
+def _let_go(connection: object, record: ConnectionPoolEntry, _: object) -> None:
+    if isinstance(connection, sqlite3.Connection) and not connection.in_transaction and _DONE not in record.info:
         connection.execute("PRAGMA synchronous = OFF")
+        record.info[_DONE] = True
