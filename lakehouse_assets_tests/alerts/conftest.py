@@ -127,7 +127,7 @@ class Shop:
         self.lake = replace(self.lake, registry=Registry([orders()], [model]))
         with pytest.MonkeyPatch.context() as patch:
             for module in ("context", "orchestration.pending_runs"):
-                patch.setattr(f"lakehouse_assets.{module}.registry", lambda: self.lake.registry)
+                patch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: self.lake.registry)
             patch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
             run_pending(self.lake, definitions(self.lake).resolve_job_def(REFRESH), self.instance)
 

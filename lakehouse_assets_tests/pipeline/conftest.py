@@ -18,7 +18,7 @@ def run_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Lake], Report]:
 
     def run(lake: Lake) -> Report:
         for module in ("context", "orchestration.pending_runs"):
-            monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda: lake.registry)
+            monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: lake.registry)
         monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
         declared = definitions(lake)
         with dg.DagsterInstance.ephemeral() as instance:
