@@ -17,6 +17,7 @@ from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.forked import Forked
 
 _RUNAWAY_BYTES = 6 * 2**30
+_THREADS = ("POLARS_MAX_THREADS", "TOKIO_WORKER_THREADS")
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,10 @@ class Cost:
 
 
 def run(lake: Lake, timeout_s: float) -> "subprocess.CompletedProcess[str]":
-    """Process a lake in a process of its own."""
+    """Process a lake in a process of its own, with as many threads as it has by itself: each takes memory."""
     program = partial(_process, lake.settings.root, lake.settings.max_source_bytes)
-    return Forked(env=os.environ | {"RUST_BACKTRACE": "0"}, program=program).finish(timeout_s)
+    env = {name: value for name, value in os.environ.items() if name not in _THREADS} | {"RUST_BACKTRACE": "0"}
+    return Forked(env=env, program=program).finish(timeout_s)
 
 
 def _process(root: str, limit: int) -> None:
