@@ -29,6 +29,22 @@ INNER = {
         "dagster._core.storage.event_log.schema",
         "dagster._core.storage.event_log.sqlite.sqlite_event_log",
     ],
+    # That the process of an ingest goes on: `test_follow_up.py`.
+    "orchestration/follow_up.py": [
+        "dagster._core.definitions.reconstruct",
+        "dagster._core.errors",
+        "dagster._core.events",
+        "dagster._core.execution.api",
+        "dagster._core.execution.context.system",
+        "dagster._core.execution.plan.plan",
+        "dagster._core.execution.retries",
+        "dagster._core.scheduler.instigation",
+    ],
+    # That `lakehouse run` describes its job once: `test_runner.py`.
+    "orchestration/runner.py": [
+        "dagster._core.definitions.job_base",
+        "dagster._core.execution.execute_in_process",
+    ],
     "orchestration/event_log.py": ["dagster._core.storage.event_log.sqlite.sqlite_event_log"],
     "orchestration/s3_logs.py": ["dagster._core.storage.compute_log_manager"],
     "orchestration/run_storage.py": ["dagster._core.storage.runs", "dagster._core.storage.schedules"],
