@@ -21,16 +21,15 @@ dev: export LAKEHOUSE_SIMULATION_SPEED ?= 1
 dev: .venv/runtime  ## the Dagster UI, sensors, schedules and a simulated retailer at work on the same lake
 	$(BIN)/lakehouse dev
 
-# What runs at once are the workers: threads of Polars and delta-rs beside them would only wait for a core.
-test check: export POLARS_MAX_THREADS = 1
-test check: export TOKIO_WORKER_THREADS = 1
-
 test: .venv/dev .venv/aws-emulator .venv/checkov .venv/spark  ## every test, slow ones included, and the floor of branch coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest $(IN_PARALLEL) --cov
 
+# What runs at once are the workers: threads of Polars and delta-rs beside them would only wait for a core.
+check: export POLARS_MAX_THREADS = 1
+check: export TOKIO_WORKER_THREADS = 1
 check: .venv/dev  ## the quick loop: format, lint, types, tests of a third of a second or less; WORKERS=1 for one process
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .

@@ -17,7 +17,6 @@ from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.forked import Forked
 
 _RUNAWAY_BYTES = 6 * 2**30
-_THREADS = ("POLARS_MAX_THREADS", "TOKIO_WORKER_THREADS")
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,9 @@ class Cost:
 
 
 def run(lake: Lake, timeout_s: float) -> "subprocess.CompletedProcess[str]":
-    """Process a lake in a process of its own, with as many threads as it has by itself: each takes memory."""
+    """Process a lake in a process of its own."""
     program = partial(_process, lake.settings.root, lake.settings.max_source_bytes)
-    env = {name: value for name, value in os.environ.items() if name not in _THREADS} | {"RUST_BACKTRACE": "0"}
-    return Forked(env=env, program=program).finish(timeout_s)
+    return Forked(env=os.environ | {"RUST_BACKTRACE": "0"}, program=program).finish(timeout_s)
 
 
 def _process(root: str, limit: int) -> None:
