@@ -135,6 +135,7 @@ def input_of(store: Store, table: Table, partitions: list[str] | None, view: str
         groups.setdefault(tuple(row[name] for name in by), []).append(address)
     return {
         "name": view,
+        "folder": store.uri(table.path),
         "version": None if opened is None else opened.version(),
         "schema": schema,
         "partitioned_by": by,

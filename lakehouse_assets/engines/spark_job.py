@@ -117,8 +117,15 @@ def _table(spark: Any, given: dict[str, Any], *, infer: bool) -> Any:  # noqa: A
     schema = StructType.fromJson(given["schema"])
     types = {field.name: field.dataType for field in schema.fields}
     stored = StructType([field for field in schema.fields if field.name not in given["partitioned_by"]])
+    groups = given["groups"]
+    if not infer and groups and all(_is_named_so(given["folder"], group) for group in groups):
+        # In one go: a thousand dates, each a part of a union, take a JVM longer to plan than to read.
+        files = [file for group in groups for file in group["files"]]
+        placed = StructType([*stored.fields, *(field for field in schema.fields if field not in stored.fields)])
+        frame = spark.read.schema(placed).option("basePath", given["folder"]).parquet(*files)
+        return frame.select(*given["columns"])
     frames = []
-    for group in given["groups"]:
+    for group in groups:
         frame = (spark.read if infer else spark.read.schema(stored)).parquet(*group["files"])
         there = {name: col(name) for name in frame.columns} | {n: lit(v) for n, v in group["values"].items()}
         # A file is as old as its columns: one that it lacks is null.
@@ -126,6 +133,12 @@ def _table(spark: Any, given: dict[str, Any], *, infer: bool) -> Any:  # noqa: A
     if not frames:
         return spark.createDataFrame([], schema).select(*given["columns"])
     return functools.reduce(lambda one, other: one.unionByName(other), frames)
+
+
+def _is_named_so(folder: str, group: dict[str, Any]) -> bool:
+    """Return whether the folders of a group's files say its partition, as Hive names them: Spark reads it there."""
+    named = "".join(f"{name}={value}/" for name, value in group["values"].items())
+    return None not in group["values"].values() and all(file.startswith(f"{folder}/{named}") for file in group["files"])
 
 
 def _kind(error: Exception) -> str:
