@@ -133,8 +133,8 @@ def test_any_order_of_the_objects_of_all_feeds_gives_the_tables_of_what_is_live(
         tell(f"{len(tried)} stories of {sum(tried)} landings of all feeds tried")
 
 
-_FIRST = {f"{feed}/0": CONTENTS[feed][0] for feed in shop.FEEDS}
-_SECOND = {f"{feed}/{at}": data for feed in shop.FEEDS for at, data in enumerate(CONTENTS[feed][1:])}
+FIRST = {f"{feed}/0": CONTENTS[feed][0] for feed in shop.FEEDS}
+SECOND = {f"{feed}/{at}": data for feed in shop.FEEDS for at, data in enumerate(CONTENTS[feed][1:])}
 SAMPLE = (
     "after append ops/ledger",  # of the customers: what joins them is not built
     "after overwrite silver/customers_history",  # before the state of now
@@ -154,13 +154,13 @@ def run_killed(lake: Lake, point: int, trace: Path) -> int:
 
 
 def test_a_killed_run_over_all_feeds_loses_and_doubles_nothing(tmp_path: Path, tell: Tell) -> None:
-    base = lake_with(_FIRST, str(tmp_path / "base"))
-    shop.land_all(base, _SECOND)
+    base = lake_with(FIRST, str(tmp_path / "base"))
+    shop.land_all(base, SECOND)
     whole = shop.shop_in(scenario.copied_to(base, tmp_path / "whole"))
     assert run_killed(whole, 0, tmp_path / "points") == 0
     expected, points = compared(whole), (tmp_path / "points").read_text().splitlines()
     assert not unsettled(whole)
-    assert not differences(expected, compared(lake_with(_FIRST | _SECOND, str(tmp_path / "at once"))))
+    assert not differences(expected, compared(lake_with(FIRST | SECOND, str(tmp_path / "at once"))))
     chosen = range(1, len(points) + 1) if EVERYTHING else [points.index(label) + 1 for label in SAMPLE]
     told = []
     for point in chosen:

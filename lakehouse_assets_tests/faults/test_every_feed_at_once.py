@@ -1,0 +1,132 @@
+"""Runs over all feeds that meet others, a full disk, or a bucket that kills them: the tables of one undisturbed run.
+
+The suites of sales try more of each. Here is what feeds with histories, repeated events and joins add to it.
+"""
+
+import functools
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.context import Lake
+from lakehouse_assets_tests import shop
+from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.faults import scenario
+from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
+from lakehouse_assets_tests.faults.proxy import FaultyProxy, Kill, no_faults
+from lakehouse_assets_tests.faults.reading import Tables, differences, unsettled
+from lakehouse_assets_tests.faults.test_disk import disk, leave
+from lakehouse_assets_tests.faults.test_every_feed import FIRST, SECOND, compared, lake_with
+from lakehouse_assets_tests.faults.test_s3_faults import copy_of
+from lakehouse_assets_tests.forked import Forked
+from lakehouse_assets_tests.s3_server import S3Server
+
+__all__ = ["disk"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
+_KIB = 1024
+SAMPLE = (
+    ("silver/customers_history/_delta_log", Kill.AFTER),  # silver does not have it yet
+    ("ops/sales_enriched_as_of", Kill.BEFORE),  # the table's dates are stale
+)
+
+
+def run(root: str) -> None:
+    shop.run(shop.shop_in(lake_at(root)))
+
+
+def begun(lake: Lake, **env: str) -> Forked:
+    """Begin a run of what is pending, in a process."""
+    return Forked(env=scenario.environment(lake) | env, program=functools.partial(run, lake.settings.root))
+
+
+def wrong(lake: Lake, expected: Tables) -> list[str]:
+    return differences(compared(lake), expected) + unsettled(lake)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Tables]:
+    """A lake of all feeds about to be run, and its tables afterwards."""
+    folder = tmp_path_factory.mktemp("every-feed")
+    base = lake_with(FIRST, str(folder / "base"))
+    shop.land_all(base, SECOND)
+    whole = shop.shop_in(scenario.copied_to(base, folder / "whole"))
+    shop.run(whole)
+    return base, compared(whole)
+
+
+def test_runs_at_once_do_the_work_of_one(prepared: tuple[Lake, Tables], tmp_path: Path) -> None:
+    base, expected = prepared
+    lake = shop.shop_in(scenario.copied_to(base, tmp_path / "lake"))
+
+    done = [process.finish() for process in [begun(lake) for _ in range(6 if EVERYTHING else 3)]]
+
+    assert [process.returncode for process in done] == [0] * len(done), "\n".join(process.stderr for process in done)
+    assert not wrong(lake, expected)
+
+
+@pytest.mark.parametrize("free", [at * 40 * _KIB for at in (range(1, 20) if EVERYTHING else (4,))])
+def test_a_full_disk_is_healed_by_space(free: int, disk: Path, prepared: tuple[Lake, Tables]) -> None:
+    base, expected = prepared
+    lake = shop.shop_in(scenario.copied_to(base, disk / "lake"))
+    filler = leave(disk, free)
+
+    assert begun(lake).finish().returncode != 0
+
+    filler.unlink()
+    shop.run(lake)
+    assert not wrong(lake, expected)
+
+
+@dataclass(frozen=True)
+class InBucket:
+    """A lake of all feeds in a bucket, about to be run, its tables afterwards, and what the run writes."""
+
+    base: Lake
+    expected: Tables
+    writes: list[str]
+    address: str
+
+
+@pytest.fixture(scope="module")
+def proxy(s3_server: S3Server) -> Iterator[FaultyProxy]:
+    with FaultyProxy(s3_server.port) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> InBucket:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    address = f"http://127.0.0.1:{proxy.port}"
+    base = lake_with(FIRST, f"s3://{s3_server.bucket}/every-feed-{tmp_path.name}-{proxy.port}")
+    shop.land_all(base, SECOND)
+    whole = shop.shop_in(copy_of(s3_server, base, tmp_path / "none", tmp_path / "none"))
+    proxy.follow(no_faults)
+    assert begun(whole, AWS_ENDPOINT_URL=address).finish().returncode == 0
+    return InBucket(base, compared(whole), proxy.writes, address)
+
+
+def test_a_run_killed_at_a_write_to_a_bucket_loses_and_doubles_nothing(
+    bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy, tmp_path: Path, tell: Tell
+) -> None:
+    points = [(number, moment) for number in range(1, len(bucket.writes) + 1) for moment in Kill]
+    last = {kind: max(n for n, write in enumerate(bucket.writes, 1) if kind in write) for kind, _ in SAMPLE}
+    chosen = points if EVERYTHING else [(last[kind], moment) for kind, moment in SAMPLE]
+    told = []
+    for number, moment in chosen:
+        lake = shop.shop_in(copy_of(s3_server, bucket.base, tmp_path / "none", tmp_path / "none"))
+        proxy.follow(lambda request, n=number, kill=moment: kill if request.write == n else None)  # type: ignore[misc]
+        process = begun(lake, AWS_ENDPOINT_URL=bucket.address)
+        proxy.victim = process.pid
+        done: subprocess.CompletedProcess[str] = process.finish()
+        found = [] if done.returncode == -signal.SIGKILL else [f"not killed, but exit code {done.returncode}"]
+        proxy.follow(no_faults)
+        shop.run(lake)
+        found += wrong(lake, bucket.expected)
+        told += [f"{moment.name} write {number}, {bucket.writes[number - 1]}: {line}" for line in found]
+    tell(f"{len(chosen)} of {len(points)} kill points of a run over all feeds tried on S3")
+    assert not told, "\n".join(told)
