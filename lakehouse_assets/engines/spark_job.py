@@ -58,7 +58,7 @@ def main(place: str, document: str) -> int:
                 pipes.log.info(f"{job['table']}: {text}")
 
         try:
-            outcome: dict[str, Any] = {"rows": _run(spark, place, job, tell)}
+            outcome: dict[str, Any] = {"rows": _run(spark, job, tell)}
         except _SqlError as error:
             outcome = {"error": f"Spark does not take its SQL: {error}"}
         except Exception as error:  # noqa: BLE001 - whose text may quote a value
@@ -91,9 +91,9 @@ def session(place: str) -> Any:  # noqa: ANN401 - of whichever Spark
     return (builder.master("local[*]") if place == "local" else builder).getOrCreate()
 
 
-def _run(spark: Any, place: str, job: dict[str, Any], tell: Callable[[str], None]) -> int:  # noqa: ANN401
+def _run(spark: Any, job: dict[str, Any], tell: Callable[[str], None]) -> int:  # noqa: ANN401
     for given in job["inputs"]:
-        _table(spark, given, infer=place == "sail").createOrReplaceTempView(given["name"])
+        _table(spark, given).createOrReplaceTempView(given["name"])
     files = sum(len(group["files"]) for given in job["inputs"] for group in given["groups"])
     tell(f"reads {len(job['inputs'])} tables, {files} files")
     try:
@@ -105,15 +105,15 @@ def _run(spark: Any, place: str, job: dict[str, Any], tell: Callable[[str], None
     return int(spark.read.parquet(job["output"]).count())
 
 
-def _table(spark: Any, given: dict[str, Any], *, infer: bool) -> Any:  # noqa: ANN401
-    """Return one version of a table: its files, each with the values of the partition that the log says it is of.
-
-    Args:
-        infer: Have the files say their types: Sail takes no list for the same list with larger offsets.
-    """
+def _table(spark: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Return one version of a table: its files, each with the values of the partition that the log says it is of."""
     from pyspark.sql.functions import col, lit  # noqa: PLC0415
     from pyspark.sql.types import StructType  # noqa: PLC0415
+    from pyspark.sql.utils import is_remote  # noqa: PLC0415
 
+    # Only Sail is reached over a connection. It reads no partition from a folder's name, and takes no list for the
+    # same list with larger offsets: there the files say their types.
+    infer = is_remote()
     schema = StructType.fromJson(given["schema"])
     types = {field.name: field.dataType for field in schema.fields}
     stored = StructType([field for field in schema.fields if field.name not in given["partitioned_by"]])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 
@@ -16,7 +17,7 @@ _PARENT = (
 def test_a_job_ends_with_the_process_that_started_it() -> None:
     dies = f"{_PARENT}; import time; time.sleep(0.3); os.kill(os.getpid(), 9)"
     ran = subprocess.run([sys.executable, "-c", dies, _CHILD], stdout=subprocess.PIPE, check=False)
-    try:
-        psutil.Process(int(ran.stdout)).wait(20)
-    except psutil.NoSuchProcess:
-        return
+    child = int(ran.stdout)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(child).wait(20)
+    assert not psutil.pid_exists(child)
