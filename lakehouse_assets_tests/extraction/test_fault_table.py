@@ -14,12 +14,8 @@ from lakehouse_assets.contracts.rest_api import Bearer
 from lakehouse_assets.extraction.paging import ExtractionError
 from lakehouse_assets.simulation.api_server import Api, Fault, answer, cut, dropped, half
 from lakehouse_assets_tests.extraction.conftest import KINDS, Declare, customer, extract, landed, silver, there
-from lakehouse_assets_tests.extraction.test_extract import (
-    MOVED,
-    KilledError,
-    repeated,
-    skipped,
-)
+from lakehouse_assets_tests.extraction.test_extract import KilledError
+from lakehouse_assets_tests.extraction.test_records_that_move import MOVED, repeated, skipped
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api-faults.md"
 HEAD = (
