@@ -1,67 +1,30 @@
 """Every setting of the lakehouse, read from the environment once and validated.
 
-Nothing else in the package reads `LAKEHOUSE_*`; the `AWS_*` variables belong to the AWS clients themselves.
+Here are those of the services beside a lake; `lake_settings.py` has the others. Nothing else in the package reads
+`LAKEHOUSE_*`; the `AWS_*` variables belong to the AWS clients themselves.
 """
 
-import datetime as dt
 import difflib
-import hashlib
 import os
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lakehouse_assets.lake_settings import LakeSettings
 
 _PACKAGE = Path(__file__).resolve().parent
-# A checkout keeps its lake beside it; of an installed package, that would be among the libraries.
-PROJECT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
-_S3_ROOT = re.compile(r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/@+-]*)?$")
 _ALIKE = 0.7  # of 1: ROTO is as much like ROOT
-_NO_FOLDER = re.compile(r"[?*=^\\|\[\]]|%[0-9A-Fa-f]{2}")
 
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names the variable and what it accepts."""
 
 
-class Settings(BaseSettings):
+class Settings(LakeSettings):
     """Settings of one lake, each from the environment variable `LAKEHOUSE_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", frozen=True)
-
-    root: str = Field(default=str(PROJECT / ".lake"), description="folder or s3://bucket/prefix of the lake")
-    definitions: str = Field(
-        default="lakehouse_assets.defs",
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
-        description="Python package that declares the lake's tables and jobs",
-    )
-    start_date: dt.date | None = Field(default=None, description="superseded by the feed's; refused if it differs")
-    ingest_batch_bytes: int = Field(default=64 * 2**20, ge=1, description="landed bytes per ledger commit")
-    publish_batch_rows: int = Field(default=600_000, ge=1, description="bronze rows per publishing commit")
-    publish_tasks: int = Field(
-        default=1, ge=1, le=1_000, description="runs that publish at once; more where each is a task of its own"
-    )
-    max_source_bytes: int = Field(default=2**30, ge=1, description="largest source object, decompressed")
-    threads: int = Field(default=max(2, os.cpu_count() or 2), ge=1, description="source objects parsed at once")
-    listing_page: int = Field(default=5_000, ge=1, description="landed keys that one sensor tick looks at")
-    listing_s: float = Field(
-        default=10, gt=0, description="seconds for which one sensor tick lists landing; the next one goes on"
-    )
-    idle_interval_s: float = Field(
-        default=60, ge=0, description="seconds between two looks at a lake on S3 in which nothing happens"
-    )
-    automation: str = Field(
-        default="",
-        pattern=r"^([\w*]+(,[\w*]+)*)?$",
-        description="sensors and schedules that run, such as landing_sensor,extract_*; none; empty: as declared",
-    )
-    log_format: Literal["text", "json"] = Field(
-        default="text",
-        description="form of the log lines of runs: text for people, json for CloudWatch Logs and others",
-    )
     alerts_topic: str = Field(
         default="", pattern=r"^(arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+)?$", description="ARN of an SNS topic to tell"
     )
@@ -80,15 +43,8 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9._/#:-]{1,255})?$",
         description="CloudWatch namespace for figures of each asset",
     )
-    report: bool = Field(default=True, description="keep the page of the business; needs the extra `pages`")
     ui_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="address of the Dagster UI, for links in what is told"
-    )
-    simulation_speed: float = Field(
-        default=0,
-        ge=0,
-        le=60,
-        description="how fast the simulated retailer of `lakehouse dev` sells, 1 for a file a minute; 0 for none",
     )
     api_url: str = Field(
         default="",
@@ -185,14 +141,6 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9/_+=.@-]{1,512}(#[^\s#]+)?)?$",
         description="name (not value) of the credential that callers of `lakehouse serve` send; empty for none",
     )
-    posts_log: str = Field(
-        default="",
-        description="folder of this machine where `lakehouse serve` keeps what was posted until it has landed; "
-        "empty for `posts` in the folder of the Dagster instance",
-    )
-    posts_log_bytes: int = Field(default=2**30, ge=1, description="bytes that may wait there; then posts are refused")
-    posts_batch_s: float = Field(default=60, ge=0, description="seconds after which what was posted lands")
-    posts_batch_bytes: int = Field(default=5 * 2**20, ge=1, description="posted bytes, unpacked, that land at once")
     athena_workgroup: str = Field(
         default="",
         pattern=r"^([a-zA-Z0-9._-]{1,128})?$",
@@ -230,28 +178,6 @@ class Settings(BaseSettings):
     usd_per_gb_hour: float = Field(default=0.004445, ge=0, description="price of a GB of memory for an hour")
     usd_per_1000_s3_puts: float = Field(default=0.005, ge=0, description="price of 1,000 PUT or LIST requests of S3")
     usd_per_1000_s3_gets: float = Field(default=0.0004, ge=0, description="price of 1,000 GET or HEAD requests of S3")
-
-    @field_validator("root")
-    @classmethod
-    def _known_root(cls, value: str) -> str:
-        if value.startswith("s3://"):
-            if not _S3_ROOT.match(value):
-                msg = "an S3 root has the form s3://bucket/prefix, of letters, digits and ._-@+ in ASCII"
-                raise ValueError(msg)
-            return value.rstrip("/")
-        if "://" in value or value.startswith("s3:"):
-            msg = "the root is a folder or s3://bucket/prefix"
-            raise ValueError(msg)
-        if not value.strip():
-            msg = "the root is empty"
-            raise ValueError(msg)
-        folder = str(Path(value).expanduser().absolute())
-        if odd := _NO_FOLDER.search(folder):
-            # delta-rs cannot take ^ | \ [ ] and decodes a %20, Polars and DuckDB take ? and * for a pattern of names,
-            # and Polars takes = for a partition column.
-            msg = f"the folder {folder} has {odd.group()!r} in its name, which Delta readers cannot take; rename it"
-            raise ValueError(msg)
-        return folder
 
     @field_validator("metrics_namespace")
     @classmethod
@@ -300,24 +226,9 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
-    @property
-    def is_s3(self) -> bool:
-        """Whether the lake lives in an S3 bucket."""
-        return self.root.startswith("s3://")
-
     def link_to_run(self, run_id: str) -> str:
         """Return the address of a run in the Dagster UI; empty where the address of the UI is not set."""
         return f"{self.ui_url.rstrip('/')}/runs/{run_id}" if self.ui_url and run_id else ""
-
-    @property
-    def dagster_home(self) -> Path:
-        """The folder of the Dagster instance of this lake: one per lake root, unless `DAGSTER_HOME` says otherwise."""
-        if override := os.environ.get("DAGSTER_HOME"):
-            return Path(override).expanduser().absolute()
-        if self.is_s3:
-            digest = hashlib.sha256(self.root.encode()).hexdigest()[:12]
-            return PROJECT / ".dagster" / digest
-        return Path(self.root) / ".dagster"
 
 
 @lru_cache

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.settings import PROJECT, settings
+from lakehouse_assets.lake_settings import PROJECT
+from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.retail import land, line, run, sales_csv
 
 NOTEBOOK = json.loads((PROJECT / "docs" / "gold.ipynb").read_text(encoding="utf-8"))

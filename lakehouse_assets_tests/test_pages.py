@@ -2,7 +2,7 @@
 
 import re
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 _NAMED = re.compile(r"\b((?:lakehouse_assets_tests/)?(?:[a-z_0-9]+/)*test_[a-z_0-9]+\.py)\b")
 

@@ -18,7 +18,7 @@ from lakehouse_assets.alerts.channels import configured
 from lakehouse_assets.alerts.error_log import error_log_of
 from lakehouse_assets.alerts.telling import tell
 from lakehouse_assets.cli import render
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.alerts.conftest import Shop, Told
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.retail import land

@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 PAGE = (PROJECT / "docs" / "contracts.md").read_text(encoding="utf-8")
 EXAMPLES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.decisions.forked_command import forked_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_table")]

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 
 def _read(name: str) -> Any:

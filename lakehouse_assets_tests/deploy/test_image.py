@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.orchestration.instance import prepare_home
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.deploy.image import DEPLOY, command, documented, instructions, last
 
 PROGRAMS = Path(sysconfig.get_path("scripts"))

@@ -7,7 +7,7 @@ import pytest
 from deploy import architecture
 from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, STACK, resources
 from lakehouse_assets.cli.main import app
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 ALARMS = {
     name: one["Properties"]

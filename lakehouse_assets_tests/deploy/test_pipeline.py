@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from deploy.templates import resources
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 MADE = resources("cicd")
 SERVICE = resources("service")

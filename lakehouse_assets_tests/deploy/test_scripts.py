@@ -15,7 +15,7 @@ import pytest
 
 from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, resources
 from lakehouse_assets.context import Lake
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.aws_emulator import ACCOUNT, COMMAND, AwsEmulator
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.retail import land, sales_csv

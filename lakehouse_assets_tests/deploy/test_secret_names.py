@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.rest_api import RestApi
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 OF_CODE = re.compile(r'(?:\bsecret|Bearer|ApiKey)\("([^"]+)"')
 OF_CALLERS = re.compile(r"(?:LAKEHOUSE_SERVE_KEY_NAME=|create-secret --name )(\S+)")

@@ -17,8 +17,9 @@ import yaml
 
 from deploy import render
 from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, STACK, read, resources
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.serving.items import DESCRIBED
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 
 PARTS = [*DEFAULT_PARTS, *OPTIONAL_PARTS]
 CHECKOV = Path(sys.prefix) / "checkov" / "bin" / "checkov"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.deploy.image import Installed
 
 pytestmark = pytest.mark.slow

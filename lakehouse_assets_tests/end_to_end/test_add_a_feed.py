@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.conftest import SHARED
 from lakehouse_assets_tests.forked import Forked, with_source_at
 from lakehouse_assets_tests.retail import sales_csv

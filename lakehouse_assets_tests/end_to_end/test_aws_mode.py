@@ -18,8 +18,8 @@ from deploy.demo_aws.files import REJECTED, files, held_date
 from deploy.demo_aws.look import Held, look
 from deploy.demo_aws.roles import made_policy, make_user
 from lakehouse_assets.context import Lake
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.query.verify import verify
-from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.conftest import lake_at

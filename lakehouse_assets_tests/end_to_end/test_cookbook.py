@@ -19,7 +19,8 @@ import pytest
 from lakehouse_assets.cli.main import main
 from lakehouse_assets.context import current
 from lakehouse_assets.contracts.registry import registry_of
-from lakehouse_assets.settings import PROJECT, settings
+from lakehouse_assets.lake_settings import PROJECT
+from lakehouse_assets.settings import settings
 from lakehouse_assets_tests.decisions.test_page import missing
 from lakehouse_assets_tests.retail import build, ingest, publish
 

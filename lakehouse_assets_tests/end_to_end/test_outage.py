@@ -15,7 +15,7 @@ from deploy.demo_aws.account import Account, land, set_up
 from deploy.demo_aws.files import files, held_date
 from deploy.demo_aws.look import Held, look
 from lakehouse_assets.context import Lake
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.orchestration.watched import ask

@@ -20,8 +20,8 @@ from lakehouse_assets.alerts import aws as alerts_aws
 from lakehouse_assets.context import current
 from lakehouse_assets.credentials import SecretError
 from lakehouse_assets.extraction.paging import ExtractionError
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.orchestration.instance import opened
-from lakehouse_assets.settings import PROJECT
 from lakehouse_assets.sources.queue import QueueError
 from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets.storage.stores import StorageError

@@ -10,7 +10,7 @@ import pytest
 from lakehouse_assets.forecast.models import CHAMPION
 from lakehouse_assets.forecast.predict import predict
 from lakehouse_assets.forecast.train import train
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 pytestmark = pytest.mark.slow
 

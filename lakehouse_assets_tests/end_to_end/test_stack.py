@@ -18,7 +18,7 @@ from deploy.demo_aws import roles
 from deploy.demo_aws.account import Account, set_up, stream_of
 from deploy.demo_aws.stacks import UNKNOWN, make
 from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, resources, types_of
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.aws_emulator import ACCOUNT, AwsEmulator
 from lakehouse_assets_tests.local_server import REGION
 

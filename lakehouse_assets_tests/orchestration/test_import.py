@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 
 pytestmark = pytest.mark.slow
 ROUNDS = 3

@@ -11,12 +11,13 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy import Connection
 
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.orchestration import event_batch
 from lakehouse_assets.orchestration.event_log import KeptSqliteEventLogStorage
 from lakehouse_assets.orchestration.events import TableCheckResult, together
 from lakehouse_assets.orchestration.instance import opened
 from lakehouse_assets.orchestration.lake_tables import Commits, LakeTables, only_own_events
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
 INNER = {

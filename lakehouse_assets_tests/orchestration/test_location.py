@@ -13,8 +13,9 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry_of
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.orchestration.location import definitions
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage.stores import store_for
 
 pytestmark = pytest.mark.usefixtures("every_table")

@@ -11,7 +11,7 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Csv, Excel, Feed, FixedWidth, Json
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.retail import ingest, land, publish

@@ -8,11 +8,11 @@ import boto3
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.serving.dynamodb import DynamoDbServing
 from lakehouse_assets.serving.gateway import gateway_document
 from lakehouse_assets.serving.lake_source import LakeSource
 from lakehouse_assets.serving.rows import served
-from lakehouse_assets.settings import PROJECT
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.serving.conftest import DAYS, TABLE
 from lakehouse_assets_tests.serving.test_http import server

@@ -24,6 +24,7 @@ from lakehouse_assets.cli.serve import _listener
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Serving
 from lakehouse_assets.contracts.registry import Registry
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.serving.dynamodb import DynamoDbServing
 from lakehouse_assets.serving.dynamodb_source import DynamoDbSource
@@ -31,7 +32,6 @@ from lakehouse_assets.serving.http import application
 from lakehouse_assets.serving.lake_source import LakeSource
 from lakehouse_assets.serving.rows import Key
 from lakehouse_assets.serving.source import Source
-from lakehouse_assets.settings import PROJECT
 from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.retail import day, land, run, sales_csv
