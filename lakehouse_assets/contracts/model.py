@@ -11,7 +11,7 @@ import dataframely as dy
 
 from lakehouse_assets.contracts.arguments import check_arguments
 from lakehouse_assets.contracts.partitioning import Partitioning
-from lakehouse_assets.contracts.python_function import Function, check_inputs, meaning_of
+from lakehouse_assets.contracts.python_function import SPARK, Function, check_inputs, kinds, meaning_of
 from lakehouse_assets.contracts.serving import Serving, check_serving
 from lakehouse_assets.contracts.source import ContractError, columns_of, rule_texts, version
 from lakehouse_assets.contracts.storable import check_storable
@@ -30,7 +30,7 @@ class Model:
         sql: The file with one DuckDB query over other tables by their SQL names. By default, and without a function,
             the file `<name>.sql` beside the module of the schema.
         function: In place of SQL: a function of tables that returns one. The same tables must always give the same
-            rows; what `kinds` says of its annotations decides in which type it gets each table.
+            rows; what `kinds` says of its annotations decides in which type it gets each table, and whether by Spark.
         inputs: For a function: the SQL name of the table for each parameter.
         code_version: For a function: raised when what it calls gives other rows. Its own source is looked at anyhow.
         date: The column whose date partitions the table; None for a snapshot.
@@ -78,7 +78,10 @@ class Model:
         if self.function is not None:
             check_inputs(self.name, self.function, self.inputs)
         if self.function is not None and self.engine is not None:
-            msg = f"model {self.name!r}: engine= chooses who runs the SQL, and it has a function; leave engine out."
+            msg = (
+                f"model {self.name!r}: engine= chooses who runs the SQL, and it has a function; leave engine out. A "
+                f"function that takes its tables as {SPARK} runs on Spark."
+            )
             raise ContractError(msg)
         named = [name for name in (self.date, self.plot, self.plot_over) if name is not None]
         if odd := next((name for name in named if name not in self.schema.columns()), None):
@@ -105,6 +108,11 @@ class Model:
             msg = f"model {self.name!r}: there is no {file}; write its query there, or name sql= or function=."
             raise ContractError(msg)
         return file
+
+    @cached_property
+    def takes_spark(self) -> bool:
+        """Whether it is a function of Spark's tables, which nothing but Spark can compute."""
+        return self.function is not None and SPARK in kinds(self.function).values()
 
     @property
     def plotted(self) -> tuple[str, str] | None:

@@ -72,6 +72,7 @@ class Job:
         python = self.settings.spark_python or sys.executable
         shipped = pipes_package(packages / "packages.zip")
         scratch = {"SPARK_LOCAL_DIRS": str(packages), "TMPDIR": str(packages), "RUST_LOG": "off"}
+        scratch["PYSPARK_PYTHON"] = python  # its workers', too
         path = os.pathsep.join(filter(None, [str(shipped), os.environ.get("PYTHONPATH", "")]))
         return [python, str(SCRIPT), self.settings.spark, self.document], {**scratch, "PYTHONPATH": path}
 
@@ -149,16 +150,19 @@ def input_of(store: Store, table: Table, partitions: list[str] | None, view: str
 
 @contextmanager
 def staged(
-    store: Store, settings: Settings, table: str, sql: str, inputs: list[dict[str, Any]], start: Start
+    store: Store, settings: Settings, table: str, work: Mapping[str, Any], inputs: list[dict[str, Any]], start: Start
 ) -> Iterator[pl.DataFrame | None]:
     """Yield the rows that a job computes; None for none at all. Its folder goes afterwards, whatever becomes of them.
+
+    Args:
+        work: What to do, as `spark_models.work_of` says it.
 
     Raises:
         SparkError: It failed.
     """
     job = Job(table, f"{STAGING}/{table}/{uuid.uuid4().hex}", store, settings)
     to, said = f"{job.folder}/rows", f"{job.folder}/outcome"
-    asked = {"table": table, "sql": sql, "inputs": inputs, "output": store.uri(to), "outcome": store.uri(said)}
+    asked = {"table": table, **work, "inputs": inputs, "output": store.uri(to), "outcome": store.uri(said)}
     try:
         store.create(f"{job.folder}/job.json", json.dumps(asked).encode())
         start(job)

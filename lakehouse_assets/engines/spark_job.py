@@ -1,7 +1,8 @@
-"""One Spark job: reads the files that a document names, runs its SQL, writes Parquet. The same file everywhere.
+"""One Spark job: reads the files that a document names, runs its SQL or its function, writes Parquet.
 
-It is shipped alone to a cluster, so it imports nothing of this package: Spark, and Dagster Pipes if a Dagster run
-started it. It opens no Delta table and writes none. What it says of an error quotes no value of the data.
+The same file everywhere. It is shipped alone to a cluster, so it imports nothing of this package: Spark, and Dagster
+Pipes if a Dagster run started it. It opens no Delta table and writes none. What it says of an error quotes no value of
+the data.
 
 Usage: spark_job.py PLACE DOCUMENT, where PLACE is `sail`, `local` or `cluster`.
 """
@@ -12,7 +13,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -34,8 +36,8 @@ _PIPES = "DAGSTER_PIPES_CONTEXT"
 _TEXT = 300
 
 
-class _SqlError(Exception):
-    """Spark does not take the SQL. No row was read, so what it says is of the SQL."""
+class _CodeError(Exception):
+    """The SQL or the function cannot be run. What it says is of the code, and of no row."""
 
 
 def main(place: str, document: str) -> int:
@@ -59,8 +61,8 @@ def main(place: str, document: str) -> int:
 
         try:
             outcome: dict[str, Any] = {"rows": _run(spark, job, tell)}
-        except _SqlError as error:
-            outcome = {"error": f"Spark does not take its SQL: {error}"}
+        except _CodeError as error:
+            outcome = {"error": str(error)}
         except Exception as error:  # noqa: BLE001 - whose text may quote a value
             outcome = {"error": f"a value cannot be computed by Spark ({_kind(error)})"}
         outcome["seconds"] = round(time.monotonic() - began, 1)
@@ -92,17 +94,69 @@ def session(place: str) -> Any:  # noqa: ANN401 - of whichever Spark
 
 
 def _run(spark: Any, job: dict[str, Any], tell: Callable[[str], None]) -> int:  # noqa: ANN401
-    for given in job["inputs"]:
-        _table(spark, given).createOrReplaceTempView(given["name"])
+    tables = {given["name"]: _table(spark, given) for given in job["inputs"]}
     files = sum(len(group["files"]) for given in job["inputs"] for group in given["groups"])
     tell(f"reads {len(job['inputs'])} tables, {files} files")
-    try:
-        result = spark.sql(job["sql"])
-        _ = result.schema  # analyses it, and reads no row
-    except Exception as error:  # noqa: BLE001 - of two kinds of Spark
-        raise _SqlError(" ".join(str(error).split())[:_TEXT]) from None
+    result = _of_function(job["function"], tables) if "function" in job else _of_sql(spark, job["sql"], tables)
     result.write.parquet(job["output"])
     return int(spark.read.parquet(job["output"]).count())
+
+
+def _of_sql(spark: Any, sql: str, tables: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    for name, table in tables.items():
+        table.createOrReplaceTempView(name)
+    try:
+        result = spark.sql(sql)
+        _ = result.schema  # analyses it, and reads no row
+    except Exception as error:  # noqa: BLE001 - of two kinds of Spark
+        msg = f"Spark does not take its SQL: {_text(error)}"
+        raise _CodeError(msg) from None
+    return result
+
+
+def _of_function(function: Mapping[str, Any], tables: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Return what a model's function makes of its tables.
+
+    Its file is loaded under a name that no module has: what of it Spark's workers call is sent to them whole.
+    """
+    loaded: dict[str, Any] = {"__name__": "shipped", "__file__": function["file"]}
+    try:
+        exec(compile(function["source"], function["file"], "exec"), loaded)  # noqa: S102 - the lake's own code
+    except Exception as error:  # noqa: BLE001 - whatever a file does; no row was read
+        msg = f"{function['file']} cannot be loaded: {type(error).__name__}: {_text(error)}"
+        raise _CodeError(msg) from None
+
+    def called(of: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+        result = loaded[function["name"]](**{name: of(tables[view]) for name, view in function["inputs"].items()})
+        if hasattr(result, "write"):
+            _ = result.schema  # analyses it
+        return result
+
+    try:
+        result = called(lambda table: table)
+    except Exception as error:  # noqa: BLE001 - whatever a function raises
+        raise _CodeError(_failure(function["file"], error, called)) from None
+    if not hasattr(result, "write"):
+        msg = f"it returns {type(result).__name__}, not a Spark DataFrame"
+        raise _CodeError(msg)
+    return result
+
+
+def _failure(file: str, error: Exception, called: Callable[[Callable[[Any], Any]], Any]) -> str:
+    """Return the kind of an error, the function's line, and what it says of tables without rows: it quotes none."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    place = f"{file}:{lines[-1]}" if lines else "the computation of its result"
+    try:
+        called(lambda table: table.limit(0))
+    except type(error) as again:
+        return f"{_kind(error)} at {place}: {_text(again)}"
+    except Exception:  # noqa: BLE001, S110 - only the first error matters
+        pass
+    return f"{_kind(error)} at {place}"
+
+
+def _text(error: Exception) -> str:
+    return " ".join(str(error).split())[:_TEXT]
 
 
 def _table(spark: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401

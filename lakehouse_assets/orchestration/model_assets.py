@@ -83,7 +83,7 @@ def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
 def _engine(model: Model, lake: Lake) -> str:
     """Return what computes a table, as far as the declaration says it."""
     if model.sql is None:
-        return "python"
+        return "spark" if model.takes_spark else "python"
     return "spark" if model.engine == "spark" and lake.settings.spark else "duckdb"
 
 

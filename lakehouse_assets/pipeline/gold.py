@@ -123,12 +123,14 @@ def compute(lake: Lake, model: Model, partitions: list[str], start: Start | None
     """Return what some partitions would be built as now. Publishes nothing. Raises `ModelError`.
 
     Args:
-        start: Starts the job of Spark that computes them; None to compute them here.
+        start: Starts the job of Spark that computes them; None to compute them here, if that can be.
     """
-    if start is None:
+    if why := gold_on_spark.lacks_spark(lake, model):
+        raise _mismatch(model, why)
+    if start is None and not model.takes_spark:
         return _conform(model, _result(lake, model, partitions), partitions)
     try:
-        found = gold_on_spark.rows(lake, model, partitions, start)
+        found = gold_on_spark.rows(lake, model, partitions, start or start_process)
     except JobLostError:
         raise
     except SparkError as error:
@@ -139,11 +141,13 @@ def compute(lake: Lake, model: Model, partitions: list[str], start: Start | None
 def compile_sql(lake: Lake, model: Model) -> None:
     """Compile a model's SQL against the declared columns of the tables that it reads. No row is read or written.
 
-    Of a function nothing can be said before it is called.
+    Of a function nothing can be said before it is called, but that there is no Spark to call it.
 
     Raises:
         ModelError: It names what is not declared, or returns something else than its schema says.
     """
+    if why := gold_on_spark.lacks_spark(lake, model):
+        raise _mismatch(model, why)
     if model.function is not None:
         return
     upstream = upstream_tables(lake, model)

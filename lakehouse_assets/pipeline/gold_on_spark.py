@@ -7,7 +7,7 @@ from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.dialects.spark_sql import view_name
 from lakehouse_assets.engines.spark import Start, files_of, input_of, staged
-from lakehouse_assets.engines.spark_models import may_run, readable, translated
+from lakehouse_assets.engines.spark_models import may_run, readable, work_of
 from lakehouse_assets.pipeline.model_inputs import upstream_tables
 
 BATCHES = 10
@@ -19,7 +19,19 @@ def is_for_spark(lake: Lake, model: Model, partitions: list[str]) -> bool:
     limit = lake.settings.spark_above_bytes
     if not lake.settings.spark or not may_run(model, everything=limit > 0):
         return False
-    return model.engine == "spark" or bytes_read(lake, model, partitions) > limit
+    return model.takes_spark or model.engine == "spark" or bytes_read(lake, model, partitions) > limit
+
+
+def lacks_spark(lake: Lake, model: Model) -> str | None:
+    """Return why a model cannot be computed at all in a lake without Spark, and what to do; None where it can."""
+    if lake.settings.spark or not model.takes_spark:
+        return None
+    return "it takes Spark DataFrames, and LAKEHOUSE_SPARK is empty; set it to sail, local or emr-serverless"
+
+
+def is_only_elsewhere(lake: Lake, model: Model) -> bool:
+    """Return whether a model can be computed by Dagster runs only, which reach the Spark of the account."""
+    return model.takes_spark and lake.settings.spark == "emr-serverless"
 
 
 def bytes_read(lake: Lake, model: Model, partitions: list[str]) -> int:
@@ -40,8 +52,8 @@ def rows(lake: Lake, model: Model, partitions: list[str], start: Start) -> pl.Da
     for table in upstream_tables(lake, model):
         name = table.full_name
         inputs.append(input_of(lake.store, table, asked, view_name(name), list(columns[name])))
-    sql = translated(lake.registry, model)
-    with staged(lake.store, lake.settings, model.table.full_name, sql, inputs, start) as found:
+    work = work_of(lake.registry, model)
+    with staged(lake.store, lake.settings, model.table.full_name, work, inputs, start) as found:
         if found is None:  # Sail writes no file for no rows
             return pl.DataFrame(schema={name: column.dtype for name, column in model.schema.columns().items()})
         return found

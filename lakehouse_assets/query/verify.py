@@ -17,7 +17,16 @@ from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.ledger.ledger import ledger_of
 from lakehouse_assets.maintenance import retired
-from lakehouse_assets.pipeline import accounting, as_of_index, gold, packs, reference_index, repair, silver
+from lakehouse_assets.pipeline import (
+    accounting,
+    as_of_index,
+    gold,
+    gold_on_spark,
+    packs,
+    reference_index,
+    repair,
+    silver,
+)
 from lakehouse_assets.pipeline.batches import batches, rows_by_partition
 from lakehouse_assets.pipeline.gate import OUTSIDE, PUBLISHED, UNACCOUNTED, Evaluation, Outcome
 from lakehouse_assets.pipeline.model_inputs import upstream_rows
@@ -163,7 +172,7 @@ def _model(lake: Lake, model: Model) -> Iterator[Finding]:
     """Build every partition that is not pending again, and compare it with what is stored."""
     state, name = ModelState.read(lake, model), model.table.full_name
     current = [partition for partition in state.inputs if not state.is_pending(partition)]
-    built = [partition for partition in current if partition not in state.pins]
+    built = [p for p in current if p not in state.pins and not gold_on_spark.is_only_elsewhere(lake, model)]
     for partitions in batches(built, upstream_rows(lake, model), lake.settings.publish_batch_rows):
         expected = gold.compute(lake, model, partitions).with_columns(table_checks.partition_of(model.layout))
         yield from table_checks.rows(lake, model.table, partitions, [expected], name)
