@@ -22,10 +22,10 @@ from lakehouse_assets.contracts.python_function import SPARK, kinds
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.engines.spark import STAGING, Job, JobLostError
 from lakehouse_assets.engines.spark_models import Translatable, work_of
+from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.pipeline.gold import ModelError, build, compile_sql
 from lakehouse_assets.pipeline.pending import ModelState
 from lakehouse_assets.query.verify import verify
-from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.engines.spark_lake import needs_spark, on
 from lakehouse_assets_tests.pipeline import on_spark
