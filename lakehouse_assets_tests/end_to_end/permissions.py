@@ -133,7 +133,9 @@ STEPS: dict[str, dict[str, Step]] = {
     "run": {
         "ListTheLake": _LIST_LANDING,
         "ReadTheLake": _READ_LANDED,
-        "WriteTheTables": _write("gold/daily_sales/one.parquet", "pages/report.html", "forecast/sales/1/model.json"),
+        "WriteTheTables": _write(
+            "gold/daily_sales/one.parquet", "pages/report.html", "forecast/sales/1/model.json", "staging/t/1/job.json"
+        ),
         "LandWhatIsExtracted": _extract,
         "ReadTheStream": _read_stream,
         "DescribeTablesInGlue": _tables,
