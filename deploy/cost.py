@@ -157,6 +157,17 @@ def _forecasts() -> float:
     return 30 * _MINUTES_OF_JOBS / 60 * PRICES["ml.m5.large of SageMaker, an hour"]
 
 
+def _spark(vcpus: float, gb: float) -> float:
+    """Return what an hour of workers of EMR Serverless costs."""
+    return vcpus * PRICES["vCPU of EMR Serverless, an hour"] + gb * PRICES["GB of EMR Serverless, an hour"]
+
+
+def _largest() -> tuple[int, int]:
+    """Return the vCPUs and GB that the jobs of Spark have at most."""
+    declared = read_template("spark")["Parameters"]
+    return declared["SparkVcpus"]["Default"], declared["SparkGigabytes"]["Default"]
+
+
 def _commit() -> float:
     """Return what a commit costs on its way through the pipeline."""
     made = resources("cicd")
@@ -199,6 +210,7 @@ def page() -> str:
         _changed("ingest", "HasEventStream", "true"),
         _changed("database", "DatabaseInTwoZones", "true"),
     ]
+    vcpus, gb = _largest()
     uses = [
         Cost("`serving`: a million rows that change, each two writes", 2 * PRICES["1,000,000 writes of DynamoDB"]),
         Cost("`serving-api`: a million questions", PRICES["1,000,000 calls of an API Gateway (REST)"]),
@@ -210,6 +222,8 @@ def page() -> str:
         ),
         Cost("`warehouse`: a GB kept for a month", PRICES["GB in Redshift, a month"]),
         Cost("`forecast`: a month with a training and a batch transform each day", _forecasts()),
+        Cost("`spark`: a worker of 4 vCPUs and 16 GB for an hour; a minute at least", _spark(4, 16)),
+        Cost(f"`spark`: an hour at its largest, {vcpus} vCPUs and {gb} GB", _spark(vcpus, gb)),
         Cost("`cicd`: a commit that is tested, made an image and deployed", _commit()),
         Cost("`audit`: a million reads and writes of objects", PRICES["1,000,000 data events of CloudTrail"]),
         Cost("`audit`: a GB of flow logs", PRICES["GB of flow logs in S3"]),

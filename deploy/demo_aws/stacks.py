@@ -18,6 +18,7 @@ UNKNOWN = frozenset({
     "AWS::EC2::FlowLog",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::SecurityGroupIngress",
+    "AWS::EMRServerless::Application",
     "AWS::Glue::SecurityConfiguration",
     "AWS::LakeFormation::PrincipalPermissions",
     "AWS::LakeFormation::Resource",

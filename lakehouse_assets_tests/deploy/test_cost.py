@@ -23,7 +23,7 @@ FREE = {
     "AWS::LakeFormation::PrincipalPermissions", "AWS::LakeFormation::Resource", "AWS::LakeFormation::Tag",
     "AWS::LakeFormation::TagAssociation", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy",
     "AWS::RedshiftServerless::Workgroup", "AWS::QuickSight::Analysis", "AWS::QuickSight::Dashboard",
-    "AWS::QuickSight::DataSet", "AWS::QuickSight::DataSource",
+    "AWS::QuickSight::DataSet", "AWS::QuickSight::DataSource", "AWS::EMRServerless::Application",
 }  # fmt: skip
 """Kinds of resources that cost nothing while nobody uses them."""
 PRICED = {

@@ -3,22 +3,27 @@
 On an emulator that enforces them. Not here: a whole lake under them, which is what test_aws_mode.py runs.
 """
 
+import io
 import json
 import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from botocore.exceptions import ClientError
 
 from deploy.demo_aws import roles
 from deploy.demo_aws.account import land, set_up, stream_of
 from deploy.demo_aws.roles import POLICIES, Policy
+from deploy.templates import resources
 from lakehouse_assets.alerts import aws as alerts_aws
 from lakehouse_assets.context import current
 from lakehouse_assets.credentials import SecretError
+from lakehouse_assets.engines.spark import Job, SparkError, staged, start_process
 from lakehouse_assets.extraction.paging import ExtractionError
 from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets.orchestration.instance import opened
@@ -27,7 +32,9 @@ from lakehouse_assets.storage.s3 import S3Store
 from lakehouse_assets.storage.stores import StorageError
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.end_to_end.permissions import STEPS, Cloud, Step
+from lakehouse_assets_tests.engines.spark_lake import needs_spark, on
 from lakehouse_assets_tests.forked import Forked
 
 pytestmark = pytest.mark.usefixtures("every_table")
@@ -114,6 +121,52 @@ def test_a_run_lands_what_it_extracts_and_deletes_nothing(cloud: Cloud, allow: C
     assert _is_refused(lambda _: store.create("landing/sales/april.csv", b""), cloud)
     for path in (page, "landing/sales/march.csv"):
         assert _is_refused(lambda _, path=path: store.delete(path), cloud)  # type: ignore[misc]
+
+
+def _of_jobs_of_spark(cloud: Cloud) -> Policy:
+    """Return what the stack allows the jobs of EMR Serverless."""
+    [said] = resources("spark")["JobRole"]["Properties"]["Policies"]
+    text = re.sub(r'\{"Fn::Sub": "(.*?)"\}', r'"\1"', json.dumps(said["PolicyDocument"]))
+    names = {"${AWS::Partition}": "aws", "${Name}-${AWS::AccountId}": cloud.account.bucket}
+    for name, value in names.items():
+        text = text.replace(name, value)
+    policy: Policy = json.loads(text)
+    return policy
+
+
+@needs_spark
+@pytest.mark.slow
+def test_a_job_of_spark_reads_tables_and_works_in_its_own_folder(
+    cloud: Cloud, allow: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    lake, rows = lake_at(cloud.root, **on("sail")), io.BytesIO()
+    pl.DataFrame({"n": [1, 2]}).write_parquet(rows)
+
+    def computed(folder: str) -> list[tuple[int]]:
+        key, column = f"lake/{folder}/x.parquet", {"name": "n", "type": "long", "nullable": True, "metadata": {}}
+        cloud.emulator.client("s3").put_object(Bucket=cloud.account.bucket, Key=key, Body=rows.getvalue())
+        files: dict[str, Any] = {"values": {}, "files": [lake.store.uri(f"{folder}/x.parquet")]}
+        table: dict[str, Any] = {"name": "numbers", "folder": lake.store.uri(folder), "groups": [files]}
+        table |= {"schema": {"type": "struct", "fields": [column]}, "columns": ["n"], "partitioned_by": []}
+
+        def start(job: Job) -> None:
+            allow(_of_jobs_of_spark(cloud))
+            start_process(job)
+            for change in (lake.store.delete, lambda path: lake.store.replace(path, b"")):
+                assert _is_refused(lambda _, change=change: change(f"{folder}/x.parquet"), cloud)  # type: ignore[misc]
+            allow(roles.policy("run", cloud.account))
+
+        allow(roles.policy("run", cloud.account))
+        work = {"sql": "SELECT sum(n) AS total FROM numbers"}
+        with staged(lake.store, lake.settings, "gold.none", work, [table], start) as found:
+            assert found is not None
+            return found.rows()
+
+    assert computed("silver/none") == [(3,)]
+    with pytest.raises(SparkError, match="cannot be computed"):
+        computed("landing/none")
+    assert list(lake.store.list("staging/gold.none")) == []
 
 
 def tick() -> None:
