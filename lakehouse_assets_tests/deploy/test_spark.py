@@ -75,11 +75,12 @@ def _told() -> dict[str, Any]:
     return {name.removeprefix("LAKEHOUSE_").lower(): told[name] for name in names}
 
 
-def _answering(client: BaseClient, *states: str | BaseException) -> list[tuple[str, str]]:
+def _answering(client: BaseClient, *states: str | BaseException, refused: str = "") -> list[tuple[str, str]]:
     """Have a client answered without a network; return its calls, as they come: name, and ARN of what it is about.
 
     Args:
         states: Of the job, one for each look at it.
+        refused: Name of a call that is not allowed.
     """
     calls: list[tuple[str, str]] = []
     left = iter(states)
@@ -87,7 +88,7 @@ def _answering(client: BaseClient, *states: str | BaseException) -> list[tuple[s
     def answer(model: Any, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         about = params["url_path"].removesuffix("/dashboard").removesuffix("/jobruns")
         calls.append((model.name, f"{ARN}{about}"))
-        said: dict[str, Any] = {"applicationId": APPLICATION, "jobRunId": "1"}
+        said: dict[str, Any] = {"applicationId": APPLICATION, "jobRunId": "1", "url": "https://x"}
         if model.name == "GetJobRun":
             state = next(left)
             if isinstance(state, BaseException):
@@ -95,7 +96,9 @@ def _answering(client: BaseClient, *states: str | BaseException) -> list[tuple[s
             said = {"jobRun": {**said, "state": state}}
         elif model.name == "GetApplication":
             said = {"application": {"type": "Spark"}}
-        return type("Answer", (), {"status_code": 200}), said
+        elif model.name == refused:
+            said = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        return type("Answer", (), {"status_code": 403 if "Error" in said else 200}), said
 
     client.meta.events.register("before-call.emr-serverless", answer)
     return calls
@@ -138,6 +141,14 @@ def test_runs_may_make_exactly_the_calls_that_they_make_on_that_application_only
         pattern = _plain(allowed[f"emr-serverless:{call}"]["Resource"])
         assert fnmatch.fnmatchcase(about, pattern), call
         assert not fnmatch.fnmatchcase(about.replace(APPLICATION, "00f2"), pattern), call
+
+
+def test_a_job_whose_dashboard_is_refused_goes_on(lake: Lake) -> None:
+    client = boto3.client("emr-serverless")
+    calls = _answering(client, "RUNNING", "SUCCESS", refused="GetDashboardForJobRun")
+    _run(lake, client)
+    assert [call for call, _ in calls][-2:] == ["GetJobRun", "GetApplication"]
+    assert "GetDashboardForJobRun" in {call for call, _ in calls}
 
 
 def test_runs_write_what_they_ship_and_jobs_read_it(lake: Lake) -> None:
