@@ -20,7 +20,7 @@ from lakehouse_assets.extraction.paging import Answer, CutError, ExtractionError
 _PIECE = 2**16
 _TOO_MANY, _UNAUTHORIZED = 429, 401
 _AGAIN = frozenset({408, 425, _TOO_MANY, 500, 502, 503, 504})
-_LONGEST_WAIT_S = 60
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60
 _KEPT = "What came before has landed, and the next extraction goes on from there"
 
 
@@ -67,7 +67,7 @@ class Client:
         Raises:
             ExtractionError: The API refuses it, or failed for as long as the declaration has patience.
         """
-        wait = tenacity.wait_exponential_jitter(multiplier=0.25, jitter=0.25, max=_LONGEST_WAIT_S)
+        wait = tenacity.wait_exponential_jitter(multiplier=_FIRST_WAIT_S, jitter=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_AgainError),
             wait=lambda state: max(wait(state), _after_s(state)),

@@ -11,6 +11,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Cursor, Feed, Json, NextUrl, Offset, Pages, RestApi, UpdatedSince
+from lakehouse_assets.extraction import client
 from lakehouse_assets.extraction import extract as extraction
 from lakehouse_assets.extraction.extract import Extracted
 from lakehouse_assets.simulation.api_server import Api
@@ -42,8 +43,12 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
-def declare(api: Api, tmp_path: Path) -> Declare:
-    """Return a lake whose customers come from the API: `declare("offset", per_second=5)`."""
+def declare(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Declare:
+    """Return a lake whose customers come from the API: `declare("offset", per_second=5)`.
+
+    What failed is tried again almost at once; how long it really waits is for test_client.py.
+    """
+    monkeypatch.setattr(client, "_FIRST_WAIT_S", 0.01)
 
     def lake_with(kind: str, root: str | None = None, **options: Any) -> Lake:
         path, pages = KINDS[kind]

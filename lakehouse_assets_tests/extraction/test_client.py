@@ -1,10 +1,12 @@
 """What is shown to an API, and what becomes of it."""
 
 import re
+import time
 
 import pytest
 
 from lakehouse_assets.contracts.rest_api import ApiKey, Bearer
+from lakehouse_assets.extraction import client
 from lakehouse_assets.extraction.paging import ExtractionError
 from lakehouse_assets.simulation.api_server import Api, answer, dropped, half
 from lakehouse_assets_tests.extraction.conftest import Declare, customers_in, extract, there
@@ -54,13 +56,17 @@ def test_a_refused_token_is_named_and_not_told(api: Api, declare: Declare, monke
     assert len(api.asked) == 1
 
 
-def test_each_request_that_is_made_again_is_told_without_what_is_shown(
+def test_each_request_that_is_made_again_waits_longer_and_is_told_without_what_is_shown(
     api: Api, declare: Declare, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CRM_TOKEN", _SHOWN)
     api.wanted = f"Bearer {_SHOWN}"
     api.faults = {1: answer(503), 2: half, 4: dropped}
-    extract(declare("next", auth=Bearer("crm/token"), params={"key": _SHOWN}))
+    lake = declare("next", auth=Bearer("crm/token"), params={"key": _SHOWN})
+    monkeypatch.setattr(client, "_FIRST_WAIT_S", 0.25)
+    began = time.monotonic()
+    extract(lake)
+    assert time.monotonic() - began >= 0.25 + 0.5 + 0.25
     why = ["2 failed, because it answered 503", "2 failed, because the answer was cut, or is", "3 failed, because of a"]
     for said, expected in zip(caplog.messages, why, strict=True):
         assert said.startswith(f"{api.address}/next: page {expected}")
