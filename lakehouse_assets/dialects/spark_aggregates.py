@@ -1,12 +1,11 @@
-"""Functions of many rows: aggregates, with and without a window. Not here: those of one row."""
+"""Functions of many rows: aggregates, with and without a window. Not here: those of one row, and quantiles."""
 
 from collections.abc import Callable
-from decimal import Decimal
-from typing import NamedTuple
 
 from sqlglot import exp
 
 from lakehouse_assets.dialects.spark_expressions import Expressions, Rules, refused
+from lakehouse_assets.dialects.spark_quantiles import middle, quantile
 from lakehouse_assets.dialects.spark_types import Type
 
 _RANKED = {
@@ -20,42 +19,37 @@ _RANKED = {
 }
 
 
-class _Call(NamedTuple):
-    """An aggregate: its call, and what is made of its result."""
-
-    function: str
-    around: str = "{}"
-
-    def over(self, rows: str) -> str:
-        """Return the whole of it, with a filter or a window behind the call."""
-        return self.around.format(self.function + rows)
-
-
-def _sum(expressions: Expressions, node: exp.Sum) -> _Call:
+def _sum(expressions: Expressions, node: exp.Sum) -> str:
     distinct, value = _distinct(node)
     found, wanted = expressions.type(value), expressions.type(node)
     if found.decimal is None:
-        raise refused(node, "the order in which floats are added up decides the last digits; cast to DECIMAL")
-    return _Call(f"SUM({distinct}CAST({expressions.text(value)} AS {wanted.in_spark}))")
+        raise refused(node, "the order in which floats are added up decides the last digits; declare a decimal")
+    return f"SUM({distinct}CAST({expressions.text(value)} AS {wanted.in_spark}))"
 
 
-def _count(expressions: Expressions, node: exp.Count) -> _Call:
+def _average(_: Expressions, node: exp.Avg) -> str:
+    why = "DuckDB computes its last digits in more than one way, by what else a query has; write sum(x) / count(x)"
+    raise refused(node, why)
+
+
+def _count(expressions: Expressions, node: exp.Count) -> str:
     if isinstance(node.this, exp.Star) or node.this is None:
-        return _Call("COUNT(*)")
+        return "COUNT(*)"
     distinct, value = _distinct(node)
-    return _Call(f"COUNT({distinct}{expressions.text(value)})")
+    return f"COUNT({distinct}{expressions.text(value)})"
 
 
-def _extreme(expressions: Expressions, node: exp.Min | exp.Max | exp.AnyValue) -> _Call:
+def _extreme(expressions: Expressions, node: exp.Min | exp.Max | exp.AnyValue) -> str:
     if node.args.get("expressions"):
         raise refused(node, "the first n are not translated")
     _, value = _distinct(node)
     expressions.common([value])
-    return _Call(f"{'MAX' if isinstance(node, exp.Max) else 'MIN'}({expressions.text(value)})")
+    return f"{'MAX' if isinstance(node, exp.Max) else 'MIN'}({expressions.text(value)})"
 
 
-def _logical(expressions: Expressions, node: exp.LogicalAnd | exp.LogicalOr) -> _Call:
-    return _Call(f"BOOL_{'AND' if isinstance(node, exp.LogicalAnd) else 'OR'}({expressions.condition(node.this)})")
+def _logical(expressions: Expressions, node: exp.LogicalAnd | exp.LogicalOr) -> str:
+    name = "BOOL_AND" if isinstance(node, exp.LogicalAnd) else "BOOL_OR"
+    return f"{name}({expressions.condition(node.this)})"
 
 
 def _distinct(node: exp.AggFunc) -> tuple[str, exp.Expr]:
@@ -66,8 +60,9 @@ def _distinct(node: exp.AggFunc) -> tuple[str, exp.Expr]:
     return "DISTINCT ", node.this.expressions[0]
 
 
-_SIMPLE: dict[type[exp.Expr], Callable[[Expressions, exp.Expr], _Call]] = {
+_SIMPLE: dict[type[exp.Expr], Callable[[Expressions, exp.Expr], str]] = {
     exp.Sum: _sum,  # type: ignore[dict-item]
+    exp.Avg: _average,  # type: ignore[dict-item]
     exp.Count: _count,  # type: ignore[dict-item]
     exp.Min: _extreme,  # type: ignore[dict-item]
     exp.Max: _extreme,  # type: ignore[dict-item]
@@ -91,10 +86,12 @@ def _filtered(expressions: Expressions, node: exp.Expr, condition: str | None) -
     if isinstance(node, exp.ArgMax | exp.ArgMin):
         return _at_extreme(expressions, node, condition)
     if isinstance(node, exp.PercentileDisc | exp.Quantile):
-        return _quantile(expressions, node, condition)
+        return quantile(expressions, node, _where(condition))
+    if isinstance(node, exp.Median | exp.PercentileCont):
+        return middle(expressions, node, _where(condition))
     if type(node) not in _SIMPLE:
         raise refused(node, "it is not translated")
-    return _SIMPLE[type(node)](expressions, node).over(_where(condition))
+    return _SIMPLE[type(node)](expressions, node) + _where(condition)
 
 
 def _where(*conditions: str | None) -> str:
@@ -118,27 +115,6 @@ def _at_extreme(expressions: Expressions, node: exp.ArgMax | exp.ArgMin, conditi
         key = expressions.text(by)
         there.append(f"{key} IS NOT NULL")
     return f"{name}({value}, {key}){_where(*there)}"
-
-
-def _quantile(expressions: Expressions, node: exp.PercentileDisc | exp.Quantile, condition: str | None) -> str:
-    found, value = expressions.type(node), expressions.text(node.this)
-    expressions.common([node.this])
-    many = isinstance(node.expression, exp.Array)
-    parts = [_share(part, node) for part in (node.expression.expressions if many else [node.expression])]
-    rows, count = f"ARRAY_SORT(COLLECT_LIST({value}){_where(condition)})", f"COUNT({value}){_where(condition)}"
-    values = [f"GET({rows}, GREATEST(CAST(CEIL({count} * {part}) AS INT) - 1, 0))" for part in parts]
-    if not many:
-        return values[0]
-    return f"CASE WHEN {count} > 0 THEN CAST(ARRAY({', '.join(values)}) AS {found.in_spark}) END"
-
-
-def _share(node: exp.Expr, call: exp.Expr) -> str:
-    if isinstance(node, exp.Literal) and not node.is_string and "e" not in node.name.lower():
-        digits = Decimal(node.name)
-        scale = max(-int(digits.as_tuple().exponent), 0)
-        if 0 <= digits <= 1 and scale <= 9:  # noqa: PLR2004 - what a product with a count has room for
-            return f"CAST('{digits}' AS DECIMAL(10, {scale}))"
-    raise refused(call, "its shares have to be written in the query, each from 0 to 1")
 
 
 def _sorted_list(expressions: Expressions, node: exp.ArraySort) -> str:
@@ -193,7 +169,7 @@ def _window(expressions: Expressions, node: exp.Window) -> str:
     over = f"PARTITION BY {', '.join(parts)} " if parts else ""
     over += f"ORDER BY {', '.join(ordered(expressions, one) for one in order.expressions)}" if order else ""
     if type(call) in _SIMPLE:
-        return _SIMPLE[type(call)](expressions, call).over(f"{_where(filled)} OVER ({over})")
+        return _SIMPLE[type(call)](expressions, call) + f"{_where(filled)} OVER ({over})"
     if type(call) not in _RANKED or filled is not None or order is None:
         raise refused(node, "this function is not translated with this window")
     if isinstance(call, exp.Lag | exp.Lead) and (call.args.get("offset") or call.args.get("default")):
@@ -212,8 +188,7 @@ def ordered(expressions: Expressions, node: exp.Ordered) -> str:
 
 RULES: Rules = {
     **dict.fromkeys([*_SIMPLE, exp.IgnoreNulls, exp.ArgMax, exp.ArgMin], _aggregate),
-    exp.PercentileDisc: _aggregate,
-    exp.Quantile: _aggregate,
+    **dict.fromkeys([exp.PercentileDisc, exp.Quantile, exp.Median, exp.PercentileCont], _aggregate),
     exp.Filter: lambda e, node: _ordered_list(e, node) if isinstance(node.this, exp.ArrayAgg) else _filter(e, node),
     exp.ArraySort: _sorted_list,
     exp.ArrayAgg: _ordered_list,

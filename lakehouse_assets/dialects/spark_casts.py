@@ -7,6 +7,8 @@ from sqlglot import exp
 from lakehouse_assets.dialects.spark_types import NotInSparkError, Type
 
 _EXACT = 2**53
+_DIGITS = 38
+_OF_64_BITS = 18
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?")
 _INSTANT = re.compile(_TIME.pattern + r"\+00(:00)?")
@@ -61,15 +63,22 @@ def _decimal(text: str, have: Type, want: Type) -> str:
 def as_double(text: str, have: Type) -> str:
     """Return the double that DuckDB makes of a decimal or an integer.
 
-    Where not all digits fit into a double, it adds up those before the point and those behind it.
+    It is the nearest one, which Sail has only for numbers whose digits fit into a double, and for texts. That of an
+    integer of 128 bits is another one: DuckDB adds up its two halves.
     """
-    precision, scale = have.decimal or (38, 0)
-    if scale == 0 or 10**precision <= _EXACT:
+    precision, scale = have.decimal or (_DIGITS, 0)
+    if 10**precision <= _EXACT or have.is_integer or (scale == 0 and precision <= _OF_64_BITS):
         return f"CAST({text} AS DOUBLE)"
-    limit, digits = _EXACT // 10**scale, f"DECIMAL({scale}, {scale})"
-    fraction = f"CAST({text} % 1 AS {digits})"
-    whole = f"CAST({text} - {text} % 1 AS DECIMAL(38, 0))"
+    limit = f"CAST('{_EXACT // 10**scale}' AS DECIMAL(38, 0))"
+    long = _of_halves(text) if scale == 0 else f"CAST(CAST({text} AS STRING) AS DOUBLE)"
+    return f"CASE WHEN ABS({text}) <= {limit} THEN CAST({text} AS DOUBLE) ELSE {long} END"
+
+
+def _of_halves(text: str) -> str:
+    half = f"CAST('{2**64}' AS DECIMAL(20, 0))"
+    low = f"(({text} % {half} + {half}) % {half})"
+    one = "CAST(1 AS DECIMAL(1, 0))"
     return (
-        f"CASE WHEN ABS({text}) <= {limit} THEN CAST({text} AS DOUBLE) "
-        f"ELSE CAST({whole} AS DOUBLE) + CAST({fraction} AS DOUBLE) END"
+        f"CASE WHEN {text} < 0 AND {text} >= - {half} THEN - CAST(- {text} - {one} AS DOUBLE) - 1D "
+        f"ELSE CAST({low} AS DOUBLE) + CAST(CAST({text} - {low} AS DECIMAL(38, 0)) AS DOUBLE) END"
     )

@@ -1,10 +1,11 @@
-"""Functions of one row: texts, dates and times, lists, maps, structs. Not here: aggregates and windows."""
+"""Functions of one row: texts, numbers, dates and times. Not here: lists and structs, aggregates and windows."""
 
 from collections.abc import Callable
 
 from sqlglot import exp
 
 from lakehouse_assets.dialects.spark_expressions import Expressions, Rules, refused, string
+from lakehouse_assets.dialects.spark_literals import number, written
 from lakehouse_assets.dialects.spark_regex import portable
 
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
@@ -34,20 +35,6 @@ def _text(expressions: Expressions, node: exp.Expr) -> str:
     return expressions.text(node)
 
 
-def _written(node: exp.Expr | None, call: exp.Expr) -> str:
-    """Return a text that stands in the query."""
-    if isinstance(node, exp.Literal) and node.is_string:
-        return str(node.name)
-    raise refused(call, "this argument has to be written in the query")
-
-
-def _number(node: exp.Expr | None, call: exp.Expr, least: int = 0) -> int:
-    """Return a whole number that stands in the query."""
-    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit() and int(node.name) >= least:
-        return int(node.name)
-    raise refused(call, f"its number has to be written in the query, and be {least} or more")
-
-
 def _of_texts(template: str) -> Callable[[Expressions, exp.Func], str]:
     def rule(expressions: Expressions, node: exp.Func) -> str:
         return template.format(*(_text(expressions, part) for part in (node.this, node.expression)))
@@ -59,7 +46,7 @@ def _pattern(whole: bool) -> Callable[[Expressions, exp.Func], str]:  # noqa: FB
     def rule(expressions: Expressions, node: exp.Func) -> str:
         if node.args.get("flag") is not None or node.args.get("options") is not None:
             raise refused(node, "its options are not translated")
-        pattern = portable(_written(node.expression, node))
+        pattern = portable(written(node.expression, node))
         wanted = rf"\A(?:{pattern})\z" if whole else pattern
         return f"({_text(expressions, node.this)} RLIKE {string(wanted)})"
 
@@ -67,7 +54,7 @@ def _pattern(whole: bool) -> Callable[[Expressions, exp.Func], str]:  # noqa: FB
 
 
 def _like(expressions: Expressions, node: exp.Like) -> str:
-    pattern = _written(node.expression, node)
+    pattern = written(node.expression, node)
     if "\\" in pattern:
         raise refused(node, "a backslash has another meaning in Spark; use a regular expression")
     return f"({_text(expressions, node.this)} LIKE {string(pattern)})"
@@ -83,18 +70,18 @@ def _concat(expressions: Expressions, node: exp.Concat) -> str:
 
 
 def _substring(expressions: Expressions, node: exp.Substring) -> str:
-    start = _number(node.args.get("start"), node, 1)
+    start = number(node.args.get("start"), node, 1)
     length = node.args.get("length")
-    size = f", {_number(length, node)}" if length is not None else ""
+    size = f", {number(length, node)}" if length is not None else ""
     return f"SUBSTRING({_text(expressions, node.this)}, {start}{size})"
 
 
 def _left(expressions: Expressions, node: exp.Left) -> str:
-    return f"SUBSTRING({_text(expressions, node.this)}, 1, {_number(node.expression, node)})"
+    return f"SUBSTRING({_text(expressions, node.this)}, 1, {number(node.expression, node)})"
 
 
 def _replace(expressions: Expressions, node: exp.Replace) -> str:
-    if not _written(node.expression, node):
+    if not written(node.expression, node):
         raise refused(node, "nothing cannot be replaced")
     texts = [_text(expressions, part) for part in (node.this, node.expression, node.args["replacement"])]
     return f"REPLACE({', '.join(texts)})"
@@ -112,7 +99,7 @@ def _rounded(expressions: Expressions, node: exp.Round | exp.Ceil | exp.Floor | 
     if found.decimal is None and not (isinstance(node, exp.Abs) and found.id == "double"):
         raise refused(node, f"a {found.name} is not rounded in the same way; cast it to DECIMAL")
     digits = node.args.get("decimals")
-    more = f", {_number(digits, node)}" if digits is not None else ""
+    more = f", {number(digits, node)}" if digits is not None else ""
     name = type(node).__name__.upper()
     return f"CAST({name}({expressions.text(node.this)}{more}) AS {wanted.in_spark})"
 
@@ -166,7 +153,7 @@ def _part(expressions: Expressions, node: exp.Expr, unit: str, value: exp.Expr) 
 
 
 def _formatted(expressions: Expressions, node: exp.TimeToStr) -> str:
-    form = _written(node.args["format"], node)
+    form = written(node.args["format"], node)
     pieces = [form[at : at + 2] for at in range(0, len(form), 3)]
     if any(piece not in _FORMATS for piece in pieces) or any(c not in "-/. :" for c in form[2::3]):
         raise refused(node, f"only {' '.join(_FORMATS)} with one of '-/. :' between them are translated")
@@ -178,63 +165,8 @@ def _formatted(expressions: Expressions, node: exp.TimeToStr) -> str:
 def _local_time(expressions: Expressions, node: exp.AtTimeZone) -> str:
     if expressions.type(node.this).id != "timestamp with time zone":
         raise refused(node, "a local time that is there twice, or not at all, has another instant in Spark")
-    zone = string(_written(node.args["zone"], node))
+    zone = string(written(node.args["zone"], node))
     return f"CAST(FROM_UTC_TIMESTAMP({expressions.text(node.this)}, {zone}) AS TIMESTAMP_NTZ)"
-
-
-def _element(expressions: Expressions, node: exp.Bracket) -> str:
-    found, [index] = expressions.type(node.this), node.expressions
-    value = expressions.text(node.this)
-    if found.id == "map":
-        return f"TRY_ELEMENT_AT({value}, {expressions.as_type(index, found.parts['key'])})"
-    if found.id != "list":
-        raise refused(node, f"parts of a {found.name} are not translated")
-    return f"GET({value}, {_number(index, node)})"  # which the parser has made one less
-
-
-def _field(_: Expressions, node: exp.Expr) -> str:
-    raise refused(node, "fields of a struct are not translated; select them in a query of their own")
-
-
-def _list(expressions: Expressions, node: exp.Array) -> str:
-    if not node.expressions:
-        return "ARRAY()"
-    wanted = expressions.type(node).parts["child"]
-    return f"ARRAY({', '.join(expressions.as_type(part, wanted) for part in node.expressions)})"
-
-
-def _map(expressions: Expressions, node: exp.Expr) -> str:
-    struct, found = node.this, expressions.type(node)
-    if not isinstance(struct, exp.Struct):
-        raise refused(node, "only MAP {'key': value} is translated")
-    pairs = []
-    for pair in struct.expressions:
-        pairs += [expressions.as_type(pair.this, found.parts["key"])]
-        pairs += [expressions.as_type(pair.expression, found.parts["value"])]
-    return f"MAP({', '.join(pairs)})"
-
-
-def _struct(expressions: Expressions, node: exp.Struct) -> str:
-    fields = [f"{string(pair.this.name)}, {expressions.text(pair.expression)}" for pair in node.expressions]
-    return f"NAMED_STRUCT({', '.join(fields)})"
-
-
-def _series(expressions: Expressions, node: exp.GenerateSeries) -> str:
-    found = expressions.type(node)
-    if found.name != "BIGINT[]" or node.args.get("step") is not None:
-        raise refused(node, "only whole numbers, one after the other, are translated")
-    first, last = (f"CAST({expressions.text(node.args[name])} AS BIGINT)" for name in ("start", "end"))
-    last = f"({last} - 1)" if node.args.get("is_end_exclusive") else last
-    return f"CASE WHEN {first} <= {last} THEN SEQUENCE({first}, {last}) WHEN {first} > {last} THEN {_EMPTY} END"
-
-
-_EMPTY = "CAST(ARRAY() AS ARRAY<BIGINT>)"
-
-
-def _anonymous(_: Expressions, node: exp.Anonymous) -> str:
-    if node.name.lower() == "map" and not node.expressions:
-        return "MAP()"
-    raise refused(node, f"the function {node.name} is not translated")
 
 
 RULES: Rules = {
@@ -263,11 +195,4 @@ RULES: Rules = {
     exp.Day: _part_named("DAY"),
     exp.TimeToStr: _formatted,
     exp.AtTimeZone: _local_time,
-    exp.Bracket: _element,
-    exp.Dot: _field,
-    exp.Array: _list,
-    exp.ToMap: _map,
-    exp.Struct: _struct,
-    exp.GenerateSeries: _series,
-    exp.Anonymous: _anonymous,
 }

@@ -9,7 +9,13 @@ import polars as pl
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from lakehouse_assets.dialects import spark_aggregates, spark_expressions, spark_functions
+from lakehouse_assets.dialects import (
+    spark_aggregates,
+    spark_expressions,
+    spark_functions,
+    spark_letters,
+    spark_nested,
+)
 from lakehouse_assets.dialects.plain_sql import plain
 from lakehouse_assets.dialects.spark_aggregates import ordered
 from lakehouse_assets.dialects.spark_casts import converted
@@ -22,7 +28,8 @@ from lakehouse_assets.dialects.spark_types import (
     quoted,
 )
 
-_RULES = {**spark_expressions.RULES, **spark_functions.RULES, **spark_aggregates.RULES}
+_MODULES = (spark_expressions, spark_functions, spark_nested, spark_letters, spark_aggregates)
+_RULES = {kind: rule for module in _MODULES for kind, rule in module.RULES.items()}
 _JOINS = {
     ("", ""): "JOIN",
     ("", "INNER"): "JOIN",

@@ -110,19 +110,20 @@ Sources = Mapping[str, Columns]
 
 
 @cache
-def _connection() -> "duckdb.DuckDBPyConnection":
+def connection() -> "duckdb.DuckDBPyConnection":
+    """Return DuckDB, which is asked what it makes of something. It reads no table."""
     import duckdb  # noqa: PLC0415 - only where a model may run on Spark
 
-    connection = duckdb.connect(config={"python_enable_replacements": "false"})
-    connection.sql("SET TimeZone = 'UTC'")
-    return connection
+    found = duckdb.connect(config={"python_enable_replacements": "false"})
+    found.sql("SET TimeZone = 'UTC'")
+    return found
 
 
 def columns_of(schema: Mapping[str, pl.DataType]) -> Columns:
     """Return the types that DuckDB gives to the columns of a table of the lake."""
-    with _connection().cursor() as connection:
-        connection.register("columns", pl.DataFrame(schema=dict(schema)))
-        found = connection.sql("FROM columns")
+    with connection().cursor() as asked:
+        asked.register("columns", pl.DataFrame(schema=dict(schema)))
+        found = asked.sql("FROM columns")
         return dict(zip(schema, map(Type, found.types), strict=True))
 
 
@@ -160,6 +161,12 @@ def column_type(column: exp.Column, sources: Sources) -> Type:
 def _nothing(kind: Type) -> exp.Expr:
     if kind.is_null:
         return exp.Null()
+    if kind.id == "struct":  # of a field of NULL DuckDB does not say the type
+        fields = [
+            exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=_nothing(part))
+            for name, part in kind.parts.items()
+        ]
+        return exp.Struct(expressions=fields)
     return exp.Cast(this=exp.Null(), to=exp.DataType.build(kind.name, dialect="duckdb"))
 
 
@@ -168,7 +175,7 @@ def _asked(text: str, shown: str) -> Type:
     import duckdb  # noqa: PLC0415 - only where a model may run on Spark
 
     try:
-        with _connection().cursor() as connection:
-            return Type(connection.sql(f"SELECT {text}").types[0])
+        with connection().cursor() as asked:
+            return Type(asked.sql(f"SELECT {text}").types[0])
     except duckdb.Error as error:
         raise NotInSparkError(shown, f"DuckDB does not know its type ({str(error).splitlines()[0]})") from None

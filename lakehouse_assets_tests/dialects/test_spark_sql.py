@@ -21,6 +21,8 @@ ONE = {
         "day": pl.Date(),
         "at": pl.Datetime(time_zone="UTC"),
         "codes": pl.List(pl.String()),
+        "place": pl.Struct({"town": pl.String()}),
+        "places": pl.List(pl.Struct({"town": pl.String()})),
     }
 }
 
@@ -40,9 +42,17 @@ def test_every_model_of_the_project_is_translated(name: str) -> None:
     [
         ("sum(share)", "SUM"),
         ("avg(amount)", "AVG"),
-        ("median(id)", "MEDIAN"),
+        ("avg(id) OVER ()", "AVG"),
+        ("median(share)", "MEDIAN"),
+        ("median(amount)", "MEDIAN"),
+        ("median(day)", "MEDIAN"),
+        ("median(id) OVER ()", "MEDIAN"),
+        ("quantile_cont(id, 0.25)", "QUANTILE_CONT"),
         ("list(text)", "ARRAY_AGG"),
-        ("upper(text)", "UPPER"),
+        ("upper(day)", "UPPER"),
+        ("place['to' || 'wn']", "place"),
+        ("text.town", "town"),
+        ("places[1].town", "town"),
         ("random()", "RAND"),
         ("round(share)", "ROUND"),
         ("share::BIGINT", "share"),

@@ -43,6 +43,13 @@ TABLE = pl.DataFrame(
         "seen": [*AT[:3], None, AT[3]],
         "codes": [["b", "a"], [], ["Z"], None, ["ä", "z", "A"]],
         "ok": [True, False, True, None, False],
+        "place": [
+            {"Town": "Ulm", "at": {"x": 1}},
+            {"Town": None, "at": None},
+            None,
+            None,
+            {"Town": "", "at": {"x": None}},
+        ],
     }
 )
 OF_A_ROW = """
@@ -64,6 +71,7 @@ date_diff('hour', seen, TIMESTAMPTZ '2011-03-27 01:00:00+00'); date_diff('second
 date_diff('day', seen, TIMESTAMPTZ '2011-03-27 01:00:00+00'); year(day); quarter(day); month(day); day(day)
 extract(dow FROM day); extract(isodow FROM day); extract(doy FROM day); extract(week FROM day); extract(hour FROM seen)
 extract(minute FROM seen); strftime(day, '%Y-%m'); strftime(seen, '%d.%m.%Y %H:%M:%S'); seen AT TIME ZONE 'Europe/London'
+place.town; t.place.at.x; place['Town']; struct_extract(place, 'at').x; upper(text); lower(text)
 codes[1]; codes[3]; len(codes); [id, small]; range(small % 4); generate_series(1, 3); {'a': id}; MAP {'k': text}
 EXISTS (SELECT 1 FROM silver.t AS o WHERE o.n > 4); (SELECT max(o.amount) FROM silver.t AS o)
 row_number() OVER (ORDER BY n); rank() OVER (ORDER BY ok); lag(id) OVER (ORDER BY n DESC); sum(id) OVER (PARTITION BY ok ORDER BY n)
@@ -74,6 +82,7 @@ sum(id); sum(amount); sum(price) FILTER (n < 3); sum(DISTINCT small); count(*); 
 max(text); min(seen); max(amount); any_value(1); bool_and(ok); bool_or(ok) FILTER (n > 100); arg_max(text, id); arg_min(text, amount)
 arg_max(n, (ok, text)); list_sort(list(text)); list_sort(list(DISTINCT ok)); list(text ORDER BY text); list_sort(list(id) FILTER (n > 9))
 quantile_disc(id, 0.5); quantile_disc(amount, [0.2, 0.4, 1]); quantile_disc(text, 0.25); count(*) FILTER (ok); max(share)
+median(id); median(price) FILTER (n < 3); median(n) FILTER (n > 9); quantile_cont(small, 0.5); sum(id) / count(id)
 """
 
 
