@@ -8,7 +8,7 @@ IN_PARALLEL = --numprocesses $(WORKERS) --dist worksteal
 # Each worker imports every test: from compiled files that takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-aws dev test check bench format clean
+.PHONY: demo demo-aws dev test check bench bench-peers format clean
 
 demo: .venv/runtime  ## set up, land a simulated retailer's drops, ask its API, run the lake, answer questions
 	$(BIN)/lakehouse demo
@@ -39,6 +39,9 @@ check: .venv/dev  ## the quick loop: format, lint, types, tests of a third of a 
 bench: .venv/dev  ## measure; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
+bench-peers: .venv/dev .venv/spark .venv/peers  ## the product beside pandas, Polars, Sail, PySpark and dlt on the same input
+	$(BIN)/python -m benchmarks.peers
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than 3.11: name a newer one with 'make PYTHON=python3.x'"; exit 1; }
@@ -68,6 +71,12 @@ bench: .venv/dev  ## measure; see benchmarks/README.md
 .venv/spark: constraints.txt | .venv/bin/python
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< pysail 'pyspark[connect]' || rm -rf $@
+	@touch -c $@
+
+# In an environment of its own: nothing but a benchmark needs it. The benchmark leaves it out where it cannot be installed.
+.venv/peers: constraints-peers.txt | .venv/bin/python
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c $< 'dlt[parquet]' || rm -rf $@
 	@touch -c $@
 
 clean:  ## remove the environment; the lake stays

@@ -67,8 +67,17 @@ class Run:
         return self.seconds - self.imports
 
 
-def measured(module: str, before: list[Path | str], after: list[Path | str], environment: dict[str, str]) -> Run:
+def measured(
+    module: str,
+    before: list[Path | str],
+    after: list[Path | str],
+    environment: dict[str, str],
+    python: Path | str = sys.executable,
+) -> Run:
     """Run `python -m module *before REPORT *after` and measure it.
+
+    Args:
+        python: The Python that has the libraries of the module.
 
     Raises:
         RunFailedError: The process ended with another code than 0.
@@ -77,7 +86,7 @@ def measured(module: str, before: list[Path | str], after: list[Path | str], env
     os.sync()  # what earlier processes wrote is not charged to this one
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         report, said = Path(folder, "report.json"), Path(folder, "said.txt")
-        command = [sys.executable, "-m", module, *map(str, before), str(report), *map(str, after)]
+        command = [str(python), "-m", module, *map(str, before), str(report), *map(str, after)]
         with said.open("wb") as output:
             cpu, began = _cpu(), time.monotonic()
             process = psutil.Popen(
