@@ -1,4 +1,4 @@
-"""The product beside its peers on the same input: `python -m benchmarks.peers [--scale 0.1] [--only dlt] [--repeat 3]`.
+"""The product beside its peers on one input: `python -m benchmarks.peers [--scale 0.25] [--only dlt] [--repeat 3]`.
 
 The input is that of case (a), a share of its days. They take turns, each in a process of its own on a fresh lake; after
 the last turn the rows of each peer are compared with the product's.
@@ -117,7 +117,7 @@ PEERS = {
 def main() -> int:
     """Measure the peers asked for; the exit code is 1 when one failed or its rows differ from the product's."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("--scale", type=float, default=0.1, help="share of 365 days of 27,398 lines, 0 < scale <= 1")
+    parser.add_argument("--scale", type=float, default=0.25, help="share of 365 days of 27,398 lines, 0 < scale <= 1")
     parser.add_argument(
         "--only", default=",".join(PEERS), help="peers, separated by commas; product and polars always are"
     )
