@@ -1,4 +1,4 @@
-"""Runs over all feeds that meet others, a full disk, or a bucket that kills them: the tables of one undisturbed run.
+"""Runs over all feeds that meet others, a full disk, a bucket that refuses or kills: the tables of one undisturbed run.
 
 The suites of sales try more of each. Here is what feeds with histories, repeated events and joins add to it.
 """
@@ -17,11 +17,11 @@ from lakehouse_assets_tests import shop
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
-from lakehouse_assets_tests.faults.proxy import FaultyProxy, Kill, no_faults
+from lakehouse_assets_tests.faults.proxy import FaultyProxy, Kill, Refuse, no_faults
 from lakehouse_assets_tests.faults.reading import Tables, differences, unsettled
 from lakehouse_assets_tests.faults.test_disk import disk, leave
 from lakehouse_assets_tests.faults.test_every_feed import FIRST, SECOND, compared, lake_with
-from lakehouse_assets_tests.faults.test_s3_faults import copy_of
+from lakehouse_assets_tests.faults.test_s3_faults import BAD_DAYS, copy_of
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 
@@ -97,28 +97,43 @@ def proxy(s3_server: S3Server) -> Iterator[FaultyProxy]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def ran(s3_server: S3Server, proxy: FaultyProxy, tmp_path_factory: pytest.TempPathFactory) -> InBucket:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        address = f"http://127.0.0.1:{proxy.port}"
+        folder = tmp_path_factory.mktemp("every-feed-in-a-bucket").name
+        base = lake_with(FIRST, f"s3://{s3_server.bucket}/{folder}-{proxy.port}")
+        shop.land_all(base, SECOND)
+        whole = fresh(s3_server, base)
+        proxy.follow(no_faults)
+        assert begun(whole, AWS_ENDPOINT_URL=address).finish().returncode == 0
+        return InBucket(base, compared(whole), proxy.writes, address)
+
+
 @pytest.fixture
-def bucket(s3_server: S3Server, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> InBucket:
+def bucket(ran: InBucket, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> InBucket:
+    """The same for each test, which reads past the proxy."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
-    address = f"http://127.0.0.1:{proxy.port}"
-    base = lake_with(FIRST, f"s3://{s3_server.bucket}/every-feed-{tmp_path.name}-{proxy.port}")
-    shop.land_all(base, SECOND)
-    whole = shop.shop_in(copy_of(s3_server, base, tmp_path / "none", tmp_path / "none"))
-    proxy.follow(no_faults)
-    assert begun(whole, AWS_ENDPOINT_URL=address).finish().returncode == 0
-    return InBucket(base, compared(whole), proxy.writes, address)
+    return ran
+
+
+def fresh(server: S3Server, base: Lake) -> Lake:
+    """Return a copy of the lake, which has no Dagster instance."""
+    return shop.shop_in(copy_of(server, base, Path("none"), Path("none")))
 
 
 def test_a_run_killed_at_a_write_to_a_bucket_loses_and_doubles_nothing(
-    bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy, tmp_path: Path, tell: Tell
+    bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy, tell: Tell
 ) -> None:
     points = [(number, moment) for number in range(1, len(bucket.writes) + 1) for moment in Kill]
     last = {kind: max(n for n, write in enumerate(bucket.writes, 1) if kind in write) for kind, _ in SAMPLE}
     chosen = points if EVERYTHING else [(last[kind], moment) for kind, moment in SAMPLE]
     told = []
     for number, moment in chosen:
-        lake = shop.shop_in(copy_of(s3_server, bucket.base, tmp_path / "none", tmp_path / "none"))
+        lake = fresh(s3_server, bucket.base)
         proxy.follow(lambda request, n=number, kill=moment: kill if request.write == n else None)  # type: ignore[misc]
         process = begun(lake, AWS_ENDPOINT_URL=bucket.address)
         proxy.victim = process.pid
@@ -129,4 +144,36 @@ def test_a_run_killed_at_a_write_to_a_bucket_loses_and_doubles_nothing(
         found += wrong(lake, bucket.expected)
         told += [f"{moment.name} write {number}, {bucket.writes[number - 1]}: {line}" for line in found]
     tell(f"{len(chosen)} of {len(points)} kill points of a run over all feeds tried on S3")
+    assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize("kind", BAD_DAYS if EVERYTHING else ("writes cut half-way",))
+def test_a_bad_day_of_a_bucket_loses_and_doubles_nothing(
+    kind: str, bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy
+) -> None:
+    lake = fresh(s3_server, bucket.base)
+    proxy.follow(BAD_DAYS[kind]())
+
+    begun(lake, AWS_ENDPOINT_URL=bucket.address).finish()
+
+    proxy.follow(no_faults)
+    shop.run(lake)
+    assert not wrong(lake, bucket.expected)
+
+
+def test_tables_that_cannot_be_written_stop_the_run_and_follow_when_they_can(
+    bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy, tell: Tell
+) -> None:
+    tables = sorted({write.split(" ")[1].split("/_delta_log")[0] for write in bucket.writes if "/_delta_log/" in write})
+    names = ["/".join(table.split("/")[-2:]) for table in tables]
+    told = []
+    for name in names if EVERYTHING else [SAMPLE[0][0].removesuffix("/_delta_log")]:
+        lake = fresh(s3_server, bucket.base)
+        proxy.follow(lambda request, it=f"/{name}/": Refuse(403) if request.write and it in request.key else None)  # type: ignore[misc]
+        done = begun(lake, AWS_ENDPOINT_URL=bucket.address).finish()
+        found = [] if done.returncode else ["the run says that it is done"]
+        proxy.follow(no_faults)
+        shop.run(lake)
+        told += [f"{name} could not be written: {line}" for line in found + wrong(lake, bucket.expected)]
+    tell(f"writes refused to one of {len(names)} tables of all feeds at a time")
     assert not told, "\n".join(told)
