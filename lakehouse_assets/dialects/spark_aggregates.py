@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from lakehouse_assets.dialects.spark_expressions import Expressions, Rules, refused
+from lakehouse_assets.dialects.spark_expressions import Expressions, Rules, known, refused
 from lakehouse_assets.dialects.spark_quantiles import middle, quantile
 from lakehouse_assets.dialects.spark_types import Type
 
@@ -40,8 +40,6 @@ def _count(expressions: Expressions, node: exp.Count) -> str:
 
 
 def _extreme(expressions: Expressions, node: exp.Min | exp.Max | exp.AnyValue) -> str:
-    if node.args.get("expressions"):
-        raise refused(node, "the first n are not translated")
     _, value = _distinct(node)
     expressions.common([value])
     return f"{'MAX' if isinstance(node, exp.Max) else 'MIN'}({expressions.text(value)})"
@@ -83,6 +81,7 @@ def _filter(expressions: Expressions, node: exp.Filter) -> str:
 def _filtered(expressions: Expressions, node: exp.Expr, condition: str | None) -> str:
     if isinstance(node, exp.IgnoreNulls) and isinstance(node.this, exp.AnyValue):
         node = node.this
+    known(node)
     if isinstance(node, exp.ArgMax | exp.ArgMin):
         return _at_extreme(expressions, node, condition)
     if isinstance(node, exp.PercentileDisc | exp.Quantile):
@@ -100,8 +99,6 @@ def _where(*conditions: str | None) -> str:
 
 
 def _at_extreme(expressions: Expressions, node: exp.ArgMax | exp.ArgMin, condition: str | None) -> str:
-    if node.args.get("count") is not None:
-        raise refused(node, "the first n are not translated")
     value, name = expressions.text(node.this), "MAX_BY" if isinstance(node, exp.ArgMax) else "MIN_BY"
     by, there = node.expression, [condition, f"{value} IS NOT NULL"]
     if isinstance(by, exp.Tuple):  # NULL is larger than all other values to DuckDB
@@ -159,9 +156,10 @@ def _collected(expressions: Expressions, value: exp.Expr, distinct: str, conditi
 
 
 def _window(expressions: Expressions, node: exp.Window) -> str:
-    call, filled = node.this, None
+    call = node.this
     if isinstance(call, exp.Filter):
-        call, filled = call.this, expressions.condition(call.expression.this)
+        raise refused(node, "Spark has no FILTER with a window; write a CASE in the function")
+    known(call)
     if node.args.get("spec") is not None or node.args.get("alias") is not None or isinstance(call, exp.IgnoreNulls):
         raise refused(node, "a frame, a named window, and IGNORE NULLS are not translated")
     parts = [expressions.text(part) for part in node.args.get("partition_by") or []]
@@ -169,8 +167,8 @@ def _window(expressions: Expressions, node: exp.Window) -> str:
     over = f"PARTITION BY {', '.join(parts)} " if parts else ""
     over += f"ORDER BY {', '.join(ordered(expressions, one) for one in order.expressions)}" if order else ""
     if type(call) in _SIMPLE:
-        return _SIMPLE[type(call)](expressions, call) + f"{_where(filled)} OVER ({over})"
-    if type(call) not in _RANKED or filled is not None or order is None:
+        return _SIMPLE[type(call)](expressions, call) + f" OVER ({over})"
+    if type(call) not in _RANKED or order is None:
         raise refused(node, "this function is not translated with this window")
     if isinstance(call, exp.Lag | exp.Lead) and (call.args.get("offset") or call.args.get("default")):
         raise refused(node, "lag and lead are translated without an offset and a default")
@@ -180,6 +178,7 @@ def _window(expressions: Expressions, node: exp.Window) -> str:
 
 def ordered(expressions: Expressions, node: exp.Ordered) -> str:
     """Return one value of an ORDER BY, and where its NULLs go."""
+    known(node)
     if node.this.find(exp.Column) is not None and not isinstance(node.this, exp.Column):
         expressions.common([node.this])
     side = "DESC" if node.args.get("desc") else "ASC"

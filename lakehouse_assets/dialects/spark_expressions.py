@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from lakehouse_assets.dialects.spark_arguments import unknown_argument
 from lakehouse_assets.dialects.spark_casts import converted
 from lakehouse_assets.dialects.spark_types import (
     NotInSparkError,
@@ -65,6 +66,7 @@ class Expressions:
 
     def text(self, node: exp.Expr) -> str:
         """Return an expression in Spark's SQL. Raises `NotInSparkError`."""
+        known(node)
         if rule := self.rules.get(type(node)):
             return rule(self, node)
         raise refused(node, "it is not translated")
@@ -215,6 +217,12 @@ class Expressions:
 
     def exists(self, node: exp.Exists) -> str:
         return f"EXISTS ({self.query(node.this.unnest())[0]})"
+
+
+def known(node: exp.Expr) -> None:
+    """Refuse an expression with an argument that no rule looks at."""
+    if odd := unknown_argument(node):
+        raise refused(node, f"its {odd} is not translated")
 
 
 def refused(node: exp.Expr, why: str) -> NotInSparkError:

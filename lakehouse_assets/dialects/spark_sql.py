@@ -19,7 +19,7 @@ from lakehouse_assets.dialects import (
 from lakehouse_assets.dialects.plain_sql import plain
 from lakehouse_assets.dialects.spark_aggregates import ordered
 from lakehouse_assets.dialects.spark_casts import converted
-from lakehouse_assets.dialects.spark_expressions import Expressions, refused
+from lakehouse_assets.dialects.spark_expressions import Expressions, known, refused
 from lakehouse_assets.dialects.spark_types import (
     Columns,
     NotInSparkError,
@@ -173,7 +173,8 @@ class _Query:
         """Return a table of a FROM, whose columns are then known."""
         alias = quoted(node.alias_or_name)
         match node:
-            case exp.Table() if not any(node.args.get(name) for name in ("pivots", "joins", "sample", "when")):
+            case exp.Table():
+                known(node)
                 if node.db:
                     sources[node.alias_or_name] = self.tables[f"{node.db}.{node.name}"]
                     return f"{quoted(view_name(f'{node.db}.{node.name}'))} AS {alias}"
@@ -248,6 +249,7 @@ class _Query:
             text += f"\nORDER BY {', '.join(ordered(own, one) for one in order.expressions)}".replace("``.", "")
         for name in ("limit", "offset"):
             if (end := node.args.get(name)) is not None:
+                known(end)
                 if not isinstance(end.expression, exp.Literal):
                     raise refused(end, "only a number is translated")
                 text += f"\n{name.upper()} {end.expression.name}"

@@ -63,8 +63,8 @@ CASE WHEN id > 0 THEN amount ELSE 0 END; CASE small WHEN 3 THEN 'three' END; if(
 greatest(id, small, 5); least(text, 'b'); nullif(small, 3); coalesce(text, 'none') || '!'; concat(text, 'x', text)
 length(text); substring(text, 2); substring(text, 1, 2); left(text, 2); replace(text, 'ä', 'ae')
 starts_with(text, 'Z'); ends_with(text, 'A'); text LIKE '%ä'; text LIKE '_ä'; regexp_full_match(text, '[A-Z].')
-regexp_matches(text, '^\\w'); regexp_matches(text, '[0-9]{5}[A-Z]?$'); regexp_matches(text, 'a.b')
-day + 1; day - 365; day - date '2011-01-01'; day::TIMESTAMP; seen::DATE; date_trunc('month', day)::DATE
+regexp_matches(text, '^\\w'); regexp_matches(text, '[0-9]{5}[A-Z]?$'); regexp_matches(text, 'a.b'); regexp_matches(text, 'a[^\\n]b|\\\\')
+day + 1; 1 + day; day - 365; day - date '2011-01-01'; day::TIMESTAMP; seen::DATE; date_trunc('month', day)::DATE
 date_trunc('week', day)::DATE; date_trunc('hour', seen); date_trunc('day', seen); date_diff('month', day, DATE '2011-03-01')
 date_diff('year', day, seen::DATE); date_diff('quarter', day, seen::DATE); date_trunc('week', seen)
 date_diff('hour', seen, TIMESTAMPTZ '2011-03-27 01:00:00+00'); date_diff('second', seen, TIMESTAMPTZ '2011-03-27 01:00:00+00')
@@ -72,10 +72,10 @@ date_diff('day', seen, TIMESTAMPTZ '2011-03-27 01:00:00+00'); year(day); quarter
 extract(dow FROM day); extract(isodow FROM day); extract(doy FROM day); extract(week FROM day); extract(hour FROM seen)
 extract(minute FROM seen); strftime(day, '%Y-%m'); strftime(seen, '%d.%m.%Y %H:%M:%S'); seen AT TIME ZONE 'Europe/London'
 place.town; t.place.at.x; place['Town']; struct_extract(place, 'at').x; upper(text); lower(text)
-codes[1]; codes[3]; len(codes); [id, small]; range(small % 4); generate_series(1, 3); {'a': id}; MAP {'k': text}
+codes[1]; codes[3]; len(codes); [id, small]; range(small % 4); generate_series(1, 3); {'a': id}; MAP {'k': text}; (MAP {'k': id})['k']; if(ok, place, NULL)
 EXISTS (SELECT 1 FROM silver.t AS o WHERE o.n > 4); (SELECT max(o.amount) FROM silver.t AS o)
 row_number() OVER (ORDER BY n); rank() OVER (ORDER BY ok); lag(id) OVER (ORDER BY n DESC); sum(id) OVER (PARTITION BY ok ORDER BY n)
-count(*) OVER (PARTITION BY ok); min(text) OVER (ORDER BY n); dense_rank() OVER (ORDER BY amount DESC)
+count(*) OVER (PARTITION BY ok); min(text) OVER (ORDER BY n); sum(id) OVER (ORDER BY n + 1); dense_rank() OVER (ORDER BY amount DESC)
 """
 OF_ROWS = """
 sum(id); sum(amount); sum(price) FILTER (n < 3); sum(DISTINCT small); count(*); count(id); count(DISTINCT text); min(text)
@@ -100,6 +100,9 @@ QUERIES = {
     "using": "SELECT n, a.text, b.id FROM silver.t AS a LEFT JOIN (SELECT n, id FROM silver.t WHERE ok) AS b USING (n)",
     "anti": "SELECT a.n FROM silver.t AS a ANTI JOIN silver.t AS b ON a.id = b.id ORDER BY n",
     "asof": "SELECT a.n, b.n AS m FROM silver.t AS a ASOF LEFT JOIN silver.t AS b ON a.ok = b.ok AND a.day >= b.day ORDER BY a.n",
+    "asof the other way": "SELECT a.n, b.n AS m FROM silver.t AS a ASOF JOIN silver.t AS b ON a.ok = b.ok AND b.day <= a.day ORDER BY a.n",
+    "union of a query": "SELECT share AS x FROM silver.t UNION ALL (SELECT DISTINCT small FROM silver.t)",
+    "no table": "SELECT 1 AS x",
     "union": "SELECT n, amount AS x FROM silver.t UNION ALL SELECT id, small FROM silver.t UNION ALL SELECT n, share FROM silver.t",
     "except": "SELECT id FROM silver.t EXCEPT SELECT id FROM silver.t WHERE ok",
     "in": "SELECT n FROM silver.t WHERE id IN (SELECT o.id FROM silver.t AS o WHERE o.ok) ORDER BY n",
