@@ -22,7 +22,7 @@ from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
-from lakehouse_assets_tests import migrations, unsynced
+from lakehouse_assets_tests import migrations, retries, unsynced
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 from lakehouse_assets_tests.step_output import show_at_the_end
@@ -92,9 +92,13 @@ def _quick_dagster() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_boto() -> Iterator[None]:
-    """No file of botocore is read twice: each emulated AWS begins a session of its own, which would read them all."""
+    """No file of botocore is read twice: each emulated AWS begins a session of its own, which would read them all.
+
+    Nor does it wait long before it asks again.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", cache(create_loader))
+        retries.at_once(patch)
         yield
 
 

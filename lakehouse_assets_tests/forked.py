@@ -22,7 +22,7 @@ import pytest
 
 import lakehouse_assets
 from lakehouse_assets.cli.main import main
-from lakehouse_assets_tests import migrations, unsynced
+from lakehouse_assets_tests import migrations, retries, unsynced
 from lakehouse_assets_tests.step_output import show_at_the_end
 
 PRELOADED = "lakehouse_assets_tests.preloaded"
@@ -115,6 +115,7 @@ def _become(
     patch = pytest.MonkeyPatch()
     show_at_the_end(patch)
     migrations.read_once(patch)
+    retries.at_once(patch)
     unsynced.begin()
     if before:
         before()

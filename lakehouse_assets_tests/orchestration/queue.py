@@ -9,6 +9,7 @@ import pytest
 
 from lakehouse_assets.context import Lake, lake_at
 from lakehouse_assets.orchestration.location import definitions
+from lakehouse_assets.sources.sqs import SqsQueue
 from lakehouse_assets_tests.aws_emulator import ACCOUNT, AwsEmulator
 from lakehouse_assets_tests.local_server import REGION
 from lakehouse_assets_tests.orchestration.daemon import Daemon
@@ -68,7 +69,9 @@ def listening(
     daemon_of: Callable[..., Daemon],
     **environment: Any,
 ) -> Daemon:
-    """Return a daemon of a lake that listens to a queue."""
+    """Return a daemon of a lake that listens to a queue; the emulator, one server, answers at once and with all."""
+    receive = SqsQueue.receive
+    monkeypatch.setattr(SqsQueue, "receive", lambda queue, hidden_s, wait_s=0: receive(queue, hidden_s))  # noqa: ARG005
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", emulator.url)
     monkeypatch.setenv("LAKEHOUSE_ROOT", lake.settings.root)
     made = daemon_of(lake, queue_url=queue.url, **environment)
