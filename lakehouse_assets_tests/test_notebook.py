@@ -31,6 +31,7 @@ def test_it_is_kept_without_outputs() -> None:
     assert [cell["id"] for cell in CODE if cell["outputs"] or cell["execution_count"] is not None] == []
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("every_table")
 def test_its_figures_are_those_of_the_lake(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     sold = [

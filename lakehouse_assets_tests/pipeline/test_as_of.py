@@ -128,6 +128,7 @@ def test_finding_the_dates_of_a_change_reads_neither_sales_nor_the_other_buckets
     assert read == [], "what was found is remembered as long as nothing changes"
 
 
+@pytest.mark.slow(covered=True)
 def test_late_sales_and_late_versions_come_together(lake: Lake) -> None:
     more = [Sale(8, "bob", "b", 5), Sale(9, "anna", "a", 200)]
     put(lake, "more", [Version("bob", "early", 2)], [Version("b", "maps", 3)], more)
@@ -148,6 +149,7 @@ def test_a_lost_index_is_read_again_and_nothing_is_built(lake: Lake) -> None:
     assert delta.opened(lake.store, "gold/enriched").version() == version
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("lake")
 def test_another_query_begins_the_index_anew(tmp_path: Path) -> None:
     other = lake_of(tmp_path, SQL.replace("c.is_deleted AS gone", "c.is_current AS gone"))
@@ -160,6 +162,7 @@ def test_another_query_begins_the_index_anew(tmp_path: Path) -> None:
     assert list(verify(again)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_build_whose_history_changes_meanwhile_is_followed_by_another(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_build_whose_history_changes_meanwhile_is_followed_by_another(
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_wrong_index_is_found_and_mended(lake: Lake) -> None:
     model = lake.registry.models["enriched"]
     table = delta.opened(lake.store, "ops/enriched_as_of")
@@ -194,6 +198,7 @@ def test_a_wrong_index_is_found_and_mended(lake: Lake) -> None:
     assert (pending(lake), list(verify(lake))) == ([], [])
 
 
+@pytest.mark.slow(covered=True)
 def test_days_may_be_the_time(tmp_path: Path) -> None:
     text, day = dy.String(nullable=False), dy.Date(nullable=False)
     sales = feed_of({"code": text, "day": day}, name="sales", business_date="day")

@@ -47,6 +47,7 @@ def test_a_run_and_the_status_show_it_and_the_run_succeeds(lake: Lake, cli: Cli)
         assert "schema drift: 1\n  sales: 1.csv: new: Till\n" in shown
 
 
+@pytest.mark.slow(covered=True)
 def test_ids_on_several_dates_are_one_line_of_a_feed_by_run_and_for_the_newest_dates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,7 @@ def test_what_others_changed_is_told_and_put_right_by_a_refresh_that_is_asked_fo
     assert held(db) == gold(shop)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_table_of_another_lake_or_of_another_form_is_left_alone(shop: Lake, lake: Lake, db: DynamoDb) -> None:
     refresh(shop)
     before = db.all_items(TABLE)
