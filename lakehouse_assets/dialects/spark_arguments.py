@@ -28,6 +28,7 @@ _KNOWN: Mapping[type[exp.Expr], tuple[str, ...]] = {
     exp.Limit: (),
     exp.Literal: ("is_string",),
     exp.Ordered: ("desc", "nulls_first"),
+    exp.Quantile: ("quantile",),
     exp.RegexpLike: ("flag",),
     exp.RegexpFullMatch: ("options",),
     exp.Replace: ("replacement",),

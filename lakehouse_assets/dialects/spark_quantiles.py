@@ -20,8 +20,9 @@ def quantile(expressions: Expressions, node: exp.PercentileDisc | exp.Quantile, 
     """
     found, value = expressions.type(node), expressions.text(node.this)
     expressions.common([node.this])
-    many = isinstance(node.expression, exp.Array)
-    parts = [share(part, node) for part in (node.expression.expressions if many else [node.expression])]
+    asked = node.args["quantile"] if isinstance(node, exp.Quantile) else node.expression
+    many = isinstance(asked, exp.Array)
+    parts = [share(part, node) for part in (asked.expressions if many else [asked])]
     rows, count = _rows(value, where)
     values = [f"GET({rows}, GREATEST(CAST(CEIL({count} * {part}) AS INT) - 1, 0))" for part in parts]
     if not many:

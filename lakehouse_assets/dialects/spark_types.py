@@ -24,8 +24,6 @@ _PLAIN = {
     "date": "DATE",
     "timestamp": "TIMESTAMP_NTZ",
     "timestamp with time zone": "TIMESTAMP",
-    "null": "VOID",
-    '"null"': "VOID",
 }
 
 

@@ -43,6 +43,7 @@ TABLE = pl.DataFrame(
         "seen": [*AT[:3], None, AT[3]],
         "codes": [["b", "a"], [], ["Z"], None, ["ä", "z", "A"]],
         "ok": [True, False, True, None, False],
+        "ratio": pl.Series([0.1, -2.5, 0.0, None, 1e30], dtype=pl.Float32),
         "place": [
             {"Town": "Ulm", "at": {"x": 1}},
             {"Town": None, "at": None},
@@ -73,6 +74,9 @@ extract(dow FROM day); extract(isodow FROM day); extract(doy FROM day); extract(
 extract(minute FROM seen); strftime(day, '%Y-%m'); strftime(seen, '%d.%m.%Y %H:%M:%S'); seen AT TIME ZONE 'Europe/London'
 place.town; t.place.at.x; place['Town']; struct_extract(place, 'at').x; upper(text); lower(text)
 codes[1]; codes[3]; len(codes); [id, small]; range(small % 4); generate_series(1, 3); {'a': id}; MAP {'k': text}; (MAP {'k': id})['k']; if(ok, place, NULL)
+id <> 0; text <> 'Zä' AND true; CASE WHEN ok THEN MAP {'k': text} ELSE MAP {} END; (small % 7)::TINYINT; (small % 7)::SMALLINT; ratio; if(ok, NULL, ratio)
+date_diff('minute', seen, TIMESTAMPTZ '2011-03-27 01:00:00+00'); extract(dayofweek FROM day); extract(dayofyear FROM day)
+date_trunc('month', seen::DATE)::DATE; regexp_matches(text, '\\s\\d+[\\dA]'); first_value(id) OVER (ORDER BY n); last_value(id) OVER (ORDER BY n)
 EXISTS (SELECT 1 FROM silver.t AS o WHERE o.n > 4); (SELECT max(o.amount) FROM silver.t AS o)
 row_number() OVER (ORDER BY n); rank() OVER (ORDER BY ok); lag(id) OVER (ORDER BY n DESC); sum(id) OVER (PARTITION BY ok ORDER BY n)
 count(*) OVER (PARTITION BY ok); min(text) OVER (ORDER BY n); sum(id) OVER (ORDER BY n + 1); dense_rank() OVER (ORDER BY amount DESC)
@@ -82,7 +86,7 @@ sum(id); sum(amount); sum(price) FILTER (n < 3); sum(DISTINCT small); count(*); 
 max(text); min(seen); max(amount); any_value(1); bool_and(ok); bool_or(ok) FILTER (n > 100); arg_max(text, id); arg_min(text, amount)
 arg_max(n, (ok, text)); list_sort(list(text)); list_sort(list(DISTINCT ok)); list(text ORDER BY text); list_sort(list(id) FILTER (n > 9))
 quantile_disc(id, 0.5); quantile_disc(amount, [0.2, 0.4, 1]); quantile_disc(text, 0.25); count(*) FILTER (ok); max(share)
-median(id); median(price) FILTER (n < 3); median(n) FILTER (n > 9); quantile_cont(small, 0.5); sum(id) / count(id)
+median(id); median(price) FILTER (n < 3); median(n) FILTER (n > 9); quantile_cont(small, 0.5); quantile(id, 0.5); bool_or(ok); sum(id) / count(id)
 """
 
 
@@ -105,6 +109,12 @@ QUERIES = {
     "no table": "SELECT 1 AS x",
     "union": "SELECT n, amount AS x FROM silver.t UNION ALL SELECT id, small FROM silver.t UNION ALL SELECT n, share FROM silver.t",
     "except": "SELECT id FROM silver.t EXCEPT SELECT id FROM silver.t WHERE ok",
+    "intersect": "SELECT id FROM silver.t INTERSECT SELECT id FROM silver.t WHERE ok",
+    **{
+        f"{kind} join": f"SELECT a.n, b.n AS m FROM silver.t AS a {kind} JOIN (SELECT n, id FROM silver.t WHERE ok) AS b ON a.n = b.n + 1"
+        for kind in ("INNER", "LEFT OUTER", "RIGHT", "RIGHT OUTER", "FULL", "FULL OUTER")
+    },
+    "SEMI join": "SELECT a.n FROM silver.t AS a SEMI JOIN silver.t AS b ON a.id = b.small ORDER BY n",
     "in": "SELECT n FROM silver.t WHERE id IN (SELECT o.id FROM silver.t AS o WHERE o.ok) ORDER BY n",
     "top": "SELECT n FROM silver.t ORDER BY amount DESC, n LIMIT 3 OFFSET 1",
 }  # fmt: skip
