@@ -101,9 +101,9 @@ def _measured(server: DevServer, lake: Lake, queue: TestQueue | None, given: arg
     seconds.clear()
     time.sleep(given.gap)
 
-    load, idle, began = os.getloadavg()[0], _cpu(server.pid), time.monotonic()
+    load, idle, began = os.getloadavg()[0], cpu_seconds(server.pid), time.monotonic()
     time.sleep(given.idle)
-    idle_cpu, idle_s, cpu = _cpu(server.pid) - idle, time.monotonic() - began, _cpu(server.pid)
+    idle_cpu, idle_s, cpu = cpu_seconds(server.pid) - idle, time.monotonic() - began, cpu_seconds(server.pid)
     for at in range(1, given.count + 1):
         arrive(at)
         next_one = time.monotonic() + given.gap
@@ -111,10 +111,10 @@ def _measured(server: DevServer, lake: Lake, queue: TestQueue | None, given: arg
             time.sleep(_LOOK_S)
             look()
     wait_for("the last file in gold", look, _LONGEST_S)
-    return Measured(sorted(seconds), idle_cpu, idle_s, _cpu(server.pid) - cpu, (load, os.getloadavg()[0]))
+    return Measured(sorted(seconds), idle_cpu, idle_s, cpu_seconds(server.pid) - cpu, (load, os.getloadavg()[0]))
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds of a process and of all that it has started, those that have ended included."""
     total = 0.0
     for process in (main := psutil.Process(pid), *main.children(recursive=True)):
