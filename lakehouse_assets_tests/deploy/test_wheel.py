@@ -23,7 +23,10 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(installed: Insta
 
 
 def test_its_definitions_are_valid_in_another_folder(installed: Installed, tmp_path: Path) -> None:
-    where = "import lakehouse_assets.settings as s; print(s.__file__, s.PROJECT, s.settings().athena_sql)"
+    where = (
+        "from lakehouse_assets.lake_settings import PROJECT; import lakehouse_assets.settings as s; "
+        "print(s.__file__, PROJECT, s.settings().athena_sql)"
+    )
     _, said = installed.said(["python", "-c", where], tmp_path)
     file, project, athena = said.split()
     assert Path(file).is_relative_to(installed.packages)
