@@ -79,7 +79,7 @@ def _extract(server: DevServer, feed: str) -> None:
 def _report(way: str, feed: str, tables: Iterable[str], root: str, until: float) -> None:
     rows = Ledger.load(lake_at(root).store).rows
     read = {
-        str(key): (min(times).timestamp(), frozenset(filter(None, parts)))
+        str(key): (min(times).timestamp(), frozenset(_value(part) for part in parts if part is not None))
         for key, times, parts in rows.filter(feed=feed).group_by("object_key").agg("ingested_at", "part").iter_rows()
     }
     landed = {
@@ -95,6 +95,12 @@ def _report(way: str, feed: str, tables: Iterable[str], root: str, until: float)
         found = {key: after(commits, since, read[key][1]) for key, since in at.items()}
         at = {key: moment for key, moment in found.items() if moment is not None}
         _line(way, table.replace("/", "."), landed, at)
+
+
+def _value(part: str) -> str:
+    """Return the value by which a table is partitioned of a partition of the ledger: 3 of `bucket=03`."""
+    name, _, number = part.partition("=")
+    return str(int(number)) if name == "bucket" else part
 
 
 def _line(way: str, table: str, landed: dict[str, float], at: dict[str, float]) -> None:
