@@ -82,9 +82,9 @@ def _report(way: str, feed: str, tables: Iterable[str], root: str, until: float)
         str(key): (min(times).timestamp(), frozenset(_value(part) for part in parts if part is not None))
         for key, times, parts in rows.filter(feed=feed).group_by("object_key").agg("ingested_at", "part").iter_rows()
     }
+    folder = Path(root, "landing", feed)
     landed = {
         str(file.relative_to(folder)): file.stat().st_mtime
-        for folder in [Path(root, "landing", feed)]
         for file in folder.rglob("*")
         if file.is_file() and file.stat().st_mtime < until
     }

@@ -2,28 +2,12 @@
 
 # ruff: noqa: S608 - one refusal a line, in queries of this test
 
-import polars as pl
 import pytest
 
 from lakehouse_assets.dialects.spark_sql import spark_sql
 from lakehouse_assets.dialects.spark_types import NotInSparkError
+from lakehouse_assets_tests.dialects.test_spark_sql import ONE
 
-TABLE = {
-    "silver.t": {
-        "id": pl.Int64(),
-        "text": pl.String(),
-        "amount": pl.Decimal(38, 4),
-        "fine": pl.Decimal(38, 10),
-        "share": pl.Float64(),
-        "day": pl.Date(),
-        "at": pl.Datetime(time_zone="UTC"),
-        "local": pl.Datetime(),
-        "time": pl.Time(),
-        "codes": pl.List(pl.String()),
-        "place": pl.Struct({"town": pl.String()}),
-        "places": pl.List(pl.Struct({"town": pl.String()})),
-    }
-}
 OF_AN_EXPRESSION = """
 avg(id) -> write sum(x) / count(x)
 sum(share) -> the order in which floats are added up
@@ -139,5 +123,5 @@ CASES = [*((f"SELECT {one} AS x FROM silver.t", why) for one, why in _cases(OF_A
 @pytest.mark.parametrize(("query", "why"), CASES, ids=[query for query, _ in CASES])
 def test_it_is_refused_for_its_own_reason(query: str, why: str) -> None:
     with pytest.raises(NotInSparkError) as refusal:
-        spark_sql(query, TABLE)
+        spark_sql(query, ONE)
     assert why in str(refusal.value)

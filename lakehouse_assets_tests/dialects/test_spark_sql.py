@@ -20,6 +20,8 @@ ONE = {
         "share": pl.Float64(),
         "day": pl.Date(),
         "at": pl.Datetime(time_zone="UTC"),
+        "local": pl.Datetime(),
+        "time": pl.Time(),
         "codes": pl.List(pl.String()),
         "place": pl.Struct({"town": pl.String()}),
         "places": pl.List(pl.Struct({"town": pl.String()})),
