@@ -18,10 +18,11 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests import customers, retail
 from lakehouse_assets_tests.retail import sales, sales_csv
 
-CLOSE = dt.time(6, 30)
 LONDON = ZoneInfo("Europe/London")
 NOW = dt.datetime.now(LONDON)
-TODAY = NOW.date()
+CLOSE = (NOW + dt.timedelta(hours=12)).time().replace(second=0, microsecond=0)
+TODAY = (NOW - dt.timedelta(hours=12)).date()
+"""The day whose close comes next, in twelve hours: whatever time it is, no close passes while the tests run."""
 LATER = NOW + dt.timedelta(days=3)
 """Until then, what the tests ingest now was on time for today, and late for the days before."""
 
@@ -54,8 +55,7 @@ def _ledger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_each_day_has_what_came_by_its_close_and_what_came_later(lake: Lake) -> None:
     lake, feed = closing(lake)
     came(lake, first=sales_csv(2, day(2)), second=sales_csv(3, day(0)))
-    # The next day closes at half past six, which may be before or after the time of day that it is now.
-    found = counts(closed_days(lake, feed, dt.datetime.combine(day(-3), dt.time(12), LONDON)))
+    found = counts(closed_days(lake, feed, dt.datetime.combine(day(-3), CLOSE, LONDON)))
     assert found == {day(2): (0, 2), day(1): (0, 0), day(0): (3, 0), day(-1): (0, 0), day(-2): (0, 0)}
     missing = [one.day for one in closed_days(lake, feed, LATER) if one.is_missing]
     assert missing[0] == day(1)
@@ -102,7 +102,7 @@ def test_the_day_before_closes_at_the_minute(lake: Lake) -> None:
 
 def test_two_weeks_are_looked_at_from_the_first_day_that_came_without_days_of_rest(lake: Lake) -> None:
     lake, feed = closing(lake)
-    later = dt.datetime.combine(TODAY, dt.time(23), LONDON)
+    later = dt.datetime.combine(TODAY, CLOSE, LONDON)
     assert len(closed_days(lake, feed, later)) == 1, "of a feed of which nothing ever came"
     assert closed_days(lake, replace(feed, rest_days=(f"{day(1):%A}",)), later) == []
     came(lake, old=sales_csv(1, day(400)))
@@ -131,9 +131,9 @@ def test_status_names_what_is_missing_and_what_came_late(lake: Lake) -> None:
     lake, feed = closing(lake)
     came(lake, first=sales_csv(2, day(4)))
     found = status(lake)
-    assert found.late == [f"sales {day(4)}: 2 records ingested after the daily close at {day(3)} 06:30 (Europe/London)"]
+    assert found.late == [f"sales {day(4)}: 2 records ingested after the daily close at {day(3)} {CLOSE:%H:%M} (Europe/London)"]
     assert found.missing[0] == (
-        f"sales {day(3)}: nothing was ingested by the daily close at {day(2)} 06:30 (Europe/London), or since"
+        f"sales {day(3)}: nothing was ingested by the daily close at {day(2)} {CLOSE:%H:%M} (Europe/London), or since"
     )
     assert closed_days(lake, replace(feed, daily_close=None)) == []
 
