@@ -13,6 +13,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
+from lakehouse_assets.contracts.periods import first_day
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.pipeline.batches import batches
@@ -96,10 +97,13 @@ def _remove_batch(lake: Lake, feed: Feed, partitions: list[str]) -> list[str]:
 
 
 def _stored(lake: Lake, feed: Feed, before: dt.date) -> pl.DataFrame:
-    """Return the dates before another one that have rows, from what the Delta log says of the files."""
+    """Return the dates before another one that have rows, from what the Delta log says of the files.
+
+    Of months and years, those that ended before it.
+    """
     files = delta_files.files(lake.store, feed.quarantine.path)
     sums = (pl.sum("num_records").alias("rows"), pl.len().alias("files"), pl.sum("size_bytes").alias("bytes"))
     found = files.group_by(feed.quarantine.partitioning.date.alias("dt")).agg(sums)
-    return found.filter((pl.col("rows") > 0) & (pl.col("dt") < before)).select(
+    return found.filter((pl.col("rows") > 0) & (pl.col("dt") < first_day(before, feed.partition_by))).select(
         pl.col("dt").cast(pl.String).alias("part"), "rows", "files", "bytes"
     )

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -27,7 +28,7 @@ from lakehouse_assets_tests.s3_server import S3Server
 
 __all__ = ["disk"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
-_KIB = 1024
+_BLOCK = 4096
 SAMPLE = (
     ("silver/customers_history/_delta_log", Kill.AFTER),  # silver does not have it yet
     ("ops/sales_enriched_as_of", Kill.BEFORE),  # the table's dates are stale
@@ -47,38 +48,50 @@ def wrong(lake: Lake, expected: Tables) -> list[str]:
     return differences(compared(lake), expected) + unsettled(lake)
 
 
+class Prepared(NamedTuple):
+    """A lake of all feeds about to be run, its tables afterwards, and the bytes of a disk that the run takes."""
+
+    base: Lake
+    expected: Tables
+    needed: int
+
+
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Tables]:
-    """A lake of all feeds about to be run, and its tables afterwards."""
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     folder = tmp_path_factory.mktemp("every-feed")
     base = lake_with(FIRST, str(folder / "base"))
     shop.land_all(base, SECOND)
     whole = shop.shop_in(scenario.copied_to(base, folder / "whole"))
+    before = on_disk(whole)
     shop.run(whole)
-    return base, compared(whole)
+    return Prepared(base, compared(whole), on_disk(whole) - before)
 
 
-def test_runs_at_once_do_the_work_of_one(prepared: tuple[Lake, Tables], tmp_path: Path) -> None:
-    base, expected = prepared
-    lake = shop.shop_in(scenario.copied_to(base, tmp_path / "lake"))
+def on_disk(lake: Lake) -> int:
+    """Return the bytes that a lake takes of a disk, which gives out whole blocks."""
+    files = [path.stat().st_size for path in Path(lake.settings.root).rglob("*") if path.is_file()]
+    return sum(-(-size // _BLOCK) * _BLOCK for size in files)
+
+
+def test_runs_at_once_do_the_work_of_one(prepared: Prepared, tmp_path: Path) -> None:
+    lake = shop.shop_in(scenario.copied_to(prepared.base, tmp_path / "lake"))
 
     done = [process.finish() for process in [begun(lake) for _ in range(6 if EVERYTHING else 3)]]
 
     assert [process.returncode for process in done] == [0] * len(done), "\n".join(process.stderr for process in done)
-    assert not wrong(lake, expected)
+    assert not wrong(lake, prepared.expected)
 
 
-@pytest.mark.parametrize("free", [at * 40 * _KIB for at in (range(1, 20) if EVERYTHING else (4,))])
-def test_a_full_disk_is_healed_by_space(free: int, disk: Path, prepared: tuple[Lake, Tables]) -> None:
-    base, expected = prepared
-    lake = shop.shop_in(scenario.copied_to(base, disk / "lake"))
-    filler = leave(disk, free)
+@pytest.mark.parametrize("twentieth", range(1, 20) if EVERYTHING else (6,))
+def test_a_full_disk_is_healed_by_space(twentieth: int, disk: Path, prepared: Prepared) -> None:
+    lake = shop.shop_in(scenario.copied_to(prepared.base, disk / "lake"))
+    filler = leave(disk, prepared.needed * twentieth // 20)
 
     assert begun(lake).finish().returncode != 0
 
     filler.unlink()
     shop.run(lake)
-    assert not wrong(lake, expected)
+    assert not wrong(lake, prepared.expected)
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,22 @@ def test_dates_that_are_no_business_dates_expire_by_age_as_well(lake: Lake) -> N
     assert_settled(lake)
 
 
+@pytest.mark.slow
+def test_a_month_expires_once_its_last_day_is_too_old(lake: Lake) -> None:
+    feed = replace(sales(lake), partition_by="month", usual_rows=None)
+    lake = replace(lake, registry=Registry([feed], []))
+    for date in ("2011-01-10", "2011-03-05"):
+        land(lake, f"{date}.csv", good_and_bad(date))
+    run(lake)
+    assert [action.action for action in look_after(lake, "2011-03-31")] == ["1 row expiring: of before 2011-03-31"]
+    assert look_after(lake, "2011-03-31") == []
+    assert (kept(lake), expiries(lake)) == ({"2011-03-01": 1}, [("2011-03-31", "active")])
+    assert_settled(lake)
+    look_after(lake, "2011-04-01")
+    assert kept(lake) == {}
+    assert_settled(lake)
+
+
 def test_a_feed_without_dates_keeps_its_rows(tmp_path: Path) -> None:
     lake = lake_at(str(tmp_path / "lake"))
     lake = replace(lake, registry=Registry([orders(business_date=None)], []))

@@ -131,7 +131,9 @@ def test_status_names_what_is_missing_and_what_came_late(lake: Lake) -> None:
     lake, feed = closing(lake)
     came(lake, first=sales_csv(2, day(4)))
     found = status(lake)
-    assert found.late == [f"sales {day(4)}: 2 records ingested after the daily close at {day(3)} {CLOSE:%H:%M} (Europe/London)"]
+    assert found.late == [
+        f"sales {day(4)}: 2 records ingested after the daily close at {day(3)} {CLOSE:%H:%M} (Europe/London)"
+    ]
     assert found.missing[0] == (
         f"sales {day(3)}: nothing was ingested by the daily close at {day(2)} {CLOSE:%H:%M} (Europe/London), or since"
     )
