@@ -3,6 +3,9 @@
 A pair is no more frequent than its rarer product, so products below the minimum support are left out before any pair is
 formed: what a basket of n products costs is n squared, and a minimum of 1 % leaves at most 100 times as many products
 as the average basket has, however many baskets there are.
+
+The pairs of a basket come from its own row, whose products are unnested twice. To join the lines of all baskets with
+themselves by invoice would hold them all; like this the query holds products and pairs, which do not grow.
 """
 
 import dataframely as dy

@@ -8,20 +8,20 @@ products AS (
     HAVING count(*) >= (SELECT minimum FROM counted)
 ),
 lines AS (
-    SELECT dt, invoice_no, stock_code, products.baskets
-    FROM (SELECT dt, invoice_no, unnest(stock_codes) AS stock_code FROM gold.daily_baskets)
+    SELECT stock_code, products.baskets, stock_codes
+    FROM (SELECT unnest(stock_codes) AS stock_code, stock_codes FROM gold.daily_baskets)
     JOIN products USING (stock_code)
 ),
 pairs AS (
     SELECT
-        a.stock_code,
-        b.stock_code AS other_stock_code,
-        count(a.invoice_no) AS baskets,
-        any_value(a.baskets) AS with_one,
-        any_value(b.baskets) AS with_other
-    FROM lines AS a
-    JOIN lines AS b ON a.dt = b.dt AND a.invoice_no = b.invoice_no AND a.stock_code < b.stock_code
-    GROUP BY a.stock_code, b.stock_code
+        one.stock_code,
+        other.stock_code AS other_stock_code,
+        count(one.other_stock_code) AS baskets,
+        any_value(one.baskets) AS with_one,
+        any_value(other.baskets) AS with_other
+    FROM (SELECT stock_code, baskets, unnest(stock_codes) AS other_stock_code FROM lines) AS one
+    JOIN products AS other ON one.other_stock_code = other.stock_code AND one.stock_code < other.stock_code
+    GROUP BY one.stock_code, other.stock_code
     HAVING count(*) >= (SELECT minimum FROM counted)
 )
 SELECT
