@@ -13,6 +13,9 @@ from lakehouse_assets.storage.temporary import TemporaryFolder
 if TYPE_CHECKING:
     import duckdb
 
+# Of a lazy frame DuckDB expects one row, and so few it would join in a loop over all pairs: as of a time, or by range.
+_NO_LOOPS = ("asof_loop_join_threshold", "merge_join_threshold", "nested_loop_join_threshold")
+_SETTINGS = "; ".join(("SET TimeZone = 'UTC'", *(f"SET {name} = 0" for name in _NO_LOOPS)))
 _LOCK = "SET enable_external_access = false; SET lock_configuration = true"
 
 
@@ -40,7 +43,7 @@ def session(
             "temp_directory": str(_spilled(tempfile.gettempdir()).path / uuid.uuid4().hex),
         }
     )
-    connection.sql("SET TimeZone = 'UTC'")
+    connection.sql(_SETTINGS)
     for schema in sorted({name.split(".", 1)[0] for name in [*tables, *(views or {})]}):
         connection.sql(f'CREATE SCHEMA "{schema}"')
     for name, frame in tables.items():

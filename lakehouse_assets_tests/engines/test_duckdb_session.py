@@ -38,6 +38,22 @@ def test_sql_reaches_nothing_but_its_tables(asked: str, tmp_path: Path) -> None:
     assert variable.height == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "unknown"),
+    [
+        ("SELECT a.key, a.day, b.until FROM t.a ASOF LEFT JOIN t.b ON a.key = b.key AND a.day >= b.day", None),
+        ("SELECT a.key, a.day, b.until FROM t.a LEFT JOIN t.b ON a.day BETWEEN b.day AND b.until", 6),
+    ],
+)
+def test_lazy_frames_are_not_joined_in_a_loop_over_all_pairs(query: str, unknown: int | None) -> None:
+    a = pl.LazyFrame({"key": ["x", "x", "y", None], "day": [1, 5, 5, 5]})
+    b = pl.LazyFrame({"key": ["x", "x", "z"], "day": [2, 4, 0], "until": [3, 6, 0]})
+    with session({"t.a": a, "t.b": b}) as connection:
+        assert "loop" not in str(connection.sql(f"EXPLAIN {query}").fetchall()).lower()
+        found = set(connection.sql(query).fetchall())
+    assert found == {("x", 1, None), ("x", 5, 6), ("y", 5, unknown), (None, 5, unknown)}
+
+
 def test_an_unsafe_session_reads_and_writes_files(tmp_path: Path) -> None:
     with session({"silver.sales": pl.LazyFrame({"n": [1, 2]})}, unsafe=True) as connection:
         connection.sql(f"COPY (FROM silver.sales) TO '{tmp_path}/out.csv'")
