@@ -1,7 +1,9 @@
-"""Inputs that are large, or become large when somebody reads them. Each is read in a process of its own."""
+"""Inputs that are large, or become large when somebody reads them. Each is read in a process of its own.
+
+`FAULTS=all`: ten times the tiny members and four times the members of one record.
+"""
 
 import json
-import os
 from dataclasses import replace
 
 import pyarrow as pa
@@ -21,54 +23,57 @@ from lakehouse_assets_tests.bad_input.zip_format import (
     lzma_zeros,
     raw_zip,
 )
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
 from lakehouse_assets_tests.retail import HEADERS, gzipped, sales_csv
 
+_LARGE = 16_000_000
 _FIFTY_MB = 50_000_000
 _LOW = 64 * 2**20
-_ONE_GB = 2**30
-_MANY = 1_000_000
-_MEMBERS = 20_000 if os.environ.get("FAULTS") == "all" else 4_000
+_BOMB = 3 * 2**28
+_MANY = 160_000
+_MEMBERS = 20_000 if EVERYTHING else 2_000
+_RECORDS = 2_000 if EVERYTHING else 500
 
 
-@bad("50 MB in one line, no separators", is_huge=True)
+@bad("16 MB in one line, no separators", is_huge=True)
 def one_line() -> bytes:
-    return b"x" * _FIFTY_MB
+    return b"x" * _LARGE
 
 
-@bad("50 MB in one line, of separators", is_huge=True)
+@bad("16 MB in one line, of separators", is_huge=True)
 def one_line_of_separators() -> bytes:
-    return b"," * _FIFTY_MB
+    return b"," * _LARGE
 
 
-@bad("50 MB in one line, a header of millions of names", is_huge=True)
+@bad("16 MB in one line, a header of millions of names", is_huge=True)
 def one_line_of_names() -> bytes:
-    names = ",".join(f"n{at}" for at in range(_FIFTY_MB // 9))
+    names = ",".join(f"n{at}" for at in range(_LARGE // 9))
     return f"{HEADER},{names},n7\n".encode()
 
 
-@bad("50 MB in one line, below a good header", valid=records(1), quarantined=1, is_huge=True)
+@bad("16 MB in one line, below a good header", valid=records(1), quarantined=1, is_huge=True)
 def one_line_below() -> bytes:
-    return with_lines(GOOD.format(1), "550001,85123A," * (_FIFTY_MB // 14))
+    return with_lines(GOOD.format(1), "550001,85123A," * (_LARGE // 14))
 
 
-@bad("50 MB in one field", valid=records(1, Description="y" * _FIFTY_MB), is_huge=True)
+@bad("16 MB in one field", valid=records(1, Description="y" * _LARGE), is_huge=True)
 def one_field() -> bytes:
-    return sales_csv(records(1, Description="y" * _FIFTY_MB))
+    return sales_csv(records(1, Description="y" * _LARGE))
 
 
-@bad("a million short rows", valid=records(1), quarantined=_MANY, is_huge=True)
-def million_short_rows() -> bytes:
+@bad("160,000 short rows", valid=records(1), quarantined=_MANY, is_huge=True)
+def short_rows() -> bytes:
     return with_lines(GOOD.format(1), *(str(at) for at in range(_MANY)))
 
 
-@bad("500,000 records and one short row", valid=_MANY // 2, quarantined=1, is_huge=True)
+@bad("160,000 records and one short row", valid=_MANY, quarantined=1, is_huge=True)
 def many_and_one() -> bytes:
-    return with_lines(*(GOOD.format(at) for at in range(_MANY // 2)), "550001,cut")
+    return with_lines(*(GOOD.format(at) for at in range(_MANY)), "550001,cut")
 
 
-@bad("50 MB of JSON in one line", suffix="json", valid=_MANY // 4, is_huge=True)
+@bad("16 MB of JSON in one line", suffix="json", valid=_MANY // 2, is_huge=True)
 def one_line_of_json() -> bytes:
-    return b"[" + b",".join(_as_json(at) for at in range(_MANY // 4)) + b"]"
+    return b"[" + b",".join(_as_json(at) for at in range(_MANY // 2)) + b"]"
 
 
 def _as_json(at: int) -> bytes:
@@ -76,9 +81,9 @@ def _as_json(at: int) -> bytes:
     return json.dumps(record, separators=(",", ":")).encode()
 
 
-@bad("50 MB of JSON in one line, millions of tiny records", suffix="json", is_huge=True)
+@bad("16 MB of JSON in one line, millions of tiny records", suffix="json", is_huge=True)
 def one_line_of_tiny_json() -> bytes:
-    return b"[" + b",".join([b'{"a":1}'] * (_FIFTY_MB // 8)) + b"]"
+    return b"[" + b",".join([b'{"a":1}'] * (_LARGE // 8)) + b"]"
 
 
 @bad("zip bomb of 10 GB", suffix="zip", limit=_LOW, is_huge=True)
@@ -98,12 +103,12 @@ def zip_bomb_lying_high() -> bytes:
 
 @bad("zip bomb in bzip2 whose header says 1,000 bytes", suffix="zip", limit=_LOW, is_huge=True)
 def zip_bomb_bzip2() -> bytes:
-    return raw_zip([Member("day.csv", bzip2_zeros(_ONE_GB), 1_000, 0, method=BZIP2)])
+    return raw_zip([Member("day.csv", bzip2_zeros(_BOMB), 1_000, 0, method=BZIP2)])
 
 
 @bad("zip bomb in LZMA whose header says 1,000 bytes", suffix="zip", limit=_LOW, is_huge=True)
 def zip_bomb_lzma() -> bytes:
-    return raw_zip([Member("day.csv", lzma_zeros(_ONE_GB), 1_000, 0, method=LZMA)])
+    return raw_zip([Member("day.csv", lzma_zeros(_BOMB), 1_000, 0, method=LZMA)])
 
 
 @bad("zip of 200 members of 50 MB each", suffix="zip", limit=_LOW, is_huge=True)
@@ -150,6 +155,6 @@ def many_members() -> bytes:
     return raw_zip([Member.of(f"{at:05}.csv", b"x") for at in range(_MEMBERS)])
 
 
-@bad("zip with 2,000 members of one record", suffix="zip", valid=2_000, is_huge=True)
+@bad("zip with hundreds of members of one record", suffix="zip", valid=_RECORDS, is_huge=True)
 def many_records() -> bytes:
-    return raw_zip([Member.of(f"{at:04}.csv", sales_csv([row])) for at, row in enumerate(records(2_000))])
+    return raw_zip([Member.of(f"{at:04}.csv", sales_csv([row])) for at, row in enumerate(records(_RECORDS))])
