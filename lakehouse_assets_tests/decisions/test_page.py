@@ -1,4 +1,7 @@
-"""The pages that tell a story tell the truth: their commands run, in their order, and print what they show."""
+"""The pages that tell a story tell the truth: their commands run, in their order, and print what they show.
+
+The tutorial adds to all tables that are declared, the others are about sales; `FAULTS=all`: each beside all tables.
+"""
 
 import os
 import re
@@ -12,8 +15,9 @@ import pytest
 
 from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.decisions.forked_command import forked_command
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_table")]
+pytestmark = pytest.mark.slow
 PAGES = ("living-with-bad-data", "forgetting-a-person", "tutorial")
 LEFT_OUT, DIFFERS = "...", "…"
 
@@ -80,11 +84,16 @@ def test_the_page_has_a_story(page: str) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_the_page_print_what_it_shows(page: str, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_print_what_it_shows(
+    page: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    adds = "lakehouse_assets/" in "".join(step.commands for step in steps(page))
+    if adds or EVERYTHING:
+        request.getfixturevalue("every_table")
     environment = os.environ | {"LAKEHOUSE_ROOT": str(tmp_path / "lake"), "DAGSTER_HOME": "", "COLUMNS": "200"}
     work = tmp_path / "work"
     work.mkdir()
-    if "lakehouse_assets/" in "".join(step.commands for step in steps(page)):  # the page adds to the package
+    if adds:
         shutil.copytree(PROJECT / "lakehouse_assets", work / "lakehouse_assets")
     with forked_command(tmp_path / "bin") as folder:
         environment["PATH"] = f"{folder}:{os.environ['PATH']}"

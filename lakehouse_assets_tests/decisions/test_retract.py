@@ -1,4 +1,7 @@
-"""A retracted object counts no more: whatever the feed's partitions, wherever the lake lies, until it is revoked."""
+"""A retracted object counts no more: whatever the feed's partitions, wherever the lake lies, until it is revoked.
+
+On S3 a feed of dates and one of keys; `FAULTS=all`: every kind of feed.
+"""
 
 import random
 from pathlib import Path
@@ -21,6 +24,7 @@ from lakehouse_assets.query.plan import plan
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.decisions.person import landed
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import ingest, land, publish, sales_csv, zipped
 
@@ -61,11 +65,13 @@ def states(lake: Lake, feed: str = "things") -> dict[str, str]:
     return dict(rows)
 
 
+ON_S3 = FEEDS if EVERYTHING else ("day", "keyed")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", FEEDS)
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("where", "kind"), [*(("folder", kind) for kind in FEEDS), *(("s3", kind) for kind in ON_S3)])
 def test_what_is_retracted_counts_no_more_until_it_is_revoked(
-    kind: str, where: str, tmp_path: Path, request: pytest.FixtureRequest
+    where: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
     lake = lake_of(root, feed := FEEDS[kind])
