@@ -46,7 +46,7 @@ def uses_of(lake: Lake, join: AsOf, dates: Iterable[str]) -> pl.DataFrame:
     table = lake.registry.table(join.facts)
     mine = [mine for mine, _ in join.keys]
     rows = read(lake, table, dates).select(*mine, join.at, table.partitioning.date.alias("dt")).drop_nulls().unique()
-    return _numbered(lake, join, rows.collect(), mine, join.at).select(*USE).unique()
+    return _numbered(lake, join, rows.collect(), mine, join.at).select(*USE)
 
 
 def versions_of(lake: Lake, join: AsOf, bucket: str, keys: pl.Series | None = None) -> pl.DataFrame:
