@@ -46,20 +46,23 @@ def _events(count: int, dates: int, chance: random.Random) -> list[str]:
     return found
 
 
-def _measured(folder: Path, objects: list[list[str]]) -> tuple[list[float], pl.DataFrame, int, int]:
+def _measured(folder: Path, objects: list[list[str]], runs: int) -> tuple[list[float], pl.DataFrame, int, int]:
     """Land objects and publish them; return CPU seconds of ingest and publish, silver, files of bronze and bytes."""
     lake = Lake(store_for(str(folder)), Settings(root=str(folder)), Registry([FEED], []))
+    took, in_run = [0.0, 0.0], -(-len(objects) // runs)
     for number, lines in enumerate(objects):
         hour, minute = divmod(number, 60)
         path = f"{FEED.landing}/2026/03/03/{hour:02}/web_events-1-{minute:02}.gz"
         lake.store.create(path, gzip.compress("".join(lines).encode(), mtime=0))
-    begin = time.process_time()
-    for _ in ingest(lake, FEED, list(pending(lake, FEED, lake.ledger_of(FEED))), _RUN):
-        pass
-    ingested = time.process_time()
-    for _ in publish(lake, FEED, FeedState.of(lake, FEED).pending, _RUN):
-        pass
-    took = [ingested - begin, time.process_time() - ingested]
+        if (number + 1) % in_run and number + 1 < len(objects):
+            continue
+        begin = time.process_time()
+        for _ in ingest(lake, FEED, list(pending(lake, FEED, lake.ledger_of(FEED))), _RUN):
+            pass
+        ingested = time.process_time()
+        for _ in publish(lake, FEED, FeedState.of(lake, FEED).pending, _RUN):
+            pass
+        took = [took[0] + ingested - begin, took[1] + time.process_time() - ingested]
     rows = delta.scan(lake.store, FEED.silver.path, {}).select(*FEED.columns).sort("event_id").collect()
     files = [each.size for each in lake.store.list(FEED.bronze.path)]
     return took, rows, len(files), sum(files)
@@ -70,11 +73,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=int, nargs="?", default=200_000)
     parser.add_argument("--dates", type=int, choices=range(1, 4), default=3, help="business dates of the events")
+    parser.add_argument("--runs", type=int, default=1, help="in how many runs the small objects are taken in")
     given = parser.parse_args()
     events = _events(given.events, given.dates, random.Random(1))  # noqa: S311 - no secret
     with tempfile.TemporaryDirectory() as folder:
-        small = _measured(Path(folder) / "small", [events[minute::_MINUTES] for minute in range(_MINUTES)])
-        large = _measured(Path(folder) / "large", [events])
+        small = _measured(Path(folder) / "small", [events[minute::_MINUTES] for minute in range(_MINUTES)], given.runs)
+        large = _measured(Path(folder) / "large", [events], 1)
     assert small[1].equals(large[1])  # noqa: S101
     print(f"{len(events):,} records, {small[1].height:,} events in silver of both")
     for name, found in (("1,440 objects", small), ("one object", large)):

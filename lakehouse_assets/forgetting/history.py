@@ -19,6 +19,7 @@ from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found
 from lakehouse_assets.maintenance.leftovers import versions as all_versions
 from lakehouse_assets.pipeline import as_of_index, packs, reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
+from lakehouse_assets.pipeline.bronze import scan_files
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.temporary import remove_abandoned
 
@@ -103,9 +104,28 @@ def _has_replaced(erasures: Erasures, item: Found) -> bool:
     return any(map(erasures.has_replaced, rows["_source_hash"].unique()))
 
 
+def _unrecorded_of_theirs(erasures: Erasures) -> set[str]:
+    """Return the files in packs with an erased person's records that no ledger knows, or that cannot be read."""
+    lake, feed, found = erasures.lake, erasures.feed, set[str]()
+    late = bronze_leftovers.unrecorded(lake, feed).with_columns(pl.col("file").alias("_file"))
+    for files in late.partition_by("part", "pack"):
+        try:
+            records = scan_files(lake, feed, files.select("part", "file", "_file")).collect()
+        except delta.UNREADABLE:
+            found.update(files["file"])
+        else:
+            found.update(records.filter(erasures.matches(records))["_file"])
+    return found
+
+
 def forget_bronze(erasures: Erasures) -> list[Found]:
     """Remove the bronze files of replaced contents, and those with an erased person's records that no ledger knows."""
-    packing.take_out(erasures.lake, erasures.feed, erasures.has_replaced)
+    unrecorded = _unrecorded_of_theirs(erasures)
+    packing.take_out(
+        erasures.lake,
+        erasures.feed,
+        lambda file: erasures.has_replaced(packs.content_of(file)) or file in unrecorded,
+    )
     orphans = bronze_leftovers.bronze_orphans(erasures.lake, erasures.feed)
     gone = [o for o in orphans if _has_replaced(erasures, o) or _is_theirs(erasures, o)]
     for item in gone:

@@ -1,5 +1,7 @@
 """Bronze objects that nobody reads any more, and their removal, which needs care because an ingest may reuse them.
 
+An ingest that died may have said which files lie in a pack, and recorded none of them.
+
 Not here: putting files into packs.
 """
 
@@ -15,6 +17,7 @@ from lakehouse_assets.maintenance.leftovers import Found, is_temporary, objects
 from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.bronze import bronze_path
 from lakehouse_assets.sources.landing import pending
+from lakehouse_assets.storage import delta
 
 _BYTES_AT_ONCE = 64 * 2**20
 
@@ -52,6 +55,35 @@ def unread_since(lake: Lake, feed: Feed, orphans: list[Found]) -> dict[Found, dt
         if packs.is_pack(item.path):
             found[item] = max(item.modified, last.get(item.path.rpartition("/")[0], item.modified))
     return found
+
+
+def unrecorded(lake: Lake, feed: Feed) -> pl.DataFrame:
+    """Return the files in packs that the ledger does not know, as `ops.packs` has them.
+
+    They are of an ingest that died, of one that is about to record them, or of contents that were replaced since.
+    """
+    packed = packs.known(lake.store, feed.name)  # before the ledger: what is recorded meanwhile is known there
+    if packed.is_empty():
+        return packed
+    rows = lake.ledger_of(feed).rows.select("part", pl.coalesce("file", "source_hash").alias("file"))
+    return packed.join(rows.drop_nulls().unique(), on=["part", "file"], how="anti")
+
+
+def drop_unrecorded(lake: Lake, feed: Feed, before: dt.datetime) -> None:
+    """Forget the packs of ingests that died: the ledger knows no file of them, and they are from before a moment."""
+    if not delta.exists(lake.store, packs.TABLE.path):
+        return
+
+    def attempt() -> None:
+        table = packs.opened(lake.store)
+        is_unknown = pl.col("file").is_in(unrecorded(lake, feed)["file"].implode())
+        is_dead = (is_unknown & (pl.col("packed_at") < before)).all().over("part", "pack").alias("_dead")
+        known = packs.known(lake.store, feed.name).with_columns(is_dead)
+        if len(touched := known.filter("_dead")["part"].unique()):
+            kept = known.filter(pl.col("part").is_in(touched.implode()) & ~pl.col("_dead")).drop("_dead")
+            packs.write(lake.store, table, feed.name, touched, kept)
+
+    delta.until_committed(attempt)
 
 
 def remove_bronze(lake: Lake, feed: Feed, orphans: list[Found], *, are_packed: bool = False) -> list[Found]:

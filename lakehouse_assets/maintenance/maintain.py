@@ -180,6 +180,8 @@ def _bronze(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool) -> Iterato
     name, there = feed.bronze.full_name, leftovers.objects(lake, feed.bronze.path)
     for files, size in packing.pack(lake, feed, there, policy, dry_run=dry_run):
         yield Action(name, PACK, files, size)
+    if not dry_run:
+        bronze_leftovers.drop_unrecorded(lake, feed, dt.datetime.now(dt.UTC) - WEEK)
     orphans = bronze_leftovers.bronze_orphans(lake, feed, there)
     now, unread = dt.datetime.now(dt.UTC), bronze_leftovers.unread_since(lake, feed, orphans)
     # A pack that nobody knows may be about to be committed.

@@ -152,9 +152,9 @@ def _pack(
             sound = _read(lake, group)
             if len(sound) > 1:
                 name = packs.new_name()
-                files = pl.concat(one.files.select("file") for one, _ in sound)
+                files = [file for one, _ in sound for file in one.files["file"]]
                 written.append(_write(lake, feed, partition, name, [records for _, records in sound]))
-                rows.append(_placed(feed, partition, files, name))
+                rows.append(packs.places(feed.name, partition, files, name))
                 done.append([one for one, _ in sound])
     if rows:
         new = pl.concat(rows)
@@ -183,12 +183,6 @@ def _read(lake: Lake, group: list[Small]) -> list[tuple[Small, pl.DataFrame]]:
         return [found for found in pool.map(read, group) if found is not None]
 
 
-def _placed(feed: Feed, partition: str, files: pl.DataFrame, name: str) -> pl.DataFrame:
-    at = pl.lit(dt.datetime.now(dt.UTC)).alias("packed_at")
-    said = (pl.lit(feed.name).alias("feed"), pl.lit(partition).alias("part"), "file", pl.lit(name).alias("pack"), at)
-    return files.select(*said).cast(packs.SCHEMA)  # type: ignore[arg-type]
-
-
 def _write(lake: Lake, feed: Feed, partition: str, name: str, records: list[pl.DataFrame]) -> str:
     """Write a pack and return its path. It has all columns that one of its files has; the others are null."""
     path, buffer = bronze_path(feed, partition, name), io.BytesIO()
@@ -213,7 +207,7 @@ def take_out(lake: Lake, feed: Feed, is_gone: Callable[[str], bool]) -> None:
     """Write packs anew without some contents, which the ledger knows no more, and remove the old ones at once.
 
     Args:
-        is_gone: Whether a content, by its hash, is one of them.
+        is_gone: Whether a bronze file, by its name, holds one of them.
     """
     if not delta.exists(lake.store, packs.TABLE.path):
         return
@@ -221,7 +215,7 @@ def take_out(lake: Lake, feed: Feed, is_gone: Callable[[str], bool]) -> None:
     def attempt() -> list[str]:
         table, written, old = packs.opened(lake.store), list[str](), list[str]()
         known = packs.known(lake.store, feed.name)
-        gone = [file for file in known["file"].unique() if is_gone(packs.content_of(file))]
+        gone = [file for file in known["file"].unique() if is_gone(file)]
         known = known.with_columns(pl.col("file").is_in(gone).alias("_gone"))
         touched = known.filter(pl.col("_gone").any().over("part", "pack"))
         rows = known.filter(pl.col("part").is_in(touched["part"].implode()) & ~pl.col("_gone")).drop("_gone")

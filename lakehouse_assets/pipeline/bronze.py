@@ -43,7 +43,7 @@ def write_bronze(lake: Lake, feed: Feed, parts: Mapping[str, Rows], file: str) -
     """
     partitions = {}
     for partition, rows in parts.items():
-        content = rows.as_parquet(_stored(feed))
+        content = rows.as_parquet(stored_columns(feed))
         path = bronze_path(feed, partition, file)
         if not lake.store.create(path, content) and not _file_holds(lake, path, rows, packs.content_of(file)):
             # Left by an ingest that never committed, under another contract: no reader has ever seen it.
@@ -130,7 +130,7 @@ def by_content(feed: Feed, records: pl.DataFrame) -> dict[str, dict[str, Rows]]:
         records: The bronze columns and those of the partition.
     """
     keys = {"_content": pl.col("_source_hash"), "_part": feed.raw_layout.partition}
-    named = records.select(*_stored(feed), **keys)
+    named = records.select(*stored_columns(feed), **keys)
     parts: dict[str, dict[str, Rows]] = {}
     for (content, part), rows in named.partition_by(
         *keys, as_dict=True, maintain_order=True, include_key=False
@@ -182,7 +182,7 @@ def _in_order(records: pl.DataFrame) -> pl.DataFrame:
 def _scan(lake: Lake, feed: Feed, uris: list[str]) -> pl.LazyFrame:
     return pl.scan_parquet(
         uris,
-        schema={name: feed.bronze.columns[name].dtype for name in _stored(feed)},
+        schema={name: feed.bronze.columns[name].dtype for name in stored_columns(feed)},
         missing_columns="insert",
         extra_columns="ignore",
         include_file_paths="_path",
@@ -212,7 +212,7 @@ def read_bronze(
     said = (pl.col("part").alias("_part"), pl.col("source_key").alias("_source_key"))
     files = live.sort("part", "source_key").select("part", "file", *said)
     # The place is of each file, not of each record. A column that landed may have its name.
-    files = files.with_columns(place("_part")).drop(name for name in _PLACE if name in _stored(feed))
+    files = files.with_columns(place("_part")).drop(name for name in _PLACE if name in stored_columns(feed))
     records = scan_files(lake, feed, files, first, count, in_order=in_order)
     return records.select(*columns, "_part", *(n for n in _PLACE if n not in columns))
 
@@ -234,7 +234,7 @@ def read_in_portions(lake: Lake, feed: Feed, live: pl.DataFrame, limit: int) -> 
     return portions
 
 
-def _stored(feed: Feed) -> list[str]:
+def stored_columns(feed: Feed) -> list[str]:
     """Return the columns that a bronze file holds; the others are told by its place."""
     return [name for name in feed.bronze.columns if name not in feed.raw_layout.columns]
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 
 import polars as pl
 
@@ -18,10 +17,13 @@ from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import Ledger, ObjectVersion
+from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.ingest_object import read_objects
 from lakehouse_assets.pipeline.known_contents import Known
+from lakehouse_assets.pipeline.new_packs import FEWEST
+from lakehouse_assets.pipeline.source_records import SMALL_BYTES
 from lakehouse_assets.sources.landing import still_pending
-from lakehouse_assets.storage.delta import until_committed
+from lakehouse_assets.storage.delta import Conflict, until_committed
 from lakehouse_assets.storage.stores import StorageError, Stored
 
 _TOGETHER_BYTES = 2**22  # landed; memory has the records of all of them at once
@@ -103,6 +105,9 @@ def _ingest_batch(
     failed: dict[str, StorageError] = {}
 
     def attempt() -> Ingested:
+        # Opened before anything is read: an erasure meanwhile commits there, too, and what was read is read again.
+        is_many = sum(stored.size <= SMALL_BYTES and stored.path not in read for stored in batch) >= FEWEST
+        table = packs.opened(lake.store) if is_many else None
         ledger = Ledger.load(lake.store)
         of_feed = ledger.of_feed(feed.name)
         # After a conflict, another writer has recorded some of the batch.
@@ -112,16 +117,25 @@ def _ingest_batch(
         missing = [stored for stored in left if stored.path not in read and stored.path not in failed]
         decisions = Decisions.load(lake.store, feed.name)
         erasures = Erasures.load(lake, feed, decisions)
-        take = partial(read_objects, lake, feed, Known(of_feed, feed, erasures, force), decisions, erasures)
+        known = Known(of_feed, feed, erasures, force)
+        take = partial(read_objects, lake, feed, known, decisions, erasures, into_packs=table is not None)
         share = min(_TOGETHER_BYTES, sum(stored.size for stored in missing) // lake.settings.threads)
+        shares, places = list(_batches(missing, share)), [pl.DataFrame(schema=packs.SCHEMA)]
         with ThreadPoolExecutor(lake.settings.threads) as pool:
-            outcomes = chain.from_iterable(pool.map(take, _batches(missing, share)))
-            for stored, outcome in zip(missing, outcomes, strict=True):
-                if isinstance(outcome, StorageError):
-                    failed[stored.path] = outcome
-                else:
-                    read[stored.path] = outcome
-                    progress(outcome.size)
+            for those, found in zip(shares, pool.map(take, shares), strict=True):
+                places.append(found.places)
+                for stored, outcome in zip(those, found.outcomes, strict=True):
+                    if isinstance(outcome, StorageError):
+                        failed[stored.path] = outcome
+                    else:
+                        read[stored.path] = outcome
+                        progress(outcome.size)
+        if table is not None and (added := pl.concat(places)).height:
+            try:
+                packs.add(lake.store, table, feed.name, added)
+            except Conflict:
+                read.clear()
+                raise
         versions = [read[stored.path] for stored in left if stored.path in read and read[stored.path].entries]
         if versions:
             ledger.append(versions, run_id)

@@ -27,6 +27,7 @@ from lakehouse_assets.parsing.archives import Rejection, SourceObject, is_zip, u
 from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.bronze import by_partition, holds, write_bronze
 from lakehouse_assets.pipeline.known_contents import Known
+from lakehouse_assets.pipeline.new_packs import Packed, pack_new
 from lakehouse_assets.pipeline.rows import Rows
 from lakehouse_assets.pipeline.source_records import SMALL_BYTES, records_of, records_together
 from lakehouse_assets.sources import manifest
@@ -50,19 +51,43 @@ class _Fetched:
     unsearched: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class ReadObjects:
+    """What came of reading some landed objects.
+
+    Attributes:
+        outcomes: Of each what is to be recorded, or what the storage refused: others must not wait for it.
+        places: What `ops.packs` is to say before anything of it is recorded.
+    """
+
+    outcomes: list[ObjectVersion | StorageError]
+    places: pl.DataFrame
+
+
 def read_objects(
-    lake: Lake, feed: Feed, known: Known, decisions: Decisions, erasures: Erasures, objects: Sequence[Stored]
-) -> list[ObjectVersion | StorageError]:
+    lake: Lake,
+    feed: Feed,
+    known: Known,
+    decisions: Decisions,
+    erasures: Erasures,
+    objects: Sequence[Stored],
+    *,
+    into_packs: bool,
+) -> ReadObjects:
     """Read some landed objects into bronze, small ones together.
 
-    What the storage refuses of one is returned in its place: others must not wait for it.
+    Args:
+        into_packs: Whether records of many small objects may be written into packs.
     """
     fetched = [_unless_refused(partial(_fetch, lake, feed, erasures, stored)) for stored in objects]
-    known = replace(known, new=_new(lake, feed, known, [one for one in fetched if isinstance(one, _Fetched)]))
-    return [
+    new = _new(lake, feed, known, [one for one in fetched if isinstance(one, _Fetched)])
+    packed = pack_new(lake, feed, new) if into_packs else Packed()
+    known = replace(known, new=new, packed=packed.files)
+    outcomes = [
         _unless_refused(partial(_read, lake, feed, known, decisions, one)) if isinstance(one, _Fetched) else one
         for one in fetched
     ]
+    return ReadObjects(outcomes, packed.places)
 
 
 def _unless_refused(act: Callable[[], T]) -> T | StorageError:
@@ -106,7 +131,7 @@ def _new(lake: Lake, feed: Feed, known: Known, fetched: Sequence[_Fetched]) -> M
     sources: dict[str, SourceObject] = {}
     for one in fetched:
         source = SourceObject(key_of(feed, one.stored), one.data)
-        is_small = len(one.data) <= SMALL_BYTES and not is_zip(one.data)
+        is_small = len(one.data) <= SMALL_BYTES and not is_zip(one.data) and not one.unsearched
         if is_small and source.hash and not one.erasures.has_touched(source.hash):
             sources.setdefault(source.hash, source)
     seen = known.ledger.seen(pl.Series(list(sources), dtype=pl.String))
@@ -188,8 +213,11 @@ def _read_source(
     if source_hash is None:
         return Entry(source.key, None, {}, source.rejection), ()
     if not known.unsearched and (new := known.new.get(source_hash)) is not None:
-        partitions = write_bronze(lake, feed, new, source_hash)
-        return Entry(source.key, source_hash, partitions, file=source_hash), chain.from_iterable(new.values())
+        if (file := known.packed.get(source_hash)) is None:
+            file, partitions = source_hash, write_bronze(lake, feed, new, source_hash)
+        else:
+            partitions = {partition: rows.height for partition, rows in new.items()}
+        return Entry(source.key, source_hash, partitions, file=file), chain.from_iterable(new.values())
     if (reading := known.reading(source_hash)) is not None:
         return Entry(source.key, source_hash, dict(reading.rows), file=reading.file), ()
     if reason := _refused(source_hash, known, erasures):

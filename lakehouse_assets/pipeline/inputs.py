@@ -12,6 +12,7 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import WHOLE
 from lakehouse_assets.ledger.ledger import FeedLedger
+from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.corrections import Effect, Place, touched
 from lakehouse_assets.pipeline.key_order import landings_of
 
@@ -97,8 +98,8 @@ def _sources(ledger: FeedLedger, partitions: list[str], landings: pl.DataFrame |
     key = pl.col("source_key")
     is_plain = rows.select(key.str.contains(r"^[ !#-\[\]-~]*$").all()).item()
     quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)
-    is_named = pl.col("file") == pl.col("source_hash")
-    file = pl.when(is_named).then(pl.lit("")).otherwise(pl.format(', "{}"', "file"))
+    file = packs.without_pack("file")  # which pack the records were first written to says nothing of them
+    file = pl.when(file == pl.col("source_hash")).then(pl.lit("")).otherwise(pl.format(', "{}"', file))
     landed: pl.Expr = pl.lit("")
     if landings is not None:
         numbers = pl.col("_landed").cast(pl.String).str.join(", ")

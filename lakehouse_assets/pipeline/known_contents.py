@@ -20,6 +20,7 @@ class Known:
         is_read_again: The object has to be read whatever is known of it.
         unsearched: Why erased people cannot be taken out of the source object; None when they can.
         new: Records of contents that the ledger does not know, read already, by hash and partition.
+        packed: The names of the bronze files of those whose records lie in packs already.
     """
 
     ledger: FeedLedger
@@ -29,6 +30,7 @@ class Known:
     is_read_again: bool = False
     unsearched: str | None = None
     new: Mapping[str, Mapping[str, Rows]] = field(default_factory=dict)
+    packed: Mapping[str, str] = field(default_factory=dict)
 
     def reading(self, source_hash: str) -> Reading | None:
         """Return how a content that was read as the contract now says lies in bronze; None for one to be read."""

@@ -1,9 +1,10 @@
 """Packs: Parquet files that hold the records of many small bronze files of one partition.
 
 A Delta table says which bronze files lie in which pack. A commit to it is what makes a pack hold them: everybody else
-reads the small files until then. Not here: reading records, and making packs.
+reads the small files until then, if there are any. Not here: reading records, and making packs.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ TABLE = Table(
 SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
 _STORED = SCHEMA | {"year": pl.String()}
 _PREFIX = "pack-"
+_WITHIN, _TELLING = "-in-", 12
 _REMEMBERED = 100
 _KNOWN: dict[tuple[str, str], tuple[tuple[int, str, str], dict[str, pl.DataFrame]]] = {}
 
@@ -49,6 +51,16 @@ def new_name() -> str:
 def is_pack(path: str) -> bool:
     """Return whether a bronze object is a pack, by its path."""
     return path.rpartition("/")[2].startswith(_PREFIX)
+
+
+def name_within(content: str, pack: str) -> str:
+    """Return the name of a bronze file that never lay elsewhere than in a new pack."""
+    return f"{content}{_WITHIN}{pack[-_TELLING:]}"
+
+
+def without_pack(file: str) -> pl.Expr:
+    """Return the names of bronze files, in a column, as they were if each had been written by itself."""
+    return pl.col(file).str.replace(rf"{_WITHIN}[0-9a-f]+$", "")
 
 
 def content_of(file: str) -> str:
@@ -100,9 +112,28 @@ def placed(store: Store, feed: str, files: pl.DataFrame) -> pl.DataFrame:
     return files.join(packed, on=["part", "file"], how="left", maintain_order="left")
 
 
+def places(feed: str, partition: str, files: Iterable[str], pack: str) -> pl.DataFrame:
+    """Return the rows of `TABLE` which say that some files lie in a pack as of now."""
+    said = {"feed": feed, "part": partition, "file": list(files), "pack": pack, "packed_at": dt.datetime.now(dt.UTC)}
+    return pl.DataFrame(said, schema=SCHEMA)
+
+
 def opened(store: Store) -> "DeltaTable":
     """Open the table, creating it when there is none."""
     return open_table(store, TABLE.path, _STORED, TABLE.partitioning, ("feed", "year"))
+
+
+def add(store: Store, table: "DeltaTable", feed: str, rows: pl.DataFrame) -> None:
+    """Say where some more files lie, of which nothing was said before.
+
+    Args:
+        table: Opened before the landed objects were read whose records these are.
+        rows: The columns of `TABLE`.
+
+    Raises:
+        Conflict: Somebody wrote for the feed since the table was opened.
+    """
+    delta.write_serially(store, table, _as_stored(rows), [feed])
 
 
 def write(store: Store, table: "DeltaTable", feed: str, partitions: Iterable[str], rows: pl.DataFrame) -> None:
@@ -115,15 +146,18 @@ def write(store: Store, table: "DeltaTable", feed: str, partitions: Iterable[str
     Raises:
         Conflict: Somebody wrote for the feed since the table was opened.
     """
-    frame = (
-        rows.sort("part", "file").with_columns(YEAR.alias("year")).select(pl.col(n).cast(t) for n, t in _STORED.items())
-    )
+    frame = _as_stored(rows)
     names = ", ".join(literal(partition) for partition in sorted(set(partitions)))
     if not names:
         delta.write_serially(store, table, frame, [feed])
         return
     predicate = f"feed = {literal(feed)} and part in ({names})"
     delta.write_serially(store, table, frame, [feed], mode="overwrite", predicate=predicate)
+
+
+def _as_stored(rows: pl.DataFrame) -> pl.DataFrame:
+    named = rows.sort("part", "file").with_columns(YEAR.alias("year"))
+    return named.select(pl.col(name).cast(dtype) for name, dtype in _STORED.items())
 
 
 def release(store: Store, feed: str, places: Iterable[tuple[str, str]]) -> None:

@@ -26,6 +26,10 @@ def stored(lake: Lake, feed: Feed) -> Iterator[Finding]:
         if erasures.has_replaced(bronze_leftovers.content_of(item)):
             what = f"{item.path} is of an erased person, written late; run the same `lakehouse forget` again"
             yield Finding(name, "", what)
+    for path, file in _unrecorded(lake, feed) if erasures else []:
+        if erasures.has_replaced(packs.content_of(file)):
+            what = f"{path} is of an erased person, written late; run the same `lakehouse forget` again"
+            yield Finding(name, "", what)
     live, packed = lake.ledger_of(feed).live, packs.known(lake.store, feed.name)
     content = pl.col("file").str.split("-").list.first()
     members = packed.with_columns(content.alias("source_hash")).group_by("part", "pack").agg("source_hash")
@@ -40,6 +44,12 @@ def stored(lake: Lake, feed: Feed) -> Iterator[Finding]:
         if not found and erasures and erasures.matches(scan_files(lake, feed, files).collect()).any():
             what = f"{path} holds records of an erased person; run the same `lakehouse forget` again"
             yield Finding(name, partition, what)
+
+
+def _unrecorded(lake: Lake, feed: Feed) -> Iterator[tuple[str, str]]:
+    """Yield the packs of ingests that died, each with a file in it that was never recorded."""
+    for part, pack, file in bronze_leftovers.unrecorded(lake, feed).select("part", "pack", "file").iter_rows():
+        yield bronze_path(feed, part, pack), file
 
 
 def _differences(lake: Lake, path: str, live: pl.DataFrame, contents: set[str]) -> Iterator[str]:

@@ -11,6 +11,8 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.parsing.archives import SourceObject
 from lakehouse_assets.pipeline import ingest as ingest_module
+from lakehouse_assets.pipeline import packs
+from lakehouse_assets.pipeline.bronze import read_file
 from lakehouse_assets.pipeline.ingest import ingest
 from lakehouse_assets.pipeline.source_records import records_together
 from lakehouse_assets.sources.landing import pending
@@ -71,19 +73,19 @@ SALES = {
 }
 
 
-def _ingested(lake: Lake, name: str, objects: dict[str, bytes]) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
-    """Return the ledger and bronze once some objects are ingested."""
+def _ingested(
+    lake: Lake, name: str, objects: dict[str, bytes]
+) -> tuple[pl.DataFrame, dict[tuple[str, str], pl.DataFrame]]:
+    """Return the ledger and bronze once some objects are ingested, without the names of packs."""
     feed = lake.registry.feed(name)
     for key, content in objects.items():
         lake.store.create(f"{feed.landing}/{key}", content)
     for _ in ingest(lake, feed, list(pending(lake, feed, lake.ledger_of(feed))), "run"):
         pass
-    ledger = lake.ledger_of(feed).rows.drop("ingested_at", "object_token").sort("object_key", "part")
-    files = {
-        stored.path: pl.read_parquet(lake.store.uri(stored.path)).drop("_ingested_at")
-        for stored in lake.store.list(feed.bronze.path)
-    }
-    return ledger.drop("version"), files
+    ledger = lake.ledger_of(feed).rows.drop("ingested_at", "object_token", "version").sort("object_key", "part")
+    places = ledger.drop_nulls("part").select("part", "file", packs.without_pack("file").alias("_alone")).iter_rows()
+    files = {(part, alone): read_file(lake, feed, part, file).drop("_ingested_at") for part, file, alone in places}
+    return ledger.with_columns(packs.without_pack("file")), files
 
 
 @pytest.mark.parametrize(("feed", "objects"), [("web_events", EVENTS), ("sales", SALES)])
@@ -99,8 +101,8 @@ def test_objects_read_together_give_what_they_give_alone(
     alone = _ingested(lake_at(str(tmp_path / "alone"), threads=1), feed, landed)
     assert together[0].equals(alone[0])
     assert together[1].keys() == alone[1].keys()
-    for path, records in together[1].items():
-        assert records.equals(alone[1][path]), path
+    for place, records in together[1].items():
+        assert records.equals(alone[1][place]), place
 
 
 def test_what_is_in_order_is_read_together_and_nothing_else(tmp_path: Path) -> None:
