@@ -1,8 +1,8 @@
 """Objects of every feed of this lake that fit together: customers, products, what they do in the web shop, and sales.
 
 For the suites that try to break a lake of several feeds; a test of sales alone takes its records from `retail`.
-`registered`, `offered` and `acted` are one record each, `page` and `stream` the objects that hold them. Keys begin with
-the feed: `customers/1.json`.
+`registered`, `offered` and `acted` are one record each, `page` and `stream` the objects that hold them, `numbered` an
+object of any feed. Keys begin with the feed: `customers/1.json`.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry, registry_of
-from lakehouse_assets_tests.retail import build, ingest, land, publish
+from lakehouse_assets_tests.retail import DAY, build, ingest, land, line, publish, sales_csv
 
 FEEDS = ("customers", "products", "sales", "web_events")
 MODELS = (
@@ -70,6 +70,28 @@ def page(*records: Fields, **about: Any) -> bytes:
 def stream(*events: Fields, separator: str = "\n") -> bytes:
     """Return an object of events, one after the other."""
     return separator.join(map(json.dumps, events)).encode()
+
+
+def numbered(feed: str, at: int, date: str = DAY, count: int = 1, bad: int = 0) -> bytes:
+    """Return an object of a feed with records that no other number has, of a date or as they are since then.
+
+    Args:
+        count: How many of them are good.
+        bad: How many break the contract.
+    """
+    names, time = [f"{at}-{n}" for n in range(count + bad)], f"{date}T09:00:00Z"
+    worse = dict.fromkeys(names[count:])
+    match feed:
+        case "customers":
+            return page(*(registered(name, time, **({"country": None} if name in worse else {})) for name in names))
+        case "products":
+            return page(*(offered(name, time, "free" if name in worse else "1.25") for name in names))
+        case "web_events":
+            return stream(*(acted(name, time, "steal" if name in worse else "view") for name in names))
+        case _:
+            sold = {"InvoiceDate": f"{date} 09:00:00"}
+            amounts = ["x" if name in worse else "1" for name in names]
+            return sales_csv([line(**sold, InvoiceNo=f"{at * 100 + n:06}", Quantity=q) for n, q in enumerate(amounts)])
 
 
 def land_all(lake: Lake, objects: Objects) -> None:

@@ -1,6 +1,7 @@
 """Messages that come twice, late and in any order, to a daemon that is killed at random steps: each object counts once.
 
-The objects lie on a real S3 server, the messages in an emulated SQS. `FAULTS=all`: 2,000 arrivals and 20 kills.
+They are of all feeds. The objects lie on a real S3 server, the messages in an emulated SQS. `FAULTS=all`: 2,000
+arrivals and 20 kills.
 """
 
 import os
@@ -9,38 +10,46 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.registry import registry_of
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.sources.message_batch import PATH
-from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
 from lakehouse_assets_tests.faults.listening import listen
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.orchestration.queue import TestQueue, announcement
-from lakehouse_assets_tests.orchestration.watched import ask, rows
-from lakehouse_assets_tests.retail import line, sales_csv
+from lakehouse_assets_tests.orchestration.watched import ask
 from lakehouse_assets_tests.s3_server import S3Server
+from lakehouse_assets_tests.shop import FEEDS, land_all, numbered
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
-ARRIVALS, KILLS, DEEPEST = (2_000, 20, 300) if EVERYTHING else (60, 3, 60)
+ARRIVALS, KILLS, DEEPEST = (2_000, 20, 300) if EVERYTHING else (40, 3, 60)
 PAUSE_S = 0.15 if EVERYTHING else 0.05
 SEED = 20111209
 DATES = [f"2011-03-{day:02}" for day in range(1, 21)]
+TABLES = "lakehouse_assets_tests.shop_tables"
+DATE_OF = {"customers": "updated_at", "products": "updated_at", "sales": "dt", "web_events": "dt"}
+_COUNTS = {
+    "daily_sales": "SELECT sum(lines) FROM gold.daily_sales",
+    "sales_enriched": "SELECT count(*) FROM gold.sales_enriched",
+    "funnel_daily": "SELECT sum(views) FROM gold.funnel_daily",
+}
 
 
 class Arrivals:
-    """Objects with some rows each, some of them in a second version, and what S3 would say of them, in disorder."""
+    """Objects of all feeds, some of them in a second version, and what S3 would say of them, in disorder."""
 
     def __init__(self, lake: Lake, queue: TestQueue) -> None:
         self._lake, self._queue = lake, queue
         self._chance = random.Random(SEED)  # noqa: S311 - the same disorder every time
-        self.expected: dict[str, tuple[str, int]] = {}
+        self.expected: dict[tuple[str, str], tuple[str, int]] = {}
         self.sent = 0
 
     def put_all(self, finished: Path) -> None:
@@ -50,14 +59,11 @@ class Arrivals:
         for at in range(ARRIVALS):
             # Every tenth arrival replaces an earlier object.
             number = self._chance.randrange(at) if at % 10 == 9 else at
-            date, count = DATES[number % len(DATES)], 1 + at % 3
-            body = sales_csv(
-                [line(InvoiceNo=f"{at:06}", InvoiceDate=f"{date} 09:00:00", Quantity=str(n + 1)) for n in range(count)]
-            )
-            key = f"{number % 7}/{number:05}.csv"
-            retail.land(self._lake, key, body)
-            self.expected[key] = date, count
-            message = announcement(self._lake, key, sequencer=f"{at:08X}")
+            feed, date, count = FEEDS[number % len(FEEDS)], DATES[number % len(DATES)], 1 + at % 3
+            key = f"{number % 7}/{number:05}"
+            land_all(self._lake, {f"{feed}/{key}": numbered(feed, at, date, count)})
+            self.expected[feed, key] = date, count
+            message = announcement(self._lake, key, feed, sequencer=f"{at:08X}")
             (late if self._chance.random() < 0.1 else soon).append(message)
             soon += [message] * (self._chance.random() < 0.2)
             if len(soon) > 30 or at == ARRIVALS - 1:
@@ -76,12 +82,13 @@ class Arrivals:
 def test_every_object_counts_once_whatever_is_killed(
     s3_lake: Lake, s3_server: S3Server, aws_emulator: AwsEmulator, tmp_path: Path, tell: Tell
 ) -> None:
-    queue = TestQueue(aws_emulator, receives=1_000)
-    arrivals, chance = Arrivals(s3_lake, queue), random.Random(SEED + 1)  # noqa: S311 - the same kills every time
+    lake, queue = replace(s3_lake, registry=registry_of(TABLES)), TestQueue(aws_emulator, receives=1_000)
+    arrivals, chance = Arrivals(lake, queue), random.Random(SEED + 1)  # noqa: S311 - the same kills every time
     env = os.environ | s3_server.environment | {
-        "AWS_ENDPOINT_URL_SQS": aws_emulator.url, "LAKEHOUSE_ROOT": s3_lake.settings.root,
+        "AWS_ENDPOINT_URL_SQS": aws_emulator.url, "LAKEHOUSE_ROOT": lake.settings.root,
         "LAKEHOUSE_QUEUE_URL": queue.url, "LAKEHOUSE_QUEUE_HIDDEN_S": "10", "LAKEHOUSE_QUEUE_BATCH_FILES": "50",
         "LAKEHOUSE_IDLE_INTERVAL_S": "0", "DAGSTER_HOME": str(tmp_path / "home"),
+        "LAKEHOUSE_DEFINITIONS": TABLES,
     }  # fmt: skip
 
     def daemon(point: int) -> subprocess.CompletedProcess[str]:
@@ -100,16 +107,29 @@ def test_every_object_counts_once_whatever_is_killed(
     tell(f"{ARRIVALS} arrivals, {arrivals.sent} messages, {kills} kills, {time.monotonic() - begun:.0f} s; {points}")
     assert kills == KILLS
 
-    by_date = Counter[str]()
-    for date, count in arrivals.expected.values():
-        by_date[date] += count
-    assert rows(s3_lake) == dict(by_date)
-    ledger = "FROM ops.ledger GROUP BY object_key, object_token HAVING count(DISTINCT version) > 1"
-    assert ask(s3_lake, f"SELECT object_key {ledger}") == []
-    assert {key for (key,) in ask(s3_lake, "SELECT DISTINCT object_key FROM ops.ledger")} == set(arrivals.expected)
-    total = sum(by_date.values())
+    expected, by_feed = Counter[tuple[str, str]](), Counter[str]()
+    for (feed, _), (date, count) in arrivals.expected.items():
+        expected[feed, date] += count
+        by_feed[feed] += count
+    assert published(lake) == expected
+    counted = {name: ask(lake, sql)[0][0] for name, sql in _COUNTS.items()}
+    sold = by_feed["sales"]
+    assert counted == {"daily_sales": sold, "sales_enriched": sold, "funnel_daily": by_feed["web_events"]}
+    ledger = "FROM ops.ledger GROUP BY feed, object_key, object_token HAVING count(DISTINCT version) > 1"
+    assert ask(lake, f"SELECT object_key {ledger}") == []
+    assert set(ask(lake, "SELECT DISTINCT feed, object_key FROM ops.ledger")) == set(arrivals.expected)
+    total = sum(by_feed.values())
     sums = "SELECT sum(landed), sum(valid), sum(quarantined), sum(duplicates), sum(published) FROM ops.accounting"
-    assert ask(s3_lake, sums) == [(total, total, 0, 0, total)]
-    assert list(verify(s3_lake)) == []
+    assert ask(lake, sums) == [(total, total, 0, 0, total)]
+    assert list(verify(lake)) == []
     assert queue.counts() == (0, 0)
-    assert s3_lake.store.stat(PATH) is None
+    assert lake.store.stat(PATH) is None
+
+
+def published(lake: Lake) -> dict[tuple[str, str], int]:
+    """Return the published records by feed and date."""
+    return {
+        (feed, date): count
+        for feed, column in DATE_OF.items()
+        for date, count in ask(lake, f"SELECT {column}::DATE::VARCHAR, count(*) FROM silver.{feed} GROUP BY 1")  # noqa: S608
+    }

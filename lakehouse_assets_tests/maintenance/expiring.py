@@ -23,12 +23,12 @@ def good_and_bad(date: str, number: int = 1) -> bytes:
     return bad_day(bad(date, number), date=date, good=40)
 
 
-def look_after(lake: Lake, before: str | None = None, *, dry_run: bool = False) -> list[Action]:
-    """Look after the lake; what is before a date is too old, by the policy. Return what is told of the rows."""
-    age = None if before is None else lake.today(sales(lake)) - dt.date.fromisoformat(before)
+def look_after(lake: Lake, before: str | None = None, *, feed: str = "sales", dry_run: bool = False) -> list[Action]:
+    """Look after the lake; what is before a date is too old, by the policy. Return what is told of a feed's rows."""
+    age = None if before is None else lake.today(lake.registry.feed(feed)) - dt.date.fromisoformat(before)
     done = list(maintain(lake, Policy(quarantine=age, who="ann"), dry_run=dry_run))
     assert not [action for action in done if action.problem]
-    return [action for action in done if action.table == "quarantine.sales" and " row" in action.action]
+    return [action for action in done if action.table == f"quarantine.{feed}" and " row" in action.action]
 
 
 def kept(lake: Lake) -> dict[str, int]:

@@ -17,7 +17,8 @@ from lakehouse_assets.sources.s3_events import ObjectEvent
 from lakehouse_assets.storage.stores import LocalStore, Stored
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
-from lakehouse_assets_tests.retail import sales, sales_csv
+from lakehouse_assets_tests.retail import sales_csv
+from lakehouse_assets_tests.shop import FEEDS, land_all, numbered, registry
 from lakehouse_assets_tests.sources.memory_queue import CutOffError, MemoryQueue
 from lakehouse_assets_tests.sources.messages import message
 
@@ -33,7 +34,8 @@ def shop(tmp_path: Path) -> Lake:
 
 
 def told(key: str, size: int = 1, token: str = "") -> str:
-    return message("notification", "lake", f"shop/landing/sales/{key}", size=size, eTag=token)
+    """Return the message of an object by its key, which begins with its feed."""
+    return message("notification", "lake", f"shop/landing/{key}", size=size, eTag=token)
 
 
 def look(lake: Lake, queue: MemoryQueue) -> Handling:
@@ -44,8 +46,7 @@ def look(lake: Lake, queue: MemoryQueue) -> Handling:
     queue.step()
     message_batch.save(lake.store, batch)
     queue.step()
-    if missing or more:
-        feed = sales(lake)
+    for feed in lake.registry.feeds.values() if missing or more else ():
         found = pending_at(lake, feed, lake.ledger_of(feed), message_batch.load(lake.store).paths)
         for _ in ingest(lake, feed, list(found), "test"):
             queue.step()
@@ -53,7 +54,8 @@ def look(lake: Lake, queue: MemoryQueue) -> Handling:
 
 
 def recorded(lake: Lake) -> list[str]:
-    return sorted(lake.ledger_of(sales(lake)).entries["object_key"])
+    feeds = lake.registry.feeds.values()
+    return sorted(f"{feed.name}/{key}" for feed in feeds for key in lake.ledger_of(feed).entries["object_key"])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_a_root_that_is_a_whole_bucket_has_no_prefix(shop: Lake) -> None:
 def test_a_batch_is_bounded_in_messages_and_bytes(shop: Lake, files: int, size: int, taken: int) -> None:
     shop = replace(shop, settings=shop.settings.model_copy(update={"queue_batch_files": files}))
     queue = MemoryQueue()
-    queue.send(*(told(f"{at}.csv", size) for at in range(45)))
+    queue.send(*(told(f"sales/{at}.csv", size) for at in range(45)))
     batch, missing = Handling(shop, queue).receive(Batch())
     assert len(batch.messages) == len(missing) == taken
     assert queue.depth() == Depth(45 - taken, taken, 0, None)
@@ -117,7 +119,7 @@ def test_a_manifest_waits_for_the_objects_that_it_may_speak_of() -> None:
 def test_a_key_that_no_run_can_ingest_goes_back_to_the_queue(shop: Lake) -> None:
     retail.land(shop, "a.csv", sales_csv(2))
     queue, handling = MemoryQueue(), None
-    queue.send(told("a.csv"))
+    queue.send(told("sales/a.csv"))
     batch, _ = Handling(shop, queue).receive(Batch())
     batch = replace(batch, messages=tuple(replace(m, runs=MOST_RUNS) for m in batch.messages))
     handling = Handling(shop, queue)
@@ -129,9 +131,14 @@ def test_a_key_that_no_run_can_ingest_goes_back_to_the_queue(shop: Lake) -> None
 
 @pytest.mark.slow(covered=True)
 def test_cut_off_between_any_two_steps_nothing_is_lost_and_nothing_is_twice(shop: Lake) -> None:
-    keys = [f"{at:02}.csv" for at in range(4)]
-    for at, key in enumerate(keys):
-        retail.land(shop, key, sales_csv(1, f"2011-03-{at + 1:02}"))
+    shop, keys = replace(shop, registry=registry()), list[str]()
+
+    def land_another(feed: str) -> None:
+        keys.append(f"{feed}/{len(keys):02}")
+        land_all(shop, {keys[-1]: numbered(feed, len(keys), f"2011-03-{len(keys) % 28 + 1:02}")})
+
+    for feed in FEEDS:
+        land_another(feed)
     queue = MemoryQueue()
     for cut in itertools.count(1):
         # Everything is announced anew, twice and in another order; what was recorded before is old news.
@@ -145,13 +152,13 @@ def test_cut_off_between_any_two_steps_nothing_is_lost_and_nothing_is_twice(shop
             queue.time_is_over()
             while queue.depth().backlog or shop.store.stat(PATH):
                 look(shop, queue)
-            assert recorded(shop) == keys
+            assert recorded(shop) == sorted(keys)
         else:
             break
         if cut % 5 == 0:
             # One more object that nobody has seen.
-            keys.append(f"new-{cut:03}.csv")
-            retail.land(shop, keys[-1], sales_csv(1, f"2011-04-{cut % 28 + 1:02}"))
+            land_another(FEEDS[cut // 5 % len(FEEDS)])
     assert cut > 20
-    assert recorded(shop) == keys
+    assert recorded(shop) == sorted(keys)
+    assert {key.partition("/")[0] for key in keys[len(FEEDS) :]} == set(FEEDS)
     assert queue.depth() == Depth(0, 0, 0, None)
