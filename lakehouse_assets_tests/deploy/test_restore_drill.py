@@ -10,7 +10,8 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.aws_emulator import COMMAND
-from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.conftest import TABLES, TESTED, Cli
+from lakehouse_assets_tests.decisions.forked_command import forked_command
 from lakehouse_assets_tests.deploy.image import DEPLOY
 from lakehouse_assets_tests.retail import DAY, day, land, line, sales_csv
 
@@ -25,10 +26,9 @@ esac
 """Plays the command where what it would say is not the point."""
 
 
-def _drill(
-    *arguments: str, first: Path = Path(sys.executable).parent, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "DAGSTER_"))}
+def _drill(*arguments: str, first: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    others = ("LAKEHOUSE_", "DAGSTER_")
+    kept = {name: value for name, value in os.environ.items() if name in TESTED or not name.startswith(others)}
     path = os.pathsep.join([str(first), str(Path(sys.executable).parent), str(AWS.parent), kept["PATH"]])
     command = [str(DEPLOY / "restore_drill.sh"), *arguments]
     return subprocess.run(
@@ -38,7 +38,10 @@ def _drill(
 
 @pytest.mark.skipif(not AWS.exists(), reason="the command line of AWS is not installed: make .venv/aws-emulator")
 @pytest.mark.slow
-def test_what_is_kept_of_a_bucket_makes_the_same_tables_in_another_place(s3_lake: Lake, cli: Cli) -> None:
+def test_what_is_kept_of_a_bucket_makes_the_same_tables_in_another_place(
+    s3_lake: Lake, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_DEFINITIONS", TABLES)
     lake, again = s3_lake, f"{s3_lake.settings.root}-again"
     land(lake, "day.csv", sales_csv([*day(DAY, 5), line(Quantity="?")]))
     assert cli(lake, "run").returncode in {0, 1}
@@ -46,20 +49,20 @@ def test_what_is_kept_of_a_bucket_makes_the_same_tables_in_another_place(s3_lake
     assert cli(lake, "quarantine", *correct).returncode == 0
     assert cli(lake, "run").returncode == 0
 
-    done = _drill(lake.settings.root, again)
+    with forked_command(tmp_path / "bin") as first:
+        done = _drill(lake.settings.root, again, first=first)
+        refused = _drill(lake.settings.root, again, first=first)
+        nowhere = _drill(lake.settings.root, "s3://there-is-no-such-bucket/lake", first=first)
+
     assert done.returncode == 0, done.stdout + done.stderr
     same = re.fullmatch(r"the same: (\d+) tables", done.stdout.splitlines()[-1])
     assert same
     assert int(same[1]) >= 6
     assert "\nsilver.sales,6," in done.stdout
-
-    refused = _drill(lake.settings.root, again)
     assert refused.returncode == 2
     assert refused.stderr == f"{again} is not empty, so nothing was done; name another place.\n"
-
-    refused = _drill(lake.settings.root, "s3://there-is-no-such-bucket/lake")
-    assert refused.returncode != 0
-    assert "NoSuchBucket" in refused.stderr
+    assert nowhere.returncode != 0
+    assert "NoSuchBucket" in nowhere.stderr
 
 
 def test_of_a_folder_landing_decisions_and_erasures_are_copied_and_nothing_else(tmp_path: Path) -> None:
