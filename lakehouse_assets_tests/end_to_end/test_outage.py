@@ -18,6 +18,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
+from lakehouse_assets_tests.conftest import TESTED
 from lakehouse_assets_tests.orchestration.watched import ask
 
 pytestmark = pytest.mark.slow
@@ -44,7 +45,7 @@ def ran(aws_emulator: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
     account: Account = set_up(aws_emulator.client, f"lake{uuid.uuid4().hex[:8]}")
     land(aws_emulator.client, account, FILES)
     home: Path = tmp_path_factory.mktemp("dagster")
-    environment = account.environment(aws_emulator.environment, home)
+    environment = account.environment(aws_emulator.environment, home) | TESTED
     command = [sys.executable, "-m", "lakehouse_assets_tests.end_to_end.in_outage", _NOBODY]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
