@@ -26,12 +26,13 @@ from lakehouse_assets_tests.local_server import free_port
 from lakehouse_assets_tests.orchestration.postgres import Postgres
 from lakehouse_assets_tests.s3_server import S3Server
 
+SALES_TABLES = Path(__file__).parents[1] / "sales_tables"
 PROCESSES = {"code": "code location", "web": "web server", "daemon": "daemon"}
 _LOOK_S = 0.5
 
 
 class Processes:
-    """Code location, web server and daemon of one lake on S3."""
+    """Code location, web server and daemon of one lake on S3, with the tables of sales."""
 
     def __init__(self, folder: Path, installed: Installed, postgres: Postgres, s3: S3Server, root: str) -> None:
         """Write the configuration of the image, without ECS, into a folder that the processes cannot write."""
@@ -41,6 +42,7 @@ class Processes:
             one.mkdir()
         for name in ("workspace.yaml", "healthcheck.py"):
             shutil.copy(DEPLOY / name, self.home)
+        shutil.copytree(SALES_TABLES, self.home / SALES_TABLES.name, ignore=shutil.ignore_patterns("__pycache__"))
         configured = yaml.safe_load((DEPLOY / "dagster.yaml").read_text(encoding="utf-8"))
         del configured["run_launcher"]
         configured["run_monitoring"] |= {"start_timeout_seconds": 30, "poll_interval_seconds": 5}
@@ -51,7 +53,8 @@ class Processes:
             "DAGSTER_CODE_PORT": str(self._ports["code"]), "DAGSTER_PG_HOST": "127.0.0.1",
             "DAGSTER_PG_PORT": str(postgres.port), "DAGSTER_PG_USERNAME": "dagster", "DAGSTER_PG_PASSWORD": "unused",
             "DAGSTER_PG_DB": "dagster", "LAKEHOUSE_ROOT": root, "LAKEHOUSE_LOG_FORMAT": "json",
-            "LAKEHOUSE_IDLE_INTERVAL_S": "4", "TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1",
+            "LAKEHOUSE_IDLE_INTERVAL_S": "4", "LAKEHOUSE_DEFINITIONS": SALES_TABLES.name, "PYTHONPATH": str(self.home),
+            "TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
         postgres.create("dagster")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
