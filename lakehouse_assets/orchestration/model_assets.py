@@ -95,6 +95,7 @@ def _built(
     advance = partial(progress.advance, model.table.key)
     for done in build(lake, model, partitions, force=force, progress=advance, start=start):
         yield list(_materializations(lake, model, done, max(partitions)))
+        del done  # its rows would be held while the next batch is computed
 
 
 def _noted(

@@ -84,6 +84,7 @@ def build(
         progress(len(batch))
         if built is not None:
             yield built
+        del built  # its rows would be held while the next batch is computed
 
 
 def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool, start: Start | None) -> Built | None:
