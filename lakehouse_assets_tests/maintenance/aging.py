@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -41,10 +41,7 @@ def history(lake: Lake, rounds: int = 3, days: list[str] | None = None) -> None:
 
     A fresh local lake becomes a copy of one that was made once.
     """
-    if lake.settings.is_s3 or Path(lake.settings.root).exists():
-        _publish(lake, rounds, days or DAYS)
-    else:
-        copied_to(_published(rounds, tuple(days or DAYS)), Path(lake.settings.root))
+    made(lake, _publish, rounds, tuple(days or DAYS))
 
 
 def _publish(lake: Lake, rounds: int, days: Iterable[str]) -> None:
@@ -55,12 +52,20 @@ def _publish(lake: Lake, rounds: int, days: Iterable[str]) -> None:
         run(lake)
 
 
+def made(lake: Lake, make: Callable[..., object], *arguments: Hashable) -> Lake:
+    """Make something of a lake; a fresh local one becomes a copy of one of which it was made once."""
+    if lake.settings.is_s3 or Path(lake.settings.root).exists():
+        make(lake, *arguments)
+        return lake
+    return copied_to(_made(make, arguments), Path(lake.settings.root))
+
+
 @cache
-def _published(rounds: int, days: tuple[str, ...]) -> Lake:
+def _made(make: Callable[..., object], arguments: tuple[Hashable, ...]) -> Lake:
     folder = mkdtemp(prefix="aging-")
     atexit.register(shutil.rmtree, folder)
     lake = lake_at(f"{folder}/lake")
-    _publish(lake, rounds, days)
+    make(lake, *arguments)
     return lake
 
 

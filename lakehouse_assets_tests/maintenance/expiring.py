@@ -8,6 +8,7 @@ from lakehouse_assets.maintenance.maintain import Action, maintain
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.overview import status
 from lakehouse_assets_tests.decisions.person import ask, bad_day, bad_line, findings
+from lakehouse_assets_tests.maintenance.aging import made
 from lakehouse_assets_tests.retail import land, line, run, sales, sales_csv
 
 FIRST, SECOND, THIRD = "2011-03-01", "2011-03-02", "2011-03-03"
@@ -63,9 +64,12 @@ def age_of(lake: Lake, before: str) -> dt.timedelta:
 
 
 def published(lake: Lake) -> Lake:
-    """Publish three dates with a bad record each, and an undated record."""
+    """Publish three dates with a bad record each, and an undated record, in a fresh lake."""
+    return made(lake, _publish)
+
+
+def _publish(lake: Lake) -> None:
     for date in (FIRST, SECOND, THIRD):
         land(lake, f"{date}.csv", good_and_bad(date))
     land(lake, "undated.csv", sales_csv([line(InvoiceDate="yesterday")]))
     run(lake)
-    return lake

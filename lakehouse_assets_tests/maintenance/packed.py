@@ -8,8 +8,8 @@ from lakehouse_assets.operations.computing import again
 from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.ingest import ingest as ingest_objects
 from lakehouse_assets.sources.landing import originals
-from lakehouse_assets_tests.maintenance.aging import done
-from lakehouse_assets_tests.retail import DAY, day, land, sales, sales_csv
+from lakehouse_assets_tests.maintenance.aging import done, made
+from lakehouse_assets_tests.retail import DAY, day, land, run, sales, sales_csv
 
 NEXT = "2011-03-02"
 NOW = Policy(dt.timedelta(), below_seven_days=True)
@@ -25,6 +25,16 @@ def minute(at: int, date: str = DAY) -> bytes:
 def land_minutes(lake: Lake, count: int, first: int = 0, date: str = DAY) -> None:
     for at in range(first, first + count):
         land(lake, f"{date}-{at:04}.csv", minute(at, date))
+
+
+def publish_minutes(lake: Lake, count: int) -> None:
+    """Land and publish so many small objects; a fresh local lake becomes a copy of one in which that was done."""
+    made(lake, _publish, count)
+
+
+def _publish(lake: Lake, count: int) -> None:
+    land_minutes(lake, count)
+    run(lake)
 
 
 def bronze(lake: Lake) -> list[str]:

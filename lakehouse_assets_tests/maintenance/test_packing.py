@@ -17,7 +17,16 @@ from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.maintenance import aging
 from lakehouse_assets_tests.maintenance.aging import assert_sound, done
-from lakehouse_assets_tests.maintenance.packed import NOW, bronze, land_minutes, minute, packs_of, read_again, told
+from lakehouse_assets_tests.maintenance.packed import (
+    NOW,
+    bronze,
+    land_minutes,
+    minute,
+    packs_of,
+    publish_minutes,
+    read_again,
+    told,
+)
 from lakehouse_assets_tests.retail import DAY, ingest, land, publish, run, sales
 
 
@@ -25,8 +34,7 @@ from lakehouse_assets_tests.retail import DAY, ingest, land, publish, run, sales
 @pytest.mark.parametrize("kind", ["lake", pytest.param("s3_lake", marks=pytest.mark.slow)])
 def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, request: pytest.FixtureRequest) -> None:
     lake: Lake = request.getfixturevalue(kind)
-    land_minutes(lake, 6)
-    run(lake)
+    publish_minutes(lake, 6)
     before, marks = aging.content(lake), aging.fingerprints(lake)
 
     assert told(lake, Policy()) == {PACK: 6, KEEP_PACKED: 6}
@@ -45,8 +53,7 @@ def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, reque
 
 @pytest.mark.slow(covered=True)
 def test_a_dry_run_says_what_would_be_packed_and_writes_nothing(lake: Lake) -> None:
-    land_minutes(lake, 6)
-    run(lake)
+    publish_minutes(lake, 6)
     before = aging.bytes_of(lake)
     assert [(a.action, a.files) for a in done(lake, dry_run=True) if a.table == "bronze.sales"] == [(PACK, 6)]
     assert aging.bytes_of(lake) == before
@@ -64,8 +71,7 @@ def test_open_dates_and_few_files_are_left_alone(lake: Lake) -> None:
 
 @pytest.mark.slow(covered=True)
 def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> None:
-    land_minutes(lake, 6)
-    run(lake)
+    publish_minutes(lake, 6)
     done(lake, NOW)
     [first] = packs_of(lake)
     land_minutes(lake, 2, first=6)
@@ -86,8 +92,7 @@ def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> No
 
 @pytest.mark.slow(covered=True)
 def test_a_pack_is_never_larger_than_one_object_may_be(lake: Lake) -> None:
-    land_minutes(lake, 8)
-    run(lake)
+    publish_minutes(lake, 8)
     before = aging.content(lake)
     size = Path(lake.store.uri(bronze(lake)[0])).stat().st_size
     done(lake, Policy(dt.timedelta(), below_seven_days=True, small_bytes=4 * size + 100))
@@ -100,8 +105,7 @@ def test_a_pack_is_never_larger_than_one_object_may_be(lake: Lake) -> None:
 @pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("damage", ["cut", "gone", "of others"])
 def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(lake: Lake, damage: str) -> None:
-    land_minutes(lake, 6)
-    run(lake)
+    publish_minutes(lake, 6)
     done(lake, NOW)
     before, [path] = aging.content(lake), bronze(lake)
     if damage == "cut":
@@ -126,8 +130,7 @@ def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(lake: Lake, da
 
 @pytest.mark.slow(covered=True)
 def test_an_erasure_meanwhile_makes_packing_begin_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    land_minutes(lake, 6)
-    run(lake)
+    publish_minutes(lake, 6)
     write, turns = packs.write, iter([True])
 
     def beaten(*arguments: object) -> None:

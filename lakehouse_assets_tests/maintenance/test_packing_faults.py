@@ -36,6 +36,7 @@ from lakehouse_assets_tests.maintenance.packed import (
     land_minutes,
     minute,
     packs_of,
+    publish_minutes,
     read_again,
 )
 from lakehouse_assets_tests.retail import DAY, day, land, line, run, sales, sales_csv
@@ -84,8 +85,7 @@ def test_a_lake_that_is_packed_now_and_then_is_one_that_never_is(steps: list[tup
     with tempfile.TemporaryDirectory() as folder:
         plain, packed = (lake_at(f"{folder}/{name}") for name in ("plain", "packed"))
         for lake in (plain, packed):
-            land_minutes(lake, 4)
-            run(lake)
+            publish_minutes(lake, 4)
             for step in [("keep", 0, ""), *steps, ("remove", 0, "")]:
                 _step(lake, *step, is_packed=lake is packed)
         found, expected = (
@@ -183,8 +183,7 @@ def test_objects_that_land_meanwhile_are_neither_lost_nor_doubled(lake: Lake) ->
         while not stop.is_set():
             done(lake, AT_ONCE)
 
-    land_minutes(lake, 2)
-    run(lake)
+    publish_minutes(lake, 2)
     thread = threading.Thread(target=look_after)
     thread.start()
     try:
