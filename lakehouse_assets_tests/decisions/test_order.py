@@ -1,4 +1,7 @@
-"""Tables follow from what is live and what was decided, not from the order in which either came."""
+"""Tables follow from what is live and what was decided, not from the order in which either came.
+
+Five orders of all that is landed and decided; `FAULTS=all`: forty.
+"""
 
 import random
 from collections.abc import Callable
@@ -26,6 +29,7 @@ from lakehouse_assets_tests.decisions.person import (
     take,
     take_back,
 )
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, sales_csv, zipped
 
 BASE = ("day.csv", bad_day(bad_line(), line(InvoiceNo="GIFT1", Quantity="500"), line(InvoiceDate="yesterday")))
@@ -84,7 +88,10 @@ STEPS = [*DECISIONS, *(landing(*other) for other in OTHERS)]
 
 @pytest.mark.slow
 @hypothesis_settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=40 if EVERYTHING else 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
 )
 @given(order=st.permutations(range(len(STEPS))), settled_after=st.sets(st.integers(0, len(STEPS) - 1), max_size=4))
 def test_decisions_and_landings_in_any_order_give_the_same_tables(

@@ -10,11 +10,14 @@ import polars as pl
 from lakehouse_assets.context import Lake
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Decision
+from lakehouse_assets.forgetting import service
+from lakehouse_assets.forgetting.request import ask
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.faults.scenario import environment, lakehouse
 from lakehouse_assets_tests.retail import HEADERS, Record, gzipped, land, line, sales, sales_csv, zipped
+from lakehouse_assets_tests.retail import run as run_all
 
 PERSON = "9876543210"
 OTHERS = ("17850.0", "13047.0", "12583", None)
@@ -173,6 +176,13 @@ def build(lake: Lake, home: Path | None = None, **settings: str) -> None:
     run()
     leave_behind(lake)
     land(lake, "pending.csv", sales_csv(both(28)))
+
+
+def forget(lake: Lake, customer: str = PERSON) -> None:
+    """Forget a customer as the command does, but without Dagster; nothing may be left to tell of."""
+    request = ask(lake, sales(lake), f"customer_id={customer}", "a request", "ann")
+    found = service.forget(request, lambda: run_all(lake), lambda _: None)
+    assert (found.problems, found.unsearched) == ([], [])
 
 
 def first_version_with(lake: Lake, date: str) -> int:

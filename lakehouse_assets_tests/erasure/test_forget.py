@@ -16,7 +16,16 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
-from lakehouse_assets_tests.erasure.everywhere import AMONG, PERSON, both, build, first_landing, march, second_landing
+from lakehouse_assets_tests.erasure.everywhere import (
+    AMONG,
+    PERSON,
+    both,
+    build,
+    first_landing,
+    forget,
+    march,
+    second_landing,
+)
 from lakehouse_assets_tests.erasure.reading import IS_THEIRS, NAMED, not_forgotten, rows
 from lakehouse_assets_tests.erasure.traces import objects_of, traces
 from lakehouse_assets_tests.faults.reading import differences, tables_of
@@ -213,9 +222,9 @@ def test_in_an_empty_lake_it_is_a_standing_order(lake: Lake, cli: Cli) -> None:
     ]
 
 
-def test_verify_tells_of_a_person_who_is_back(lake: Lake, cli: Cli) -> None:
+def test_verify_tells_of_a_person_who_is_back(lake: Lake) -> None:
     land(lake, "plain.csv", first_landing()["plain.csv"])
-    assert cli(lake, *NAMED).returncode == 0
+    forget(lake)
     [file] = Path(lake.settings.root).glob(f"bronze/sales/dt={march(1)}/*.parquet")
     back = pl.lit(f"{PERSON}.0").alias("CustomerID")
     pl.read_parquet(file, hive_partitioning=False).with_columns(back).write_parquet(file)
@@ -225,15 +234,15 @@ def test_verify_tells_of_a_person_who_is_back(lake: Lake, cli: Cli) -> None:
     assert any("holds records of an erased person" in what for what in told)
 
 
-def test_what_a_late_writer_left_is_told_and_goes_when_asked_again(lake: Lake, cli: Cli) -> None:
+def test_what_a_late_writer_left_is_told_and_goes_when_asked_again(lake: Lake) -> None:
     original = first_landing()["plain.csv"]
     land(lake, "plain.csv", original)
-    assert cli(lake, *NAMED).returncode == 0
+    forget(lake)
     late = f"bronze/sales/dt={march(1)}/{hashlib.sha256(original).hexdigest()}.parquet"
     lake.store.create(late, PERSON.encode())
 
     assert [finding.what.partition(" is of an erased person")[0] for finding in verify(lake)] == [late]
-    assert cli(lake, *NAMED).returncode == 0
+    forget(lake)
 
     assert list(verify(lake, deep=True)) == []
     assert traces(lake, PERSON) == []

@@ -8,7 +8,8 @@ from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
-from lakehouse_assets_tests.retail import DAY, day, land, line, sales_csv
+from lakehouse_assets_tests.erasure.everywhere import forget
+from lakehouse_assets_tests.retail import DAY, day, land, line, run, sales_csv
 
 pytestmark = pytest.mark.slow
 
@@ -42,20 +43,19 @@ def test_after_one_erasure_is_taken_back_others_are_as_good(lake: Lake, cli: Cli
     a, b = sales_csv([*of("11111", 2), *of("22222", 3), *of("17850.0", 4)]), sales_csv(of("33333", 3, 50))
     land(lake, "a.csv", a)
     land(lake, "b.csv", b)
-    assert cli(lake, "forget", "sales", "customer_id=11111").returncode == 0
+    forget(lake, "11111")
     assert customers(lake) == {"17850": 4, "22222": 3, "33333": 3}
     [(erasure,)] = answers.run(lake, "SELECT id FROM ops.decisions WHERE kind = 'erase'").rows
     assert cli(lake, "revoke", "sales", erasure, "--why", "somebody else").returncode == 0
     land(lake, "a.csv", a)
-    assert cli(lake, "run").returncode == 0
+    run(lake)
     assert customers(lake) == {"11111": 2, "17850": 4, "22222": 3, "33333": 3}
 
     for person, left in (("33333", {"11111": 2, "17850": 4, "22222": 3}), ("22222", {"11111": 2, "17850": 4})):
-        done = cli(lake, "forget", "sales", f"customer_id={person}")
-        assert done.returncode == 0, done.stdout + done.stderr
+        forget(lake, person)
         assert customers(lake) == left
         assert list(verify(lake)) == []
-    assert cli(lake, "forget", "sales", "customer_id=11111").returncode == 0
+    forget(lake, "11111")
     assert customers(lake) == {"17850": 4}
     assert list(verify(lake)) == []
 
@@ -63,11 +63,11 @@ def test_after_one_erasure_is_taken_back_others_are_as_good(lake: Lake, cli: Cli
 def test_what_was_corrected_of_others_holds_whatever_it_says(lake: Lake, cli: Cli) -> None:
     bad = line(Quantity="1x", CustomerID="8")
     land(lake, "a.csv", sales_csv([*of("7", 2), *of("17850.0", 40), bad]))
-    cli(lake, "run")
+    run(lake)
     why = ("--why", "the till says 7")
     assert cli(lake, "quarantine", "correct", "sales", "a.csv", "43", "--set", "Quantity=7", *why).returncode == 0
 
-    assert cli(lake, "forget", "sales", "customer_id=7").returncode == 0
+    forget(lake, "7")
 
     assert customers(lake) == {"17850": 40, "8": 1}
     kept = frames(lake)["silver.sales"].filter(pl.col("customer_id") == "8").select("quantity").collect()
