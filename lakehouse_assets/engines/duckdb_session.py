@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lakehouse_assets.engines.streamed_frame import StreamedFrame
 from lakehouse_assets.storage.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -20,18 +21,23 @@ _LOCK = "SET enable_external_access = false; SET lock_configuration = true"
 
 
 def session(
-    tables: Mapping[str, pl.LazyFrame | pl.DataFrame], views: Mapping[str, str] | None = None, *, unsafe: bool = False
+    tables: Mapping[str, pl.LazyFrame | pl.DataFrame | StreamedFrame],
+    views: Mapping[str, str] | None = None,
+    *,
+    unsafe: bool = False,
+    memory: str | None = None,
 ) -> "duckdb.DuckDBPyConnection":
     """Return a DuckDB connection in which some frames are tables under their SQL names.
 
     Its SQL sees these tables only: no file, no other database, no extension, no variable of this program. The time
-    zone is UTC. Filters and column choices reach lazy frames. What exceeds the memory goes to the system's folder for
-    temporary files.
+    zone is UTC. Filters and column choices reach lazy frames, which are collected; of streamed ones all is read, and
+    not held. What exceeds the memory goes to the system's folder for temporary files.
 
     Args:
         tables: The frames by SQL name.
         views: SQL over these tables by the view's name.
         unsafe: Let its SQL also read and write files, attach databases and change settings.
+        memory: How much DuckDB may hold, without collected frames; by default 80 % of what the machine has.
     """
     import duckdb  # noqa: PLC0415 - not at import of a declaration
 
@@ -44,6 +50,8 @@ def session(
         }
     )
     connection.sql(_SETTINGS)
+    if memory is not None:
+        connection.sql(f"SET memory_limit = '{memory}'")
     for schema in sorted({name.split(".", 1)[0] for name in [*tables, *(views or {})]}):
         connection.sql(f'CREATE SCHEMA "{schema}"')
     for name, frame in tables.items():

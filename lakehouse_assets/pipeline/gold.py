@@ -4,10 +4,9 @@ Here: what to read, that the result is what was declared, the commit. Not here: 
 pending.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -17,10 +16,9 @@ from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.evaluation import evaluated
 from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.contracts.rules import rules_of
-from lakehouse_assets.engines.duckdb_session import session
 from lakehouse_assets.engines.handing_over import CallError, call
 from lakehouse_assets.engines.spark import JobLostError, SparkError, Start, start_process
-from lakehouse_assets.pipeline import gold_on_spark
+from lakehouse_assets.pipeline import gold_on_duckdb, gold_on_spark
 from lakehouse_assets.pipeline.as_of_update import bring_up_to_date
 from lakehouse_assets.pipeline.as_of_versions import columns_read, rows_for
 from lakehouse_assets.pipeline.batches import batches
@@ -31,9 +29,6 @@ from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import open_declared
 from lakehouse_assets.pipeline.waiting import reason_to_wait
 from lakehouse_assets.storage import delta
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 class ModelError(Exception):
@@ -175,24 +170,20 @@ def _result(lake: Lake, model: Model, partitions: list[str]) -> pl.DataFrame:
     tables = {table.full_name: read(lake, table, asked) for table in upstream_tables(lake, model)}
     tables |= {name: rows_for(lake, joins, tables) for name, joins in _as_of(lake, model).items()}
     if model.function is None:
-        return _query(model, tables)
+        return _query(model, tables, gold_on_duckdb.large_inputs(lake, model))
     try:
         return call(model.function, model.inputs, tables)
     except CallError as error:
         raise _mismatch(model, str(error)) from None
 
 
-def _query(model: Model, tables: Mapping[str, pl.LazyFrame], limit: int | None = None) -> pl.DataFrame:
-    import duckdb  # noqa: PLC0415 - not at import of a declaration
-
-    connection = session(tables)
+def _query(
+    model: Model, tables: Mapping[str, pl.LazyFrame], large: Collection[str] = (), limit: int | None = None
+) -> pl.DataFrame:
     try:
-        found = connection.sql(model.query)
-        return pl.DataFrame((found if limit is None else found.limit(limit)).to_arrow_table())
-    except duckdb.Error as error:
-        raise _mismatch(model, f"{_told(error)}. Correct the SQL") from None
-    finally:
-        connection.close()
+        return gold_on_duckdb.rows(model, tables, large, limit)
+    except gold_on_duckdb.SqlError as error:
+        raise _mismatch(model, f"{error}. Correct the SQL") from None
 
 
 def _conform(model: Model, frame: pl.DataFrame, partitions: list[str]) -> pl.DataFrame:
@@ -240,20 +231,6 @@ def _converted(model: Model, column: pl.Series, wanted: pl.DataType) -> pl.Serie
         return column.cast(wanted, strict=True)
     except pl.exceptions.InvalidOperationError:  # whose text quotes the value
         raise _mismatch(model, f"a value of the column {name!r} does not fit {wanted}") from None
-
-
-def _told(error: "duckdb.Error") -> str:
-    """Return what a failed query may say in logs and in Dagster.
-
-    Errors that come before any row is read speak of the SQL. The others quote values, which may be personal data.
-    """
-    import duckdb  # noqa: PLC0415 - not at import of a declaration
-
-    if isinstance(
-        error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException | duckdb.PermissionException
-    ):
-        return str(error)
-    return f"a value cannot be computed ({type(error).__name__}); run the SQL with `lakehouse query` to see which"
 
 
 def _mismatch(model: Model, what: str) -> ModelError:
