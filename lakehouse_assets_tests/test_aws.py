@@ -46,6 +46,7 @@ def deaf() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("patience", [aws.HASTY, aws.STEADY, aws.STORAGE], ids=lambda one: one.mode)
 def test_an_address_that_does_not_answer_is_given_up_in_seconds(
     patience: aws.Patience, deaf: str, monkeypatch: pytest.MonkeyPatch

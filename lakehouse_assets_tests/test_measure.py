@@ -32,6 +32,7 @@ def started() -> Iterator[Callable[[str], psutil.Process]]:
         process.communicate()
 
 
+@pytest.mark.slow(covered=True)
 def test_a_child_that_runs_nothing_of_its_own_yet_counts_once(started: Callable[[str], psutil.Process]) -> None:
     program = _HOLDING.replace("os.write", "os.fork(); os.write")
     assert resident(started(f"import os, time; {program}")) < 150 * _MB

@@ -23,6 +23,7 @@ def lakes(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / polars_by_hand.__name__, tmp_path / pandas_by_hand.__name__
 
 
+@pytest.mark.slow(covered=True)
 def test_pandas_makes_the_rows_of_polars_and_a_difference_is_told(lakes: tuple[Path, Path]) -> None:
     by_polars, by_pandas = lakes
     found = assert_equal("pandas", by_pandas, by_polars)

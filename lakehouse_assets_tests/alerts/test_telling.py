@@ -131,6 +131,7 @@ def test_an_event_log_that_was_emptied_begins_anew(shop: Shop) -> None:
     assert [fact.dates[0] for fact in channel.facts] == [DATES[1]]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kept", ["shop", "stored_shop"])
 def test_checks_are_told_when_they_change(kept: str, request: pytest.FixtureRequest) -> None:
     shop: Shop = request.getfixturevalue(kept)

@@ -27,6 +27,7 @@ def test_a_reason_is_promised_for_whatever_is_not_accepted() -> None:
     assert [row.name for row in table.rows().values() if (row.ends_as == "accepted") == bool(row.words)] == []
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     "name", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in _SMALL]
 )

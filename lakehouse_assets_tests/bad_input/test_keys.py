@@ -119,6 +119,7 @@ def test_a_hidden_object_is_none_in_a_folder_as_on_s3(key: str, lake: Lake, s3_l
         assert [stored.path for stored in each.store.list("landing")] == [], each.settings.root
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("is_zip_first", [True, False])
 def test_an_object_called_as_a_zips_member_takes_nothing_from_it(tmp_path: Path, *, is_zip_first: bool) -> None:
     lake = lake_at(str(tmp_path / "lake"))

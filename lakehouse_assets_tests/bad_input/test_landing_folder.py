@@ -55,6 +55,7 @@ def test_what_is_no_file_keeps_no_file_from_being_read(name: str, lake: Lake) ->
     assert read(lake, GOOD_KEY).good == expected(GOOD)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_file_that_is_replaced_between_listing_and_reading_ends_with_its_last_content(lake: Lake) -> None:
     land(lake, GOOD_KEY, sales_csv(GOOD))
     land(lake, "day.csv", sales_csv(records(3)))

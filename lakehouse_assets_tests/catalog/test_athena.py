@@ -189,6 +189,7 @@ def test_no_query_runs_in_a_workgroup_without_a_limit(lit: Lake, glue: Glue, lac
     assert of(glue).queries == []
 
 
+@pytest.mark.slow(covered=True)
 def test_the_same_query_gives_the_same_answer_in_athena_as_in_duckdb(lit: Lake) -> None:
     asked = """
         SELECT invoice_no, quantity, unit_price, invoiced_at, dt, description IS NULL AS is_blank, customer_id

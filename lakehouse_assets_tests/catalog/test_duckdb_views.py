@@ -73,6 +73,7 @@ def test_only_views_of_tables_that_changed_are_written_and_the_catalog_is_that_o
     assert {name for name, _, _ in found} == set(names) == {*written, *shown.registry.views}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_table_that_is_no_longer_declared_has_no_view(shown: Lake) -> None:
     without = replace(shown, registry=Registry([sales(shown)], []))
     assert [name for name, _, _ in views(shown) if name.startswith("gold.")]
@@ -82,6 +83,7 @@ def test_a_table_that_is_no_longer_declared_has_no_view(shown: Lake) -> None:
     assert not [name for name, _, _ in views(without) if name.startswith("gold.")]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_damaged_catalog_is_written_from_nothing(shown: Lake, written: list[str]) -> None:
     found = views(shown)
     shown.store.replace(duckdb_views.PATH, b"no database")

@@ -252,6 +252,7 @@ def test_a_lake_in_a_folder_cannot_be_in_glue(lake: Lake) -> None:
         Settings(root=lake.settings.root, glue_prefix="lake")
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("columns", "why"),
     [

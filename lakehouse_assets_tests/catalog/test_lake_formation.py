@@ -44,6 +44,7 @@ def personal(formation: Any, glue: Glue, name: str) -> set[str]:
     return {column for column, value in told(formation, glue, name).items() if value == "yes"}
 
 
+@pytest.mark.slow(covered=True)
 def test_each_column_of_each_table_is_told(shown: Lake, glue: Glue, formation: Any) -> None:
     CATALOG.refresh(shown)
 
@@ -84,6 +85,7 @@ def test_a_second_refresh_says_nothing_and_a_table_that_was_removed_is_told_anew
     assert set(calls) == {"sales"}
 
 
+@pytest.mark.slow(covered=True)
 def test_the_setting_makes_it_pending_and_without_it_nothing_is_told(shown: Lake, glue: Glue, formation: Any) -> None:
     GlueCatalog("lake").refresh(shown)
     assert told(formation, glue, SALES) == {}
@@ -96,6 +98,7 @@ def test_the_setting_makes_it_pending_and_without_it_nothing_is_told(shown: Lake
     assert personal(formation, glue, SALES) == {"customer_id"}
 
 
+@pytest.mark.slow(covered=True)
 def test_what_is_stored_and_not_declared_is_closed(shown: Lake, glue: Glue, formation: Any) -> None:
     model = shown.registry.models["daily_sales"]
     columns = {name: column.dtype for name, column in model.table.columns.items()} | {"more": pl.Int16()}
@@ -106,6 +109,7 @@ def test_what_is_stored_and_not_declared_is_closed(shown: Lake, glue: Glue, form
     assert personal(formation, glue, "lake_gold.daily_sales") == {"more"}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_column_that_becomes_personal_is_closed(shown: Lake, glue: Glue, formation: Any) -> None:
     CATALOG.refresh(shown)
     feed = shown.registry.feeds["sales"]
@@ -127,6 +131,7 @@ def test_a_column_that_becomes_personal_is_closed(shown: Lake, glue: Glue, forma
     assert personal(formation, glue, SALES) == {"customer_id", "country"}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_tag_that_is_not_there_is_named_and_said_again_by_the_next_refresh(shown: Lake, glue: Glue) -> None:
     with pytest.raises(StorageError, match=r"Lake Formation refused lakeformation:AddLFTagsToResource of lake_.*yes"):
         CATALOG.refresh(shown)

@@ -57,6 +57,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
 }
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(("arguments", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_refused_request_is_one_line(lakehouse: Lakehouse, arguments: list[str], reason: str) -> None:
     result = lakehouse(*arguments)
@@ -125,6 +126,7 @@ def filled(filled_lake: Lake, lake: Lake) -> None:
     copied(filled_lake, Path(lake.settings.root))
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("filled")
 def test_query_answers_in_json_csv_and_a_table_with_nothing_else(lakehouse: Lakehouse) -> None:
     sql = "SELECT dt, sales, units FROM gold.daily_sales"
@@ -145,6 +147,7 @@ def test_query_of_a_table_not_yet_written_is_empty(lakehouse: Lakehouse, lake: L
         assert (result.code, result.out.strip()) == (0, "[]")
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("filled")
 def test_tables_lists_every_table_with_its_rows(lakehouse: Lakehouse, lake: Lake) -> None:
     result = lakehouse("tables")
@@ -161,6 +164,7 @@ def test_tables_of_a_new_lake_says_never(lakehouse: Lakehouse) -> None:
     assert "never" in result.out
 
 
+@pytest.mark.slow(covered=True)
 def test_status_says_what_is_pending_held_and_rejected(lakehouse: Lakehouse, lake: Lake) -> None:
     assert lakehouse("status").out == "Nothing is pending, held, rejected or failed.\n"
     land(lake, "x.csv", sales_csv([*day(count=2), line(Quantity="x")]))
@@ -256,6 +260,7 @@ def test_a_first_date_by_variable_is_refused_unless_it_is_the_declared_one(
     assert lakehouse("status").code == 0
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(
     "sql",
@@ -275,6 +280,7 @@ def test_whatever_answers_with_rows_is_a_query(lakehouse: Lakehouse, sql: str) -
     assert json.loads(result.out)
 
 
+@pytest.mark.slow(covered=True)
 def test_unsafe_takes_several_statements_and_shows_the_answer_of_the_last(lakehouse: Lakehouse) -> None:
     several = "CREATE TABLE t AS SELECT 7 AS seven; SELECT 1 AS one; FROM t"
     assert lakehouse("query", several, "--unsafe", "--format", "csv").out == "seven\n7\n"

@@ -41,6 +41,7 @@ def test_every_quarantine_column_but_the_reasons_comes_from_bronze() -> None:
     _assert_known(lineage)
 
 
+@pytest.mark.slow(covered=True)
 def test_every_gold_column_but_the_constant_ones_has_lineage() -> None:
     constant = {("daily_metrics", "metric_name"), ("quarantine_by_rule", "feed")}
     for model in registry().models.values():

@@ -70,6 +70,7 @@ def test_an_acceptance_is_for_its_key_only(lake: Lake) -> None:
     assert (live(lake), list(reasons(lake))) == ({"drop.csv": 3}, ["copy.csv"])
 
 
+@pytest.mark.slow(covered=True)
 def test_an_acceptance_that_is_revoked_before_a_run_takes_nothing(lake: Lake) -> None:
     take_back(lake, take(lake, accept, "drop.csv"))
     settle(lake)
@@ -95,6 +96,7 @@ def test_what_is_not_held_cannot_be_accepted(lake: Lake, key: str) -> None:
     assert ask(lake, "SELECT * FROM ops.decisions") == []
 
 
+@pytest.mark.slow(covered=True)
 def test_an_object_that_was_accepted_already_cannot_be_accepted_again(lake: Lake) -> None:
     take(lake, accept, "drop.csv")
     settle(lake)

@@ -89,6 +89,7 @@ def test_a_dry_run_records_nothing_and_foretells_exactly_what_the_run_does(
     }
 
 
+@pytest.mark.slow(covered=True)
 def test_a_dry_run_on_a_restored_date_says_that_it_is_pinned(lake: Lake, lakehouse: Lakehouse) -> None:
     restore(lake, "silver.sales", 0)
     settle(lake)
@@ -100,6 +101,7 @@ def test_a_dry_run_on_a_restored_date_says_that_it_is_pinned(lake: Lake, lakehou
     assert "pinned" in foretold.out
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("verb", ["accept", "revoke"])
 def test_a_dry_run_of_what_speaks_of_no_record_records_nothing(lake: Lake, lakehouse: Lakehouse, verb: str) -> None:
     about = "held.csv"
@@ -112,6 +114,7 @@ def test_a_dry_run_of_what_speaks_of_no_record_records_nothing(lake: Lake, lakeh
     assert (states(lake), settle(lake), shown(lake)) == (decided, {}, before)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_dry_run_of_a_replay_runs_nothing(lake: Lake, lakehouse: Lakehouse) -> None:
     before = shown(lake)
     said = lakehouse("quarantine", "replay", "sales", "--rule", "quantity_readable", "--dry-run")

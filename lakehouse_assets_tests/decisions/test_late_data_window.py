@@ -57,6 +57,7 @@ def test_the_last_good_version_stays_while_a_late_one_is_held_and_one_without_th
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_late_member_holds_its_zip(lake: Lake) -> None:
     members = {"a.csv": sales_csv(2, ago(lake, 1)), "b.csv": sales_csv(2, ago(lake, WINDOW + 1))}
     land(lake, "drop.zip", zipped(members))
@@ -64,6 +65,7 @@ def test_a_late_member_holds_its_zip(lake: Lake) -> None:
     assert (live(lake), set(reasons(lake))) == ({}, {"drop.zip!a.csv", "drop.zip!b.csv"})
 
 
+@pytest.mark.slow(covered=True)
 def test_undated_and_future_records_are_not_late(lake: Lake) -> None:
     records = [line(InvoiceDate="yesterday"), line(InvoiceDate="2999-01-01 10:00:00"), *day(ago(lake, 1))]
     land(lake, "drop.csv", sales_csv(records))

@@ -118,6 +118,7 @@ def test_corrected_values_are_declared_as_personal(lake: Lake) -> None:
     assert lake.registry is registry()
 
 
+@pytest.mark.slow(covered=True)
 def test_a_lake_without_decisions_has_none(lake: Lake) -> None:
     assert states(lake) == {}
     landed(lake, [("day.csv", sales_csv(1))])
@@ -144,6 +145,7 @@ def test_a_decision_without_a_reason_cannot_be_taken(
     assert states(bad_lake) == {}
 
 
+@pytest.mark.slow(covered=True)
 def test_restoring_records_the_version_of_a_moment(lake: Lake) -> None:
     landed(lake, [("day.csv", sales_csv(1))])
     was = version(lake, "silver.sales")
@@ -152,6 +154,7 @@ def test_restoring_records_the_version_of_a_moment(lake: Lake) -> None:
     assert restore(lake, "silver.sales", moment).version == was
 
 
+@pytest.mark.slow(covered=True)
 def test_the_columns_of_operational_tables_can_be_named_without_quotes(lake: Lake) -> None:
     for table in described():
         names = ", ".join(table.columns)

@@ -102,6 +102,7 @@ def test_a_released_date_can_be_corrected_out_of_its_score(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("partition", [NEXT, "2011-13-01", "undated", "", "yesterday"])
 def test_what_is_not_held_cannot_be_released(lake: Lake, partition: str) -> None:
     landed(lake, [("day.csv", HELD), ("next.csv", sales_csv(2, NEXT))])

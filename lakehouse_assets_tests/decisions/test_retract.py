@@ -130,6 +130,7 @@ def test_of_deliveries_under_one_key_the_one_before_counts_again(tmp_path: Path)
     assert things(lake) == [(1, "today.json")]
 
 
+@pytest.mark.slow(covered=True)
 def test_the_same_content_under_another_key_counts_on(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, FEEDS["day"])
     put(lake, {"a.json": FIRST, "b.json": FIRST})
@@ -141,6 +142,7 @@ def test_the_same_content_under_another_key_counts_on(tmp_path: Path) -> None:
     assert things(lake) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_the_members_of_a_zip_go_together(lake: Lake) -> None:
     landed(lake, [("all.zip", zipped({"a.csv": sales_csv(2), "b.csv": sales_csv(3, "2011-03-02")}))])
     with pytest.raises(DecisionError, match=r"a retraction takes a whole landed object, such as 'all\.zip'"):
@@ -198,6 +200,7 @@ def test_a_retraction_survives_an_erasure_in_its_object(tmp_path: Path) -> None:
     assert list(verify(lake, deep=True)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_the_command_shows_what_would_change_first(lake: Lake, cli: Cli) -> None:
     landed(lake, [("a.csv", sales_csv(2)), ("b.csv", sales_csv(3))])
     command = ("retract", "sales", "b.csv", "--why", "sent by mistake")

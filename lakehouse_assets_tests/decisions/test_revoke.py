@@ -137,6 +137,7 @@ def test_revoking_costs_the_dates_of_the_record_only(lake: Lake) -> None:
     assert set(settle(lake)) == {DAY, NEXT}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("which", ["unknown", "revoked", "a revocation", "another feed's"])
 def test_only_an_active_decision_can_be_revoked(lake: Lake, which: str) -> None:
     landed(lake, FILES)

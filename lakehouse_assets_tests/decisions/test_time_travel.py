@@ -106,6 +106,7 @@ def test_a_query_of_the_past_by_command(lake: Lake, lakehouse: Lakehouse) -> Non
     assert count() == (0, "n\n3\n")
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("text", ["yesterday", "2011-13-01", "", "12:00", DAY + "T25:00"])
 def test_what_is_no_moment_is_refused_in_one_line(lake: Lake, lakehouse: Lakehouse, text: str) -> None:
     landed(lake, [("one.csv", sales_csv(2))])

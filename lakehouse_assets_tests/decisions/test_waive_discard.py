@@ -69,6 +69,7 @@ def test_a_rule_between_columns_can_be_waived(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("rule", "record"),
     [

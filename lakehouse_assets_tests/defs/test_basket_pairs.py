@@ -5,6 +5,7 @@ from collections import Counter
 from itertools import combinations
 
 import polars as pl
+import pytest
 
 from lakehouse_assets.contracts.registry import registry_of
 from lakehouse_assets.engines.duckdb_session import session
@@ -13,6 +14,7 @@ BASKETS, PRODUCTS = 8_000, 60
 MODEL = registry_of("lakehouse_assets.defs").models["basket_pairs"]
 
 
+@pytest.mark.slow(covered=True)
 def test_pairs_are_counted_without_holding_all_lines() -> None:
     bought = [
         sorted({f"P{(basket * 7 + line * (1 + basket % 3)) % PRODUCTS:05}" for line in range(20)})

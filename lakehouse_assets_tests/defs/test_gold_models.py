@@ -19,6 +19,7 @@ from lakehouse_assets_tests.retail import DAY, Record, build, day, ingest, land,
 pytestmark = pytest.mark.usefixtures("every_table")
 
 
+@pytest.mark.slow(covered=True)
 def test_the_declared_models_hold_their_figures(lake: Lake) -> None:
     land(
         lake,

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from deploy import cost, prices
 from deploy.templates import DEFAULT_PARTS, OPTIONAL_PARTS, resources, types_of
 
@@ -33,6 +35,7 @@ PRICED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow(covered=True)
 def test_the_page_is_current() -> None:
     assert cost.PAGE.read_text(encoding="utf-8") == cost.page(), "python -m deploy.cost"
 

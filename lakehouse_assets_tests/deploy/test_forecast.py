@@ -66,12 +66,14 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SageMaker
         yield service
 
 
+@pytest.mark.slow(covered=True)
 def test_runs_may_make_exactly_the_calls_that_they_make(asked: SageMaker) -> None:
     allowed = {action for one in RUNS.values() for action in one["Action"]}
     tagged = {"sagemaker:AddTags"}  # what the tags of a request need
     assert allowed == {f"sagemaker:{call}" for call in asked.calls} | tagged | {"iam:PassRole"}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("call", "kind", "sid"),
     [

@@ -19,10 +19,12 @@ _TOPIC = {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}
 PAGE = (PROJECT / "docs" / "alarms.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow(covered=True)
 def test_the_architecture_is_that_of_the_templates() -> None:
     assert architecture.PAGE.read_text(encoding="utf-8") == architecture.page(), "python -m deploy.architecture"
 
 
+@pytest.mark.slow(covered=True)
 def test_a_part_uses_what_another_gives() -> None:
     uses = architecture.uses()
     assert uses["service", "events"] == ["landing"]

@@ -56,6 +56,7 @@ def _each(said: dict[str, Any]) -> dict[str, Any]:
     return {key: ACCOUNT if key == "AwsAccountId" else _plain(value) for key, value in said.items()}
 
 
+@pytest.mark.slow(covered=True)
 def test_the_template_is_made_from_the_contracts_and_short_enough_to_be_sent() -> None:
     assert quicksight.FILE.read_text(encoding="utf-8") == quicksight.text(), "python -m deploy.quicksight"
     assert quicksight.FILE.stat().st_size < quicksight.LONGEST_BYTES
@@ -100,6 +101,7 @@ def test_what_is_shown_is_a_column_of_a_data_set(kind: str) -> None:
         assert set(sorted_by) <= set(wells)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kind", ["DataSource", "DataSet", "Analysis", "Dashboard"])
 def test_the_client_of_aws_takes_it_as_a_request(kind: str) -> None:
     model = boto3.client("quicksight", region_name=REGION).meta.service_model

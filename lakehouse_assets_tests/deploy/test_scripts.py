@@ -59,6 +59,7 @@ def _variable(file: Path, name: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow(covered=True)
 def test_shellcheck_finds_nothing() -> None:
     assert {script.name for script in SCRIPTS} >= {"deploy.sh", "destroy.sh"}
     command = [str(Path(sys.prefix) / "bin" / "shellcheck"), "-x", *map(str, SCRIPTS)]
@@ -116,6 +117,7 @@ def test_the_part_of_quicksight_is_not_removed_unasked(played: Script, tmp_path:
     assert "delete-stack" not in (tmp_path / "calls").read_text()
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("state", "numbers", "code", "why"),
     [

@@ -128,6 +128,7 @@ def _run(lake: Lake, client: BaseClient) -> None:
         dg.materialize([gold], instance=instance)
 
 
+@pytest.mark.slow(covered=True)
 def test_runs_may_make_exactly_the_calls_that_they_make_on_that_application_only(lake: Lake) -> None:
     client = boto3.client("emr-serverless")
     calls = _answering(client, "QUEUED", "RUNNING", "SUCCESS", "RUNNING", DagsterExecutionInterruptedError())
@@ -143,6 +144,7 @@ def test_runs_may_make_exactly_the_calls_that_they_make_on_that_application_only
         assert not fnmatch.fnmatchcase(about.replace(APPLICATION, "00f2"), pattern), call
 
 
+@pytest.mark.slow(covered=True)
 def test_a_job_whose_dashboard_is_refused_goes_on(lake: Lake) -> None:
     client = boto3.client("emr-serverless")
     calls = _answering(client, "RUNNING", "SUCCESS", refused="GetDashboardForJobRun")
@@ -151,6 +153,7 @@ def test_a_job_whose_dashboard_is_refused_goes_on(lake: Lake) -> None:
     assert "GetDashboardForJobRun" in {call for call, _ in calls}
 
 
+@pytest.mark.slow(covered=True)
 def test_runs_write_what_they_ship_and_jobs_read_it(lake: Lake) -> None:
     emr_serverless.request(Job("gold.totals", _FOLDER, lake.store, lake.settings))
     shipped = [f"arn:aws:s3:::{NAME}-{ACCOUNT}/lake/{one.path}" for one in lake.store.list(STAGING)]

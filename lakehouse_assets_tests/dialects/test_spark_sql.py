@@ -33,6 +33,7 @@ def translated(expression: str) -> str:
     return spark_sql(f"SELECT {expression} AS x FROM silver.t", ONE)  # noqa: S608 - of this test
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("name", REGISTRY.models)
 def test_every_model_of_the_project_is_translated(name: str) -> None:
     model = REGISTRY.models[name]

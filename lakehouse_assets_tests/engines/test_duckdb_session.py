@@ -26,6 +26,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("asked", OUTSIDE)
 def test_sql_reaches_nothing_but_its_tables(asked: str, tmp_path: Path) -> None:
     variable = pl.DataFrame({"secret": [1]})

@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 
 import psutil
+import pytest
 
 from lakehouse_assets.engines.spark import SCRIPT
 
@@ -14,6 +15,7 @@ _PARENT = (
 )
 
 
+@pytest.mark.slow(covered=True)
 def test_a_job_ends_with_the_process_that_started_it() -> None:
     dies = f"{_PARENT}; import time; time.sleep(0.3); os.kill(os.getpid(), 9)"
     ran = subprocess.run([sys.executable, "-c", dies, _CHILD], stdout=subprocess.PIPE, check=False)

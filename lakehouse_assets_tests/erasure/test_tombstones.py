@@ -121,6 +121,7 @@ def test_every_form_keeps_its_other_records(name: str) -> None:
     check(OBJECTS[name], {2, 5})
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("name", OBJECTS)
 def test_the_same_lines_give_the_same_bytes_whatever_went_before(name: str) -> None:
     at_once = without(OBJECTS[name], frozenset({2, 5}), KNOWN, LIMIT)

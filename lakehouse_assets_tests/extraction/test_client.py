@@ -56,6 +56,7 @@ def test_a_refused_token_is_named_and_not_told(api: Api, declare: Declare, monke
     assert len(api.asked) == 1
 
 
+@pytest.mark.slow(covered=True)
 def test_each_request_that_is_made_again_waits_longer_and_is_told_without_what_is_shown(
     api: Api, declare: Declare, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

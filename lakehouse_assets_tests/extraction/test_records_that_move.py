@@ -26,6 +26,7 @@ def skipped(handler: Handler, _: bytes) -> bytes:
     return handler.server.api.page(handler.path.replace("page=2", "page=3").replace("offset=2", "offset=5"))[0]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kind", MOVED)
 @pytest.mark.parametrize("request_number", range(1, 5))
 @pytest.mark.parametrize("change", ["deleted", "added", "moved to the end"])
@@ -72,6 +73,7 @@ def test_a_page_in_the_place_of_another(api: Api, declare: Declare, kind: str, f
     assert customers_in(lake) == there(api)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("largest", [1, 2, 5])
 def test_another_page_size_than_was_asked_for(api: Api, declare: Declare, kind: str, largest: int) -> None:

@@ -165,6 +165,7 @@ def test_records_of_a_shard_come_before_those_of_its_parts(
     assert read(lake, replace(STREAM, for_s=1e-9)).shards == 2  # the parts wait for the shard that was split
 
 
+@pytest.mark.slow(covered=True)
 def test_what_passes_is_tried_again(kinesis: Kinesis, lake: Lake) -> None:
     kinesis.add(10)
     kinesis.refused = {"GetRecords": ["ProvisionedThroughputExceededException", "ExpiredIteratorException"]}
@@ -191,6 +192,7 @@ def test_how_far_behind_a_reading_is_left_is_said() -> None:
     assert "left" not in StreamRead(shards=2).message
 
 
+@pytest.mark.slow(covered=True)
 def test_a_stream_that_is_not_there_is_one_clear_message(
     lake: Lake, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,7 @@ def test_whoever_waits_and_is_killed_finds_the_job_again(service: SageMaker, mon
     assert (_jobs(service), len(waited)) == ([name], 1)
 
 
+@pytest.mark.slow(covered=True)
 def test_of_two_that_begin_the_same_job_at_once_one_begins_and_both_wait(
     service: SageMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +204,7 @@ def test_a_job_that_does_not_end_is_left_to_itself_and_found_again(service: Sage
     assert len(_jobs(service)) == 1
 
 
+@pytest.mark.slow(covered=True)
 def test_other_data_another_image_and_another_lake_are_other_jobs(failing: SageMaker) -> None:
     lakes = [
         failing.lake,

@@ -40,6 +40,7 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledgers, "_LOGS", {})
 
 
+@pytest.mark.slow(covered=True)
 def test_a_new_process_reads_no_entry_of_an_unchanged_ledger(published: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     before = FeedState.of(published, sales(published)).inputs, sizes(published)
     _forget(monkeypatch)

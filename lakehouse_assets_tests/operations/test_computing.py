@@ -31,6 +31,7 @@ def test_a_range_takes_the_dates_in_it(published: Lake) -> None:
     assert again(published, [], None, None) == {}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("name", "first", "last", "message"),
     [
@@ -75,6 +76,7 @@ def test_a_table_of_which_nothing_landed_has_no_dates_yet(lake: Lake, cli: Cli) 
     )
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("name", ["ops.ledger", "quarantine.sales", "silver.sail"])
 def test_a_table_that_is_not_computed_is_refused(published: Lake, name: str) -> None:
     with pytest.raises(

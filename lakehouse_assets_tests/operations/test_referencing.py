@@ -46,6 +46,7 @@ def test_sales_that_would_wait_are_counted_by_date_and_do_wait_then(tmp_path: Pa
     assert len(stored(lake, "quarantine", "rules", feed="sales")) == 3
 
 
+@pytest.mark.slow(covered=True)
 def test_sales_that_stay_with_a_warning_are_counted_too(tmp_path: Path) -> None:
     lake = shop(tmp_path, on_missing_reference="warn")
     [line] = without(lake, "p.json").elsewhere

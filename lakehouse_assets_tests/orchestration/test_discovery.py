@@ -35,6 +35,7 @@ def glue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Glue]:
     settings.cache_clear()
 
 
+@pytest.mark.slow(covered=True)
 def test_what_no_contract_knows_is_metadata_and_a_warning(glue: Glue) -> None:
     found = definitions(lake_at(ROOT))
     ran = found.resolve_job_def("discovery").execute_in_process(raise_on_error=False)

@@ -43,6 +43,7 @@ def test_materializing_lands_pages_and_says_how_many(api: Api, declare: Declare)
     assert event.metadata["records"].value == 10
 
 
+@pytest.mark.slow(covered=True)
 def test_an_api_that_fails_fails_the_run_with_what_to_do(api: Api, declare: Declare) -> None:
     api.wanted = "another"
     ran = materialize(declare("offset"))

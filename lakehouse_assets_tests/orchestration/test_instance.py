@@ -41,6 +41,7 @@ def test_a_database_that_is_not_dagster_s_yet_is_not_prepared(tmp_path: Path) ->
     assert not is_prepared(tmp_path / "runs.db")
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("known", ["", "/elsewhere/.dagster/history/runs"])
 def test_the_configuration_of_an_older_lake_is_kept_and_follows_the_lake(tmp_path: Path, known: str) -> None:
     settings = Settings(root=str(tmp_path))
@@ -84,6 +85,7 @@ def test_a_run_of_a_living_process_stays_open_when_the_clock_is_adjusted(
         assert bool(close_dead_runs(instance)) == is_closed
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("status", "within", "is_closed"),
     [

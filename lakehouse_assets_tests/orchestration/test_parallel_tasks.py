@@ -62,6 +62,7 @@ def test_with_one_task_a_publishing_is_one_work(landed: Lake, instance: dg.Dagst
     assert shares(instance, _with(landed, 3), build) == [build]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(("tasks", "batch_rows", "sizes"), [(2, 4, [5, 5]), (3, 4, [3, 3, 3]), (9, 8, [4, 4, 2])])
 def test_each_date_is_in_one_share_and_no_share_is_smaller_than_a_commit(
     landed: Lake, instance: dg.DagsterInstance, tasks: int, batch_rows: int, sizes: list[int]

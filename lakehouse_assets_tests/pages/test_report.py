@@ -167,6 +167,7 @@ def test_rows_are_added_up_only_until_they_fit(monkeypatch: pytest.MonkeyPatch) 
     assert by.call_count == 1
 
 
+@pytest.mark.slow(covered=True)
 def test_it_says_how_fresh_each_feed_and_table_is(lake: Lake) -> None:
     zone = ZoneInfo("Europe/London")
     closing = replace(lake.registry.feeds["sales"], daily_close=dt.time(6), rest_days=("Saturday",))

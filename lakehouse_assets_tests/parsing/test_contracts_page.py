@@ -37,6 +37,7 @@ def _examples() -> dict[str, tuple[Feed, str | None]]:
     return found
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("name", _EXPECTED)
 def test_an_example_reads_the_file_beside_it(name: str, tmp_path: Path) -> None:
     feed, text = _examples()[name]

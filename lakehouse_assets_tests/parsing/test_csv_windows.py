@@ -34,6 +34,7 @@ def in_windows(data: bytes, size: int, feed: Feed = FEED) -> tuple[pl.DataFrame,
     return pl.concat([records for records, _ in found]), found[-1][1].words
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("odd", [False, True])
 @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
 @given(st.data())
@@ -85,6 +86,7 @@ def test_the_first_line_says_how_all_windows_are_read(header: bytes) -> None:
     assert ("written like 'a'" in words) == (width == 4)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-be", "mac_roman", "shift_jis", "utf-8-sig", None])
 def test_text_in_another_encoding_is_decoded_in_pieces(encoding: str | None) -> None:
     text = _stock(30).decode() + "".join(

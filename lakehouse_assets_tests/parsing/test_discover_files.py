@@ -98,6 +98,7 @@ def test_a_folder_of_many_files_is_looked_at_here_and_there(tmp_path: Path) -> N
     assert "24 records of 24 of 100 files" in text
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("pack", [bytes, gzipped, lambda data: zipped({"day.csv": data})])
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_a_long_file_is_looked_at_from_its_beginning(

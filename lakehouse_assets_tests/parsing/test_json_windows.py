@@ -44,6 +44,7 @@ def _said(read: Any) -> Any:
         return str(rejection)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kind", ["lines", "stream", "array", "path"])
 @settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
 @given(st.data())

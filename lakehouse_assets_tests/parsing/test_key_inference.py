@@ -93,6 +93,7 @@ def _window() -> Files:
     }
 
 
+@pytest.mark.slow(covered=True)
 def test_ids_that_come_again_with_a_later_time_are_a_key_with_versions(tmp_path: Path) -> None:
     text = _text(tmp_path, _changes())
     feed = _feed(tmp_path, text)
@@ -119,6 +120,7 @@ def test_what_may_be_a_fact_of_each_day_is_proposed_in_a_comment(tmp_path: Path,
     assert (taken.key, taken.versioned_by) == (("id",), time)
 
 
+@pytest.mark.slow(covered=True)
 def test_files_that_are_the_state_of_a_table_are_a_snapshot(tmp_path: Path) -> None:
     text = _text(tmp_path, _states())
     feed = _feed(tmp_path, text)

@@ -20,6 +20,7 @@ def _text(folder: Path, columns: dict[str, list[str]]) -> str:
     return draft([file], None, LIMIT)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("name", ["created_utc", "utc_time", "CreatedAtUTC"])
 def test_times_without_offset_that_are_utc_by_name_have_a_source_zone(tmp_path: Path, name: str) -> None:
     columns = {"k": ["a", "b"], name: [NAIVE, "2024-03-02 23:30:00"]}

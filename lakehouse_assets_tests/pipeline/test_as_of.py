@@ -71,6 +71,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow(covered=True)
 def test_rows_have_what_held_at_their_time_and_nulls_where_nothing_did(lake: Lake) -> None:
     assert (
         rows(lake)
@@ -100,6 +101,7 @@ def test_a_late_version_reopens_exactly_the_dates_whose_rows_change(lake: Lake) 
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_change_that_is_taken_back_before_it_is_built_leaves_nothing_pending(lake: Lake) -> None:
     put(lake, "late", [Version("anna", "vip", 5)])
     assert status(lake).pending == {"gold.enriched": DAYS[:2]}
@@ -108,6 +110,7 @@ def test_a_change_that_is_taken_back_before_it_is_built_leaves_nothing_pending(l
     assert pending(lake) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_finding_the_dates_of_a_change_reads_neither_sales_nor_the_other_buckets(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +142,7 @@ def test_late_sales_and_late_versions_come_together(lake: Lake) -> None:
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_lost_index_is_read_again_and_nothing_is_built(lake: Lake) -> None:
     version = delta.opened(lake.store, "gold/enriched").version()
     for item in list(lake.store.list("ops/enriched_as_of")):

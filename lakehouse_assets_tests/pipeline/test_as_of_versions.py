@@ -3,6 +3,7 @@
 import datetime as dt
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,7 @@ def test_each_row_counts_with_the_version_that_held(join: int, asked: Uses, held
     assert computed(join, asked, held) == by_hand(join, asked, held)
 
 
+@pytest.mark.slow(covered=True)
 @settings(max_examples=60, deadline=None)
 @given(uses, versions, versions, st.sets(numbers))
 def test_what_changed_keys_add_leads_to_the_same_sums(

@@ -54,12 +54,14 @@ def test_a_record_becomes_typed_values(lake: Lake) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow(covered=True)
 def test_amounts_are_exact_at_the_ends_of_what_fits(lake: Lake) -> None:
     _run(lake, [line(Quantity=str(2**63 - 1), UnitPrice="99999999999999.9999")])
     [found] = silver_rows(lake).rows(named=True)
     assert Fraction(found["line_amount"]) == (2**63 - 1) * Fraction("99999999999999.9999")
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     "when", ["yesterday", "2011-02-29 08:00:00", "2011-03-27 01:30:00", "2011-03-01 25:00:00", "1.3.2011"]
 )
@@ -83,6 +85,7 @@ def test_an_undated_record_names_its_other_faults_too(lake: Lake) -> None:
     assert sorted(row["rules"]) == ["country_required", "invoiced_at_readable", "quantity_readable"]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_before_the_first_or_after_today_is_quarantined_under_its_date(lake: Lake) -> None:
     tomorrow = lake.today(sales(lake)) + dt.timedelta(days=1)
     outcomes = _run(lake, [*day("2008-12-31", 1), *day("2009-01-01", 1), *day(tomorrow, 1), *day(DAY, 1)])

@@ -51,6 +51,7 @@ def _ledger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ledgers, "_ENTRIES_IN_MEMORY", request.param)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("_ledger")
 def test_each_day_has_what_came_by_its_close_and_what_came_later(lake: Lake) -> None:
     lake, feed = closing(lake)
@@ -64,6 +65,7 @@ def test_each_day_has_what_came_by_its_close_and_what_came_later(lake: Lake) -> 
     assert counts(closed_days(lake, feed, LATER))[day(1)] == (0, 4)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_resend_after_the_close_is_late_and_the_same_bytes_again_are_not(lake: Lake) -> None:
     lake, feed = closing(lake)
     came(lake, today=sales_csv(2, day(0)), copy=sales_csv(2, day(0)))

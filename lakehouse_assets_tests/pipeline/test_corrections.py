@@ -62,6 +62,7 @@ def test_an_empty_value_is_no_value(lake: Lake) -> None:
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_corrected_value_is_read_like_a_landed_one(lake: Lake) -> None:
     landed(lake, [("day.csv", bad_day(bad_line()))])
     take(lake, correct, "day.csv", BAD, {"Quantity": " 6 ", "StockCode": " 22423a ", "CustomerID": "12345.0"})

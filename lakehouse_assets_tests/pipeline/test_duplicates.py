@@ -61,6 +61,7 @@ def test_the_same_bytes_under_two_keys_count_once_also_where_repeats_are_kept(tm
     assert len(stored(lake, "silver", "units")) == 2
 
 
+@pytest.mark.slow(covered=True)
 def test_one_record_counts_for_each_event_and_what_differs_is_in_quarantine(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, scans(duplicates=("event_id",)))
     later = [SCAN, SCAN, SCAN | {"units": 7}]
@@ -104,6 +105,7 @@ def test_which_record_counts_does_not_depend_on_the_order_of_arrival(tmp_path: P
     assert found[0] == ([(3,)], [("b.json", ["event_id_once"]), ("c.json", ["units_min"])])
 
 
+@pytest.mark.slow(covered=True)
 def test_a_record_that_gives_way_to_an_earlier_one_of_its_event_has_not_vanished(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, scans(duplicates=("event_id",)))
     put(lake, {"b.json": [SCAN]})
@@ -111,6 +113,7 @@ def test_a_record_that_gives_way_to_an_earlier_one_of_its_event_has_not_vanished
     assert stored(lake, "silver", "units") == [(9,)]
 
 
+@pytest.mark.slow(covered=True)
 def test_discarding_the_record_that_counts_lets_the_next_one_of_its_event_count(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := scans(duplicates=("event_id",)))
     put(lake, {"a.json": [SCAN, SCAN | {"units": 9}]})
@@ -119,6 +122,7 @@ def test_discarding_the_record_that_counts_lets_the_next_one_of_its_event_count(
     assert stored(lake, "silver", "units") == [(9,)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_change_of_the_declaration_publishes_again(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, scans())
     put(lake, {"a.json": [SCAN, SCAN]})
@@ -137,6 +141,7 @@ def test_only_what_is_not_the_default_is_part_of_the_version() -> None:
     assert scans(duplicates="keep").reading_version == scans().reading_version
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("snapshot", ["union", "latest"])
 def test_of_the_records_of_an_id_the_preferred_one_counts_and_the_others_are_in_quarantine(
     snapshot: str, tmp_path: Path

@@ -153,6 +153,7 @@ def test_a_computed_column_may_use_another_computed_one(tmp_path: Path) -> None:
     assert [(row["double"], row["more"]) for row in _rows(lake, "silver")] == [(6, 7)]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("batch", [1, 1_000], ids=["a date at a time", "all dates at once"])
 def test_a_key_of_a_feed_is_one_within_its_date_whatever_the_batch(tmp_path: Path, batch: int) -> None:
     try:

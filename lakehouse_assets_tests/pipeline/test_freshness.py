@@ -30,6 +30,7 @@ def at(back: int, hour: int, minute: int = 0) -> dt.datetime:
     return dt.datetime.combine(day(back), dt.time(hour, minute), LONDON)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_is_due_at_its_time_after_the_end_of_the_day(lake: Lake) -> None:
     lake, model = totals(lake, fresh_within=WITHIN)
     for back in (4, 2):

@@ -17,6 +17,7 @@ from lakehouse_assets_tests.pipeline.totals import GOOD, NEXT, build_one, stored
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, run, sales_csv
 
 
+@pytest.mark.slow(covered=True)
 def test_a_model_is_built_date_by_date_and_then_nothing_is_pending(published: Lake) -> None:
     lake, model = totals(published)
     assert build_one(lake, model) == {DAY: 1, NEXT: 1}
@@ -60,6 +61,7 @@ def test_other_sql_makes_every_date_pending(published: Lake) -> None:
     assert [row["units"] for row in stored(lake)] == [3, 3]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_build_asked_for_by_a_person_is_done_though_nothing_changed(published: Lake) -> None:
     lake, model = totals(published)
     build_one(lake, model)
@@ -68,6 +70,7 @@ def test_a_build_asked_for_by_a_person_is_done_though_nothing_changed(published:
     assert sorted(stored(lake), key=str) == sorted(before, key=str)
 
 
+@pytest.mark.slow(covered=True)
 def test_the_sql_of_a_date_sees_that_date_only(published: Lake) -> None:
     lake, model = totals(published, "SELECT DISTINCT dt, 1 AS units, 0::DECIMAL(38,4) AS sales FROM silver.sales")
     assert [built.rows for built in build_model(lake, model, [NEXT])] == [{NEXT: 1}]
@@ -87,6 +90,7 @@ def test_outside_and_undated_records_make_no_date_pending(lake: Lake) -> None:
     assert ModelState.read(lake, model).pending == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_model_may_read_quarantine_where_held_and_undated_records_are(lake: Lake) -> None:
     sql = "SELECT dt, count(*) AS units, 0::DECIMAL(38,4) AS sales FROM quarantine.sales GROUP BY dt"
     bad = [line(Quantity="x"), line(Quantity="y", InvoiceDate=f"{NEXT} 09:00:00"), line(InvoiceDate="?")]

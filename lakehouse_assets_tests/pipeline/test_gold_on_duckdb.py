@@ -51,6 +51,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
+@pytest.mark.slow(covered=True)
 def test_a_table_of_more_rows_than_a_batch_is_streamed_and_gives_the_same(published: Lake) -> None:
     small, model = by_code(published)
     large, _ = by_code(lake_at(published.settings.root, publish_batch_rows=6))

@@ -83,6 +83,7 @@ def _killed(job: Job) -> None:
     (lake_folder / "rows" / "half.parquet").write_bytes(b"PAR1")
 
 
+@pytest.mark.slow(covered=True)
 def test_a_job_that_is_killed_publishes_nothing_and_is_done_again(published: Lake) -> None:
     lake, model = _on_spark(published)
     with pytest.raises(JobLostError, match=r"gold\.totals: the Spark job ended before it said"):
@@ -124,6 +125,7 @@ def test_the_virtual_machine_computes_the_same(published: Lake) -> None:
     assert _rows(lake) == _ROWS
 
 
+@pytest.mark.slow(covered=True)
 def test_the_bytes_to_read_decide_where_nothing_is_declared(published: Lake) -> None:
     lake, model = totals(published)
     both, one = bytes_read(lake, model, [DAY, NEXT]), bytes_read(lake, model, [DAY])
@@ -147,6 +149,7 @@ _ONLY_DUCKDB = (
 )
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("engine", "check"), [("spark", Translatable(everything=False)), (None, Translatable(everything=True))]
 )

@@ -90,6 +90,7 @@ def test_nothing_is_written_when_the_sql_returns(
     assert ModelState.read(lake, model).pending == [DAY, NEXT]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_broken_rule_is_told_by_its_id(published: Lake) -> None:
     lake, model = totals(published, GOOD.replace("sum(quantity)", "1001"))
     with pytest.raises(RuleBrokenError) as error:
@@ -120,6 +121,7 @@ def test_a_rule_about_other_rows_sees_those_of_its_date(tmp_path: Path, rows: in
     assert build_one(lake, model) == {DAY: 3, NEXT: 3}
 
 
+@pytest.mark.slow(covered=True)
 def test_types_that_lose_nothing_are_taken(published: Lake) -> None:
     sql = "SELECT dt, sum(quantity)::HUGEINT AS units, 7::DECIMAL(9,2) AS sales FROM silver.sales GROUP BY dt"
     lake, model = totals(published, sql)

@@ -58,6 +58,7 @@ def test_a_held_date_leaves_the_published_version_as_it_was(held: Lake) -> None:
     assert "RESENT" not in published["description"].to_list()
 
 
+@pytest.mark.slow(covered=True)
 def test_the_failing_records_of_a_held_date_show_in_quarantine_and_its_valid_ones_are_counted_as_held(
     held: Lake,
 ) -> None:

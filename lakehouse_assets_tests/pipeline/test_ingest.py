@@ -77,6 +77,7 @@ def test_what_dies_before_the_ledger_commit_is_invisible_and_done_again(lake: La
     assert bronze_files(fresh) == orphans
 
 
+@pytest.mark.slow(covered=True)
 def test_two_ingests_at_once_record_each_object_once(lake: Lake) -> None:
     for number in range(6):
         land(lake, f"{number}.csv", sales_csv(1, f"2011-03-0{number + 1}"))
@@ -134,6 +135,7 @@ def test_an_object_that_is_replaced_before_it_is_read_is_recorded_as_what_it_bec
     assert ingest(lake) == []
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("batch_bytes", [1, 2**20])
 def test_an_object_that_cannot_be_read_stays_pending_and_stops_no_other(tmp_path: Path, batch_bytes: int) -> None:
     lake = lake_at(str(tmp_path / "lake"), ingest_batch_bytes=batch_bytes)

@@ -143,6 +143,7 @@ def test_a_delete_needs_nothing_but_its_key_and_version() -> None:
     assert found.quarantined["rules"].to_list() == [["name_required"]]
 
 
+@pytest.mark.slow(covered=True)
 def test_records_of_one_version_that_disagree_are_told_by_their_place(lake: Lake) -> None:
     customers.land(lake, "a.csv", [ANNA, Change(1, "A", "Anne", "Bern", 1), BOB])
     ingest(lake, feed="customers")

@@ -63,6 +63,7 @@ def _land(lake: Lake) -> None:
     land(lake, "both-again.csv", lake.store.read("landing/sales/both.csv"))
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("shares", [1, 2])
 def test_a_pack_for_each_date_holds_what_lay_in_many_files(packing_lake: Lake, tmp_path: Path, shares: int) -> None:
     lakes = lake_at(packing_lake.settings.root, threads=shares), lake_at(str(tmp_path / "plain"), ingest_batch_bytes=1)

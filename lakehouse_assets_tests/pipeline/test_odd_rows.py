@@ -29,6 +29,7 @@ def odd(lake: Lake, expected: UsualRows, *dates: str) -> list[tuple[str, int, fl
     return [(str(found.date), found.rows, found.usual) for found in odd_rows(lake, SALES.silver, expected, dates)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_date_is_compared_with_its_weekday(lake: Lake) -> None:
     published(lake, dict(zip(TUESDAYS, (8, 9, 10, 2, 40), strict=True)) | {"2011-03-23": 1})
     assert odd(lake, UsualRows(), *TUESDAYS, "2011-03-23") == [(TUESDAYS[3], 2, 9), (TUESDAYS[4], 40, 8.5)]
@@ -37,6 +38,7 @@ def test_a_date_is_compared_with_its_weekday(lake: Lake) -> None:
     assert odd(lake, UsualRows(), TUESDAYS[4], "2011-04-05", UNDATED) == [(TUESDAYS[4], 40, 8.5)]
 
 
+@pytest.mark.slow(covered=True)
 def test_it_is_a_warning_that_says_what_to_look_at(lake: Lake) -> None:
     published(lake, dict(zip(TUESDAYS, (8, 9, 10, 2, 9), strict=True)))
     key = dg.AssetKey(["silver", "sales"])

@@ -70,6 +70,7 @@ def test_a_feed_that_is_declared_by_month_later_moves_its_records(tmp_path: Path
     assert list(verify(by_month, deep=True)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_correction_moves_a_record_into_the_month_that_it_says(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales())
     put(lake, {"a.json": sold("2026-03-02 12:00:00", "2026-03-05 12:00:00")})
@@ -79,6 +80,7 @@ def test_a_correction_moves_a_record_into_the_month_that_it_says(tmp_path: Path)
     assert stored(lake, "silver", "_line", "dt") == [(1, dt.date(2026, 5, 1)), (2, dt.date(2026, 3, 1))]
 
 
+@pytest.mark.slow(covered=True)
 def test_late_data_and_expiry_look_at_the_last_day_of_the_month(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := sales(late_data_window=40, time_zone="UTC"))
     today = lake.today(feed)

@@ -19,6 +19,7 @@ from lakehouse_assets_tests.retail import sales, sales_csv
 DAY, NEXT = "2011-03-01", "2011-03-02"
 
 
+@pytest.mark.slow(covered=True)
 @given(
     keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5, unique=True)
 )

@@ -82,6 +82,7 @@ def _settings(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=slow)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     "feed",
     [

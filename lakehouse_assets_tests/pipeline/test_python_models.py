@@ -72,6 +72,7 @@ def stored(lake: Lake) -> dict[str, int]:
     return {str(row["dt"]): row["units"] for row in delta.scan(lake.store, "gold/units", {}).collect().rows(named=True)}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("function", [lazily, eagerly, in_arrow, in_duckdb, unannotated])
 def test_a_function_gets_its_tables_in_the_type_that_it_asks_for(published: Lake, function: Callable[..., Any]) -> None:
     lake, model = declared(published, function)
@@ -81,6 +82,7 @@ def test_a_function_gets_its_tables_in_the_type_that_it_asks_for(published: Lake
     assert list(verify(lake)) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_two_tables_meet_in_one_function(published: Lake) -> None:
     def joined(rows: duckdb.DuckDBPyRelation, raw: pl.LazyFrame) -> pl.LazyFrame:
         counted = raw.group_by("dt").agg(pl.len().alias("raw"))
@@ -95,6 +97,7 @@ def test_two_tables_meet_in_one_function(published: Lake) -> None:
     assert ModelState.read(lake, model).pending == [NEXT]  # only bronze has changed
 
 
+@pytest.mark.slow(covered=True)
 def test_only_the_dates_that_changed_are_given_to_the_function(published: Lake) -> None:
     asked: list[list[dt.date]] = []
 
@@ -111,6 +114,7 @@ def test_only_the_dates_that_changed_are_given_to_the_function(published: Lake) 
     assert asked == [[dt.date(2011, 3, 1), dt.date(2011, 3, 2)], [dt.date(2011, 3, 2)]]
 
 
+@pytest.mark.slow(covered=True)
 def test_other_code_makes_every_date_pending_and_other_words_none(published: Lake) -> None:
     def summed(rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.group_by("dt").agg(pl.max("quantity").alias("units"))
@@ -137,6 +141,7 @@ def test_other_code_makes_every_date_pending_and_other_words_none(published: Lak
     assert ModelState.read(lake, model).pending == [DAY, NEXT]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_result_that_breaks_the_schema_is_not_written(published: Lake) -> None:
     lake, model = declared(published, lazily)
     build(lake, model)
@@ -164,6 +169,7 @@ def test_a_result_that_breaks_the_schema_is_not_written(published: Lake) -> None
     assert stored(lake) == {DAY: 6, NEXT: 6}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_function_that_fails_is_told_by_its_line_and_without_the_values(published: Lake) -> None:
     lake, model = declared(published, lazily)
     build(lake, model)

@@ -82,6 +82,7 @@ def test_values_of_a_personal_column_are_not_shown(tmp_path: Path) -> None:
     assert "ann" not in found.message
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("layout", [Partitioning.BY_YEAR_MONTH_DAY, None])
 def test_the_view_has_the_date_of_every_layout(tmp_path: Path, layout: Partitioning | None) -> None:
     feed = sales(partitioning=layout) if layout else sales(business_date=None)

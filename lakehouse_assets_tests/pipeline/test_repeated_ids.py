@@ -56,6 +56,7 @@ def test_ids_on_several_dates_are_counted_near_the_dates_that_are_asked_for(
     assert len(stored(lake, "silver", "event_id")) == 7
 
 
+@pytest.mark.slow(covered=True)
 def test_months_are_compared_with_their_neighbours(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, feed := events(partition_by="month", gate=0.5))
     put(lake, {"a.json": [_event("x", 0), _event("x", 32), _event("y", 2), _event("y", 3, "/other")]})

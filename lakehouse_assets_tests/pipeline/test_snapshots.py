@@ -173,6 +173,7 @@ def test_a_zip_is_one_delivery_and_counts_only_if_all_of_it_was_accepted(tmp_pat
     assert stored(lake, "silver", "_source_key") == [("b.zip!2.json",)]
 
 
+@pytest.mark.slow(covered=True)
 def test_of_two_records_with_one_key_in_a_delivery_the_first_counts(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, prices(duplicates=("id",), gate=0.5))
     put(lake, {"a.json": [*rows(i1=1), *rows(i1=2, i2=2)]})

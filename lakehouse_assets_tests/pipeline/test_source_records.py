@@ -88,6 +88,7 @@ def _ingested(
     return ledger.with_columns(packs.without_pack("file")), files
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(("feed", "objects"), [("web_events", EVENTS), ("sales", SALES)])
 @pytest.mark.parametrize("seed", range(2))
 def test_objects_read_together_give_what_they_give_alone(

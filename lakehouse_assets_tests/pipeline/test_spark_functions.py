@@ -120,6 +120,7 @@ def test_without_spark_the_setting_is_named(published: Lake) -> None:
             attempt()
 
 
+@pytest.mark.slow(covered=True)
 def test_a_lake_whose_spark_only_runs_reach_is_verified_as_far_as_it_can_be(published: Lake) -> None:
     lake, model = declared(published, on_spark.summed, place="emr-serverless")
 
@@ -173,6 +174,7 @@ def test_spark_is_asked_for_by_annotation_and_need_not_be_there(
     assert kinds(function_of(later)) == {"rows": SPARK}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -53,10 +53,12 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
+@pytest.mark.slow(covered=True)
 def test_a_first_date_that_moves_past_a_published_date_is_told(published: Lake) -> None:
     assert _publish(_with(published, start_date=LATER)) == 3
 
 
+@pytest.mark.slow(covered=True)
 def test_a_rule_that_published_records_break_is_told(published: Lake) -> None:
     assert _publish(_with(published, pl.col("units") < 100)) == 1
 
@@ -115,6 +117,7 @@ def test_status_no_longer_names_what_has_an_explanation(published: Lake, way: st
     assert _told(stricter) == []
 
 
+@pytest.mark.slow(covered=True)
 def test_a_record_that_becomes_a_duplicate_is_not_told(published: Lake) -> None:
     assert _put(published, "a.csv", _order(1), _order(2)) == 0
 

@@ -92,6 +92,7 @@ def test_nobody_is_sent_to_build_what_has_to_wait(built: Lake) -> None:
     assert _total(built) == Decimal("3.0000")
 
 
+@pytest.mark.slow(covered=True)
 def test_a_query_shows_the_columns_that_are_stored(built: Lake) -> None:
     renamed = _with(built, "value", RENAMED)
     columns = answers.run(renamed, "FROM silver.orders").columns

@@ -20,6 +20,7 @@ def _json(answer: Answer) -> Any:
     return json.loads(as_json(answer), parse_float=Decimal)
 
 
+@pytest.mark.slow(covered=True)
 def test_decimals_are_exact_json_numbers(filled: Lake) -> None:
     answer = ask(
         filled, "SELECT sales, sales::DECIMAL(38, 20) AS long FROM gold.daily_sales ORDER BY sales DESC LIMIT 1"
@@ -35,6 +36,7 @@ def test_json_is_one_array_of_objects_in_the_order_of_the_columns(filled: Lake) 
     assert rows[0] == {"z": 3, "a": "United Kingdom"}
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

@@ -53,6 +53,7 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
+@pytest.mark.slow(covered=True)
 def test_a_rule_that_published_records_break(published: Lake) -> None:
     stricter = _with(published, pl.col("units") < 100)
     assert _notes(stricter) == ["1 published record would leave silver for quarantine"]
@@ -72,11 +73,13 @@ def test_dates_that_the_gate_would_hold_stay_as_they_are(published: Lake) -> Non
     ]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_column_that_becomes_required(published: Lake) -> None:
     notes = _notes(_with(published, columns={"code": dy.String(nullable=False, metadata=source("Code"))}))
     assert notes == ["1 published record would leave silver for quarantine"]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_required_column_that_no_file_has(published: Lake) -> None:
     lake = _with(published, columns={"extra": dy.Int64(nullable=False, metadata=source("Extra"))})
     step = _silver(lake)
@@ -106,6 +109,7 @@ def test_of_much_a_part_is_looked_at_and_named(published: Lake, monkeypatch: pyt
     assert "(looked at 1 of 2)" in refused
 
 
+@pytest.mark.slow(covered=True)
 def test_a_late_file_takes_nothing_away(published: Lake) -> None:
     land(published, "3.csv", b"Number,Code,Units,At,Price\n9,a,2,01/03/2011,1.50\n", "orders")
     step = _silver(published)

@@ -43,6 +43,7 @@ def _change(lake: Lake, key: str, change: Callable[[pl.DataFrame], pl.DataFrame]
     publish(lake, force=True)
 
 
+@pytest.mark.slow(covered=True)
 def test_what_was_only_ingested_agrees(landed: Lake) -> None:
     assert _found(landed) == []
 

@@ -68,6 +68,7 @@ def test_dt_is_a_date_everywhere(filled: Lake) -> None:
     assert ask(filled, "SELECT count(*) FROM ops.ledger WHERE dt = DATE '2011-03-01'").rows == [(2,)]
 
 
+@pytest.mark.slow(covered=True)
 def test_all_layers_join_in_one_query(filled: Lake) -> None:
     sql = """SELECT (SELECT count(*) FROM bronze.sales), (SELECT count(*) FROM silver.sales),
         (SELECT count(*) FROM quarantine.sales), (SELECT sum(landed) FROM ops.accounting),
@@ -75,6 +76,7 @@ def test_all_layers_join_in_one_query(filled: Lake) -> None:
     assert ask(filled, sql).rows == [(25, 23, 2, 25, 2, 3)]
 
 
+@pytest.mark.slow(covered=True)
 def test_where_the_records_of_small_files_lie_can_be_asked(lake: Lake) -> None:
     for at in range(6):
         land(lake, f"{at}.csv", sales_csv(day(count=at + 1)))
@@ -114,6 +116,7 @@ UNKNOWN = {
 }
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(("sql", "said"), UNKNOWN.values(), ids=UNKNOWN)
 def test_an_unknown_table_is_told_with_names_of_the_lake_that_are_like_it(lake: Lake, sql: str, said: str) -> None:
     with pytest.raises(QueryError) as error:
@@ -152,6 +155,7 @@ def test_a_quoted_or_mixed_case_name_is_the_same_table(filled: Lake) -> None:
     )
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     "sql",
     [
@@ -169,6 +173,7 @@ def test_a_query_is_not_concerned_with_tables_that_it_does_not_read(filled: Lake
         ask(lake, "FROM gold.daily_sales")
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     "sql",
     [
@@ -183,6 +188,7 @@ def test_a_query_of_what_there_is_sees_every_table(filled: Lake, sql: str) -> No
     assert found >= len(_tables(filled)) + len(described())
 
 
+@pytest.mark.slow(covered=True)
 def test_a_table_named_in_any_way_is_there(filled: Lake) -> None:
     for of in ("query_table('silver.sales')", "query('FROM silver.sales')", "memory.silver.sales", "Silver.SALES"):
         assert ask(filled, f"SELECT count(*) FROM {of}").rows == [(23,)], of  # noqa: S608 - its own

@@ -222,6 +222,7 @@ def test_what_is_served_no_more_is_named_and_removed_on_request(shop: Lake, db: 
     assert held(db) == gold(later)
 
 
+@pytest.mark.slow(covered=True)
 def test_two_rows_with_one_key_are_refused_by_name(shop: Lake, db: DynamoDb) -> None:
     [table] = served(shop)
     rows = read(shop, table.model.table).collect()

@@ -88,6 +88,7 @@ def gold(lake: Lake, name: str) -> list[dict[str, Any]]:
     return sorted(chosen, key=lambda row: (row["date_key"], str(row["dimensions"])))
 
 
+@pytest.mark.slow(covered=True)
 def test_the_rows_of_a_metric_are_those_of_gold(shop: Lake, get: Get) -> None:
     assert rows(get("/metrics/sales_by_country")) == gold(shop, "sales_by_country")
     assert rows(get("/metrics/units", from_=DAYS[1])) == gold(shop, "units")[1:]
@@ -101,6 +102,7 @@ def test_the_rows_of_a_metric_are_those_of_gold(shop: Lake, get: Get) -> None:
     ]
 
 
+@pytest.mark.slow(covered=True)
 def test_pages_are_the_whole(shop: Lake, get: Get) -> None:
     for path, whole in (
         ("/metrics/sales_by_country", gold(shop, "sales_by_country")),

@@ -42,6 +42,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow(covered=True)
 def test_what_is_posted_lands_as_it_was_written(shop: Lake) -> None:
     with server(shop) as post:
         for body, count in BODIES.values():
@@ -83,6 +84,7 @@ HARMFUL = {
 HARMLESS = ('{"click_id": "b"}' + CLICK, OTHER.replace('"price"', '"cost"'), OTHER.replace("1.50", '"dear"'))
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("kind", HARMFUL)
 def test_who_posts_badly_harms_no_other_of_the_same_batch(kind: str, tmp_path: Path) -> None:
     feed, bad, why = HARMFUL[kind]
@@ -96,6 +98,7 @@ def test_who_posts_badly_harms_no_other_of_the_same_batch(kind: str, tmp_path: P
     assert sorted(stored(shop, "silver", "click_id", feed="clicks")) == [("a",), ("c",)]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_record_that_breaks_the_contract_is_taken_and_told_by_the_pipeline(shop: Lake) -> None:
     with server(shop) as post:
         for number in range(40):

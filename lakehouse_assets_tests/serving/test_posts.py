@@ -41,6 +41,7 @@ def test_a_batch_lands_when_it_is_old_or_large_enough(shop: Lake) -> None:
         assert len(log.ended(0)) == 4
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("where", ["folder", "s3"])
 def test_landing_again_what_had_landed_changes_nothing(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -88,6 +89,7 @@ def test_what_a_feed_that_is_gone_had_taken_lands(shop: Lake, tmp_path: Path) ->
     assert list(landed(shop).values()) == [b"{}\n"]
 
 
+@pytest.mark.slow(covered=True)
 def test_a_full_disk_refuses_and_loses_nothing(shop: Lake) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with server(shop) as post:

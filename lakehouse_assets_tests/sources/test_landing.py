@@ -103,6 +103,7 @@ def test_a_key_that_leaves_its_folder_or_hides_is_refused(lake: Lake, tmp_path: 
     assert not Path(lake.store.root).exists()
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("key", ["a b.csv", "a+b%20c.csv", "é😀.csv", "a/b..c", "x" * 200, "a!b"])
 def test_a_strange_key_is_a_key(lake: Lake, key: str) -> None:
     retail.land(lake, key, sales_csv(2))

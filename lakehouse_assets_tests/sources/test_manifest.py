@@ -113,6 +113,7 @@ def test_a_manifest_that_cannot_be_used_holds_its_object_and_nothing_else(lake: 
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     ("values", "total"),
     [
@@ -194,6 +195,7 @@ def ask_reasons(lake: Lake) -> list[str]:
     return found
 
 
+@pytest.mark.slow(covered=True)
 def test_a_member_that_cannot_be_read_does_not_keep_the_totals(lake: Lake) -> None:
     promise(lake, "drop.manifest.json", rows=5)
     land(lake, "drop.zip", zipped(MEMBERS | {"in/b.csv": "InvoiceNo,ä".encode("utf-16")}))
@@ -213,6 +215,7 @@ def test_a_gzip_is_counted_by_its_records(lake: Lake) -> None:
     assert live(lake) == {"drop.csv.gz": 3}
 
 
+@pytest.mark.slow(covered=True)
 def test_a_manifest_is_never_ingested_as_records(lake: Lake) -> None:
     promise(lake, "drop.csv.manifest.json", rows=3)
     promise(lake, "alone.manifest.json", rows=3)

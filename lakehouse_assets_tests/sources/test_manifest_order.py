@@ -97,6 +97,7 @@ def test_the_same_bytes_under_another_key_are_not_held_with_it(lake: Lake) -> No
     sound(lake)
 
 
+@pytest.mark.slow(covered=True)
 def test_a_manifest_that_is_landed_again_unchanged_changes_nothing(lake: Lake) -> None:
     promise(lake, "drop.csv.manifest.json", **WRONG)
     land(lake, "drop.csv", DROP)
@@ -107,6 +108,7 @@ def test_a_manifest_that_is_landed_again_unchanged_changes_nothing(lake: Lake) -
     assert outcome(lake) == before
 
 
+@pytest.mark.slow(covered=True)
 def test_a_manifest_that_is_deleted_changes_nothing_by_itself(lake: Lake) -> None:
     promise(lake, "drop.csv.manifest.json", **WRONG)
     land(lake, "drop.csv", DROP)

@@ -29,6 +29,7 @@ def received(queue: SqsQueue, hidden_s: int = 60) -> list[str]:
     return found
 
 
+@pytest.mark.slow(covered=True)
 def test_messages_are_received_once_and_deleted_in_tens(emulated: TestQueue) -> None:
     queue = SqsQueue(emulated.url)
     emulated.send(*(f"m{at}" for at in range(23)))
@@ -40,6 +41,7 @@ def test_messages_are_received_once_and_deleted_in_tens(emulated: TestQueue) -> 
     assert queue.delete(receipts[:3]) == 0, "deleting again does no harm"
 
 
+@pytest.mark.slow(covered=True)
 def test_a_message_comes_back_when_its_time_is_over_unless_it_is_hidden_again(emulated: TestQueue) -> None:
     queue = SqsQueue(emulated.url)
     emulated.send("a", "b")

@@ -199,6 +199,7 @@ def test_an_overwrite_without_predicate_of_a_partitioned_table_is_refused(store:
     assert _rows(store) == [(DAYS[0], 0)]
 
 
+@pytest.mark.slow(covered=True)
 def test_fingerprints_survive_checkpoints(store: Store) -> None:
     expected = {}
     for number in range(27):

@@ -34,6 +34,7 @@ def rows(lake: Lake, table: Table | None) -> pl.DataFrame:
     return found
 
 
+@pytest.mark.slow(covered=True)
 def test_an_event_that_is_sent_again_in_another_object_counts_once(lake: Lake) -> None:
     late = {**EVENT, "event_id": "e0", "event_time": "2026-02-28T10:00:00Z", "stock_code": "85123a"}
     land(lake, "b.jsonl", lines({**EVENT, "customer_id": "17850.0"}, late), "web_events")
@@ -48,6 +49,7 @@ def test_an_event_that_is_sent_again_in_another_object_counts_once(lake: Lake) -
     ]
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("page", ["serving.md", "deploy.md"])
 def test_the_event_that_a_page_posts_as_an_example_is_published(page: str, lake: Lake) -> None:
     [example] = re.findall(r"curl .*-d '(.*)' http.*/web_events\n", (DOCS / page).read_text())

@@ -143,6 +143,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     return Published(publish(lake), silver_rows(lake), quarantine_rows(lake))
 
 
+@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("case", NORMALISED)
 def test_values_are_normalised(published: Published, case: str) -> None:
     _, column, expected = NORMALISED[case]
