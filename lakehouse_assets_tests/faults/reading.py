@@ -12,7 +12,8 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from lakehouse_assets.catalog.costs import TABLE as COSTS
 from lakehouse_assets.catalog.duckdb_views import PATH as CATALOG
 from lakehouse_assets.context import Lake
-from lakehouse_assets.pipeline.packs import TABLE as PACKS
+from lakehouse_assets.ledger.ledger import TABLE as LEDGER
+from lakehouse_assets.pipeline import packs
 from lakehouse_assets.query.overview import Status, status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
@@ -33,12 +34,16 @@ def tables_of(lake: Lake, layer: str = "", *, without: frozenset[str] = frozense
     found = {}
     only = {table.full_name for table in lake.registry.tables() if table.layer == layer} if layer else None
     for name, frame in frames(lake, only=only).items():
-        if name in {COSTS.full_name, PACKS.full_name} or not name.startswith(layer):
+        if name in {COSTS.full_name, packs.TABLE.full_name} or not name.startswith(layer):
             continue
         cut = _CUT.get(name, "dt")
         columns = [column for column in frame.collect_schema().names() if column not in _TIMES | without]
-        rows = frame.select(columns).collect().iter_rows(named=True)
-        found[name] = sorted((str(row.get(cut)), repr(tuple(row.values()))) for row in rows)
+        rows = frame.select(columns)
+        if name == LEDGER.full_name and "file" in columns:
+            rows = rows.with_columns(packs.without_pack("file"))
+        found[name] = sorted(
+            (str(row.get(cut)), repr(tuple(row.values()))) for row in rows.collect().iter_rows(named=True)
+        )
     return found
 
 
@@ -124,7 +129,7 @@ def _catalog(lake: Lake) -> list[str]:
                 "ops.decisions",
                 "ops.query_costs",
                 COSTS.full_name,
-                PACKS.full_name,
+                packs.TABLE.full_name,
             }:
                 continue
             shown = connection.sql(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608 - a declared table
