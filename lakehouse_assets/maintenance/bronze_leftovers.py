@@ -58,15 +58,16 @@ def unread_since(lake: Lake, feed: Feed, orphans: list[Found]) -> dict[Found, dt
 
 
 def unrecorded(lake: Lake, feed: Feed) -> pl.DataFrame:
-    """Return the files in packs that the ledger does not know, as `ops.packs` has them.
+    """Return the files in packs that the ledger does not know in any partition, as `ops.packs` has them.
 
     They are of an ingest that died, of one that is about to record them, or of contents that were replaced since.
     """
     packed = packs.known(lake.store, feed.name)  # before the ledger: what is recorded meanwhile is known there
     if packed.is_empty():
         return packed
-    rows = lake.ledger_of(feed).rows.select("part", pl.coalesce("file", "source_hash").alias("file"))
-    return packed.join(rows.drop_nulls().unique(), on=["part", "file"], how="anti")
+    rows = lake.ledger_of(feed).rows.select(pl.coalesce("file", "source_hash").alias("file"))
+    # All partitions of a file are recorded at once, and who removes a file by its name removes it from all of them.
+    return packed.join(rows.drop_nulls().unique(), on="file", how="anti")
 
 
 def drop_unrecorded(lake: Lake, feed: Feed, before: dt.datetime) -> None:

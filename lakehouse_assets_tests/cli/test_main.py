@@ -57,7 +57,6 @@ REFUSED: dict[str, tuple[list[str], str]] = {
 }
 
 
-@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(("arguments", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_refused_request_is_one_line(lakehouse: Lakehouse, arguments: list[str], reason: str) -> None:
     result = lakehouse(*arguments)
@@ -147,7 +146,6 @@ def test_query_of_a_table_not_yet_written_is_empty(lakehouse: Lakehouse, lake: L
         assert (result.code, result.out.strip()) == (0, "[]")
 
 
-@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("filled")
 def test_tables_lists_every_table_with_its_rows(lakehouse: Lakehouse, lake: Lake) -> None:
     result = lakehouse("tables")
@@ -260,7 +258,6 @@ def test_a_first_date_by_variable_is_refused_unless_it_is_the_declared_one(
     assert lakehouse("status").code == 0
 
 
-@pytest.mark.slow(covered=True)
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(
     "sql",

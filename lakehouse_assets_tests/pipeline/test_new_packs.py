@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lakehouse_assets.context import Lake
@@ -202,6 +203,17 @@ def test_killed_at_any_write_it_loses_and_doubles_nothing(
     assert set(bronze(packing_lake)) == _read(packing_lake)
     assert differences(_tables(packing_lake), answers) == []
     assert_sound(packing_lake)
+
+
+def test_what_the_ledger_knows_in_one_partition_is_kept_in_all(packing_lake: Lake) -> None:
+    feed = sales(packing_lake)
+    land_minutes(packing_lake, 4)
+    ingest(packing_lake)
+    known = packs.known(packing_lake.store, feed.name)
+    elsewhere = known.with_columns(part=pl.lit("2011-04-01"))
+    packs.add(packing_lake.store, packs.opened(packing_lake.store), feed.name, elsewhere)
+    bronze_leftovers.drop_unrecorded(packing_lake, feed, dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+    assert packs.known(packing_lake.store, feed.name).height == 2 * known.height > 0
 
 
 def _read(lake: Lake) -> set[str]:
