@@ -8,9 +8,11 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from lakehouse_assets.catalog.state import CatalogState, Problem, Refreshed
 from lakehouse_assets.context import Lake
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 PATH = "catalog.duckdb"
 _STATE = "catalog.json"
+_LOCK = f".{PATH}.lock"
+# Of all rebuilds that wait for one another: one takes seconds.
+_LONGEST_WAIT_SECONDS = 600.0
 
 
 class DuckDbViews:
@@ -78,7 +83,31 @@ def rebuild(lake: Lake) -> list[str]:
     """Write the catalog anew and return the names of its views.
 
     A view names every file of its table, which takes a while: that of a table that is as it was is taken over.
+    Two processes write one after the other: the later one shows whatever was committed before it.
     """
+    with _only_writer(lake):
+        return _rebuilt(lake)
+
+
+@contextmanager
+def _only_writer(lake: Lake) -> Iterator[None]:
+    lock = FileLock(lake.store.uri(_LOCK), timeout=_LONGEST_WAIT_SECONDS)
+    try:
+        lock.acquire()
+    except OSError as error:
+        why = error.strerror or f"another process has held it for {_LONGEST_WAIT_SECONDS:.0f} seconds"
+        msg = (
+            f"{lake.store.uri(_LOCK)}: {why}. {PATH} stays as it is; tables are not touched. End that process or check "
+            "the folder, then `lakehouse run` writes the catalog."
+        )
+        raise StorageError(msg) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _rebuilt(lake: Lake) -> list[str]:
     import duckdb  # noqa: PLC0415 - not at import of the code location
 
     now, bases = state(lake), _bases(lake)
@@ -169,7 +198,7 @@ def damage(lake: Lake) -> str | None:
     if not (stored := lake.store.stat(PATH)):
         return f"{PATH} is missing"
     about = json.loads(lake.store.read(_STATE))
-    # Two writers may interleave: the state belongs to one file only.
+    # A writer may be killed between the two files.
     if about.get("sha256") != _sha256(lake.store.uri(PATH), stored.token, lambda: lake.store.read(PATH)):
         return f"{PATH} is not the file that {_STATE} speaks of"
     return None

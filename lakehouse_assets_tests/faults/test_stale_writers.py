@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from lakehouse_assets.catalog import duckdb_views
 from lakehouse_assets.context import Lake
@@ -17,7 +18,7 @@ from lakehouse_assets.pipeline.gold import build as build_model
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
 from lakehouse_assets.pipeline.silver import publish as publish_parts
 from lakehouse_assets.storage import delta
-from lakehouse_assets.storage.stores import LocalStore
+from lakehouse_assets.storage.stores import LocalStore, StorageError
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.faults import scenario
@@ -203,31 +204,41 @@ class PausingStore(LocalStore):
         return super().replace(path, data, token)
 
 
-def test_two_rebuilds_of_the_catalog_at_once_never_leave_an_old_one_that_passes_for_new(lake: Lake) -> None:
-    def pausing(path: str) -> tuple[Lake, threading.Event, threading.Event]:
-        go, there = threading.Event(), threading.Event()
-        return dataclasses.replace(lake, store=PausingStore(lake.store.root, {path: go}, there)), go, there
-
+def test_of_two_rebuilds_of_the_catalog_at_once_the_later_one_waits_and_shows_everything(lake: Lake) -> None:
+    may_write, waits = threading.Event(), threading.Event()
+    paused = PausingStore(lake.store.root, {duckdb_views.PATH: may_write}, waits)
     retail.land(lake, "day-01.csv", sales_csv(some(1)))
     retail.run(lake)
-    old, old_may_write, old_waits = pausing(duckdb_views.PATH)
-    new, new_may_say_so, new_waits = pausing("catalog.json")
     with ThreadPoolExecutor(2) as pool:
         try:
-            slow = pool.submit(duckdb_views.rebuild, old)
-            assert old_waits.wait(60)
+            slow = pool.submit(duckdb_views.rebuild, dataclasses.replace(lake, store=paused))
+            assert waits.wait(60)
             retail.land(lake, "day-02.csv", sales_csv(some(2)))
             retail.run(lake)
-            quick = pool.submit(duckdb_views.rebuild, new)
-            assert new_waits.wait(60)
-            old_may_write.set()
-            slow.result()
+            quick = pool.submit(duckdb_views.rebuild, lake)
+            with pytest.raises(TimeoutError):
+                quick.result(1)
         finally:
-            old_may_write.set()
-            new_may_say_so.set()
+            may_write.set()
+        slow.result()
         quick.result()
 
-    if duckdb_views.state(lake).pending:
-        duckdb_views.rebuild(lake)  # what the next run does
+    assert not duckdb_views.state(lake).pending
     with duckdb.connect(f"{lake.store.root}/{duckdb_views.PATH}", read_only=True) as connection:
         assert connection.sql("SELECT count(*) FROM silver.sales").fetchall() == [(48,)]
+
+
+def test_a_rebuild_of_the_catalog_that_another_one_keeps_from_writing_says_so(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_views, "_LONGEST_WAIT_SECONDS", 0.1)
+    retail.land(lake, "day-01.csv", sales_csv(some(1)))
+    retail.run(lake)
+    with (
+        FileLock(lake.store.uri(f".{duckdb_views.PATH}.lock")),
+        pytest.raises(StorageError, match=r"another process .* `lakehouse run` writes the catalog"),
+    ):
+        duckdb_views.rebuild(lake)
+
+    duckdb_views.rebuild(lake)
+    assert not duckdb_views.state(lake).pending
