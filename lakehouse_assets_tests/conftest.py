@@ -3,11 +3,13 @@
 import gc
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -112,6 +114,23 @@ def copied(lake: Lake, folder: Path) -> Lake:
     """Return a copy of a local lake, for a test to change: many tests begin with one that was prepared once."""
     shutil.copytree(lake.settings.root, folder)
     return lake_at(str(folder))
+
+
+def uploaded(lake: Lake, target: Lake) -> Lake:
+    """Return a lake in a bucket that is now a copy of a local one, but for what only a folder has.
+
+    That is its Dagster instance, its catalog and hidden files. To the copy, each landed object is a new version.
+    """
+    root, only_there = Path(lake.settings.root), re.compile(r"(^|/)\.|^catalog\.")
+    paths = [file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()]
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda path: target.store.create(path, (root / path).read_bytes()),
+                [path for path in paths if not only_there.search(path)],
+            )
+        )
+    return target
 
 
 @pytest.fixture

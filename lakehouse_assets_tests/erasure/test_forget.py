@@ -1,9 +1,7 @@
 """`lakehouse forget`: afterwards the person is nowhere, for good, and everything else is as it was."""
 
 import hashlib
-import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +15,7 @@ from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
-from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.conftest import Cli, uploaded
 from lakehouse_assets_tests.erasure.everywhere import (
     AMONG,
     PERSON,
@@ -143,17 +141,9 @@ def test_dagster_was_told_nothing_of_them_and_keeps_all_runs_but_one_whose_reaso
     assert {run_id: after.get(run_id) for run_id in before} == before
 
 
-def put_there(lake: Lake, target: Lake) -> None:
-    """Copy a local lake object by object, without what only a folder has: its Dagster instance, its catalog."""
-    only_there = re.compile(r"(^|/)\.|^catalog\.")
-    objects = [(path, data) for path, data in objects_of(lake) if not only_there.search(path)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda each: target.store.create(*each), objects))
-
-
 def test_on_s3_it_is_the_same(village: Lake, s3_lake: Lake, tmp_path: Path) -> None:
     large = {"LAKEHOUSE_INGEST_BATCH_BYTES": str(2**26), "LAKEHOUSE_PUBLISH_BATCH_ROWS": str(10**6)}
-    put_there(village, s3_lake)
+    uploaded(village, s3_lake)
     assert len(traces(s3_lake, PERSON)) > 100
 
     done = lakehouse(*NAMED, env=environment(s3_lake, tmp_path / "dagster", **large))  # a commit costs more there

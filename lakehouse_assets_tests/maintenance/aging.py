@@ -26,9 +26,9 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta, delta_files
-from lakehouse_assets_tests.conftest import lake_at
+from lakehouse_assets_tests.conftest import lake_at, uploaded
 from lakehouse_assets_tests.faults.scenario import copied_to
-from lakehouse_assets_tests.retail import land, run, sales_csv
+from lakehouse_assets_tests.retail import ingest, land, run, sales_csv
 
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03"]
 WRITTEN = ("silver/sales", "quarantine/sales", "gold/daily_sales", "gold/daily_metrics", "ops/accounting", "ops/ledger")
@@ -39,7 +39,7 @@ _TIMES = ("timestamp", "deletionTimestamp", "modificationTime")
 def history(lake: Lake, rounds: int = 3, days: list[str] | None = None) -> None:
     """Publish some dates again and again, each time with one more file of them; one record of each is quarantined.
 
-    A fresh local lake becomes a copy of one that was made once.
+    A fresh lake becomes a copy of one that was made once.
     """
     made(lake, _publish, rounds, tuple(days or DAYS))
 
@@ -53,8 +53,12 @@ def _publish(lake: Lake, rounds: int, days: Iterable[str]) -> None:
 
 
 def made(lake: Lake, make: Callable[..., object], *arguments: Hashable) -> Lake:
-    """Make something of a lake; a fresh local one becomes a copy of one of which it was made once."""
-    if lake.settings.is_s3 or Path(lake.settings.root).exists():
+    """Make something of a lake of sales; a fresh one becomes a copy of a local one of which it was made once."""
+    if lake.settings.is_s3:
+        uploaded(_made(make, arguments), lake)
+        ingest(lake)  # nothing is left to be done, as in the one that it was copied from
+        return lake
+    if Path(lake.settings.root).exists():
         make(lake, *arguments)
         return lake
     return copied_to(_made(make, arguments), Path(lake.settings.root))

@@ -28,7 +28,7 @@ def land_minutes(lake: Lake, count: int, first: int = 0, date: str = DAY) -> Non
 
 
 def publish_minutes(lake: Lake, count: int) -> None:
-    """Land and publish so many small objects; a fresh local lake becomes a copy of one in which that was done."""
+    """Land and publish so many small objects; a fresh lake becomes a copy of one in which that was done."""
     made(lake, _publish, count)
 
 

@@ -34,11 +34,41 @@ STRANGE = "2011-12-24"
 
 
 class Damage(NamedTuple):
-    """What is done, and how the finding that tells of it begins."""
+    """What is done, and how the finding that tells of it begins.
+
+    Attributes:
+        is_alone: It shows in other tables, too, where it would pass for their own damage.
+    """
 
     name: str
     done: Callable[[Lake], object]
     found: str
+    is_alone: bool = False
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Layers and date that nothing else may change in the same lake; None for what hides other damage."""
+        table, _, partition = self.found.partition(" ")
+        layer = table.partition(".")[0]
+        if self.is_alone or layer in {"", "bronze", "decisions"} or not (partition or layer == "catalog"):
+            return None
+        return ("silver, gold" if layer in {"silver", "gold"} else layer), partition
+
+
+def together(damages: list[Damage]) -> list[list[Damage]]:
+    """Return the damages in groups, of which each may be done to one lake."""
+    groups: list[list[Damage]] = []
+    for damage in damages:
+        free = (
+            group
+            for group in groups
+            if damage.place not in {None, *(other.place for other in group)} and group[0].place
+        )
+        if (group := next(free, None)) is None:
+            groups.append([damage])
+        else:
+            group.append(damage)
+    return groups
 
 
 ON = {date: pl.col("dt") == pl.lit(date).str.to_date() for date in (DAY, NEXT, HELD, PINNED)}
@@ -65,6 +95,7 @@ DAMAGES = [
         "a bronze value changed",
         lambda lake: rewrite(live_bronze(lake, "drop.zip!a.csv", NEXT), another_value),
         f"silver.sales {NEXT}",
+        is_alone=True,
     ),
     Damage(
         "an undated bronze file deleted",
@@ -101,6 +132,7 @@ DAMAGES = [
         "a silver row on the wrong date",
         update("silver/sales", f"dt = '{NEXT}' and quantity = 2", dt=f"CAST('{DAY}' AS DATE)"),
         f"silver.sales {NEXT}",
+        is_alone=True,
     ),
     Damage(
         "a corrected silver value put back",
@@ -127,6 +159,11 @@ DAMAGES = [
         f"gold.daily_metrics {PINNED}",
     ),
     Damage(
+        "quarantine rows of a strange date",
+        append("quarantine/sales", ON[DAY], TO_STRANGE),
+        f"quarantine.sales {STRANGE}",
+    ),
+    Damage(
         "a quarantine row removed",
         delete("quarantine/sales", f"dt = '{DAY}' and _line = 63"),
         f"quarantine.sales {DAY}",
@@ -144,11 +181,6 @@ DAMAGES = [
         "a quarantined value changed",
         update("quarantine/sales", f"dt = '{DAY}'", Country="'Narnia'"),
         f"quarantine.sales {DAY}",
-    ),
-    Damage(
-        "quarantine rows of a strange date",
-        append("quarantine/sales", ON[DAY], TO_STRANGE),
-        f"quarantine.sales {STRANGE}",
     ),
     Damage(
         "a count by rule changed",

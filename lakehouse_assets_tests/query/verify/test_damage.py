@@ -5,18 +5,25 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import Lakehouse
 from lakehouse_assets_tests.decisions.person import findings, settle
-from lakehouse_assets_tests.query.verify.damage import DAMAGES, NEXT, Damage
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.query.verify.damage import DAMAGES, NEXT, Damage, together
 from lakehouse_assets_tests.query.verify.tampering import cut, data_file, delete, live_bronze, update
 from lakehouse_assets_tests.retail import DAY, publish
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=[damage.name for damage in DAMAGES])
-def test_damage_is_found(lake: Lake, damage: Damage) -> None:
-    damage.done(lake)
+# `FAULTS=all`: each in a lake of its own.
+GROUPS = [[damage] for damage in DAMAGES] if EVERYTHING else together(DAMAGES)
+
+
+@pytest.mark.parametrize("damages", GROUPS, ids=["; ".join(damage.name for damage in group[:2]) for group in GROUPS])
+def test_damage_is_found(lake: Lake, damages: list[Damage]) -> None:
+    for damage in damages:
+        damage.done(lake)
     found = findings(lake)
-    assert [finding for finding in found if finding.startswith(damage.found)], found
+    missed = [d.name for d in damages if not any(finding.startswith(d.found) for finding in found)]
+    assert not missed, found
     assert all("\n" not in finding for finding in found)
 
 
