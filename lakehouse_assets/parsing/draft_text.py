@@ -75,7 +75,7 @@ class Draft:
 def snake_case(name: str) -> str:
     """Return a name as a Python identifier and SQL column: lower case, words joined by underscores."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name.strip()))
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode().lower()
     found = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "field"
     found = f"n{found}" if found[0].isdigit() else found
     return f"{found}_" if keyword.iskeyword(found) or found in _TAKEN else found

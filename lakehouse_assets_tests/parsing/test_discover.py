@@ -88,6 +88,7 @@ def test_any_separator_is_discovered(tmp_path: Path) -> None:
 NAMES = {
     "InvoiceNo": "invoice_no", "CustomerID": "customer_id", "HTTPServer2": "http_server2",
     "Unit Price (£)": "unit_price",
+    "Größe (cm)": "grosse_cm",
     " trimmed ": "trimmed", "2nd line": "n2nd_line", "class": "class_", "filter": "filter_", "validate": "validate_",
     "dt": "dt_", "year": "year_", "!!!": "field", "a-b.c": "a_b_c", "already_snake": "already_snake",
 }  # fmt: skip
