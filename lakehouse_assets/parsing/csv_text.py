@@ -19,6 +19,8 @@ _NEVER = "\x01"
 _BARE_RETURN = re.compile(r"\r(?!\n)")
 _STAND_IN = "\ue00d"  # of Unicode's private use area
 _AS_FOUND = Csv()
+_LONGEST_HEADER = 2**16
+_NO_RECORD: tuple[list[str], str, str] = ([], "", "there is none")
 
 
 class Dialect(NamedTuple):
@@ -59,7 +61,8 @@ def opened(text: bytes, known: list[str], form: Csv = _AS_FOUND) -> tuple[bytes,
     first = _BARE_RETURN.sub(_STAND_IN, line.rstrip(b"\r").decode())
 
     def fields(separator: str) -> list[str]:
-        found = next(_rows([first], Dialect(separator, form.quote)), [])
+        dialect = Dialect(separator, form.quote)
+        found = _header_of_lines(text, dialect) or next(_rows([first], dialect), [])
         return [name.replace(_STAND_IN, "\r").strip() for name in found]
 
     if form.header is not None:
@@ -73,6 +76,19 @@ def opened(text: bytes, known: list[str], form: Csv = _AS_FOUND) -> tuple[bytes,
     # Without a known name, the separator that finds most fields: schema discovery knows none.
     best = max(_SEPARATORS, key=lambda separator: (len(names & set(fields(separator))), len(fields(separator))))
     return text, fields(best), Dialect(best, form.quote)
+
+
+def _header_of_lines(text: bytes, dialect: Dialect) -> list[str] | None:
+    """Return the fields of a header some name of which goes on in the next line, in quotes; None for any other."""
+    quote = dialect.quote.encode()
+    if not quote or not text[: text.find(b"\n") + 1].count(quote) % 2:
+        return None
+    whole = len(text) <= _LONGEST_HEADER
+    beginning = text if whole else text[: text.rfind(b"\n", 0, _LONGEST_HEADER) + 1]
+    records = (found for found in records_of(beginning, dialect) if found[0] or found[2])
+    (header, _, problem), (record, _, _) = next(records, _NO_RECORD), next(records, _NO_RECORD)
+    # A quote that is open by mistake would make records a part of a name.
+    return header if problem is None and len(header) == len(record) > 1 else None
 
 
 def line_feeds(text: bytes) -> bytes:

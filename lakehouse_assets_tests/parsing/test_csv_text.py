@@ -3,12 +3,14 @@
 import csv
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lakehouse_assets.parsing.archives import Rejection
 from lakehouse_assets.parsing.csv_text import read_csv
 from lakehouse_assets_tests.parsing.parsed import parsed, problems_of, records_of
 from lakehouse_assets_tests.retail import day, line, sales_csv
@@ -98,3 +100,21 @@ def test_exactly_the_records_of_another_length_are_marked(rows: list[list[str]],
     problems = [None] * found.frame.height if found.problems is None else found.problems.to_list()
     assert problems == [None if len(row) == 3 else f"{len(row)} fields, 3 expected" for row in rows]
     assert _trimmed(found.frame.select("x", "y", "z").rows()) == _trimmed([[*row, "", "", ""][:3] for row in rows])
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_name_of_the_header_may_go_on_in_the_next_line(newline: str, end: str, separator: str) -> None:
+    header, *lines = ['id,"Unit{0}price",town', "1,2.50,Leeds", '2,3,"York{0}North"']
+    data = newline.join([header, "", *lines]).format(newline).replace(",", separator) + end
+    raw = read_csv(data.encode(), [])
+    assert raw.frame.columns == ["id", f"Unit{newline}price", "town"]
+    assert raw.frame.rows() == [("1", "2.50", "Leeds"), ("2", "3", f"York{newline}North")]
+
+
+@pytest.mark.parametrize("rest", ['1,2,Leeds\n2,3,"York"\n', '1,2,"Leeds"\n', 'x"y,1,2\n3,4,5\n', '1,2",3\n'])
+def test_a_quote_that_is_open_by_mistake_makes_no_record_a_name(rest: str) -> None:
+    data = f'id,"price,town\n{rest}'.encode()
+    with suppress(Rejection):
+        assert not any("\n" in name for name in read_csv(data, []).frame.columns)
