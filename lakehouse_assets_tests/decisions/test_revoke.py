@@ -38,28 +38,30 @@ def moved(number: int, date: str) -> tuple[Callable[..., Decision], tuple[object
     return correct, ("day.csv", number, {"InvoiceDate": f"{date} 10:00:00"})
 
 
+DECISIONS: dict[str, tuple[Callable[..., Decision], tuple[object, ...]]] = {
+    "a corrected value": (correct, ("day.csv", BAD, {"Quantity": "6"})),
+    "a move to another date": moved(1, NEXT),
+    "a move to a date that nothing landed for": moved(1, THIRD),
+    "a date for an undated record": moved(UNDATED, NEXT),
+    "a date that nothing landed for, for an undated record": moved(UNDATED, THIRD),
+    "a waiver": (waive, ("day.csv", ODD, ["invoice_no_regex"])),
+    "a discard of a bad record": (discard, ("day.csv", BAD)),
+    "a discard of a good record": (discard, ("day.csv", 1)),
+}
+BETWEEN = ("a run between", "no run between")
+# Where nothing ran between, nothing of the decision was computed: one of each kind.
+CASES = [(name, BETWEEN[0]) for name in DECISIONS]
+CASES += [(name, BETWEEN[1]) for name in ("a move to another date", "a waiver", "a discard of a good record")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("verb", "about"),
-    [
-        pytest.param(correct, ("day.csv", BAD, {"Quantity": "6"}), id="a corrected value"),
-        pytest.param(*moved(1, NEXT), id="a move to another date"),
-        pytest.param(*moved(1, THIRD), id="a move to a date that nothing landed for"),
-        pytest.param(*moved(UNDATED, NEXT), id="a date for an undated record"),
-        pytest.param(*moved(UNDATED, THIRD), id="a date that nothing landed for, for an undated record"),
-        pytest.param(waive, ("day.csv", ODD, ["invoice_no_regex"]), id="a waiver"),
-        pytest.param(discard, ("day.csv", BAD), id="a discard of a bad record"),
-        pytest.param(discard, ("day.csv", 1), id="a discard of a good record"),
-    ],
-)
-@pytest.mark.parametrize("settled", [True, False], ids=["a run between", "no run between"])
-def test_revoked_is_as_if_never_decided(
-    lake: Lake, verb: Callable[..., Decision], about: tuple[object, ...], *, settled: bool
-) -> None:
+@pytest.mark.parametrize(("name", "between"), CASES)
+def test_revoked_is_as_if_never_decided(lake: Lake, name: str, between: str) -> None:
+    verb, about = DECISIONS[name]
     landed(lake, FILES)
     before = shown(lake)
     decision = take(lake, verb, *about)
-    if settled:
+    if between == BETWEEN[0]:
         settle(lake)
         assert shown(lake) != before
     take_back(lake, decision)

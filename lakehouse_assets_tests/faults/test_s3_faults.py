@@ -173,7 +173,7 @@ def first_of(*plans: Plan) -> Plan:
 
 
 BAD_DAYS: dict[str, Callable[[], Plan]] = {
-    "503 in bursts, and slow": lambda: first_of(every(150, Refuse(503), burst=4), every(80, Delay(0.5))),
+    "503 in bursts, and slow": lambda: first_of(every(150, Refuse(503), burst=4), every(80, Delay(0.2))),
     "500 to commits": lambda: first_of_each_table(Refuse(500), commit),
     "writes cut half-way": lambda: every(6, Cut.REQUEST, lambda request: request.method == "PUT"),
     "commits done, answers lost": lambda: first_of_each_table(Cut.ANSWER, commit),
