@@ -6,6 +6,7 @@ and what follows from their values.
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 import polars as pl
 
@@ -32,7 +33,7 @@ def evaluated(rows: pl.DataFrame, expressions: Mapping[str, pl.Expr], partition:
 def is_row_wise(expression: pl.Expr) -> bool:
     """Return whether the value for a row follows from that row alone; False when in doubt."""
     try:
-        return _is_row_wise(json.loads(expression.meta.serialize(format="json")))
+        return _is_text_row_wise(expression.meta.serialize(format="json"))
     except pl.exceptions.PolarsError:
         return False
 
@@ -46,6 +47,12 @@ def group_of(expression: pl.Expr) -> frozenset[str] | None:
         return _group_of(json.loads(expression.meta.serialize(format="json")))
     except pl.exceptions.PolarsError:
         return frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _is_text_row_wise(text: str) -> bool:
+    # Of each batch the same few rules are asked, and looking into one takes longer than evaluating it on a small one.
+    return _is_row_wise(json.loads(text))
 
 
 def _is_row_wise(node: object) -> bool:
