@@ -246,7 +246,7 @@ def _declarations(lake: Lake) -> list[str]:
 def _select(lake: Lake, table: Table) -> str:
     declared = {name: column.dtype for name, column in table.columns.items()}
     # Opened once: the log of a table with many files takes a while to read.
-    stored = delta.opened(lake.store, table.path) if delta.exists(lake.store, table.path) else None
+    stored = delta.latest(lake.store, table.path) if delta.exists(lake.store, table.path) else None
     uris = delta_files.file_uris(lake.store, table.path, stored) if stored is not None else []
     # The lake's own columns have a meaning where they are missing; those of a contract have none before it is applied.
     shown = declared if table is ACCOUNTING else delta.scan(lake.store, table.path, declared, stored).collect_schema()

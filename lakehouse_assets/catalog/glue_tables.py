@@ -111,7 +111,7 @@ def entry(lake: Lake, one: Wanted) -> dict[str, Any]:
         place = f"{root}/{table.path}/"  # with its slash: another feed's name may begin with this one's
     else:
         parameters |= _DELTA
-        stored = json.loads(delta.opened(lake.store, table.path).schema().to_json())["fields"]
+        stored = json.loads(delta.latest(lake.store, table.path).schema().to_json())["fields"]
         fields = [(field["name"], field["type"]) for field in stored]
         place = f"{root}/{table.path}"
     partitions = set(table.partitioning.columns) if is_bronze else set()

@@ -109,7 +109,7 @@ def files_of(store: Store, table: Table, partitions: list[str] | None) -> tuple[
     """
     if not delta.exists(store, table.path):
         return None, pl.DataFrame(schema={"path": pl.String, "size_bytes": pl.Int64})
-    opened = delta.opened(store, table.path)
+    opened = delta.latest(store, table.path)
     files = pl.DataFrame(opened.get_add_actions(flatten=True)).rename(lambda name: name.removeprefix("partition."))
     if partitions is not None and table.partitioning.is_by_date:
         files = files.filter(table.partitioning.filter(partitions))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import polars as pl
 
-from lakehouse_assets.storage import delta_log
+from lakehouse_assets.storage import delta_latest, delta_log
 from lakehouse_assets.storage.delta_format import refuse_newer
 from lakehouse_assets.storage.stores import StorageError, Store
 
@@ -55,7 +55,7 @@ def until_committed(attempt: Callable[[], T]) -> T:
 
 
 def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
-    """Open a table at its latest version, or another one.
+    """Open a table at its latest version, or another one. Who only reads the latest asks for `latest`.
 
     Raises:
         TableNotFoundError: There is none.
@@ -73,6 +73,11 @@ def opened(store: Store, path: str, version: int | None = None) -> "DeltaTable":
         raise unreadable(store, path, error) from error
     refuse_newer(table, store.uri(path))
     return table
+
+
+def latest(store: Store, path: str) -> "DeltaTable":
+    """Open a table at its latest version, only to read it: it is shared. Raises as `opened` does."""
+    return delta_latest.shared(store, path, opened)
 
 
 def unreadable(store: Store, path: str, error: BaseException) -> StorageError:
@@ -219,7 +224,7 @@ def scan(
     """
     if table is None and not exists(store, path):
         return pl.LazyFrame(schema=dict(columns))
-    return rows(store, table if table is not None else opened(store, path))
+    return rows(store, table if table is not None else latest(store, path))
 
 
 def rows(store: Store, table: "DeltaTable") -> pl.LazyFrame:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def files(store: Store, path: str) -> pl.DataFrame:
     """Return one row per data file of a table's latest version: rows, bytes, modification, partition columns."""
-    frame = pl.DataFrame(delta.opened(store, path).get_add_actions(flatten=True))
+    frame = pl.DataFrame(delta.latest(store, path).get_add_actions(flatten=True))
     partitions = [
         pl.col(name).alias(name.removeprefix("partition.")) for name in frame.columns if name.startswith("part")
     ]
@@ -51,7 +51,7 @@ def file_uris(store: Store, path: str, table: "DeltaTable | None" = None) -> lis
 
 def are_alike(store: Store, path: str, table: "DeltaTable | None" = None) -> bool:
     """Return whether all data files of a table's latest (or given) version have the same columns, as its log tells."""
-    frame = pl.DataFrame((table or delta.opened(store, path)).get_add_actions(flatten=True))
+    frame = pl.DataFrame((table or delta.latest(store, path)).get_add_actions(flatten=True))
     counts = frame.select(pl.selectors.starts_with("null_count.").is_null().sum())
     return all(missing in {0, frame.height} for missing in (counts.row(0) if counts.width else ()))
 
@@ -64,7 +64,7 @@ def first_commit(store: Store, path: str) -> tuple[int, dt.datetime]:
 
 def file_sizes(store: Store, path: str, table: "DeltaTable | None" = None) -> dict[str, int]:
     """Return the bytes of each data file of a table's latest (or given) version, by its path below the table."""
-    actions = (table or delta.opened(store, path)).get_add_actions(flatten=True)
+    actions = (table or delta.latest(store, path)).get_add_actions(flatten=True)
     frame = pl.DataFrame(actions).select("path", "size_bytes")
     return {unquote(name): int(size) for name, size in frame.iter_rows()}
 

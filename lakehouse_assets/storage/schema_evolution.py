@@ -16,7 +16,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.table import path_of, revision_at
-from lakehouse_assets.storage.delta import as_arrow, exists, opened, rows
+from lakehouse_assets.storage.delta import as_arrow, exists, latest, opened, rows
 from lakehouse_assets.storage.delta_types import SchemaMismatchError, field
 from lakehouse_assets.storage.stores import Store
 
@@ -82,7 +82,7 @@ def open_table(
 def differences_of(store: Store, path: str, columns: Mapping[str, pl.DataType], layout: Partitioning) -> dict[str, str]:
     """Return what `open_table` would change of a stored table; writes nothing. Raises as it does."""
     declared = {name: field(name, dtype) for name, dtype in columns.items()}
-    return _differences(store, opened(store, path), path, declared, list(layout.columns))
+    return _differences(store, latest(store, path), path, declared, list(layout.columns))
 
 
 def _differences(
