@@ -204,7 +204,8 @@ class ModelState:
         upstream = {name: _published(lake, name) for name in model.upstream if name not in joined}
         upstream |= {"as of": as_of_index.standing(lake, model)} if joined else {}
         built, pins = dict(log.transactions), pins_of(decisions, model.table)
-        if not any(upstream.values()):
+        # What reads no table, such as a calendar, waits for none.
+        if upstream and not any(upstream.values()):
             return cls(model, {}, built, pins)
         if model.layout is Partitioning.SNAPSHOT:
             return cls(model, {WHOLE: fingerprint([model.version, upstream])}, built, pins)

@@ -125,6 +125,16 @@ def test_a_snapshot_is_replaced_whole_by_any_change(published: Lake) -> None:
     assert stored(lake) == [{"country": "France", "units": 1}]
 
 
+def test_a_snapshot_that_reads_no_table_is_built_once(lake: Lake) -> None:
+    lake, model = totals(lake, "SELECT 'France' AS country, 1::BIGINT AS units", Snapshot, date=None)
+    assert build_one(lake, model) == {"whole": 1}
+    assert stored(lake) == [{"country": "France", "units": 1}]
+    lake, model = totals(lake, "SELECT 'Spain' AS country, 2::BIGINT AS units", Snapshot, date=None)
+    assert build_one(lake, model) == {"whole": 1}
+    assert stored(lake) == [{"country": "Spain", "units": 2}]
+    assert build_one(lake, model) == {}
+
+
 class ByDay(dy.Schema):
     date_key = dy.Date(nullable=False)
     units = dy.Int64(nullable=False)
