@@ -155,9 +155,14 @@ def _tidy(
         yield from _action(name, VACUUM, left.dead if dry_run else _remove(lake, left.dead))
         # Only entries before an older checkpoint go: a reader may have just been pointed to the newest one.
         yield from _action(name, TRIM, left.log if dry_run else _remove(lake, left.log))
-    if left.recent and not dry_run:
-        delta.opened(lake.store, folder).create_checkpoint()
-    yield from _action(name, CHECKPOINT, left.recent)
+    try:
+        if left.recent and not dry_run:
+            delta.opened(lake.store, folder).create_checkpoint()
+    except (DeltaError, StorageError) as error:
+        told = f"no checkpoint was written ({error}); see to the space left and permissions, then run it again"
+        yield Action(name, told, problem=True)
+    else:
+        yield from _action(name, CHECKPOINT, left.recent)
     yield from _action(name, REMOVE, left.orphans if dry_run else _remove(lake, left.orphans))
     yield from _action(name, KEEP, left.young)
 

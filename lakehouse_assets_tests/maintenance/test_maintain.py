@@ -254,3 +254,16 @@ def test_a_folder_without_a_delta_log_and_a_table_of_an_older_revision_keep_thei
     assert told(actions, "gold/lost (not declared)") == {"left alone: it has no Delta log": 3}
     assert told(actions, "silver/sales.r9 (not declared)") == {"checkpoint": 2}
     assert data_files(lake, "gold/lost") == data_files(lake, "silver/sales.r9") == live_files(lake, "silver/sales")
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_written_is_told_and_the_other_tables_get_theirs(lake: Lake) -> None:
+    aging.history(lake, rounds=1)
+    log = Path(lake.store.uri("gold/daily_sales/_delta_log"))
+    newest = max(log.glob("*.json"))
+    newest.with_suffix(".checkpoint.parquet").mkdir()
+    actions = done(lake)
+    [problem] = [action for action in actions if action.problem]
+    assert (problem.table, problem.action[:26]) == ("gold.daily_sales", "no checkpoint was written ")
+    assert "checkpoint" not in told(actions, "gold.daily_sales")
+    assert told(actions, "gold.daily_metrics")["checkpoint"] > 0
