@@ -5,8 +5,7 @@ The suites of sales try more of each. Here is what feeds with histories, repeate
 
 import functools
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,11 +17,20 @@ from lakehouse_assets_tests import shop
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, TIMEOUT, Tell
-from lakehouse_assets_tests.faults.proxy import FaultyProxy, Kill, Refuse, no_faults
+from lakehouse_assets_tests.faults.proxy import FaultyProxy, Kill, no_faults
 from lakehouse_assets_tests.faults.reading import Tables, differences, unsettled
 from lakehouse_assets_tests.faults.test_disk import disk, leave
 from lakehouse_assets_tests.faults.test_every_feed import FIRST, SECOND, compared, lake_with
-from lakehouse_assets_tests.faults.test_s3_faults import BAD_DAYS, copy_of
+from lakehouse_assets_tests.faults.test_s3_faults import (
+    BAD_DAYS,
+    End,
+    Trouble,
+    copy_of,
+    day,
+    killed_at,
+    killed_at_the_last,
+    refused,
+)
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 
@@ -138,55 +146,51 @@ def fresh(server: S3Server, base: Lake) -> Lake:
     return shop.shop_in(copy_of(server, base, Path("none"), Path("none")))
 
 
+def lived_through(troubles: Mapping[str, Trouble], bucket: InBucket, server: S3Server, proxy: FaultyProxy) -> list[str]:
+    """Run a copy of the lake through each trouble, then without; return what is not as promised."""
+    lake = fresh(server, bucket.base)
+    told = []
+    for name, trouble in troubles.items():
+        proxy.follow(trouble.plan(bucket.writes))
+        process = begun(lake, AWS_ENDPOINT_URL=bucket.address)
+        proxy.victim = process.pid
+        code = process.finish().returncode
+        ended = {End.KILLED: code == -signal.SIGKILL, End.FAILED: code > 0, End.ANY: True}[trouble.end]
+        told += [] if ended else [f"{name}: exit code {code}"]
+    proxy.follow(no_faults)
+    shop.run(lake)
+    return told + [f"{', then '.join(troubles)}: {line}" for line in wrong(lake, bucket.expected)]
+
+
 def test_a_run_killed_at_a_write_to_a_bucket_loses_and_doubles_nothing(
     bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy, tell: Tell
 ) -> None:
-    points = [(number, moment) for number in range(1, len(bucket.writes) + 1) for moment in Kill]
-    last = {kind: max(n for n, write in enumerate(bucket.writes, 1) if kind in write) for kind, _ in SAMPLE}
-    chosen = points if EVERYTHING else [(last[kind], moment) for kind, moment in SAMPLE]
-    told = []
-    for number, moment in chosen:
-        lake = fresh(s3_server, bucket.base)
-        proxy.follow(lambda request, n=number, kill=moment: kill if request.write == n else None)  # type: ignore[misc]
-        process = begun(lake, AWS_ENDPOINT_URL=bucket.address)
-        proxy.victim = process.pid
-        done: subprocess.CompletedProcess[str] = process.finish()
-        found = [] if done.returncode == -signal.SIGKILL else [f"not killed, but exit code {done.returncode}"]
-        proxy.follow(no_faults)
-        shop.run(lake)
-        found += wrong(lake, bucket.expected)
-        told += [f"{moment.name} write {number}, {bucket.writes[number - 1]}: {line}" for line in found]
-    tell(f"{len(chosen)} of {len(points)} kill points of a run over all feeds tried on S3")
+    points = {
+        f"{moment.name} write {number}, {write}": killed_at(number, moment)
+        for number, write in enumerate(bucket.writes, 1)
+        for moment in Kill
+    }
+    # The run after the first kill is killed too.
+    twice = {kind: killed_at_the_last(kind, moment) for kind, moment in SAMPLE}
+    stories = [{name: kill} for name, kill in points.items()] if EVERYTHING else [twice]
+    told = [line for story in stories for line in lived_through(story, bucket, s3_server, proxy)]
+    tell(f"{sum(map(len, stories))} of {len(points)} kill points of a run over all feeds tried on S3")
     assert not told, "\n".join(told)
 
 
-@pytest.mark.parametrize("kind", BAD_DAYS if EVERYTHING else ("writes cut half-way",))
-def test_a_bad_day_of_a_bucket_loses_and_doubles_nothing(
-    kind: str, bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy
-) -> None:
-    lake = fresh(s3_server, bucket.base)
-    proxy.follow(BAD_DAYS[kind]())
-
-    begun(lake, AWS_ENDPOINT_URL=bucket.address).finish()
-
-    proxy.follow(no_faults)
-    shop.run(lake)
-    assert not wrong(lake, bucket.expected)
-
-
-def test_tables_that_cannot_be_written_stop_the_run_and_follow_when_they_can(
+def test_a_table_that_cannot_be_written_and_a_bad_day_of_a_bucket_lose_and_double_nothing(
     bucket: InBucket, s3_server: S3Server, proxy: FaultyProxy, tell: Tell
 ) -> None:
     tables = sorted({write.split(" ")[1].split("/_delta_log")[0] for write in bucket.writes if "/_delta_log/" in write})
-    names = ["/".join(table.split("/")[-2:]) for table in tables]
-    told = []
-    for name in names if EVERYTHING else [SAMPLE[0][0].removesuffix("/_delta_log")]:
-        lake = fresh(s3_server, bucket.base)
-        proxy.follow(lambda request, it=f"/{name}/": Refuse(403) if request.write and it in request.key else None)  # type: ignore[misc]
-        done = begun(lake, AWS_ENDPOINT_URL=bucket.address).finish()
-        found = [] if done.returncode else ["the run says that it is done"]
-        proxy.follow(no_faults)
-        shop.run(lake)
-        told += [f"{name} could not be written: {line}" for line in found + wrong(lake, bucket.expected)]
-    tell(f"writes refused to one of {len(names)} tables of all feeds at a time")
+    troubles = {
+        f"{name} cannot be written": refused(lambda request, it=f"/{name}/": request.write > 0 and it in request.key)  # type: ignore[misc]
+        for name in ["/".join(table.split("/")[-2:]) for table in tables]
+    }
+    days = {name: day(plan) for name, plan in BAD_DAYS.items()}
+    sample = [
+        {at: (troubles | days)[at] for at in ("silver/customers_history cannot be written", "writes cut half-way")}
+    ]
+    stories = [{name: trouble} for name, trouble in (troubles | days).items()] if EVERYTHING else sample
+    told = [line for story in stories for line in lived_through(story, bucket, s3_server, proxy)]
+    tell(f"{sum(map(len, stories))} of {len(tables)} tables that cannot be written and {len(days)} bad days tried")
     assert not told, "\n".join(told)

@@ -2,10 +2,12 @@
 
 import itertools
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,6 @@ from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
-SAMPLE = (
-    ("ops/ledger/_delta_log", Kill.BEFORE),  # files of a commit that was never made
-    ("silver/sales/dt=", Kill.AFTER),  # some files of the commit
-)
 
 
 @dataclass(frozen=True)
@@ -68,18 +66,6 @@ def prepared(s3_server: S3Server, proxy: FaultyProxy, tmp_path_factory: pytest.T
         return Prepared(base, folder / "base", before, tables_of(undisturbed), proxy.writes)
 
 
-@pytest.fixture
-def lake(prepared: Prepared, s3_server: S3Server, home: Path) -> Lake:
-    """A copy of the prepared lake, to run."""
-    return copy_of(s3_server, prepared.lake, prepared.home, home)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Where the Dagster instance of `lake` is."""
-    return tmp_path / "home"
-
-
 _COPIES = itertools.count(1)
 
 
@@ -117,30 +103,6 @@ def healed(lake: Lake, home: Path, prepared: Prepared, proxy: FaultyProxy) -> li
     bad = done.returncode not in {0, 1} or "Traceback" in done.stderr or "failed:" in done.stdout
     told = [f"the next run failed: {done.stdout[-500:]} {done.stderr[-500:]}"] if bad else []
     return told + differences(tables_of(lake), prepared.after) + unsettled(lake, home)
-
-
-def test_a_run_killed_at_a_write_loses_and_doubles_nothing(
-    prepared: Prepared, s3_server: S3Server, proxy: FaultyProxy, tmp_path: Path, tell: Tell
-) -> None:
-    points = [(number, moment) for number in range(1, len(prepared.writes) + 1) for moment in Kill]
-    chosen = points if EVERYTHING else sampled(prepared.writes)
-    told = []
-    for number, moment in chosen:
-        home = tmp_path / f"{number}-{moment.name}"
-        lake = copy_of(s3_server, prepared.lake, prepared.home, home)
-        proxy.follow(lambda request, n=number, kill=moment: kill if request.write == n else None)  # type: ignore[misc]
-        done = run(lake, home, proxy)
-        found = [] if done.returncode == -9 else [f"not killed, but exit code {done.returncode}"]
-        found += torn(tables_of(lake), prepared.before, prepared.after)
-        found += healed(lake, home, prepared, proxy)
-        told += [f"{moment.name} write {number}, {prepared.writes[number - 1]}: {line}" for line in found]
-    tell(f"{len(chosen)} of {len(points)} kill points tried on S3")
-    assert not told, "\n".join(told)
-
-
-def sampled(writes: list[str]) -> list[tuple[int, Kill]]:
-    """Return a write of each kind of the sample: the last one, where most is at stake."""
-    return [(max(n for n, write in enumerate(writes, 1) if kind in write), moment) for kind, moment in SAMPLE]
 
 
 def commit(request: Request) -> bool:
@@ -181,26 +143,6 @@ BAD_DAYS: dict[str, Callable[[], Plan]] = {
 }
 
 
-# Of each place where it can happen, one: a request, an answer. A body that is sent is cut in test_every_feed_at_once.
-_BAD_SAMPLE = ("503 in bursts, and slow", "commits done, answers lost")
-
-
-@pytest.mark.parametrize("kind", BAD_DAYS if EVERYTHING else _BAD_SAMPLE)
-def test_a_bad_day_is_healed_by_retries_or_fails_clearly_and_is_healed_by_the_next_run(
-    kind: str, lake: Lake, home: Path, prepared: Prepared, proxy: FaultyProxy
-) -> None:
-    proxy.follow(BAD_DAYS[kind]())
-
-    done = run(lake, home, proxy)
-
-    now = tables_of(lake)
-    assert not torn(now, prepared.before, prepared.after, snapshots=False)
-    if left := differences(now, prepared.after) + unsettled(lake, home):
-        assert not clear_failure(done), "\n".join([*clear_failure(done), *left])
-        left = healed(lake, home, prepared, proxy)
-    assert not left, "\n".join(left)
-
-
 BROKEN: dict[str, Callable[[Request], bool]] = {
     "landing cannot be read": lambda request: "/landing/" in request.key and request.method == "GET",
     "the ledger cannot be read": lambda request: "/ops/ledger/" in request.key,
@@ -212,19 +154,102 @@ BROKEN: dict[str, Callable[[Request], bool]] = {
 }
 
 
-_SAMPLE = ("landing cannot be read", "the ledger cannot be read", "silver cannot be committed")
+class End(Enum):
+    """How a run that meets a trouble ends."""
+
+    KILLED = auto()
+    FAILED = auto()
+    ANY = auto()
+    """Healed by what was tried again, or failed."""
 
 
-@pytest.mark.parametrize("what", BROKEN if EVERYTHING else _SAMPLE)
-def test_what_is_denied_is_one_clear_failure_and_the_last_good_version_stands(
-    what: str, lake: Lake, home: Path, prepared: Prepared, proxy: FaultyProxy
+@dataclass(frozen=True)
+class Trouble:
+    """What a run meets, given what an undisturbed one writes, and how it ends."""
+
+    plan: Callable[[list[str]], Plan]
+    end: End
+
+
+def day(plan: Callable[[], Plan]) -> Trouble:
+    return Trouble(lambda _: plan(), End.ANY)
+
+
+def refused(where: Callable[[Request], bool]) -> Trouble:
+    return Trouble(lambda _: lambda request: Refuse(403) if where(request) else None, End.FAILED)
+
+
+def killed_at(number: int, moment: Kill) -> Trouble:
+    return Trouble(lambda _: lambda request: moment if request.write == number else None, End.KILLED)
+
+
+def killed_at_the_last(kind: str, moment: Kill) -> Trouble:
+    """Return the death of a run at the last write of a kind, where most is at stake."""
+
+    def plan(writes: list[str]) -> Plan:
+        number, last = itertools.count(1), sum(kind in write for write in writes)
+        return lambda request: moment if request.write and kind in request.key and next(number) == last else None
+
+    return Trouble(plan, End.KILLED)
+
+
+TROUBLES = {
+    "killed, files of a commit of the ledger are there": killed_at_the_last("ops/ledger/_delta_log", Kill.BEFORE),
+    "killed, some files of a commit of silver are there": killed_at_the_last("silver/sales/dt=", Kill.AFTER),
+    **{name: day(plan) for name, plan in BAD_DAYS.items()},
+    **{name: refused(where) for name, where in BROKEN.items()},
+}
+# Each run of a lake meets the next trouble; in full each trouble has a lake of its own. Of each place where it can
+# happen, one: a request, an answer. A body that is sent is cut in test_every_feed_at_once.
+_SAMPLE = ("landing cannot be read", "the ledger cannot be read", "commits done, answers lost")
+_KILLS = (
+    "killed, files of a commit of the ledger are there",
+    "silver cannot be committed",
+    "killed, some files of a commit of silver are there",
+    "503 in bursts, and slow",
+)
+
+
+@pytest.mark.parametrize("names", [(name,) for name in TROUBLES] if EVERYTHING else [_SAMPLE], ids=", then ".join)
+def test_the_last_good_version_stands_through_trouble_and_all_is_healed(
+    names: tuple[str, ...], s3_server: S3Server, prepared: Prepared, proxy: FaultyProxy, tmp_path: Path
 ) -> None:
-    denied = BROKEN[what]
-    proxy.follow(lambda request: Refuse(403) if denied(request) else None)
-
-    done = run(lake, home, proxy)
-
-    assert not clear_failure(done), "\n".join(clear_failure(done))
-    assert not torn(tables_of(lake), prepared.before, prepared.after, snapshots=False)
-    told = healed(lake, home, prepared, proxy)
+    told = lived_through({name: TROUBLES[name] for name in names}, s3_server, prepared, proxy, tmp_path / "home")
     assert not told, "\n".join(told)
+
+
+def test_a_run_killed_at_a_write_loses_and_doubles_nothing(
+    s3_server: S3Server, prepared: Prepared, proxy: FaultyProxy, tmp_path: Path, tell: Tell
+) -> None:
+    points = {
+        f"{moment.name} write {number}, {write}": killed_at(number, moment)
+        for number, write in enumerate(prepared.writes, 1)
+        for moment in Kill
+    }
+    stories = [{name: kill} for name, kill in points.items()] if EVERYTHING else [{n: TROUBLES[n] for n in _KILLS}]
+    told = []
+    for number, story in enumerate(stories):
+        told += lived_through(story, s3_server, prepared, proxy, tmp_path / str(number))
+    tell(f"{len(points) if EVERYTHING else 2} of {len(points)} kill points tried on S3")
+    assert not told, "\n".join(told)
+
+
+def lived_through(
+    troubles: Mapping[str, Trouble], server: S3Server, prepared: Prepared, proxy: FaultyProxy, home: Path
+) -> list[str]:
+    """Run a copy of the lake through each trouble, then without; return what is not as promised."""
+    lake = copy_of(server, prepared.lake, prepared.home, home)
+    told, are_whole, is_done = [], True, False
+    for name, trouble in troubles.items():
+        proxy.follow(trouble.plan(prepared.writes))
+        done = run(lake, home, proxy)
+        now = tables_of(lake)
+        are_whole &= trouble.end is End.KILLED
+        found = torn(now, prepared.before, prepared.after, snapshots=are_whole)
+        is_done = trouble.end is End.ANY and not differences(now, prepared.after) + unsettled(lake, home)
+        if trouble.end is End.KILLED:
+            found += [] if done.returncode == -signal.SIGKILL else [f"not killed, but exit code {done.returncode}"]
+        elif not is_done:
+            found += clear_failure(done)
+        told += [f"{name}: {line}" for line in found]
+    return told if is_done else told + healed(lake, home, prepared, proxy)
