@@ -48,7 +48,7 @@ class Prepared:
     points: list[str]
 
 
-def run_killed(lake: Lake, point: int, trace: Path, *arguments: str) -> int:
+def run_killed(lake: Lake, point: int | str, trace: Path, *arguments: str) -> int:
     """Run `lakehouse` (by default `run`), killed at a point of its boundary; return the exit code."""
     return killed.run_killed(point, trace, *(arguments or ["run"]), env=scenario.environment(lake))
 

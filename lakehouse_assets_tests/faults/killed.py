@@ -1,7 +1,8 @@
 """`lakehouse`, killed at a counted point of its storage boundary.
 
 A point lies before or after a call that writes to storage. Every point that is passed is a line of the trace; at the
-point of the given number the process sends itself SIGKILL, so nothing of it can clean up. Point 0 kills nothing.
+point of the given number, or at the first whose line begins with the given words, the process sends itself SIGKILL, so
+nothing of it can clean up. Point 0 kills nothing.
 """
 
 import functools
@@ -25,7 +26,7 @@ from lakehouse_assets_tests.forked import Forked
 class Boundary:
     """Counts the points that the process passes, and kills it at one of them."""
 
-    def __init__(self, deadly: int, trace: Path) -> None:
+    def __init__(self, deadly: int | str, trace: Path) -> None:
         self._deadly, self._trace = deadly, trace
         self._count, self._lock = 0, threading.Lock()
 
@@ -50,7 +51,8 @@ class Boundary:
             self._count += 1
             with self._trace.open("a") as trace:
                 trace.write(label + "\n")
-            if self._count == self._deadly:
+            named = isinstance(self._deadly, str) and label.startswith(self._deadly)
+            if named or self._count == self._deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -74,13 +76,13 @@ def watch(boundary: Boundary) -> None:
     boundary.watch(TableOptimizer, "compact", lambda self, **_: f"compact {below_root(self.table.table_uri)}")
 
 
-def killed(deadly: int, trace: Path) -> None:
+def killed(deadly: int | str, trace: Path) -> None:
     """Be `lakehouse`, and die at a point."""
     watch(Boundary(deadly, trace))
     main()
 
 
-def run_killed(point: int, trace: Path, *arguments: str, env: Mapping[str, str]) -> int:
+def run_killed(point: int | str, trace: Path, *arguments: str, env: Mapping[str, str]) -> int:
     """Run `lakehouse`, killed at a point of its boundary; return the exit code."""
     done = Forked(*arguments, env=env, program=functools.partial(killed, point, trace)).finish()
     assert done.returncode in {-signal.SIGKILL, 0, 1}, done.stderr
