@@ -1,9 +1,9 @@
 """The floor: the sales job from landed files to gold, written by hand for this one feed in Polars and delta-rs.
 
 `python -m benchmarks.floor LANDING LAKE REPORT` does what the product does with the same files, and nothing around it:
-no contract, no ledger, no fingerprints, no gate, no events, no other formats. It trusts that an object holds one date.
-Each batch of objects goes from bytes to gold in one pass, in memory; only the product snapshot reads back what was
-written. Dates of which bronze already holds records are computed again whole, as the product does.
+no contract, no ledger, no fingerprints, no gate, no events, no other formats, no other feeds. It trusts that an object
+holds one date. Each batch of objects goes from bytes to gold in one pass, in memory; only the snapshots read back what
+was written. Dates of which bronze already holds records are computed again whole, as the product does.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks import STARTED
-from benchmarks.floor_gold import by_date, product_performance, quarantine_by_rule
+from benchmarks.floor_gold import by_date, snapshots
 
 BATCH_BYTES = 24 * 2**20
 ZONE = "Europe/London"
@@ -202,8 +202,8 @@ def run(landing: Path, lake: Path) -> None:
                 for name, frame in by_date(silver):
                     write(lake, f"gold/{name}", frame, dates)
     with timed("gold snapshot"):
-        write(lake, "gold/product_performance", product_performance(lake), [])
-        write(lake, "gold/quarantine_by_rule", quarantine_by_rule(lake), [])
+        for name, frame in snapshots(lake):
+            write(lake, f"gold/{name}", frame, [])
 
 
 if __name__ == "__main__":

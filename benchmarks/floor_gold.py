@@ -1,6 +1,11 @@
-"""Gold of the floor, in DuckDB: the tables by date from a batch of silver in memory, the snapshot from stored ones."""
+"""Gold of the floor, in DuckDB: the tables by date from a batch of silver in memory, the snapshots from stored ones.
 
-from collections.abc import Iterator
+All the gold tables that the product makes of sales alone. Where by hand one would write no other SQL, it is the
+product's.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -8,6 +13,7 @@ import duckdb
 import polars as pl
 from deltalake import DeltaTable
 
+MODELS = Path(__file__).resolve().parent.parent / "lakehouse_assets" / "defs" / "gold"
 AMOUNT = pl.Decimal(38, 4)
 DAILY_SALES = """
 SELECT dt, country,
@@ -19,14 +25,14 @@ SELECT dt, country,
        count(DISTINCT invoice_no) FILTER (line_type = 'sale') AS invoices,
        count(DISTINCT customer_id) FILTER (line_type = 'sale') AS customers,
        count(*) FILTER (line_type = 'sale') AS lines
-FROM silver GROUP BY ALL ORDER BY ALL"""
+FROM silver.sales GROUP BY ALL ORDER BY ALL"""
 DAILY_METRICS = """
 WITH d AS (
     SELECT dt, sum(sales) AS sales, sum(returns) AS returns, sum(net) AS net, sum(units) AS units
     FROM daily_sales GROUP BY dt
 ), c AS (
     SELECT dt, count(DISTINCT invoice_no) AS invoices, count(DISTINCT customer_id) AS customers
-    FROM silver WHERE line_type = 'sale' GROUP BY dt
+    FROM silver.sales WHERE line_type = 'sale' GROUP BY dt
 ), m AS (
     SELECT d.*, coalesce(invoices, 0) AS invoices, coalesce(customers, 0) AS customers FROM d LEFT JOIN c USING (dt)
 )
@@ -54,43 +60,47 @@ SELECT dt, stock_code,
        count(*) FILTER (line_type = 'sale') AS lines,
        coalesce(list_sort(list(DISTINCT invoice_no) FILTER (line_type = 'sale')), []) AS invoice_nos,
        coalesce(-sum(quantity) FILTER (line_type = 'return'), 0) AS returned_units
-FROM silver WHERE line_type <> 'adjustment' GROUP BY ALL ORDER BY ALL"""
-PRODUCT_PERFORMANCE = """
-WITH t AS (
-    SELECT stock_code, arg_max(description, (described_at, description)) FILTER (description IS NOT NULL)
-               AS description,
-           sum(sales) AS sales, sum(units) AS units,
-           min(dt) FILTER (lines > 0) AS first_date, max(dt) FILTER (lines > 0) AS last_date,
-           sum(returned_units) AS returned_units
-    FROM daily_product_sales GROUP BY stock_code HAVING sum(lines) > 0
-), i AS (
-    SELECT stock_code, count(DISTINCT invoice_no) AS invoices
-    FROM (SELECT stock_code, unnest(invoice_nos) AS invoice_no FROM daily_product_sales) GROUP BY stock_code
-)
-SELECT stock_code, description, sales, units, invoices, first_date, last_date,
-       returned_units::DOUBLE / units AS return_rate
-FROM t JOIN i USING (stock_code) ORDER BY stock_code"""
+FROM silver.sales WHERE line_type <> 'adjustment' GROUP BY ALL ORDER BY ALL"""
 
 
 def by_date(silver: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield name and rows of each gold table by date, from the silver rows of these dates."""
-    with duckdb.connect() as session:
-        session.execute("SET TimeZone = 'UTC'")
-        session.register("silver", silver)
+    with _session({"silver.sales": silver}) as session:
         daily_sales = _frame(session, DAILY_SALES)
         yield "daily_sales", daily_sales
         session.register("daily_sales", daily_sales)
         yield "daily_metrics", _frame(session, DAILY_METRICS)
         yield "daily_product_sales", _frame(session, DAILY_PRODUCT_SALES)
+        yield "daily_baskets", _frame(session, _same_sql("daily_baskets"))
+        yield "daily_customer_sales", _frame(session, _same_sql("daily_customer_sales"))
+    enriched = sales_enriched(silver)
+    yield "sales_enriched", enriched
+    with _session({"gold.sales_enriched": enriched}) as session:
+        yield "daily_group_sales", _frame(session, _same_sql("daily_group_sales"))
 
 
-def product_performance(lake: Path) -> pl.DataFrame:
-    """Return the product snapshot from every date of `daily_product_sales`."""
-    with duckdb.connect() as session:
-        session.execute("SET TimeZone = 'UTC'")
-        files = DeltaTable(str(lake / "gold/daily_product_sales")).file_uris()
-        session.read_parquet(files, hive_partitioning=True).create_view("daily_product_sales")
-        return _frame(session, PRODUCT_PERFORMANCE)
+def sales_enriched(silver: pl.DataFrame) -> pl.DataFrame:
+    """Return sales with what was known of customer and product: nothing, there are no files of either."""
+    unknown = pl.lit(None, pl.String)
+    return silver.select(
+        pl.exclude("customer_id", "_source_key", "_line"),
+        customer_segment=unknown,
+        customer_country=unknown,
+        product_category=unknown,
+        product_cost=pl.lit(None, pl.Decimal(18, 4)),
+    )
+
+
+def snapshots(lake: Path) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield name and rows of each gold table that follows from all dates, from what is stored."""
+    yield "quarantine_by_rule", quarantine_by_rule(lake)
+    with _session({}) as session:
+        for name in ("daily_product_sales", "daily_baskets", "daily_customer_sales", "daily_sales"):
+            files = DeltaTable(str(lake / "gold" / name)).file_uris()
+            session.read_parquet(files, hive_partitioning=True).create_view(f"stored_{name}")
+            session.execute(f"CREATE VIEW gold.{name} AS FROM stored_{name}")
+        for name in ("product_performance", "basket_pairs", "cohort_retention", "customer_insights"):
+            yield name, _frame(session, _same_sql(name))
 
 
 def quarantine_by_rule(lake: Path) -> pl.DataFrame:
@@ -98,6 +108,21 @@ def quarantine_by_rule(lake: Path) -> pl.DataFrame:
     rules = pl.scan_delta(str(lake / "quarantine/sales")).select(pl.lit("sales").alias("feed"), "dt", rule="rules")
     counts = rules.explode("rule").group_by("feed", "dt", "rule").agg(records=pl.len().cast(pl.Int64))
     return counts.sort("dt", "rule").collect()
+
+
+@contextmanager
+def _session(frames: Mapping[str, pl.DataFrame]) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as session:
+        session.execute("SET TimeZone = 'UTC'; CREATE SCHEMA silver; CREATE SCHEMA gold")
+        for name, frame in frames.items():
+            session.register(name.replace(".", "_"), frame)
+            session.execute(f"CREATE VIEW {name} AS FROM {name.replace('.', '_')}")
+        yield session
+
+
+def _same_sql(name: str) -> str:
+    """Return the product's SQL, where by hand one would write no other."""
+    return (MODELS / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _frame(session: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
