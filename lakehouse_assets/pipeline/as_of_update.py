@@ -113,7 +113,7 @@ class _Update:
         whole = pl.concat([pl.DataFrame(schema=SCHEMA), rows], how="diagonal_relaxed").select(
             pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
         )
-        self.commit(whole.sort("join", "key", "at"), f"part in ({names})", marks)
+        self.commit(whole.sort("key"), f"part in ({names})", marks)
 
     def commit(self, rows: pl.DataFrame, predicate: str, marks: Mapping[str, int]) -> None:
         """Raises `Conflict` if the index went on since it was opened."""

@@ -24,15 +24,23 @@ _HEX_DIGITS = 15  # 60 bits: they fit a column of Delta, and a transaction
 
 
 def rows_for(lake: Lake, joins: list[AsOf], facts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """Return the versions of one history of the keys that some rows have, with the columns that a query may read.
+    """Return the versions of one history that hold at times of some rows, with the columns that a query may read.
+
+    A little more than these: those that begin or end between the first and the last row of their key.
 
     Args:
         joins: The joins with this history.
         facts: The rows by the SQL name of their table.
     """
     table, names = lake.registry.table(joins[0].history), [theirs for _, theirs in joins[0].keys]
-    keys = pl.concat(facts[one.facts].select(pl.col(a).alias(b) for a, b in one.keys) for one in joins)
-    return read(lake, table).select(columns_read(joins)).join(keys.unique(), on=names, how="semi")
+    uses = pl.concat(
+        facts[one.facts].select(*(pl.col(a).alias(b) for a, b in one.keys), pl.col(one.at).alias("_at"))
+        for one in joins
+    )
+    times = uses.group_by(names).agg(_first=pl.min("_at"), _last=pl.max("_at"))
+    versions = read(lake, table).select(columns_read(joins)).join(times, on=names)
+    is_over = (pl.col("valid_to") <= pl.col("_first")).fill_null(value=False)
+    return versions.filter(~is_over, pl.col("valid_from") <= pl.col("_last")).drop("_first", "_last")
 
 
 def columns_read(joins: list[AsOf]) -> list[str]:

@@ -110,7 +110,7 @@ def _build_batch(lake: Lake, model: Model, partitions: list[str], *, force: bool
     if model.date is None:
         rows[partitions[0]] = frame.height
     else:
-        counts = frame.group_by(pl.col(model.date).cast(pl.String)).len()
+        counts = frame.group_by(model.date).len()
         rows |= {str(partition): int(count) for partition, count in counts.iter_rows()}
     return Built(rows, frame, "duckdb" if start is None else "spark")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dataframely as dy
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.maintenance.retired import drop, named
 from lakehouse_assets.pipeline import as_of_index, gold
+from lakehouse_assets.pipeline.as_of_versions import rows_for
 from lakehouse_assets.pipeline.gold import ModelError, compile_sql
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.plan import plan
 from lakehouse_assets.query.verify import verify
@@ -99,6 +102,16 @@ def test_a_late_version_reopens_exactly_the_dates_whose_rows_change(lake: Lake) 
         said |= change
         assert rows(lake) == expected(CUSTOMERS + said["customers"], PRODUCTS + said["products"], SALES), change
     assert list(verify(lake)) == []
+
+
+def test_the_query_gets_the_versions_that_hold_at_the_times_of_its_rows(lake: Lake) -> None:
+    model = lake.registry.models["enriched"]
+    [join] = [one for one in lake.registry.as_of(model) if "customers" in one.history]
+    sales = read(lake, lake.registry.table(join.facts))
+    versions = [
+        rows_for(lake, [join], {join.facts: sales.filter(pl.col("sale_id") == sale)}).collect() for sale in (1, 7)
+    ]
+    assert [list(one["segment"]) for one in versions] == [["new"], ["gold"]]
 
 
 @pytest.mark.slow(covered=True)
