@@ -1,6 +1,7 @@
 """A model's SQL on DuckDB, in bounded memory where it reads large tables whole. Not here: what becomes of its rows."""
 
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,7 +11,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.views import parsed
-from lakehouse_assets.engines.duckdb_session import session
+from lakehouse_assets.engines.duckdb_session import lent, session
 from lakehouse_assets.engines.streamed_frame import StreamedFrame
 from lakehouse_assets.pipeline.model_inputs import rows_of, upstream_tables
 
@@ -72,12 +73,9 @@ def rows(
 def _answer(
     query: str, tables: Mapping[str, pl.LazyFrame | StreamedFrame], limit: int | None, memory: str | None
 ) -> pl.DataFrame:
-    connection = session(tables, memory=memory)
-    try:
+    with lent(tables) if memory is None else closing(session(tables, memory=memory)) as connection:
         found = connection.sql(query)
         return pl.DataFrame((found if limit is None else found.limit(limit)).to_arrow_table())
-    finally:
-        connection.close()
 
 
 def _told(error: "duckdb.Error") -> str:

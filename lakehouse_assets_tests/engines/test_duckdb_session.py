@@ -1,12 +1,14 @@
 """A session's SQL sees the frames that it was given and nothing else, however it asks; and it may exceed the memory."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 
-from lakehouse_assets.engines.duckdb_session import session
+from lakehouse_assets.engines.duckdb_session import lent, session
 
 OUTSIDE = {
     "COPY TO": "COPY (FROM silver.sales) TO '{folder}/out.csv'",
@@ -59,6 +61,50 @@ def test_an_unsafe_session_reads_and_writes_files(tmp_path: Path) -> None:
     with session({"silver.sales": pl.LazyFrame({"n": [1, 2]})}, unsafe=True) as connection:
         connection.sql(f"COPY (FROM silver.sales) TO '{tmp_path}/out.csv'")
         assert connection.sql(f"FROM '{tmp_path}/out.csv'").fetchall() == [(1,), (2,)]
+
+
+def test_a_database_that_is_lent_again_has_only_the_tables_of_who_has_it_now() -> None:
+    with lent({"silver.sales": pl.LazyFrame({"n": [1]}), "gold.days": pl.LazyFrame({"day": [1]})}) as first:
+        assert first.sql("SELECT n, day FROM silver.sales, gold.days").fetchall() == [(1, 1)]
+    with lent({"silver.sales": pl.LazyFrame({"m": ["a"]})}) as again:
+        assert again is first
+        assert again.sql("FROM silver.sales").fetchall() == [("a",)]
+        assert again.sql("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+        for gone in ("gold.days", "gold__days"):
+            with pytest.raises(duckdb.CatalogException):
+                again.sql(f"FROM {gone}")
+        with pytest.raises(duckdb.PermissionException):
+            again.sql("FROM read_text('/etc/hostname')")
+
+
+def test_a_database_is_lent_to_one_at_a_time_and_not_after_a_failure() -> None:
+    with lent({"t.a": pl.LazyFrame({"n": [1]})}) as outer, lent({"t.a": pl.LazyFrame({"n": [2]})}) as inner:
+        assert (outer.sql("FROM t.a").fetchall(), inner.sql("FROM t.a").fetchall()) == ([(1,)], [(2,)])
+    with pytest.raises(duckdb.BinderException), lent({"t.a": pl.LazyFrame({"n": [1]})}) as failed:
+        failed.sql("SELECT m FROM t.a")
+    with pytest.raises(duckdb.ConnectionException):
+        failed.sql("SELECT 1")
+    with lent({"t.a": pl.LazyFrame({"n": [3]})}) as next_one:
+        assert next_one.sql("FROM t.a").fetchall() == [(3,)]
+
+
+_FORKS = """
+import os, sys
+import polars as pl
+from lakehouse_assets.engines.duckdb_session import lent
+
+with lent({"t.a": pl.LazyFrame({"n": [1]})}) as connection:
+    connection.sql("FROM t.a").fetchall()
+child = os.fork()
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_forked_after_a_database_was_lent_ends() -> None:
+    ended = subprocess.run([sys.executable, "-c", _FORKS], timeout=60, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.slow
