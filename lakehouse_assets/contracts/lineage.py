@@ -64,7 +64,7 @@ def of_model(model: Model, registry: Registry) -> Lineage:
             schema.setdefault(table.layer, {})[table.name] = dict.fromkeys(table.columns, "text")
     # A map literal and FILTER without WHERE are DuckDB's own; lineage only needs the columns that they name.
     try:
-        nodes = sql_lineage(None, parsed(model.query), schema=schema, dialect="duckdb")
+        nodes = sql_lineage(None, parsed(model.query), schema=schema, dialect="duckdb", trim_selects=False)
     except SqlglotError:  # it names what the tables do not have: building the model says so, and `lakehouse plan`
         return {}
     found: dict[str, tuple[tuple[str, str], ...]] = {}
