@@ -11,10 +11,9 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.catalog.catalogs import key_of
-from lakehouse_assets.context import Lake
+from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import as_date, is_by_date
-from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.orchestration.date_partitions import first_and_last
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
@@ -86,7 +85,7 @@ class Work:
             for partition in partitions
             if self.wave != INGEST and is_by_date(partition)
         }
-        first, last = first_and_last(registry())
+        first, last = first_and_last(current().registry)
         dates = [partition for partition in named if as_date(partition) and first <= partition <= last]
         newest = {_PARTITION_TAG: max(dates, default=last)} if named else {}
         tables = {left_tag(table): digest_of(partitions) for table, partitions in self.tables.items()}

@@ -9,9 +9,8 @@ from typing import Any
 import dagster as dg
 from pydantic import create_model
 
-from lakehouse_assets.context import Lake
+from lakehouse_assets.context import Lake, current
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.contracts.registry import registry
 from lakehouse_assets.decisions import kinds, recorded
 from lakehouse_assets.decisions.kinds import Decision, DecisionError
 from lakehouse_assets.operations import decision_commands
@@ -26,7 +25,7 @@ def _values() -> Any:  # noqa: ANN401 - a class that only the registry knows
 
     Dagster refuses any other field before there is a run, so its value is kept nowhere.
     """
-    feeds = registry().feeds.values()
+    feeds = current().registry.feeds.values()
     known = {header for feed in feeds for header in feed.shown_headers}
     personal = {name for feed in feeds for name, column in feed.bronze.columns.items() if column.personal}
     fields = sorted(known - personal)
