@@ -26,6 +26,7 @@ from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
 from lakehouse_assets_tests import migrations, retries, unsynced
 from lakehouse_assets_tests.forked import Forked
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.s3_server import S3Server
 from lakehouse_assets_tests.step_output import show_at_the_end
 
@@ -35,6 +36,7 @@ TESTED = {"LAKEHOUSE_DEFINITIONS": TABLES, "LAKEHOUSE_REPORT": "false"}
 os.environ.update(TESTED)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+REAL_DAYS = SHARED / "data" / "online_retail_by_day.tar.xz"
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -140,6 +142,15 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """Have something made for all workers of this session: `once(make)`."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "prepared"
+    shared.mkdir(exist_ok=True)
+    return Once(shared)
+
+
+@pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A real S3 server on this machine, with a bucket `lake`."""
     with S3Server(tmp_path_factory.mktemp("s3")) as server:
@@ -237,11 +248,13 @@ def cli_process(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture(scope="session")
-def real_days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def real_days(once: Once) -> list[Path]:
     """The 305 daily files of Online Retail; skips where the data is not there."""
-    archive = SHARED / "data" / "online_retail_by_day.tar.xz"
-    if not archive.exists():
-        pytest.skip(f"the real data is not at {archive}")
-    folder = tmp_path_factory.mktemp("real")
-    subprocess.run(["tar", "xJf", str(archive), "-C", str(folder)], check=True)
-    return sorted(folder.rglob("*.csv"))
+    if not REAL_DAYS.exists():
+        pytest.skip(f"the real data is not at {REAL_DAYS}")
+    return sorted(once(_real_days).rglob("*.csv"))
+
+
+def _real_days(folder: Path) -> Path:
+    subprocess.run(["tar", "xJf", str(REAL_DAYS), "-C", str(folder)], check=True)
+    return folder

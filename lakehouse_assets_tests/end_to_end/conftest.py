@@ -13,21 +13,30 @@ from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.end_to_end.comparing import tables
 from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.orchestration.dev_server import lakehouse
+from lakehouse_assets_tests.prepared import Once
 
 
 @pytest.fixture(scope="session")
-def real_lake(real_days: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def real_lake(real_days: list[Path], once: Once) -> Lake:
     """All real days, landed and run by the command line. Read only: see `copy_of`."""
-    root = tmp_path_factory.mktemp("real_lake") / "lake"
-    for arguments in (["land", "sales", str(real_days[0].parent)], ["run"]):
-        lakehouse(str(root), *arguments).check_returncode()
-    return lake_at(str(root))
+    return lake_at(once(_real_lake, real_days[0].parent))
+
+
+def _real_lake(folder: Path, days: Path) -> str:
+    root = str(folder / "lake")
+    for arguments in (["land", "sales", str(days)], ["run"]):
+        lakehouse(root, *arguments).check_returncode()
+    return root
 
 
 @pytest.fixture(scope="session")
-def real_tables(real_lake: Lake) -> dict[str, pl.DataFrame]:
+def real_tables(real_lake: Lake, once: Once) -> dict[str, pl.DataFrame]:
     """What the lake of all real days holds."""
-    return tables(real_lake)
+    return once(_real_tables, real_lake.settings.root)
+
+
+def _real_tables(_: Path, root: str) -> dict[str, pl.DataFrame]:
+    return tables(lake_at(root))
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry_of
-from lakehouse_assets_tests.conftest import copied
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.pipeline.totals import stored
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.retail import build
 
 pytestmark = pytest.mark.slow
@@ -73,9 +74,13 @@ def lines(real_days: list[Path]) -> list[Line]:
 
 
 @pytest.fixture(scope="module")
-def gold(real_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+def gold(real_lake: Lake, once: Once) -> dict[str, list[dict[str, Any]]]:
     """The rows of each model, built over a copy of the real lake."""
-    lake = copied(real_lake, tmp_path_factory.mktemp("insight") / "lake")
+    return once(_gold, real_lake.settings.root)
+
+
+def _gold(folder: Path, real: str) -> dict[str, list[dict[str, Any]]]:
+    lake = copied(lake_at(real), folder / "lake")
     lake = Lake(lake.store, lake.settings, registry_of("lakehouse_assets.defs"))
     for name in MODELS:
         build(lake, [lake.registry.models[name]])

@@ -14,6 +14,7 @@ from lakehouse_assets_tests.conftest import Cli, lake_at
 from lakehouse_assets_tests.end_to_end.comparing import assert_same, tables
 from lakehouse_assets_tests.end_to_end.forms import FORMS, mixed
 from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.prepared import Once
 
 pytestmark = pytest.mark.slow
 # A refused record stands in the first, the clocks change on the second.
@@ -28,9 +29,13 @@ def sample(real_days: list[Path]) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def expected(sample: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+def expected(sample: list[Path], once: Once) -> dict[str, pl.DataFrame]:
     """The tables of the sample, landed as the files are."""
-    return tables(of_form("plain", sample, lake_at(str(tmp_path_factory.mktemp("plain")))))
+    return once(_expected, sample)
+
+
+def _expected(folder: Path, sample: list[Path]) -> dict[str, pl.DataFrame]:
+    return tables(of_form("plain", sample, lake_at(str(folder / "lake"))))
 
 
 def of_form(form: str, days: list[Path], lake: Lake) -> Lake:

@@ -1,17 +1,24 @@
 """The lake with a person everywhere, made once."""
 
+from pathlib import Path
+
 import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.erasure.everywhere import PERSON, build
 from lakehouse_assets_tests.erasure.traces import traces
+from lakehouse_assets_tests.prepared import Once
 
 
 @pytest.fixture(scope="session")
-def village(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def village(once: Once) -> Lake:
     """The lake with the person everywhere, run by the command line. Read only: see `copy_of`."""
-    lake = lake_at(str(tmp_path_factory.mktemp("village") / "lake"))
+    return lake_at(once(_village))
+
+
+def _village(folder: Path) -> str:
+    lake = lake_at(str(folder / "lake"))
     build(lake)
     assert len(traces(lake, PERSON)) > 100
-    return lake
+    return lake.settings.root

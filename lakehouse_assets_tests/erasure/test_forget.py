@@ -15,7 +15,7 @@ from lakehouse_assets.query import sql as answers
 from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets.query.verify import verify
-from lakehouse_assets_tests.conftest import Cli, uploaded
+from lakehouse_assets_tests.conftest import Cli, lake_at, uploaded
 from lakehouse_assets_tests.erasure.everywhere import (
     AMONG,
     PERSON,
@@ -29,16 +29,22 @@ from lakehouse_assets_tests.erasure.reading import IS_THEIRS, NAMED, not_forgott
 from lakehouse_assets_tests.erasure.traces import objects_of, traces
 from lakehouse_assets_tests.faults.reading import differences, tables_of
 from lakehouse_assets_tests.faults.scenario import copy_of, environment, lakehouse
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.retail import land, sales_csv, zipped
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def forgotten(village: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, subprocess.CompletedProcess[str]]:
+def forgotten(village: Lake, once: Once) -> tuple[Lake, subprocess.CompletedProcess[str]]:
     """The village after an erasure, to be read or copied, and what the command said."""
-    lake = copy_of(village, tmp_path_factory.mktemp("forgotten"))
-    return lake, lakehouse(*NAMED, env=environment(lake))
+    root, done = once(_forgotten, village.settings.root)
+    return lake_at(root), done
+
+
+def _forgotten(folder: Path, village: str) -> tuple[str, subprocess.CompletedProcess[str]]:
+    lake = copy_of(lake_at(village), folder)
+    return lake.settings.root, lakehouse(*NAMED, env=environment(lake))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.faults import killed, scenario
 from lakehouse_assets_tests.faults.reading import Tables, tables_of
+from lakehouse_assets_tests.prepared import Once
 
 EVERYTHING = os.environ.get("FAULTS") == "all"
 TIMEOUT = 4 * 3600 if EVERYTHING else 600
@@ -54,9 +55,13 @@ def run_killed(lake: Lake, point: int | str, trace: Path, *arguments: str) -> in
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(once: Once) -> Prepared:
     """The scenario in a local folder. Read only: see `scenario.copy_of`."""
-    folder = tmp_path_factory.mktemp("faults")
+    base, undisturbed, before, after, found, points = once(_prepared)
+    return Prepared(lake_at(base), lake_at(undisturbed), before, after, found, points)
+
+
+def _prepared(folder: Path) -> tuple[str, str, Tables, Tables, Status, list[str]]:
     base = lake_at(str(folder / "base"))
     first = scenario.first_landing()
     # One commit per object, and as many as leave the next append of the ledger to compact it.
@@ -69,7 +74,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
     unkilled, trace = scenario.copy_of(base, folder / "unkilled"), folder / "points"
     assert run_killed(unkilled, 0, trace) == 1, "the run holds and rejects, and says so"
-    return Prepared(base, unkilled, before, tables_of(unkilled), status(unkilled), trace.read_text().splitlines())
+    after, points = tables_of(unkilled), trace.read_text().splitlines()
+    return base.settings.root, unkilled.settings.root, before, after, status(unkilled), points
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from lakehouse_assets_tests.faults.test_s3_faults import (
     refused,
 )
 from lakehouse_assets_tests.forked import Forked
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.s3_server import S3Server
 
 __all__ = ["disk"]
@@ -65,14 +66,18 @@ class Prepared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    folder = tmp_path_factory.mktemp("every-feed")
+def prepared(once: Once) -> Prepared:
+    root, expected, needed = once(_prepared)
+    return Prepared(shop.shop_in(lake_at(root)), expected, needed)
+
+
+def _prepared(folder: Path) -> tuple[str, Tables, int]:
     base = lake_with(FIRST, str(folder / "base"))
     shop.land_all(base, SECOND)
     whole = shop.shop_in(scenario.copied_to(base, folder / "whole"))
     before = on_disk(whole)
     shop.run(whole)
-    return Prepared(base, compared(whole), on_disk(whole) - before)
+    return base.settings.root, compared(whole), on_disk(whole) - before
 
 
 def on_disk(lake: Lake) -> int:

@@ -25,6 +25,7 @@ from lakehouse_assets_tests.faults import scenario
 from lakehouse_assets_tests.faults.conftest import EVERYTHING, ORDER, TIMEOUT, OneWriter
 from lakehouse_assets_tests.faults.reading import differences, tables_of, unsettled
 from lakehouse_assets_tests.faults.scenario import some, spoilt
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.retail import sales_csv
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
@@ -64,9 +65,12 @@ def interrupted(patch: pytest.MonkeyPatch, owner: Any, name: str, when: Callable
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
+def begun(once: Once) -> dict[str, Lake]:
     """Lakes in which a publishing is about to begin, by its kind."""
-    folder = tmp_path_factory.mktemp("begun")
+    return {kind: lake_at(root) for kind, root in once(_begun).items()}
+
+
+def _begun(folder: Path) -> dict[str, str]:
     first, again = lake_at(str(folder / "first")), lake_at(str(folder / "again"))
     for lake in (first, again):
         scenario.land_all(lake, START)
@@ -74,7 +78,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
     scenario.land_all(again, {"day-01.csv": sales_csv(some(1, 26)), "day-02.csv": sales_csv(spoilt(some(2, 9), 3))})
     for lake in (first, again):
         retail.ingest(lake)
-    return {"first publishing": first, "republishing": again}
+    return {"first publishing": first.settings.root, "republishing": again.settings.root}
 
 
 CASES = [

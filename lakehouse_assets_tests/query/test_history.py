@@ -1,6 +1,7 @@
 """The history of a table tells its versions as they were committed."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
@@ -11,15 +12,22 @@ from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.history import versions
 from lakehouse_assets.storage.stores import StorageError
+from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.maintenance.aging import age
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.retail import land, run, sales_csv
 
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-04"]
 
 
-@pytest.fixture
-def written(lake: Lake) -> Lake:
-    """A lake of three dates, one of which then gets a late file, and then loses all its records."""
+@pytest.fixture(scope="session")
+def written(once: Once) -> Lake:
+    """A lake of three dates, one of which then gets a late file, and then loses all its records. Read only."""
+    return lake_at(once(_written))
+
+
+def _written(folder: Path) -> str:
+    lake = lake_at(str(folder / "lake"))
     for day in DAYS:
         land(lake, f"{day}.csv", sales_csv(5, day))
     run(lake)
@@ -28,7 +36,7 @@ def written(lake: Lake) -> Lake:
     for key in ("late.csv", f"{DAYS[1]}.csv"):
         land(lake, key, sales_csv(0))
     run(lake)
-    return lake
+    return lake.settings.root
 
 
 @pytest.mark.slow
@@ -42,10 +50,10 @@ def test_versions_come_newest_first_with_their_partitions_rows_and_bytes(written
         (0, "CREATE TABLE", "", None),
     ]
     assert [v.bytes for v in found] == [0, sizes[2], sizes[1], 0]
-    now = dt.datetime.now(dt.UTC)
+    landed = min(file.stat().st_mtime for file in Path(written.settings.root, "landing").rglob("*.csv"))
     times = [v.at for v in found]
     assert times == sorted(times, reverse=True)
-    assert now - dt.timedelta(minutes=5) < times[-1] <= times[0] <= now
+    assert dt.datetime.fromtimestamp(landed, dt.UTC) < times[-1] <= times[0] <= dt.datetime.now(dt.UTC)
 
 
 def _sizes(lake: Lake, path: str) -> dict[int, int]:
@@ -81,11 +89,12 @@ def test_the_limit_takes_the_newest(written: Lake) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_trimmed_is_no_longer_told(written: Lake) -> None:
-    DeltaTable(written.store.uri("silver/sales")).create_checkpoint()
-    age(written, 40, "silver/sales")
-    list(maintain(written, Policy()))
-    found = versions(written, "silver.sales", 20)
+def test_what_was_trimmed_is_no_longer_told(written: Lake, tmp_path: Path) -> None:
+    lake = copied(written, tmp_path / "lake")
+    DeltaTable(lake.store.uri("silver/sales")).create_checkpoint()
+    age(lake, 40, "silver/sales")
+    list(maintain(lake, Policy()))
+    found = versions(lake, "silver.sales", 20)
     assert [v.number for v in found] == [3]
     assert dt.datetime.now(dt.UTC) - found[0].at > dt.timedelta(days=40)
 

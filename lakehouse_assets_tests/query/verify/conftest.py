@@ -13,14 +13,19 @@ from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.conftest import copied, lake_at
 from lakehouse_assets_tests.decisions.manifests import promise
 from lakehouse_assets_tests.decisions.person import bad_day, bad_line, landed, restore, settle, take, take_back, version
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.query.verify.damage import HELD, MOVED, NEXT, PINNED, RELEASED
 from lakehouse_assets_tests.retail import day, land, line, sales_csv, zipped
 
 
 @pytest.fixture(scope="session")
-def good_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def good_lake(once: Once) -> Lake:
     """Resends, aliases, undated and future rows, held and released dates, held objects, decisions, pins. Read only."""
-    lake = lake_at(str(tmp_path_factory.mktemp("good") / "lake"))
+    return lake_at(once(_good_lake))
+
+
+def _good_lake(folder: Path) -> str:
+    lake = lake_at(str(folder / "lake"))
     odd = [bad_line(), line(InvoiceNo="GIFT1"), bad_line(Quantity="7.5")]
     outside = [line(InvoiceDate="yesterday"), line(InvoiceDate="2999-01-01 10:00:00"), line(InvoiceDate=None)]
     landed(
@@ -67,7 +72,7 @@ def good_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     restore_only(lake, "gold.daily_metrics", PINNED, first_gold)
     settle(lake, gold=True)
     duckdb_views.rebuild(lake)
-    return lake
+    return lake.settings.root
 
 
 def restore_only(lake: Lake, name: str, date: str, target: int) -> None:
