@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-# Each worker has a server and prepared lakes of its own, and takes its tests in order, so that it prepares few of them.
+# Each worker has servers of its own, and takes its tests in order, so that it starts few of them.
 WORKERS ?= logical
 IN_PARALLEL = --numprocesses $(WORKERS) --dist worksteal
 # Each worker imports every test: from compiled files that takes half the time.
