@@ -79,6 +79,7 @@ class Registry:
             raise UnusableError(msg, *(by_name[name] for name in set(error.args[1]))) from None
 
         _refuse_mixed_periods(feeds, self.models.values())
+        _refuse_dates_of_no_table(feeds, models)
         self._as_of = self._joins_as_of()
 
     def _joins_as_of(self) -> dict[str, tuple[AsOf, ...]]:
@@ -163,6 +164,20 @@ def _refuse_mixed_periods(feeds: Iterable[Feed], models: Iterable[Model]) -> Non
             raise UnusableError(msg, model)
         if model.date is not None and found:
             periods[model.table.full_name] = found[0]
+
+
+def _refuse_dates_of_no_table(feeds: Iterable[Feed], models: Iterable[Model]) -> None:
+    """Raise `UnusableError` for a model by date that reads no table by date: none of its dates would ever be built."""
+    tables = [*(table for feed in feeds for table in feed.tables), *(model.table for model in models)]
+    by_date = {table.full_name for table in tables if table.partitioning.is_by_date}
+    for model in models:
+        if model.date is not None and not by_date.intersection(model.upstream):
+            msg = (
+                f"{model.code} reads no table by date (it reads {', '.join(model.upstream) or 'none at all'}), so no "
+                f"date of {model.table.full_name} would ever be built; leave out date={model.date!r}, so that it is "
+                "built whole"
+            )
+            raise UnusableError(msg, model)
 
 
 def _refuse_shared_paths(models: Iterable[Model]) -> None:

@@ -1,6 +1,7 @@
 """Tables that the lake holds and no module declares, other revisions included: finding and removing them for good.
 
-While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Not here: declared tables.
+While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Nor where no table at all
+is declared: that is a wrong name in the settings rather than a lake to be removed. Not here: declared tables.
 """
 
 from collections.abc import Iterator
@@ -68,10 +69,10 @@ class Removal:
 
 
 def find(lake: Lake) -> list[Retired]:
-    """Return what is stored and not declared, by name; nothing while some module cannot be loaded."""
-    if lake.registry.broken:
-        return []
+    """Return what is stored and not declared, by name; nothing while that cannot be told: see above."""
     declared = {table.path for table in lake.registry.tables()}
+    if lake.registry.broken or not declared:
+        return []
     folders = [folder for layer in _LAYERS for folder in lake.store.folders(layer)]
     unknown = [f for f in folders if f not in declared and _has_objects(lake, f)]
     landings = {folder.partition("/")[2]: folder for folder in lake.store.folders(LANDING)}
@@ -101,6 +102,12 @@ def named(lake: Lake, name: str) -> Retired:
     """Return what is retired under a name. Raises `ContractError`."""
     if lake.registry.broken:
         msg = f"Nothing was removed: what is declared is not known. {lake.registry.broken[0]}"
+        raise ContractError(msg)
+    if not lake.registry.feeds and not lake.registry.models:
+        msg = (
+            f"LAKEHOUSE_DEFINITIONS={lake.settings.definitions!r}: no module of this package declares a table. Nothing "
+            "was removed: correct the name. To remove a whole lake, delete its folder or prefix."
+        )
         raise ContractError(msg)
     known = {one.name: one for one in find(lake)}
     if name not in known:

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dataframely as dy
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.usefixtures("every_table")
 
 class Totals(dy.Schema):
     units = dy.Int64(nullable=False)
+
+
+class Days(dy.Schema):
+    day = dy.Date(nullable=False)
 
 
 def _model(folder: Path, name: str, *reads: str) -> Model:
@@ -117,3 +122,15 @@ def test_models_that_read_each_other_in_a_circle_are_refused(tmp_path: Path) -> 
 def test_an_unknown_feed_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ContractError, match=r"there is no feed 'sale'; declared are: .*sales"):
         registry().feed("sale")
+
+
+@pytest.mark.parametrize(("reads", "named"), [((), "none at all"), (("silver.customers",), "silver.customers")])
+def test_a_model_by_date_that_reads_no_table_by_date_is_refused(
+    tmp_path: Path, reads: tuple[str, ...], named: str
+) -> None:
+    model = replace(_model(tmp_path, "days", *reads), schema=Days, date="day")
+    feeds = list(registry().feeds.values())
+    with pytest.raises(ContractError, match=rf"days\.sql reads no table by date \(it reads {named}\).*leave out date"):
+        Registry(feeds, [model])
+    Registry(feeds, [replace(model, date=None)])
+    Registry(feeds, [replace(_model(tmp_path, "days", *reads, "silver.sales"), schema=Days, date="day")])
