@@ -24,5 +24,12 @@ def report(
     lake = current()
     done = Report().refresh(lake)
     if out is not None:
-        out.write_bytes(lake.store.read(PATH))
+        try:
+            out.write_bytes(lake.store.read(PATH))
+        except OSError as error:
+            msg = (
+                f"{out} cannot be written: {error.strerror}. The page is at {done.uri}; name a file in a folder that "
+                "exists and that you may write to."
+            )
+            raise StorageError(msg) from None
     typer.echo(out or done.uri)

@@ -214,6 +214,10 @@ def test_the_command_writes_it_and_a_copy(lake: Lake, lakehouse: Lakehouse, tmp_
     assert (said.code, said.out.strip()) == (0, str(tmp_path / "page.html"))
     assert (tmp_path / "page.html").read_bytes() == lake.store.read(PATH)
     assert lakehouse("report").out.strip() == lake.store.uri(PATH)
+    nowhere = tmp_path / "nowhere" / "page.html"
+    said = lakehouse("report", "--out", nowhere)
+    assert (said.code, said.out) == (1, "")
+    assert f"{nowhere} cannot be written: No such file or directory. The page is at " in said.err
 
 
 def test_without_its_libraries_there_is_none(lake: Lake, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from lakehouse_assets.query.sql import Answer, QueryError, as_json
 from lakehouse_assets.query.sql import run as ask
 from lakehouse_assets.query.tables import described
 from lakehouse_assets_tests import retail
-from lakehouse_assets_tests.conftest import copied
+from lakehouse_assets_tests.conftest import Lakehouse, copied
 from lakehouse_assets_tests.retail import day, land, line, sales_csv
 
 
@@ -130,6 +130,14 @@ def test_bad_sql_is_one_line(lake: Lake, sql: str, kind: str) -> None:
     with pytest.raises(QueryError, match=kind) as error:
         ask(lake, sql)
     assert "\n" not in str(error.value)
+
+
+def test_how_a_query_would_be_run_can_be_asked_without_a_warning(
+    lakehouse: Lakehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = lakehouse("query", "EXPLAIN SELECT count(*) FROM silver.sales")
+    assert (said.code, said.err, caplog.text) == (0, "", "")
+    assert "physical_plan" in said.out
 
 
 def test_a_statement_without_an_answer_has_none(lake: Lake) -> None:
