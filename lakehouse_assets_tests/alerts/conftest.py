@@ -126,8 +126,7 @@ class Shop:
         model = Model("totals", Totals, "Totals.", "team:x", sql, date="ordered_on")
         self.lake = replace(self.lake, registry=Registry([orders()], [model]))
         with pytest.MonkeyPatch.context() as patch:
-            for module in ("context", "orchestration.pending_runs"):
-                patch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: self.lake.registry)
+            patch.setattr("lakehouse_assets.context.registry", lambda *_: self.lake.registry)
             patch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
             run_pending(self.lake, definitions(self.lake).resolve_job_def(REFRESH), self.instance)
 

@@ -34,8 +34,7 @@ def played(lake: Lake, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInst
     feed = replace(sales(found), daily_close=dt.time(0), inventory=True)
     registry = Registry([feed], [model])
     automation = [refresh_job, refresh.landing_sensor, refresh.tables_sensor]
-    for module in ("context", "orchestration.pending_runs"):
-        monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: registry)
+    monkeypatch.setattr("lakehouse_assets.context.registry", lambda *_: registry)
     monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: automation)
     lake = replace(lake, registry=registry)
     return Daemon(lake, instance, definitions(lake))

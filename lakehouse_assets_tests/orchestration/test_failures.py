@@ -45,8 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """What `lakehouse run` does, on a lake with declarations of its own, and with the lake's Dagster instance."""
 
     def run_all(lake: Lake) -> None:
-        for module in ("context", "orchestration.pending_runs"):
-            monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: lake.registry)
+        monkeypatch.setattr("lakehouse_assets.context.registry", lambda *_: lake.registry)
         monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
         with opened(lake.settings) as instance:
             run_pending(lake, definitions(lake).resolve_job_def(REFRESH), instance)

@@ -17,8 +17,7 @@ def run_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Lake], Report]:
     """What `lakehouse run` does, on a lake with declarations of its own."""
 
     def run(lake: Lake) -> Report:
-        for module in ("context", "orchestration.pending_runs"):
-            monkeypatch.setattr(f"lakehouse_assets.{module}.registry", lambda *_: lake.registry)
+        monkeypatch.setattr("lakehouse_assets.context.registry", lambda *_: lake.registry)
         monkeypatch.setattr("lakehouse_assets.orchestration.location.declared", lambda *_, **__: [refresh_job])
         declared = definitions(lake)
         with dg.DagsterInstance.ephemeral() as instance:
