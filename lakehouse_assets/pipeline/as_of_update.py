@@ -12,7 +12,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Model
-from lakehouse_assets.contracts.partitioning import Partitioning
+from lakehouse_assets.contracts.partitioning import Partitioning, as_date
 from lakehouse_assets.pipeline.as_of_index import JOINS, LIFE, SCHEMA, SUM, USES, Index, moved, table_of
 from lakehouse_assets.pipeline.as_of_versions import USE, VERSION, added, make_key, sums, uses_of
 from lakehouse_assets.pipeline.batches import batches
@@ -76,16 +76,17 @@ def _take_dates(lake: Lake, model: Model, dates: list[str], *, force: bool) -> N
     }  # fmt: skip
     if not marks:
         return
-    replaced = sorted({f"{USES}{date[:7]}" for date in marks})
-    is_kept = pl.col("part").is_in(replaced) & ~pl.col("dt").cast(pl.String).is_in(list(marks))
+    parts = {as_date(date): f"{USES}{date[:7]}" for date in marks}
+    replaced = sorted(set(parts.values()))
+    is_kept = pl.col("part").is_in(replaced) & ~pl.col("dt").is_in(list(parts))
     rows, found = [index.rows(is_kept).collect()], [dict.fromkeys(marks, 0)]
     for number, join in enumerate(index.joins):
         uses = uses_of(lake, join, marks)
         of_join = pl.col("part").str.starts_with(f"versions-{number}-")
         versions = index.rows(of_join & pl.col("key").is_in(uses["key"].unique().implode())).select(*VERSION).collect()
         found.append(sums(number, uses, versions))
-        month = pl.concat_str(pl.lit(USES), pl.col("dt").dt.strftime("%Y-%m"))
-        rows.append(uses.select(month.alias("part"), pl.lit(number).alias("join"), *USE))
+        part = pl.col("dt").replace_strict(parts, return_dtype=pl.String).alias("part")
+        rows.append(uses.select(part, pl.lit(number).alias("join"), *USE))
     update.check(marks)
     of_dates = {f"{SUM}{date}": value for date, value in added(*found).items()}
     update.replace(pl.concat(rows, how="diagonal_relaxed"), replaced, marks | of_dates)

@@ -116,8 +116,11 @@ def by_partition(feed: Feed, records: Rows) -> dict[str, Rows]:
         return {WHOLE: records}
     parts: dict[str, Rows] = {}
     for frame in records:
-        named = frame.with_columns(layout.partition.alias("_part"))
-        found = named.partition_by("_part", as_dict=True, maintain_order=True, include_key=False)
+        names = frame.select(layout.partition.alias("_part"))
+        if names.n_unique() == 1:  # most files are of one date: nothing is copied
+            found = {names.row(0): frame}
+        else:
+            found = names.hstack(frame).partition_by("_part", as_dict=True, maintain_order=True, include_key=False)
         for (partition,), rows in found.items():
             parts.setdefault(str(partition), Rows(folder=records.folder)).add(rows)
     return parts
