@@ -11,7 +11,6 @@ from typing import cast
 
 import duckdb
 import polars as pl
-from deltalake import DeltaTable
 
 MODELS = Path(__file__).resolve().parent.parent / "lakehouse_assets" / "defs" / "gold"
 AMOUNT = pl.Decimal(38, 4)
@@ -96,9 +95,9 @@ def snapshots(lake: Path) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "quarantine_by_rule", quarantine_by_rule(lake)
     with _session({}) as session:
         for name in ("daily_product_sales", "daily_baskets", "daily_customer_sales", "daily_sales"):
-            files = DeltaTable(str(lake / "gold" / name)).file_uris()
-            session.read_parquet(files, hive_partitioning=True).create_view(f"stored_{name}")
-            session.execute(f"CREATE VIEW gold.{name} AS FROM stored_{name}")
+            # Not read by DuckDB itself: of the year's 365 files one query ended in an internal error of DuckDB 2.0.
+            session.register(f"gold_{name}", pl.scan_delta(str(lake / "gold" / name)))
+            session.execute(f"CREATE VIEW gold.{name} AS FROM gold_{name}")
         for name in ("product_performance", "basket_pairs", "cohort_retention", "customer_insights"):
             yield name, _frame(session, _same_sql(name))
 
