@@ -1,7 +1,8 @@
 """Tables that the lake holds and no module declares, other revisions included: finding and removing them for good.
 
-While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Nor where no table at all
-is declared: that is a wrong name in the settings rather than a lake to be removed. Not here: declared tables.
+While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Where no table at all is
+declared, everything does, and nothing can be removed: more likely the name in the settings is wrong. Not here: declared
+tables.
 """
 
 from collections.abc import Iterator
@@ -69,10 +70,10 @@ class Removal:
 
 
 def find(lake: Lake) -> list[Retired]:
-    """Return what is stored and not declared, by name; nothing while that cannot be told: see above."""
-    declared = {table.path for table in lake.registry.tables()}
-    if lake.registry.broken or not declared:
+    """Return what is stored and not declared, by name; nothing while some module cannot be loaded."""
+    if lake.registry.broken:
         return []
+    declared = {table.path for table in lake.registry.tables()}
     folders = [folder for layer in _LAYERS for folder in lake.store.folders(layer)]
     unknown = [f for f in folders if f not in declared and _has_objects(lake, f)]
     landings = {folder.partition("/")[2]: folder for folder in lake.store.folders(LANDING)}
