@@ -14,10 +14,11 @@ from lakehouse_assets.query.overview import status
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.end_to_end.comparing import assert_same
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
 from lakehouse_assets_tests.forked import Forked
 
 pytestmark = pytest.mark.slow
-KILLS = 10
+KILLS = 10 if EVERYTHING else 5
 SEED = 20111209
 
 

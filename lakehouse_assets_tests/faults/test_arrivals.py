@@ -30,7 +30,7 @@ from lakehouse_assets_tests.s3_server import S3Server
 from lakehouse_assets_tests.shop import FEEDS, land_all, numbered
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
-ARRIVALS, KILLS, DEEPEST = (2_000, 20, 300) if EVERYTHING else (40, 3, 60)
+ARRIVALS, KILLS, DEEPEST = (2_000, 20, 300) if EVERYTHING else (40, 2, 60)
 PAUSE_S = 0.15 if EVERYTHING else 0.05
 SEED = 20111209
 DATES = [f"2011-03-{day:02}" for day in range(1, 21)]

@@ -27,7 +27,7 @@ from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of
 from lakehouse_assets_tests.retail import day, line, sales_csv, zipped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT)]
-_EXAMPLES = 500 if EVERYTHING else 8
+_EXAMPLES = 500 if EVERYTHING else 6
 _DAYS = ("2011-03-01", "2011-03-02", "2011-03-03")
 
 BLOCKS: dict[str, tuple[str, list[dict[str, str | None]]]] = {
