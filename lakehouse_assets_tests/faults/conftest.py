@@ -18,6 +18,7 @@ from lakehouse_assets_tests.faults.reading import Tables, tables_of
 from lakehouse_assets_tests.prepared import Once
 
 EVERYTHING = os.environ.get("FAULTS") == "all"
+IN_FULL = pytest.mark.skipif(not EVERYTHING, reason="FAULTS=all")
 TIMEOUT = 4 * 3600 if EVERYTHING else 600
 Tell = Callable[[str], None]
 OneWriter = Callable[[dict[str, bytes]], Tables]

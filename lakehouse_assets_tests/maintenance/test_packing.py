@@ -15,6 +15,7 @@ from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.gate import PUBLISHED
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.maintenance import aging
 from lakehouse_assets_tests.maintenance.aging import assert_sound, done
 from lakehouse_assets_tests.maintenance.packed import (
@@ -31,7 +32,7 @@ from lakehouse_assets_tests.retail import DAY, ingest, land, publish, run, sales
 
 
 @pytest.mark.slow(covered=True)
-@pytest.mark.parametrize("kind", ["lake", pytest.param("s3_lake", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["lake", pytest.param("s3_lake", marks=[pytest.mark.slow, IN_FULL])])
 def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, request: pytest.FixtureRequest) -> None:
     lake: Lake = request.getfixturevalue(kind)
     publish_minutes(lake, 6)

@@ -18,6 +18,7 @@ from lakehouse_assets.operations.decision_commands import retract
 from lakehouse_assets.query import sql
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import Records, feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import build, land
 
@@ -50,7 +51,7 @@ def test_nothing_can_be_removed_where_no_table_is_declared_at_all(tmp_path: Path
         named(lost, "things")
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=IN_FULL)])
 def full(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     """A lake with two feeds of the same records, and a model that reads both."""
     (tmp_path / "visitors.sql").write_text(
@@ -99,6 +100,7 @@ def test_what_no_module_declares_is_named_and_verify_and_forget_know_it(full: La
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("full", ["folder", "s3"], indirect=True)
 def test_a_dropped_feed_is_gone_and_comes_again_from_landing_when_it_is_declared(full: Lake) -> None:
     record(full.store, retract(full, GONE, "a.json", "wrong"))
     lake = only(full, KEPT)

@@ -19,6 +19,7 @@ from lakehouse_assets.operations.decision_commands import discard
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.repeats import repeated_ids
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import publish
 
@@ -39,7 +40,7 @@ def _accounts(lake: Lake) -> list[tuple[Any, ...]]:
     return scan_accounting(lake.store).sort("source_key").select(columns).collect().rows()
 
 
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=[pytest.mark.slow, IN_FULL])])
 def test_repeated_records_each_count_where_they_are_kept(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -17,6 +17,7 @@ from lakehouse_assets.operations.computing import again
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import build, ingest, publish
 
@@ -33,7 +34,7 @@ def sold(*times: str, units: int = 1) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow(covered=True)
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=[pytest.mark.slow, IN_FULL])])
 def test_a_partition_holds_a_month(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
     lake = lake_of(root, sales(gate=0.5))

@@ -16,6 +16,7 @@ from lakehouse_assets.orchestration.feed_checks import results
 from lakehouse_assets.orchestration.runner import Report
 from lakehouse_assets.pipeline.references import Missing, missing
 from lakehouse_assets.query import sql
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import land
 
@@ -41,7 +42,7 @@ def sold(*ids: str | None, on: str = DAYS[0]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow(covered=True)
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=[pytest.mark.slow, IN_FULL])])
 def test_what_has_no_counterpart_is_counted_with_samples(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -22,6 +22,7 @@ from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query import sql
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import Records, feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import ingest, land, publish, zipped
 
@@ -43,7 +44,7 @@ def silver(lake: Lake) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.slow(covered=True)
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=[pytest.mark.slow, IN_FULL])])
 def test_a_delivery_replaces_the_one_before_whole(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = tmp_path if where == "folder" else request.getfixturevalue("s3_lake").settings.root
     lake = lake_of(root, prices())

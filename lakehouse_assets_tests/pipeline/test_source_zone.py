@@ -14,6 +14,7 @@ from lakehouse_assets.contracts.declare import ContractError, Feed, source
 from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.parsing.casting import instants
 from lakehouse_assets.query.verify import verify
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.retail import ingest, publish
 
@@ -26,7 +27,7 @@ def trips(*formats: str, **options: Any) -> Feed:
     return feed_of(columns, **declared | options)
 
 
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=[pytest.mark.slow, IN_FULL])])
 def test_naive_utc_times_are_published_by_their_day_in_new_york(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
