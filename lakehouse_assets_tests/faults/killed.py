@@ -1,7 +1,7 @@
 """`lakehouse`, killed at a counted point of its storage boundary.
 
 A point lies before or after a call that writes to storage. Every point that is passed is a line of the trace; at the
-point of the given number, or at the first whose line begins with the given words, the process sends itself SIGKILL, so
+point of the given number, or at the first of the given words or below them, the process sends itself SIGKILL, so
 nothing of it can clean up. Point 0 kills nothing.
 """
 
@@ -51,7 +51,7 @@ class Boundary:
             self._count += 1
             with self._trace.open("a") as trace:
                 trace.write(label + "\n")
-            named = isinstance(self._deadly, str) and label.startswith(self._deadly)
+            named = isinstance(self._deadly, str) and f"{label}/".startswith(f"{self._deadly}/")
             if named or self._count == self._deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
 
