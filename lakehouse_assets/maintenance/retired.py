@@ -1,8 +1,6 @@
 """Tables that the lake holds and no module declares, other revisions included: finding and removing them for good.
 
-While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Where no table at all is
-declared, everything does, and nothing can be removed: more likely the name in the settings is wrong. Not here: declared
-tables.
+While a module cannot be loaded, nobody knows what it declares, so nothing counts as retired. Not here: declared tables.
 """
 
 from collections.abc import Iterator
@@ -103,12 +101,6 @@ def named(lake: Lake, name: str) -> Retired:
     """Return what is retired under a name. Raises `ContractError`."""
     if lake.registry.broken:
         msg = f"Nothing was removed: what is declared is not known. {lake.registry.broken[0]}"
-        raise ContractError(msg)
-    if not lake.registry.feeds and not lake.registry.models:
-        msg = (
-            f"LAKEHOUSE_DEFINITIONS={lake.settings.definitions!r}: no module of this package declares a table. Nothing "
-            "was removed: correct the name. To remove a whole lake, delete its folder or prefix."
-        )
         raise ContractError(msg)
     known = {one.name: one for one in find(lake)}
     if name not in known:

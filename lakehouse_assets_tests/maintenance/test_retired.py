@@ -42,15 +42,6 @@ class Visitors(dy.Schema):
     name = dy.String(primary_key=True, description="Name.")
 
 
-def test_nothing_can_be_removed_where_no_table_is_declared_at_all(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path / "lake", KEPT)
-    put(lake, {"a.json": ROWS}, "things")
-    lost = only(lake)
-    assert [one.name for one in find(lost)] == ["things"]
-    with pytest.raises(ContractError, match=r"LAKEHOUSE_DEFINITIONS=.*no module of this package declares a table"):
-        named(lost, "things")
-
-
 @pytest.fixture(params=["folder", pytest.param("s3", marks=IN_FULL)])
 def full(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     """A lake with two feeds of the same records, and a model that reads both."""

@@ -1,5 +1,7 @@
 """A correction gives a record other raw values, for good, wherever the record belongs by them."""
 
+from dataclasses import replace
+
 import pytest
 
 from lakehouse_assets.context import Lake
@@ -183,8 +185,8 @@ def test_of_a_content_under_two_keys_one_correction_counts_for_both(lake: Lake) 
 
 @pytest.mark.slow
 def test_a_feed_without_dates_is_corrected_too(lake: Lake) -> None:
+    lake = replace(lake, registry=Registry(list(lake.registry.feeds.values()), []))
     lake = with_feed(lake, business_date=None, usual_rows=None)
-    lake = type(lake)(lake.store, lake.settings, Registry(list(lake.registry.feeds.values()), []))
     land(lake, "all.csv", bad_day(bad_line()))
     settle(lake)
     take(lake, correct, "all.csv", BAD, {"Quantity": "600"})
