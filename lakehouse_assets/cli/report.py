@@ -24,8 +24,9 @@ def report(
     lake = current()
     done = Report().refresh(lake)
     if out is not None:
+        page = lake.store.read(PATH)
         try:
-            out.write_bytes(lake.store.read(PATH))
+            out.write_bytes(page)
         except OSError as error:
             msg = (
                 f"{out} cannot be written: {error.strerror}. The page is at {done.uri}; name a file in a folder that "

@@ -33,7 +33,7 @@ class Model:
             rows; what `kinds` says of its annotations decides in which type it gets each table, and whether by Spark.
         inputs: For a function: the SQL name of the table for each parameter.
         code_version: For a function: raised when what it calls gives other rows. Its own source is looked at anyhow.
-        date: The column whose date partitions the table; None for a snapshot.
+        date: The column whose date partitions the table, which then reads one by date; None for a snapshot.
         plot: Column to draw in the UI, summed by date, if any.
         plot_over: The date to draw it over, if not the one that partitions the table.
         serving: How programs ask for single rows of a table by date; None for not at all.

@@ -53,9 +53,10 @@ def session(
 
 @contextmanager
 def lent(tables: _Tables) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """Lend a connection as `session` returns it, in a database that other queries had before: to begin one takes 20 ms.
+    """Lend a connection as `session` returns it, to a DuckDB instance that was used before: to start one takes 20 ms.
 
-    For queries only: what else SQL may leave in a database, the next one would find. Nobody else has it meanwhile.
+    The tables are in a database of this query's own, and nobody else has the instance meanwhile. For queries only: what
+    other SQL may leave in the instance, the next query would find.
     """
     try:
         connection = _IDLE.pop()

@@ -27,9 +27,10 @@ from lakehouse_assets.query.tables import described, frames
 # Table functions of DuckDB to which a name is a value, that may be put together when the query runs.
 _NAMES_A_VALUE = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _NO_TABLE, _NEAR = "Table with name", 3
+_READ_ONLY = "A query reads the lake's tables only; `--unsafe` lifts this."
+
 # It warns of a statement that is no query, such as EXPLAIN; whether that is wrong is for DuckDB to say.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
-_READ_ONLY = "A query reads the lake's tables only; `--unsafe` lifts this."
 
 
 class QueryError(Exception):

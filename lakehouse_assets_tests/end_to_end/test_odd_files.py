@@ -13,7 +13,7 @@ from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests.conftest import SHARED, Cli
 from lakehouse_assets_tests.end_to_end.odd_files import COUNT, ODD_FILES
-from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.retail import ingest, land, publish
 
 MODEL = '''
@@ -42,9 +42,7 @@ def _discovered(cli: Cli, lake: Lake, package: Path, paths: list[Path], name: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "place", ["folder", pytest.param("s3", marks=pytest.mark.skipif(not EVERYTHING, reason="FAULTS=all"))]
-)
+@pytest.mark.parametrize("place", ["folder", pytest.param("s3", marks=IN_FULL)])
 def test_every_odd_file_comes_from_discover_to_gold_as_it_says(
     place: str, cli: Cli, package: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

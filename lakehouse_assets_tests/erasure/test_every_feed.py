@@ -18,7 +18,7 @@ from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests import shop
 from lakehouse_assets_tests.erasure.everywhere import PERSON
 from lakehouse_assets_tests.erasure.traces import traces
-from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.faults.reading import Tables, differences, tables_of
 from lakehouse_assets_tests.maintenance.aging import done
 from lakehouse_assets_tests.retail import DAY, gzipped, line, sales_csv
@@ -95,7 +95,7 @@ def of_others(lake: Lake) -> Tables:
     }
 
 
-_ON_S3 = pytest.param("s3_lake", marks=pytest.mark.skipif(not EVERYTHING, reason="FAULTS=all"))
+_ON_S3 = pytest.param("s3_lake", marks=IN_FULL)
 
 
 @pytest.mark.parametrize("kind", ["lake", _ON_S3])

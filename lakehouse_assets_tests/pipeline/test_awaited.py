@@ -21,7 +21,7 @@ from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query import sql
 from lakehouse_assets.query.overview import sizes, status
 from lakehouse_assets.query.verify import verify
-from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.pipeline.shop import DAYS, RULE, known, pending, products, published, sales, sold
 from lakehouse_assets_tests.retail import publish
@@ -30,7 +30,7 @@ from lakehouse_assets_tests.retail import publish
 @pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
     "where",
-    ["folder", pytest.param("s3", marks=[pytest.mark.slow, pytest.mark.skipif(not EVERYTHING, reason="FAULTS=all")])],
+    ["folder", pytest.param("s3", marks=[pytest.mark.slow, IN_FULL])],
 )
 def test_a_record_waits_for_its_product_and_is_published_when_it_comes(
     where: str, tmp_path: Path, request: pytest.FixtureRequest

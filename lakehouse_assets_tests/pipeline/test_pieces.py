@@ -20,7 +20,7 @@ from lakehouse_assets.pipeline.pieces import Computed, deciding_columns, sorted_
 from lakehouse_assets.pipeline.rows import Folder
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests import customers
-from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
 from lakehouse_assets_tests.pipeline.test_keyed import deliveries
 
@@ -155,9 +155,7 @@ def _contents(lake: Lake) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "where", ["folder", pytest.param("s3", marks=pytest.mark.skipif(not EVERYTHING, reason="FAULTS=all"))]
-)
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=IN_FULL)])
 def test_a_table_that_was_published_in_pieces_holds_the_same(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

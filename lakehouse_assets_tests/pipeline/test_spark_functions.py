@@ -28,7 +28,7 @@ from lakehouse_assets.pipeline.pending import ModelState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.engines.spark_lake import needs_spark, on
-from lakehouse_assets_tests.faults.conftest import EVERYTHING
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.pipeline import on_spark
 from lakehouse_assets_tests.pipeline.totals import NEXT, Totals, build_one, stored, totals
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, sales, sales_csv
@@ -53,7 +53,7 @@ def declared(lake: Lake, function: Callable[..., Any], place: str = "sail", **op
     "place",
     [
         pytest.param("sail", marks=pytest.mark.slow(covered=True)),
-        pytest.param("local", marks=[pytest.mark.slow, pytest.mark.skipif(not EVERYTHING, reason="FAULTS=all")]),
+        pytest.param("local", marks=[pytest.mark.slow, IN_FULL]),
     ],
 )
 def test_a_function_makes_what_sql_makes_on_duckdb(published: Lake, place: str) -> None:
