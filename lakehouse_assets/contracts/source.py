@@ -57,6 +57,7 @@ class Source:
     decimal: str = "."
     thousands: str | None = None
     rounded: bool = False
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         name = f"source({self.headers[0] if self.headers else ''!r})"
@@ -71,6 +72,12 @@ class Source:
                 f"decimal={self.decimal!r}; correct it."
             )
             raise ContractError(msg)
+        if isinstance(self.missing, str) or any(not text or text != text.strip() for text in self.missing):
+            msg = (
+                f"{name}: missing={self.missing!r} must be a tuple of texts that are not blank, without space around "
+                'them, such as missing=("NA",); correct it.'
+            )
+            raise ContractError(msg)
 
     def check(self, dtype: pl.DataType, where: str) -> None:
         """Raise `ContractError` for an option that the column's type does not have."""
@@ -83,12 +90,13 @@ class Source:
 
     @property
     def typing(self) -> list[str]:
-        """What is declared of how text becomes a value, beside the formats; empty by default.
+        """What is declared of how text becomes a value, beside the formats and steps; empty by default.
 
         Several formats are part of it: a value that two of them read differently is refused.
         """
         number = (self.decimal, self.thousands, self.rounded)
-        return [repr(number)] * (number != (".", None, False)) + ["unambiguous"] * (len(self.formats) > 1)
+        said = [repr(number)] * (number != (".", None, False)) + ["unambiguous"] * (len(self.formats) > 1)
+        return said + [f"missing {sorted(self.missing)}"] * bool(self.missing)
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,7 @@ def source(  # noqa: PLR0913 - one argument per thing that can be said of a fiel
     decimal: str = ".",
     thousands: str | None = None,
     rounded: bool = False,
+    missing: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Metadata of a column that is read from the feed. A column without metadata is read as with `source()`.
 
@@ -115,7 +124,7 @@ def source(  # noqa: PLR0913 - one argument per thing that can be said of a fiel
         headers: Names that the field may have in the landed records; the first one present in an object counts. By
             default the column's own name. `address.city` is the field `city` inside of `address`, where no field has
             that name itself.
-        normalise: Applied in order after trimming; blank text is null.
+        normalise: Applied in order after trimming, to text that is not missing; blank text is null.
         formats: For times without offset and for dates: the chrono formats, instead of the ISO ones. A value that two
             of them read differently is refused.
         personal: Personal data, which previews and logs never show.
@@ -125,11 +134,14 @@ def source(  # noqa: PLR0913 - one argument per thing that can be said of a fiel
         thousands: The character between groups of three digits, where there is one; numbers without it are taken, too.
         rounded: For decimals: round a number with more decimals than the type has, such as `2.5500000000000003` or
             `1.776357e-15`, instead of refusing it.
+        missing: Texts that say that there is no value, such as `NA` or `NULL`, exactly so written; blank text always
+            does.
 
     Raises:
-        ContractError: `decimal` or `thousands` is no such character.
+        ContractError: `decimal` or `thousands` is no such character, or `missing` no such texts.
     """
-    return {KEY: Source(headers, normalise, formats, personal, on_missing, on_retyped, decimal, thousands, rounded)}
+    number = (decimal, thousands, rounded)
+    return {KEY: Source(headers, normalise, formats, personal, on_missing, on_retyped, *number, missing)}
 
 
 def origin_of(name: str, column: dy.Column) -> Source | Derived:

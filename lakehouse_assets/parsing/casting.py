@@ -5,6 +5,8 @@ needs the values) read a record the same way.
 """
 
 import re
+from functools import reduce
+from operator import and_
 
 import polars as pl
 
@@ -25,11 +27,13 @@ _FIRST_YEAR = 1000  # of four digits
 
 
 def normalised(origin: Source) -> pl.Expr:
-    """Return the normalised text of a source column: trimmed, blank as null, then the column's own steps.
+    """Return the normalised text of a source column: trimmed, null where it is missing, then the column's own steps.
 
     Reads the column named by the origin's first header.
     """
     text = pl.col(origin.headers[0]).str.strip_chars()
+    if origin.missing:
+        text = pl.when(reduce(and_, (text != word for word in origin.missing))).then(text)
     for step in origin.normalise:
         text = step(text)
     return pl.when(text != "").then(text)

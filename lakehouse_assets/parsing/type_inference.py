@@ -4,8 +4,9 @@ Not here: dates (`date_inference`), and the text of the draft.
 """
 
 import datetime as dt
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import polars as pl
@@ -29,6 +30,9 @@ _MAX_SCALE, _ROOM, _MAX_DIGITS, _USUAL_DIGITS = 10, 2, 38, 18
 _NOISE_SCALE, _NOISE = 6, Decimal("1e-9")
 _NEARLY_ALL = 0.9
 _SAMPLES, _LONGEST = 3, 20
+_TEXT = "dy.String("
+_MISSING = ("na", "n/a", "#n/a", "null", "none", "nan", r"\n", "-", "--", "?", ".")
+"""What exports write, in lower case, where there is no value."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Column:
     """
 
     kind: str
-    nullable: bool
+    nullable: bool = False
     options: tuple[str, ...] = ()
     comment: str | None = None
     days: tuple[dt.date, dt.date] | None = None
@@ -61,30 +65,56 @@ def column(field: str, values: pl.Series, *, is_personal: bool, decimal: str | N
     """
     text = values.str.strip_chars()
     present = text.filter(text.is_not_null() & (text != ""))
-    nullable = present.len() < values.len()
+    found = _column(field, present, is_personal=is_personal, decimal=decimal)
+    is_word = _is_missing(present)
+    if found.kind == _TEXT and is_word.any():
+        said, option = _missing(present, is_word)
+        typed = _column(field, present.filter(~is_word), is_personal=is_personal, decimal=decimal)
+        if typed.kind != _TEXT:
+            comment = "; ".join(filter(None, (typed.comment, f"missing: {said}")))
+            return replace(typed, nullable=True, options=(*typed.options, option), comment=comment)
+        # In a text the same word may be a value: NA is Namibia.
+        found = replace(found, comment=found.comment or f"text: {said}; if that means missing: source({option})")
+    return replace(found, nullable=present.len() < values.len())
+
+
+def _is_missing(present: pl.Series) -> pl.Series:
+    return present.str.to_lowercase().is_in(_MISSING)
+
+
+def _missing(present: pl.Series, is_word: pl.Series) -> tuple[str, str]:
+    """Return how many values are words for a missing one, and the argument of `source` that says so."""
+    words = sorted(present.filter(is_word).unique())
+    count = is_word.sum()
+    said = f"{count:,} of {present.len():,} values {'is' if count == 1 else 'are'} {' or '.join(map(repr, words))}"
+    return said, f"missing=({', '.join(map(json.dumps, words))}{',' * (len(words) == 1)})"
+
+
+def _column(field: str, present: pl.Series, *, is_personal: bool, decimal: str | None) -> Column:
+    """Return the column by those of its values that are there, trimmed."""
     if not present.len():
-        return Column("dy.String(", nullable=True, comment="text: no value in the sample")
+        return Column(_TEXT, comment="text: no value in the sample")
     if found := dates(field, present):
         if found.doubt:
-            return Column("dy.String(", nullable, comment=f"text: {found.doubt}")
+            return Column(_TEXT, comment=f"text: {found.doubt}")
         written = tuple(f'"{form}"' for form in found.formats)
         options = (f"formats=({', '.join(written)}{',' * (len(written) == 1)})",) * bool(written)
         kind = 'dy.Datetime(time_zone="UTC", ' if found.has_time else "dy.Date("
-        return Column(kind, nullable, options, days=found.days)
+        return Column(kind, options=options, days=found.days)
     if present.str.to_lowercase().is_in(["true", "false"]).all():
-        return Column("dy.Bool(", nullable)
+        return Column("dy.Bool(")
     if is_identifier(field) and present.str.contains(_WHOLE).all() and present.str.ends_with(".0").any():
-        return Column("dy.Int64(", nullable, ("normalise=(drop_point_zero,)",))
+        return Column("dy.Int64(", options=("normalise=(drop_point_zero,)",))
     number = _number(present, decimal)
     if isinstance(number, Column):
-        return Column(number.kind, nullable, number.options, number.comment)
-    return Column("dy.String(", nullable, comment=number or _why_text(field, present, is_personal=is_personal))
+        return number
+    return Column(_TEXT, comment=number or _why_text(field, present, is_personal=is_personal))
 
 
 def decimal_sign(values: pl.Series) -> str | None:
     """Return the decimal sign of a column of numbers whose values leave no doubt about it; else None."""
     text = values.str.strip_chars()
-    present = text.filter(text.is_not_null() & (text != ""))
+    present = text.filter(text.is_not_null() & (text != "") & ~_is_missing(text))
     if not present.len() or present.str.contains(_INTEGER).all():
         return None
     signs = {decimal for (decimal, _), pattern in _WITH_COMMA.items() if present.str.contains(pattern).all()}
@@ -133,7 +163,7 @@ def _plain(present: pl.Series, sign: str, gap: str | None) -> pl.Series:
 def _typed(present: pl.Series, options: tuple[str, ...]) -> Column | None:
     """Return the column of numbers with a decimal point; None if they are not."""
     if present.str.contains(_INTEGER).all():
-        return Column("dy.Int64(", nullable=False, options=options)
+        return Column("dy.Int64(", options=options)
     is_decimal = bool(present.str.contains(_NUMBER).all()) and not present.str.contains(r"^[+-]?0[0-9]").any()
     if is_decimal and _scale(present) <= _MAX_SCALE:
         return _decimal(present, options)
@@ -145,12 +175,10 @@ def _typed(present: pl.Series, options: tuple[str, ...]) -> Column | None:
         rest = present.filter(~present.is_in(long.implode()))
         short = pl.concat([rest, pl.Series([each for each in cleaned if each is not None], dtype=pl.String)])
         found = _decimal(short, (*options, "rounded=True"))
-        return found and Column(
-            found.kind, nullable=False, options=found.options, comment="noise of binary floats is rounded away"
-        )
+        return found and Column(found.kind, options=found.options, comment="noise of binary floats is rounded away")
     if not present.str.contains(".", literal=True).any():
         return None
-    return Column("dy.Float64(", nullable=False, options=options, comment="float: too many decimals for a Decimal")
+    return Column("dy.Float64(", options=options, comment="float: too many decimals for a Decimal")
 
 
 def _cleaned(text: str) -> str | None:
@@ -173,9 +201,7 @@ def _decimal(present: pl.Series, options: tuple[str, ...]) -> Column | None:
     if digits + scale > _MAX_DIGITS:
         return None
     scale = min(scale + _ROOM * bool(scale), _MAX_DIGITS - digits)
-    return Column(
-        f"dy.Decimal({min(max(_USUAL_DIGITS, digits) + scale, _MAX_DIGITS)}, {scale}, ", nullable=False, options=options
-    )
+    return Column(f"dy.Decimal({min(max(_USUAL_DIGITS, digits) + scale, _MAX_DIGITS)}, {scale}, ", options=options)
 
 
 def _why_text(field: str, present: pl.Series, *, is_personal: bool) -> str | None:

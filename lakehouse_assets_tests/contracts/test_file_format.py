@@ -44,6 +44,8 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a decimal point of another kind": (lambda: source("a", decimal="·"), "decimal='·' must be"),
     "thousands of two characters": (lambda: source("a", thousands=", "), "thousands=', ' must be one character"),
     "a digit between thousands": (lambda: source("a", thousands="0"), "no letter or digit"),
+    "a word for a missing value that is no tuple": (lambda: source("a", missing="NA"), "missing='NA' must be a tuple"),  # type: ignore[arg-type]
+    "a blank word for a missing value": (lambda: source("a", missing=("NA", " ")), "texts that are not blank"),
     "one character for decimals and thousands": (lambda: source("a", decimal=",", thousands=","), "another one than"),
 }
 
@@ -89,5 +91,8 @@ def test_versions_are_what_they_were_without_options_and_others_with_each() -> N
     rounded = _feed(dtype=dy.Decimal(18, 2, nullable=False, metadata=source("price", rounded=True)))
     assert rounded.version != plain.version
     assert rounded.reading_version == plain.reading_version  # bronze does not depend on it
+    words = [("NA",), ("NULL",), ("NA", "NULL")]
+    versions = {_feed(dtype=dy.Decimal(18, 2, metadata=source("price", missing=each))).version for each in words}
+    assert len(versions - {plain.version}) == len(words)
     assert "price_scale" in plain.rules
     assert "price_scale" not in rounded.rules

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts.declare import Source, drop_point_zero, upper
+from lakehouse_assets.contracts.evaluation import is_row_wise
 from lakehouse_assets.parsing.casting import ambiguous, cast, excess_decimals, instants, normalised
 
 MONEY = pl.Decimal(18, 4)
@@ -195,6 +196,21 @@ def test_a_number_is_read_as_its_column_declares(
     text: str, said: dict[str, Any], dtype: pl.DataType, value: Any
 ) -> None:
     assert cast(pl.Series([text]), dtype, Source(("x",), **said), "UTC")[0] == value
+
+
+@pytest.mark.parametrize("words", [("NA",), ("NA", "n/a", "\\N", "$")])
+def test_a_word_for_a_missing_value_is_none_and_no_other_writing_of_it(words: tuple[str, ...]) -> None:
+    origin = Source(("x",), normalise=(upper,), missing=words)
+    texts = pl.DataFrame({"x": [*words, " NA ", "na", "NAN", ""]})
+    assert texts.select(normalised(origin)).to_series().to_list() == [
+        *[None] * len(words),
+        None,
+        "NA",
+        "NAN",
+        None,
+        None,
+    ]
+    assert is_row_wise(normalised(origin)), "else each partition would be normalised alone"
 
 
 @given(st.decimals(-(10**12), 10**12, places=2))

@@ -180,7 +180,11 @@ def test_a_real_dump_is_discovered_and_published_whole(tmp_path: Path, file: Pat
 
 
 COMMENTS: dict[str, tuple[list[str], str, str]] = {
-    "numbers, but for some": ([*map(str, range(30)), "n/a"], "String", "# text: 1 of 31 values is no number: 'n/a'"),
+    "numbers, but for some": ([*map(str, range(30)), "few"], "String", "# text: 1 of 31 values is no number: 'few'"),
+    "numbers, and words for none": (["7", "n/a", "8", "NA"], "Int64", "# missing: 2 of 4 values are 'NA' or 'n/a'"),
+    "dates, and a word for none": (["2011-03-01", "\\N"], "Date", 'missing=("\\\\N",)'),
+    "a word for none in a text": (["Kenya", "NA"], "String", "1 of 2 values is 'NA'; if that means missing: source("),
+    "nothing but a word for none": (["-", "-"], "String", "# text: 2 of 2 values are '-'; if that means missing"),
     "leading zeros": (["01", "02"], "String", "# text: leading zeros"),
     "decimals or thousands": (["1,234", "5,678"], "String", "does not tell decimals from thousands"),
     "thousands": (["1,234", "1,234,567"], "Int64", 'thousands=","'),
