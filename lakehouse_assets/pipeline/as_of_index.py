@@ -9,7 +9,8 @@ from these versions. The index of a model holds three things, in one Delta table
 
 The sum of a date as of now is the stored one, and what the keys that changed since add to it. So the fingerprint of a
 date follows from its rows and its versions alone, whatever the index last saw. Only numbers are stored: hashes of keys
-and values, and times. Without the index everything is read once, and nothing is built that did not change.
+and values, and times. Without the index everything is read once, and nothing is built that did not change. As long as
+no history has versions there is nothing to index: the sum of each date is 0.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,8 @@ _COLUMNS = {
 SCHEMA = {name: column.dtype for name, column in _COLUMNS.items()}
 JOINS, LIFE, SUM, USES = "joins", "life", "sum:", "uses-"
 """Marks of the index as a whole, and the beginnings of the names of sums, and of parts with uses."""
+_FORM = 2
+"""What the stored numbers mean. An index of another form is begun anew."""
 
 
 def table_of(model: Model) -> Table:
@@ -64,6 +67,8 @@ def logs(lake: Lake, model: Model) -> list[delta_log.Log]:
 def standing(lake: Lake, model: Model) -> dict[str, int]:
     """Return the sum of each date as of now; none for a date whose rows the index has not seen."""
     index = Index(lake, model)
+    if not index.parts:
+        return dict.fromkeys(index.dates, 0)
     known = {date: index.sum_of(date) for date, mark in index.dates.items() if index.marks.get(date) == mark}
     since = moved(index, map(index.difference, index.changed())) if known else {}
     return {date: value for date, value in added(known, since).items() if date in known}
@@ -72,7 +77,7 @@ def standing(lake: Lake, model: Model) -> dict[str, int]:
 def wrong(lake: Lake, model: Model, dates: list[str]) -> list[str]:
     """Return those of some dates whose sum is not what follows from their rows and the histories, read anew."""
     index = Index(lake, model)
-    if not index.joins:
+    if not index.parts:
         return []
     found = [dict.fromkeys(dates, 0)]
     for number, join in enumerate(index.joins):
@@ -129,7 +134,7 @@ class Index:
         """What of the joins the stored numbers depend on."""
         tables = [self._lake.registry.table(name) for join in self.joins for name in (join.facts, join.history)]
         hashed = [is_personal(self._lake.registry.table(join.history), join) for join in self.joins]
-        return fingerprint([str(self.joins), [table.path for table in tables], hashed])
+        return fingerprint([_FORM, str(self.joins), [table.path for table in tables], hashed])
 
     def _parts(self) -> Iterator[Part]:
         for number, join in enumerate(self.joins):

@@ -28,7 +28,7 @@ def bring_up_to_date(lake: Lake, model: Model, dates: list[str], *, force: bool 
     Args:
         force: Also read again what has not changed.
     """
-    if not lake.registry.as_of(model):
+    if not Index(lake, model).parts:
         return
     delta.until_committed(partial(_begin, lake, model))
     index = Index(lake, model)

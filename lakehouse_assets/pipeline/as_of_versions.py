@@ -83,13 +83,14 @@ def sums(join: int, uses: pl.DataFrame, versions: pl.DataFrame) -> dict[str, int
 
     Args:
         join: The number of the join, so that the same version counts differently in each.
-        uses: `USE`, and `VERSION` of these keys; a use without a version counts, too.
+        uses: `USE`, and `VERSION` of these keys; a use without a version adds nothing.
     """
     asked, held = uses.sort("at"), versions.select(*VERSION).sort("at")
     found = asked.join_asof(held, on="at", by="key", strategy="backward", check_sortedness=False)
+    found = found.drop_nulls("version")
     number = pl.repeat(join, found.height, eager=True, dtype=pl.UInt64)
     for name in ("key", "at", "version"):
-        number = _mixed(number + found[name].fill_null(0).cast(pl.UInt64, wrap_numerical=True))
+        number = _mixed(number + found[name].cast(pl.UInt64, wrap_numerical=True))
     by_date = found.select("dt", number.alias("sum")).group_by("dt").agg(pl.sum("sum"))
     return {str(date): value % 2**60 for date, value in by_date.iter_rows()}
 

@@ -42,11 +42,14 @@ def run_killed(folder: Path, point: int) -> int:
     return Forked(env=scenario.environment(lake_of(folder)), program=program).finish().returncode
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-def test_a_killed_build_is_mended_by_the_next(tmp_path: Path, tell: Tell, *, is_first: bool) -> None:
+@pytest.mark.parametrize("built_before", ["nothing", "all", "without versions"])
+def test_a_killed_build_is_mended_by_the_next(tmp_path: Path, tell: Tell, built_before: str) -> None:
     lake = lake_of(tmp_path / "base")
+    if built_before == "without versions":
+        put(lake, "sales", sales=SALES)
+        built(lake)
     put(lake, "first", CUSTOMERS, PRODUCTS, SALES)
-    if not is_first:
+    if built_before == "all":
         built(lake)
     put(lake, "late", LATE, [], MORE)
     whole = shutil.copytree(tmp_path / "base", tmp_path / "whole")
