@@ -22,12 +22,13 @@ def evaluated(rows: pl.DataFrame, expressions: Mapping[str, pl.Expr], partition:
         expressions: By the name of their column; they may hold windows of their own.
         partition: The column that names a row's partition; None if all rows are of one.
     """
-    alone = {
-        name: expression if partition is None or is_row_wise(expression) else expression.over(partition)
+    # By alias, as a keyword of Polars may not be any name: a column may be called `self`.
+    alone = [
+        (expression if partition is None or is_row_wise(expression) else expression.over(partition)).alias(name)
         for name, expression in expressions.items()
-    }
+    ]
     # As many values as rows, also where every expression is a constant or an aggregate.
-    return rows.select(pl.int_range(pl.len()).alias(_ROW), **alone).drop(_ROW)
+    return rows.select(pl.int_range(pl.len()).alias(_ROW), *alone).drop(_ROW)
 
 
 def is_row_wise(expression: pl.Expr) -> bool:

@@ -72,6 +72,9 @@ class Source:
                 f"decimal={self.decimal!r}; correct it."
             )
             raise ContractError(msg)
+        if self.headers and not self.headers[0].strip():
+            msg = f'{name}: bronze needs a name for a field that has none, such as source("unnamed", ""); add one.'
+            raise ContractError(msg)
         if isinstance(self.missing, str) or any(not text or text != text.strip() for text in self.missing):
             msg = (
                 f"{name}: missing={self.missing!r} must be a tuple of texts that are not blank, without space around "
@@ -123,7 +126,7 @@ def source(  # noqa: PLR0913 - one argument per thing that can be said of a fiel
     Args:
         headers: Names that the field may have in the landed records; the first one present in an object counts. By
             default the column's own name. `address.city` is the field `city` inside of `address`, where no field has
-            that name itself.
+            that name itself. A column without a name is `""`, behind the name that it has in bronze.
         normalise: Applied in order after trimming, to text that is not missing; blank text is null.
         formats: For times without offset and for dates: the chrono formats, instead of the ISO ones. A value that two
             of them read differently is refused.

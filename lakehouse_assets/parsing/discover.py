@@ -132,6 +132,8 @@ def _fields(frame: pl.DataFrame) -> list[Field]:
     taken: set[str] = set()
     for values in frame:
         field = values.name
+        if not field and values.null_count() == values.len():  # what a separator at the end of each line makes
+            continue
         name = snake_case(field)
         while name in taken:
             name += "_"

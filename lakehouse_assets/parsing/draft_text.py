@@ -3,6 +3,7 @@
 import keyword
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ def snake_case(name: str) -> str:
     """Return a name as a Python identifier and SQL column: lower case, words joined by underscores."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name.strip()))
     plain = unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "field"
+    found = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or ("field" if name.strip() else "unnamed")
     found = f"n{found}" if found[0].isdigit() else found
     return f"{found}_" if keyword.iskeyword(found) or found in _TAKEN else found
 
@@ -85,13 +86,14 @@ def module(draft: Draft) -> str:
     """Return the text of the module."""
     title = "".join(word.capitalize() for word in draft.feed.split("_"))
     title += "Record" * (title in _IMPORTED)
-    body = "\n".join(_column(field) for field in draft.fields)
-    names = {"Contract", "Feed"}
-    names |= {
+    names = Counter(field.name.strip().lower() for field in draft.fields)
+    body = "\n".join(_column(field, is_alone=names[field.name.strip().lower()] == 1) for field in draft.fields)
+    imported = {"Contract", "Feed"}
+    imported |= {
         name for name, use in (("source", "metadata=source("), ("drop_point_zero", "drop_point_zero,")) if use in body
     }
     if draft.form is not None:
-        names.add(type(draft.form).__name__)
+        imported.add(type(draft.form).__name__)
     imports = "import datetime as dt\n\n" if draft.first_year else ""
     comments = "\n".join(_commented(note) for note in (*_heading(draft), *draft.notes))
     return f'''"""The {draft.feed} feed: say what its records are, who sends them and when."""
@@ -100,7 +102,7 @@ def module(draft: Draft) -> str:
 
 {imports}import dataframely as dy
 
-from lakehouse_assets.contracts.declare import {", ".join(sorted(names, key=_isort))}
+from lakehouse_assets.contracts.declare import {", ".join(sorted(imported, key=_isort))}
 
 
 class {title}(Contract):
@@ -172,14 +174,14 @@ def _literal(value: object) -> str:
     return repr(value)
 
 
-def _column(field: Field) -> str:
+def _column(field: Field, *, is_alone: bool) -> str:
     name, column = field.name.strip(), field.column
-    # The lake has names of its own in bronze: such a field goes by another name there.
-    own = name.startswith("_") or name in {"dt", "rules"}
-    named = [f"{column}_field", name] if own else [name] * (name != column)
+    # In bronze are names of the lake's own, and no two that only case tells apart: such a field has another name there.
+    is_taken = name.startswith("_") or name.lower() in {"dt", "rules", ""} or not is_alone
+    named = [f"{column}_field", name] if is_taken else [name] * (name != column)
     arguments = [*map(quoted, named), *field.type.options, *["personal=True"] * field.is_personal]
     metadata = f", metadata=source({', '.join(arguments)})" if arguments else ""
-    meaning = f"{name}, as landed{'; may be missing' if field.type.nullable else ''}."
+    meaning = f"{name or 'The column without a name'}, as landed{'; may be missing' if field.type.nullable else ''}."
     comment = f"    # {field.type.comment}\n" if field.type.comment else ""
     options = f"nullable={field.type.nullable}, description={quoted(meaning)}"
     return f"{comment}    {column} = {field.type.kind}{options}{metadata})"

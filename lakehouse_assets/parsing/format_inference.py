@@ -136,8 +136,9 @@ def is_data(rows: list[list[str]]) -> bool:
     typed = [at for at, kind in enumerate(kinds) if kind]
     if typed:
         alike = [at for at in typed if _kind(first[at].strip()) == kinds[at]]
-        if alike and all(_YEAR.match(first[at].strip()) for at in alike) and len(alike) < width:
-            return False  # names of years over a cross table
+        are_rows_named = not first[0].strip() and all(columns[0]) and len(set(columns[0])) == len(columns[0])
+        if are_rows_named or (alike and all(_YEAR.match(first[at].strip()) for at in alike) and len(alike) < width):
+            return False  # a cross table: names of years or other numbers over its columns
         return 2 * len(alike) >= len(typed)
     again = [first[at].strip() != "" and first[at].strip() in set(values) for at, values in enumerate(columns)]
     return 2 * sum(again) > width

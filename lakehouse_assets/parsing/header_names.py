@@ -14,7 +14,7 @@ _LONGEST = 40
 def is_header(names: Iterable[str], known: Iterable[str]) -> bool:
     """Return whether a first line names columns: some name that is expected stands in it."""
     line = "\0".join(names).casefold()
-    return any(name.casefold() in line for name in known)
+    return any(name.casefold() in line for name in known if name)
 
 
 def found(names: Sequence[str], known: Iterable[str]) -> str:

@@ -139,7 +139,7 @@ def as_bronze(
     found = {name: next((h for h in origin.headers if h in by_header), None) for name, origin in feed.sources.items()}
     used = {by_header[header] for header in found.values() if header is not None}
     unknown = [name for name in names if name not in used]
-    present = {name: by_header[header] for name, header in found.items() if header}
+    present = {name: by_header[header] for name, header in found.items() if header is not None}
     new = [name for name in unknown if name not in opened]  # what is read inside of a field is known of it
     drift = settled(noticed(raw.frame, feed, {names[name]: name for name in new}, present))
     if reason := refusal(feed, drift, list(by_header)):

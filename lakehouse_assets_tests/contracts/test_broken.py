@@ -63,6 +63,9 @@ BROKEN = {
     "a contract that cannot be": (
         feed("bad").replace("name =", "dt ="), "Record.dt: the header 'dt' is a name of the lake's own"
     ),
+    "names of a table that cannot be": (
+        feed("bad").replace("name =", "Name = dy.String()\n    name ="), "Record.name: only case tells"
+    ),
 }  # fmt: skip
 
 

@@ -77,6 +77,11 @@ def test_a_partition_among_others_has_the_values_that_it_has_alone(expression: p
         assert together.filter(pl.col("p").eq_missing(part["p"][0]))["v"].equals(apart, null_equal=True)
 
 
+@pytest.mark.parametrize("name", ["self", "exprs", "named_exprs"])
+def test_a_column_may_have_any_name(name: str) -> None:
+    assert evaluated(pl.DataFrame({name: [1, 2]}), {name: pl.col(name) * 2}, None)[name].to_list() == [2, 4]
+
+
 def test_no_rows_give_no_values() -> None:
     rows = pl.DataFrame(schema={"p": pl.String, "a": pl.Int64})
     for partition in ("p", None):

@@ -45,6 +45,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "thousands of two characters": (lambda: source("a", thousands=", "), "thousands=', ' must be one character"),
     "a digit between thousands": (lambda: source("a", thousands="0"), "no letter or digit"),
     "a word for a missing value that is no tuple": (lambda: source("a", missing="NA"), "missing='NA' must be a tuple"),  # type: ignore[arg-type]
+    "a column of bronze without a name": (lambda: source("", "a"), r'such as source\("unnamed", ""\)'),
     "a blank word for a missing value": (lambda: source("a", missing=("NA", " ")), "texts that are not blank"),
     "one character for decimals and thousands": (lambda: source("a", decimal=",", thousands=","), "another one than"),
 }

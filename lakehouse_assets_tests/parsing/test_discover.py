@@ -161,6 +161,34 @@ def test_a_name_that_no_feed_can_have_is_corrected_or_refused(tmp_path: Path, na
         assert feed.name.isidentifier()
 
 
+@pytest.mark.parametrize("first", ["", '""', " "])
+def test_the_index_that_data_frames_write_is_a_column_without_a_name(tmp_path: Path, first: str) -> None:
+    data = f"{first},self,size\n0,a,2\n1,b,3\n".encode()
+    feed = drafted(tmp_path, data)
+    assert types_of(feed) == {"unnamed": "Int64", "self": "String", "size": "Int64"}
+    assert published(tmp_path, feed, data).sort("unnamed")["unnamed"].to_list() == [0, 1]
+
+
+def test_numbers_over_a_table_whose_rows_are_named_are_names(tmp_path: Path) -> None:
+    data = b'"","1","2"\n"a",5,6\n"b",7,8\n'
+    feed = drafted(tmp_path, data)
+    assert types_of(feed) == {"unnamed": "String", "n1": "Int64", "n2": "Int64"}
+    assert published(tmp_path, feed, data).height == 2
+
+
+def test_names_that_only_case_tells_apart_have_others_in_bronze(tmp_path: Path) -> None:
+    data = b"p95,P95,Dt\n1,2,3\n4,5,6\n"
+    feed = drafted(tmp_path, data)
+    assert published(tmp_path, feed, data).sort("p95").select("p95", "p95_", "dt_").rows() == [(1, 2, 3), (4, 5, 6)]
+
+
+def test_a_separator_at_the_end_of_each_line_makes_no_column(tmp_path: Path) -> None:
+    data = b"id,size,\n1,2,\n2,3,\n"
+    feed = drafted(tmp_path, data)
+    assert types_of(feed) == {"id": "Int64", "size": "Int64"}
+    assert published(tmp_path, feed, data).height == 2
+
+
 def test_a_name_given_is_the_name_of_the_feed(tmp_path: Path) -> None:
     assert drafted(tmp_path, sales_csv(), feed="till_sales").name == "till_sales"
 

@@ -19,6 +19,7 @@ def test_a_line_with_an_expected_name_is_a_header(names: list[str]) -> None:
 @pytest.mark.parametrize("names", [RECORD, [], [""]])
 def test_another_line_is_none(names: list[str]) -> None:
     assert not is_header(names, KNOWN)
+    assert not is_header(names, ["", *KNOWN]), "a column without a name is in every line"
 
 
 def test_a_record_is_not_quoted() -> None:
