@@ -70,14 +70,17 @@ def proposals(
     named = [f for f in unique if is_identifier(f.name)]
     never_again = [f for f in named if pl.concat(frame[f.name] for _, frame in deliveries).is_unique().all()]
     key = next(iter([*never_again, *named, *unique]), None)
-    if key is None or sum(frame.height for _, frame in deliveries) < _NEVER_ALL:
-        return []
-    found = _repeats(deliveries, key, fields)
-    likely = [
-        *_whole_deliveries(deliveries, key, found, is_whole=not cut and dated is None),
-        *_versions(key, found, fields, dated, is_whole=not cut),
-        *(_single_records(key, found) if named else []),
-    ]
+    if key is None:
+        likely = _equal_records(deliveries)
+    elif sum(frame.height for _, frame in deliveries) < _NEVER_ALL:
+        likely = []
+    else:
+        found = _repeats(deliveries, key, fields)
+        likely = [
+            *_whole_deliveries(deliveries, key, found, is_whole=not cut and dated is None),
+            *_versions(key, found, fields, dated, is_whole=not cut),
+            *(_single_records(key, found) if named else []),
+        ]
     first = next((each for each in likely if each.is_certain), None)
     said = first.arguments[0].split("=", 1)[0] if first else "business_date" if dated else None
     instead = f" in place of {said}" if said else ""
@@ -95,6 +98,19 @@ def _deliveries(files: list[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.Dat
     for name, frame in files:
         frames.setdefault(name.split("!", 1)[0], []).append(frame)
     return [(name, pl.concat(some)) for name, some in frames.items()]
+
+
+def _equal_records(deliveries: list[tuple[str, pl.DataFrame]]) -> list[Proposal]:
+    """Propose that each of some equal records of a file counts: the file does not say whether it is a repetition."""
+    total = sum(frame.height for _, frame in deliveries)
+    again = total - sum(frame.n_unique() for _, frame in deliveries)
+    if not again:
+        return []
+    evidence = (
+        f"{again:,} of {total:,} records {'is' if again == 1 else 'are'} equal in every field to another one of the "
+        "same file: they count once, as repetitions. If each of them is an event of its own:"
+    )
+    return [Proposal(('duplicates="keep"',), evidence)]
 
 
 def _repeats(deliveries: list[tuple[str, pl.DataFrame]], key: Field, fields: list[Field]) -> _Repeats:

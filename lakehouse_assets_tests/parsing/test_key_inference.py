@@ -252,6 +252,16 @@ def test_records_without_an_id_have_no_proposal(tmp_path: Path) -> None:
     assert not re.search(r"key=|duplicates=|snapshot=", text)
 
 
+def test_equal_records_of_one_file_may_be_events_of_their_own(tmp_path: Path) -> None:
+    files = {name: _csv("id,till", ["1,a", "1,a", "2,b", "2,c"]) for name in ("a.csv", "b.csv")}
+    text = _text(tmp_path, files)
+    assert "2 of 8 records are equal in every field to another one of the same file: they count once" in _words(text)
+    assert _published(tmp_path, _feed(tmp_path, text), files) == [(1, "a"), (2, "b"), (2, "c")]
+    (folder := tmp_path / "kept").mkdir()
+    kept = _published(folder, _feed(folder, _without_marks(text)), files)
+    assert kept == [(1, "a"), (1, "a"), (2, "b"), (2, "c")], "the same content under another name counts once"
+
+
 def test_no_evidence_shows_a_value_of_a_person(tmp_path: Path) -> None:
     files = {
         f"{at}.csv": _csv(
