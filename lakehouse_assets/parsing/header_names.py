@@ -20,7 +20,10 @@ def is_header(names: Iterable[str], known: Iterable[str]) -> bool:
 def found(names: Sequence[str], known: Iterable[str]) -> str:
     """Say which columns an object has, as a part of a sentence."""
     if names and not is_header(names, known):
-        return "its first line has none of the contract's names: perhaps the header is missing"
+        return (
+            "none of the contract's names is there: perhaps the header is missing, or the records are inside of a "
+            'JSON document (format=Json(records="..."))'
+        )
     shown = ", ".join(repr(name[:_LONGEST]) for name in names[:_SHOWN]) or "none"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return f"the columns found are {shown}{more}"
