@@ -47,7 +47,7 @@ def read_csv(text: bytes, known: list[str], form: Csv = _AS_FOUND) -> Raw:
     if len(set(header)) == len(header) and len(header) > 1 and dialect.is_plain:
         frame = read_even(text, header, dialect)
         if frame is not None:
-            return Raw(frame)
+            return Raw(frame, is_plain=text.isascii() and b"\0" not in text)
     return _slow(text, header, dialect, known)
 
 

@@ -141,7 +141,7 @@ def as_bronze(
     unknown = [name for name in names if name not in used]
     present = {name: by_header[header] for name, header in found.items() if header is not None}
     new = [name for name in unknown if name not in opened]  # what is read inside of a field is known of it
-    drift = settled(noticed(raw.frame, feed, {names[name]: name for name in new}, present))
+    drift = settled(noticed(raw.frame, feed, {names[name]: name for name in new}, present, is_plain=raw.is_plain))
     if reason := refusal(feed, drift, list(by_header)):
         raise Rejection(reason)
     columns = [
@@ -170,6 +170,8 @@ def as_bronze(
         problem.alias("_problem"),
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_line"),
     )
+    if raw.is_plain:
+        return frame, drift
     headers = list(feed.bronze.columns)[: len(columns)]
     nul = frame.select(nul_problem(headers)).to_series()
     if nul.null_count() < nul.len():

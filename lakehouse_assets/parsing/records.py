@@ -13,8 +13,10 @@ class Raw:
         frame: One string column per field, one row per record.
         problems: What is wrong with the shape of each record, null where nothing is; None when nothing is anywhere.
         extras: What of a record did not fit its fields, as text; None like `problems`.
+        is_plain: Whether it is known that all text is ASCII without NUL, so that no value needs to be looked at for it.
     """
 
     frame: pl.DataFrame
     problems: pl.Series | None = None
     extras: pl.Series | None = None
+    is_plain: bool = False

@@ -21,13 +21,21 @@ _TIME = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])-([01][0-9]|2[0-8]) (0[2-9]|1[0
 _LONGEST = 40
 
 
-def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: Mapping[str, str]) -> Drift:
+def noticed(
+    raw: pl.DataFrame,
+    feed: Feed,
+    unknown: Mapping[str, str],
+    present: Mapping[str, str],
+    *,
+    is_plain: bool = False,
+) -> Drift:
     """Compare an object with the contract.
 
     Args:
         raw: The object as it is, all text.
         unknown: Header to raw column, for those that the contract does not know.
         present: Contract column to raw column, for those that are there.
+        is_plain: Whether all text is known to be ASCII, which cannot be wrongly decoded.
     """
     drift = Drift(new={header: _shape(raw[column]) for header, column in unknown.items()})
     for name in feed.sources:
@@ -36,7 +44,7 @@ def noticed(raw: pl.DataFrame, feed: Feed, unknown: Mapping[str, str], present: 
                 drift.missing[name] = None
         elif _is_retyped(raw[present[name]], feed, name):
             drift.retyped[name] = _shape(raw[present[name]])
-    for name in [name for name in present if isinstance(feed.columns[name].dtype, pl.String)]:
+    for name in [name for name in present if isinstance(feed.columns[name].dtype, pl.String) and not is_plain]:
         if words := garbled_words(raw[present[name]]):
             is_shown = feed.sources[name].headers[0] in feed.shown_headers
             drift.garbled[name] = ", ".join(repr(word[:_LONGEST]) for word in words) if is_shown else None

@@ -53,6 +53,12 @@ def test_a_nul_byte_marks_its_record_only() -> None:
     assert problems_of(data) == [None, "a value holds a NUL byte", None]
 
 
+def test_only_text_that_is_ascii_without_nul_is_known_to_be_plain() -> None:
+    texts = ["HEART", "A\0B", "décor"]
+    known = list(line())
+    assert [read_csv(sales_csv([line(Description=text)]), known).is_plain for text in texts] == [True, False, False]
+
+
 def _trimmed(rows: Sequence[Sequence[str | None]]) -> list[list[str]]:
     return [[(value or "").strip() for value in row] for row in rows]
 
