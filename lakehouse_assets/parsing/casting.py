@@ -131,6 +131,8 @@ def instants(
         The instants, `Datetime("us", "UTC")`, and the days, `Date`; both null where the text cannot be read.
     """
     name, time_zone = text.name, time_zone or naive_zone
+    # Records beside each other often have the same time: it is read once.
+    run, text = text.rle_id(), text.rle().struct.unnest()["value"]
     local = _in_formats(text, formats or _DATE_TIME[:1], pl.Datetime("us"))[0]
     instant = _to_utc(local, naive_zone)
     day = _days(local, instant, naive_zone, time_zone)
@@ -144,7 +146,7 @@ def instants(
         # Other years have no place in a path, and no date in Python.
         chosen = pl.select(pl.when(known).then(instant).alias("instant"), pl.when(known).then(day).alias("day"))
         instant, day = chosen["instant"], chosen["day"]
-    return instant.alias(name), day.alias(name)
+    return instant[run].alias(name), day[run].alias(name)
 
 
 def _instants_slowly(
