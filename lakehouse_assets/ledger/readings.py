@@ -1,14 +1,13 @@
 """In which ways contents were read before, from a feed's entries."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import polars as pl
 
 from lakehouse_assets.ledger.entries import REJECTED, is_read_as
-
-_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,11 @@ class Readings:
 
     def of(self, source_hash: str) -> list[Reading]:
         """Return the ways in which a content was ever read without being refused, the last one first."""
-        found = self._of_content(source_hash).filter(pl.col("state") != REJECTED).sort("version", descending=True)
+        entries = self._of_content(source_hash)
         readings: list[Reading] = []
-        if not found.height:
+        if not entries.height:  # mostly: what lands is new
             return readings
+        found = entries.filter(pl.col("state") != REJECTED).sort("version", descending=True)
         for (_, reading, contract), rows in found.group_by("version", "dating", "contract", maintain_order=True):
             file = rows["file"].fill_null(source_hash)[0]
             partitions = dict(rows.select("part", "rows").drop_nulls("part").iter_rows())
@@ -52,5 +52,7 @@ class Readings:
 
     def _of_content(self, source_hash: str) -> pl.DataFrame:
         wanted = pl.Series([source_hash]).hash()[0]
-        first, last = (self._hashes.search_sorted(wanted, side=side) for side in _SIDES)
+        first, last = bisect_left(self._hashes, wanted), bisect_right(self._hashes, wanted)
+        if first == last:
+            return self._entries.clear()
         return self._entries[self._rows.slice(first, last - first)].filter(pl.col("source_hash") == source_hash)
