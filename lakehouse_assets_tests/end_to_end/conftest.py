@@ -1,4 +1,4 @@
-"""The lake of the 305 real days, built once, of which tests that change it take a copy; AWS that enforces policies."""
+"""Lakes of the 305 real days and of some of them, built once, for tests to copy; AWS that enforces policies."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,19 +12,37 @@ from lakehouse_assets_tests import aws_emulator as aws
 from lakehouse_assets_tests.conftest import lake_at
 from lakehouse_assets_tests.end_to_end.comparing import tables
 from lakehouse_assets_tests.faults import scenario
+from lakehouse_assets_tests.faults.conftest import EVERYTHING
 from lakehouse_assets_tests.orchestration.dev_server import lakehouse
 from lakehouse_assets_tests.prepared import Once
+
+LATE, BAD = "2011-03-27", "2011-06-14"
+SPOILT = {LATE, BAD, "2011-08-12"}
+"""The last one has a record that is refused."""
 
 
 @pytest.fixture(scope="session")
 def real_lake(real_days: list[Path], once: Once) -> Lake:
     """All real days, landed and run by the command line. Read only: see `copy_of`."""
-    return lake_at(once(_real_lake, real_days[0].parent))
+    return lake_at(once(_lake_of, [real_days[0].parent]))
 
 
-def _real_lake(folder: Path, days: Path) -> str:
+@pytest.fixture(scope="session")
+def some_days(real_days: list[Path]) -> list[Path]:
+    """Eighty of the real days: a whole customer's, those that tests spoil, some of each month. `FAULTS=all`: all."""
+    others = [path for at, path in enumerate(real_days) if at < 55 or at % 10 == 5 or path.stem in SPOILT]
+    return real_days if EVERYTHING else others
+
+
+@pytest.fixture(scope="session")
+def some_lake(some_days: list[Path], once: Once) -> Lake:
+    """These, landed and run by the command line. Read only: see `copy_of`."""
+    return lake_at(once(_lake_of, some_days))
+
+
+def _lake_of(folder: Path, landed: list[Path]) -> str:
     root = str(folder / "lake")
-    for arguments in (["land", "sales", str(days)], ["run"]):
+    for arguments in (["land", "sales", *map(str, landed)], ["run"]):
         lakehouse(root, *arguments).check_returncode()
     return root
 
@@ -32,10 +50,16 @@ def _real_lake(folder: Path, days: Path) -> str:
 @pytest.fixture(scope="session")
 def real_tables(real_lake: Lake, once: Once) -> dict[str, pl.DataFrame]:
     """What the lake of all real days holds."""
-    return once(_real_tables, real_lake.settings.root)
+    return once(_tables_of, real_lake.settings.root)
 
 
-def _real_tables(_: Path, root: str) -> dict[str, pl.DataFrame]:
+@pytest.fixture(scope="session")
+def some_tables(some_lake: Lake, once: Once) -> dict[str, pl.DataFrame]:
+    """What the lake of some of them holds."""
+    return once(_tables_of, some_lake.settings.root)
+
+
+def _tables_of(_: Path, root: str) -> dict[str, pl.DataFrame]:
     return tables(lake_at(root))
 
 

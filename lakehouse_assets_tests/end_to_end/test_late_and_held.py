@@ -13,6 +13,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from lakehouse_assets.context import Lake
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets_tests.conftest import Cli
+from lakehouse_assets_tests.end_to_end.conftest import BAD, LATE
 from lakehouse_assets_tests.orchestration.event_log import (
     GATE,
     KnownVersion,
@@ -24,15 +25,14 @@ from lakehouse_assets_tests.orchestration.event_log import (
 from lakehouse_assets_tests.retail import day, line, sales_csv
 
 pytestmark = pytest.mark.slow
-LATE, BAD = "2011-03-27", "2011-06-14"
 REJECTED = re.compile(r"rejected: 1\s+sales: broken\.csv: .*the text is UTF-16")
 GOLD_BY_DATE = ("gold/daily_metrics", "gold/daily_product_sales", "gold/daily_sales")
 
 
 @pytest.fixture
-def lake(real_lake: Lake, copy_of: Callable[[Lake], Lake]) -> Lake:
-    """A lake of the 305 real days, to change."""
-    return copy_of(real_lake)
+def lake(some_lake: Lake, copy_of: Callable[[Lake], Lake]) -> Lake:
+    """A lake of real days, to change."""
+    return copy_of(some_lake)
 
 
 @pytest.fixture
@@ -198,7 +198,8 @@ def test_a_held_date_stays_listed_until_good_data_releases_it(
 def test_the_same_good_bytes_again_release_a_held_date_and_rebuild_nothing_needless(
     lake: Lake, good: bytes, cli: Cli, tmp_path: Path
 ) -> None:
-    before = published(lake)
+    before, sums = published(lake), "SELECT sum(held) AS held, sum(published) AS n FROM ops.accounting"
+    accounts = ask(lake, sums)
     land(cli, lake, tmp_path, **{key(BAD): spoilt(good)})
     run(cli, lake, code=1)
     land(cli, lake, tmp_path, **{key(BAD): good})
@@ -208,7 +209,8 @@ def test_the_same_good_bytes_again_release_a_held_date_and_rebuild_nothing_needl
     assert published(lake) == before
     assert "held:" not in cli(lake, "status").stdout
     assert ask(lake, of(BAD, "count(*) AS n", "quarantine.sales")) == [{"n": 0}]
-    assert ask(lake, "SELECT sum(held) AS held, sum(published) AS n FROM ops.accounting") == [{"held": 0, "n": 536639}]
+    assert ask(lake, sums) == accounts
+    assert accounts[0]["held"] == 0
     assert gate_in_the_ui(lake) == AssetCheckExecutionRecordStatus.SUCCEEDED
 
 

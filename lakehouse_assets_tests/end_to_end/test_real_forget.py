@@ -1,4 +1,4 @@
-"""A customer of the real days is forgotten: exactly their share goes, for good."""
+"""A customer of the real days is forgotten: exactly their share goes, for good. `FAULTS=all`: of all 305 days."""
 
 import re
 from collections.abc import Callable
@@ -46,11 +46,12 @@ def lines(lake: Lake) -> pl.DataFrame:
 
 
 def test_a_real_customer_is_forgotten_and_exactly_their_share_goes(
-    real_lake: Lake, real_days: list[Path], copy_of: Callable[[Lake], Lake], cli: Cli
+    some_lake: Lake, some_days: list[Path], copy_of: Callable[[Lake], Lake], cli: Cli
 ) -> None:
-    lake = copy_of(real_lake)
+    lake = copy_of(some_lake)
     assert cli(lake, "run").returncode == 0
     landed_before, kept = answers.run(lake, TOTALS).rows[0], lines(lake)
+    [accounts] = answers.run(lake, ACCOUNTS).rows
 
     done = cli(lake, "forget", "sales", f"customer_id={CUSTOMER}")
 
@@ -59,10 +60,11 @@ def test_a_real_customer_is_forgotten_and_exactly_their_share_goes(
     share = (Decimal("5391.2100"), Decimal("-87.7300"), Decimal(0), Decimal("5303.4800"), 1733, 297)
     found = answers.run(lake, TOTALS).rows[0]
     assert tuple(a - b for a, b in zip(landed_before, found, strict=True)) == share
-    assert answers.run(lake, ACCOUNTS).rows == [(541909, 536330, 2, 5265, 312, 536330)]
+    changed = (0, -309, 0, -3, 312, -309)
+    assert answers.run(lake, ACCOUNTS).rows == [tuple(a + b for a, b in zip(accounts, changed, strict=True))]
 
     after = tables(lake)
-    for path in real_days:
+    for path in some_days:
         land(lake, path.name, path.read_bytes())
     force = cli(lake, "run")
 

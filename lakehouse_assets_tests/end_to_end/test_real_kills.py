@@ -42,15 +42,15 @@ def killed_run(lake: Lake, after_s: float) -> bool:
 
 
 def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
-    real_lake: Lake,
-    real_tables: dict[str, pl.DataFrame],
-    real_days: list[Path],
+    some_lake: Lake,
+    some_tables: dict[str, pl.DataFrame],
+    some_days: list[Path],
     lake: Lake,
     cli_process: Cli,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same disorder every time
-    waiting, kills = deliveries(real_days, chance), 0
+    waiting, kills = deliveries(some_days, chance), 0
     portion = len(waiting) // KILLS + 1
     for start in range(0, len(waiting), portion):
         for key, data in waiting[start : start + portion]:
@@ -60,12 +60,12 @@ def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
     ran = cli_process(lake, "run")
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert_same(lake, real_tables)
+    assert_same(lake, some_tables)
     assert list(verify(lake)) == []
     assert status(lake).is_idle
     sums = "SELECT sum(landed), sum(valid), sum(quarantined), sum(duplicates), sum(published) FROM ops.accounting"
-    assert answers.run(lake, sums).rows == answers.run(real_lake, sums).rows == [(541909, 536639, 2, 5268, 536639)]
+    assert answers.run(lake, sums).rows == answers.run(some_lake, sums).rows
     with capsys.disabled():
-        told = f"{len(waiting)} deliveries of {len(real_days)} files, {kills} runs killed"
+        told = f"{len(waiting)} deliveries of {len(some_days)} files, {kills} runs killed"
         print(f"\n{told}: the figures of the undisturbed lake")  # noqa: T201 - a measurement
     assert kills >= KILLS // 2

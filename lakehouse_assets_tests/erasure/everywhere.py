@@ -9,13 +9,12 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.decisions import recorded
-from lakehouse_assets.decisions.kinds import Decision
 from lakehouse_assets.forgetting import service
 from lakehouse_assets.forgetting.request import ask
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.pins import pin
 from lakehouse_assets.storage import delta
-from lakehouse_assets_tests.faults.scenario import environment, lakehouse
+from lakehouse_assets_tests.faults.scenario import environment, lakehouse, land_all
 from lakehouse_assets_tests.retail import HEADERS, Record, gzipped, land, line, sales, sales_csv, zipped
 from lakehouse_assets_tests.retail import run as run_all
 
@@ -143,39 +142,55 @@ def build(lake: Lake, home: Path | None = None, **settings: str) -> None:
         home: The lake's Dagster instance, if it is not where the lake has it.
         settings: Of the environment, in place of small batches.
     """
-    feed = sales(lake)
-
-    def run() -> None:
-        done = lakehouse("run", env=environment(lake, home, **settings))
-        assert "Traceback" not in done.stderr, done.stderr
-
-    def land_all(objects: Mapping[str, bytes]) -> None:
-        for key, data in objects.items():
-            land(lake, key, data)
-
-    def decide(taken: Decision) -> None:
-        recorded.record(lake.store, taken)
-
-    land_all(first_landing())
-    run()
-    land_all(second_landing())
+    feed, env = sales(lake), environment(lake, home, **settings)
+    land_all(lake, first_landing())
+    run(env)
+    land_all(lake, second_landing())
     lake.store.delete("landing/sales/deleted.csv")
-    run()
-    decide(decision_commands.release(lake, feed, march(17), "the month is closed"))
-    decide(decision_commands.accept(lake, feed, "accepted.csv", "the manifest is wrong"))
+    run(env)
     now = delta.fingerprints(lake.store, feed.silver.path)
     then = first_version_with(lake, march(14))
-    decide(pin(lake, feed.silver, then, [march(14)], now, f"customer {PERSON} asked", "ann"))
-    decide(decision_commands.correct(lake, feed, "corrected.csv", 28, {"Quantity": "7"}, "the till prints .5"))
-    decide(decision_commands.correct(lake, feed, "corrected.csv", 27, {"CustomerID": f"{PERSON}.0"}, "misread", "bob"))
-    decide(
-        decision_commands.correct(lake, feed, "corrected.csv", AMONG + 1, {"Country": "France"}, f"a gift of {PERSON}.")
-    )
-    decide(decision_commands.discard(lake, feed, "corrected.csv", AMONG + 2, "a test"))
-    decide(decision_commands.discard(lake, feed, "corrected.csv", 3, "a test"))
-    run()
+    for taken in (
+        decision_commands.release(lake, feed, march(17), "the month is closed"),
+        decision_commands.accept(lake, feed, "accepted.csv", "the manifest is wrong"),
+        pin(lake, feed.silver, then, [march(14)], now, f"customer {PERSON} asked", "ann"),
+    ):
+        recorded.record(lake.store, taken)
+    decide_on_records(lake)
+    run(env)
     leave_behind(lake)
     land(lake, "pending.csv", sales_csv(both(28)))
+
+
+def build_small(lake: Lake) -> None:
+    """Land an object of each kind, run and decide; at the end one is pending."""
+    objects, env = first_landing(), environment(lake)
+    few = ("plain.csv", "worse.csv", "week.zip", "corrected.csv", "refused.csv")
+    land_all(lake, {key: objects[key] for key in few})
+    run(env)
+    decide_on_records(lake)
+    run(env)
+    leave_behind(lake)
+    land(lake, "pending.csv", sales_csv(both(28)))
+
+
+def run(env: Mapping[str, str]) -> None:
+    done = lakehouse("run", env=env)
+    assert "Traceback" not in done.stderr, done.stderr
+
+
+def decide_on_records(lake: Lake) -> None:
+    """Correct and discard records of `corrected.csv`, the person's and others', with reasons that name the person."""
+    correct, discard = decision_commands.correct, decision_commands.discard
+    of = lake, sales(lake), "corrected.csv"
+    for decide in (
+        lambda: correct(*of, 28, {"Quantity": "7"}, "the till prints .5"),
+        lambda: correct(*of, 27, {"CustomerID": f"{PERSON}.0"}, "misread", "bob"),
+        lambda: correct(*of, AMONG + 1, {"Country": "France"}, f"a gift of {PERSON}."),
+        lambda: discard(*of, AMONG + 2, "a test"),
+        lambda: discard(*of, 3, "a test"),
+    ):
+        recorded.record(lake.store, decide())
 
 
 def forget(lake: Lake, customer: str = PERSON) -> None:

@@ -1,4 +1,4 @@
-"""`lakehouse dev` for real: webserver, daemon and code server of one lake, all of them stopped at the end."""
+"""`lakehouse dev` for real: webserver, daemon and code server of one lake, all of them killed at the end."""
 
 import json
 import os
@@ -103,16 +103,18 @@ class DevServer:
             return [entry["loadStatus"] for entry in entries] == ["LOADED"]
         return False
 
-    def _stop(self) -> None:
-        # It stops its children itself; what it leaves behind is killed, runs in process groups of their own included.
-        family = psutil.Process(self._process.pid).children(recursive=True) if self._process.poll() is None else []
+    def interrupt(self) -> None:
+        """End it as a person does, by Ctrl+C; it stops its children itself."""
         self._process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_S)
-        _, left = psutil.wait_procs(family, timeout=5)
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._process.wait(_STOP_S)
+
+    def _stop(self) -> None:
+        # Killed: its own end takes seconds. Runs are in process groups of their own.
+        family = psutil.Process(self._process.pid).children(recursive=True) if self._process.poll() is None else []
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=5)
         self._process.wait(_STOP_S)

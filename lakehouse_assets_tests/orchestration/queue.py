@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -44,6 +44,11 @@ class TestQueue:
     def announce(self, lake: Lake, *keys: str, feed: str = "sales", **more: Any) -> None:
         """Send what S3 would say of some landed objects."""
         self.send(*(announcement(lake, key, feed, **more) for key in keys))
+
+    def show_again(self, receipts: Sequence[str]) -> None:
+        """Hide received messages no longer; those that were deleted are gone."""
+        entries = [{"Id": str(n), "ReceiptHandle": one, "VisibilityTimeout": 0} for n, one in enumerate(receipts)]
+        self.client.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
     def counts(self) -> tuple[int, int]:
         """Return how many messages wait, and how many are in flight."""

@@ -11,6 +11,8 @@ import pytest
 from lakehouse_assets.context import Lake
 from lakehouse_assets.orchestration.arrivals import CHECK, QUEUE
 from lakehouse_assets.sources.message_batch import PATH
+from lakehouse_assets.sources.queue import Message
+from lakehouse_assets.sources.sqs import SqsQueue
 from lakehouse_assets_tests import retail
 from lakehouse_assets_tests.aws_emulator import AwsEmulator
 from lakehouse_assets_tests.orchestration.daemon import Daemon
@@ -187,9 +189,18 @@ def test_a_manifest_that_is_told_of_later_is_looked_at(s3_lake: Lake, queue: Tes
 
 
 def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_fails_the_check(
-    s3_lake: Lake, queue: TestQueue, daemon_with: Listening
+    s3_lake: Lake, queue: TestQueue, daemon_with: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    daemon = daemon_with(queue_hidden_s=10)
+    daemon = daemon_with()
+    receipts: list[str] = []
+    receive = SqsQueue.receive
+
+    def noted(asked: SqsQueue, hidden_s: int, wait_s: int = 0) -> list[Message]:
+        found = receive(asked, hidden_s, wait_s)
+        receipts.extend(message.receipt for message in found)
+        return found
+
+    monkeypatch.setattr(SqsQueue, "receive", noted)
     retail.land(s3_lake, "day.csv", sales_csv(2))
     queue.send("gibberish")
     queue.announce(s3_lake, "day.csv")
@@ -201,6 +212,7 @@ def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_fails_t
     assert queue.counts() == (0, 1)
 
     def is_dead() -> bool:
+        queue.show_again(receipts)  # as when they were hidden for long enough
         daemon.tick("queue_sensor")
         return bool(shown(daemon)["dead_letters"].value == 1)
 
@@ -235,11 +247,11 @@ def test_messages_of_a_run_that_works_long_stay_hidden(
     [request] = daemon.requests("queue_sensor")
     busy = [True]
     monkeypatch.setattr("lakehouse_assets.orchestration.arrivals.is_busy", lambda *_: busy[0])
-    until = time.monotonic() + 14
+    until = time.monotonic() + 11  # they would be seen again
     while time.monotonic() < until:
         assert daemon.tick("queue_sensor").skip_message == "a run of ingest is under way"
         assert queue.counts() == (0, 1)
-        time.sleep(1)
+        time.sleep(0.5)
     busy[0] = False
     daemon.launch(request)
     daemon.settle("queue_sensor")
