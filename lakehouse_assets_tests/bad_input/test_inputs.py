@@ -13,7 +13,7 @@ from lakehouse_assets_tests.faults.conftest import EVERYTHING
 _PEAK_BYTES = 9 * 2**30 // 10
 _CPU_SECONDS = 60 if EVERYTHING else 30
 _SMALL = [name for name in table.rows() if name in CORPUS and not CORPUS[name].is_huge]
-_QUICK = {name for name in _SMALL[::8] if "10,000" not in name}  # what is as wide as that takes seconds
+_COVERED = {name for name in _SMALL[::8] if "10,000" not in name}  # what is as wide as that takes seconds
 _HUGE = [name for name in table.rows() if name in CORPUS and CORPUS[name].is_huge]
 
 
@@ -26,9 +26,8 @@ def test_a_reason_is_promised_for_whatever_is_not_accepted() -> None:
     assert [row.name for row in table.rows().values() if (row.ends_as == "accepted") == bool(row.words)] == []
 
 
-@pytest.mark.slow(covered=True)
 @pytest.mark.parametrize(
-    "name", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in _SMALL]
+    "name", [pytest.param(name, marks=pytest.mark.slow(covered=name in _COVERED)) for name in _SMALL]
 )
 def test_ends_where_the_page_says_and_the_good_file_is_published(name: str, tmp_path: Path) -> None:
     made, row = CORPUS[name], table.rows()[name]

@@ -98,7 +98,7 @@ def test_a_second_refresh_runs_no_query_and_a_changed_table_costs_its_own(lit: L
     ]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_each_query_of_the_files_runs_over_the_tables(lit: Lake) -> None:
     assert len(FILES) >= 6
     for path in FILES:
@@ -110,7 +110,7 @@ def test_each_query_of_the_files_runs_over_the_tables(lit: Lake) -> None:
         assert bool(answer.rows) is not is_of_bad_records, path
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_query_that_names_what_is_not_there_is_told_and_tried_again(lit: Lake, glue: Glue, tmp_path: Path) -> None:
     broken = with_files(
         lit,
@@ -136,7 +136,7 @@ def test_a_query_that_names_what_is_not_there_is_told_and_tried_again(lit: Lake,
     assert of(glue).views == {"gold.broken"}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_table_that_athena_cannot_read_is_told_without_values_of_its_records(
     lit: Lake,
 ) -> None:
@@ -169,7 +169,7 @@ def test_queries_that_were_changed_by_hand_are_written_anew_and_those_of_others_
     assert of(glue).named["theirs"]["QueryString"] == "SELECT 2"
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lacking", "why"),
     [
@@ -189,7 +189,7 @@ def test_no_query_runs_in_a_workgroup_without_a_limit(lit: Lake, glue: Glue, lac
     assert of(glue).queries == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_same_query_gives_the_same_answer_in_athena_as_in_duckdb(lit: Lake) -> None:
     asked = """
         SELECT invoice_no, quantity, unit_price, invoiced_at, dt, description IS NULL AS is_blank, customer_id
@@ -201,7 +201,7 @@ def test_the_same_query_gives_the_same_answer_in_athena_as_in_duckdb(lit: Lake) 
     assert answers.as_table(there) == answers.as_table(here)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "why"),
     [

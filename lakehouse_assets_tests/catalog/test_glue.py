@@ -123,7 +123,7 @@ def test_nothing_is_pending_before_anything_is_stored(lake: Lake, glue: Glue) ->
     assert not glue.calls
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_changed_contract_is_the_only_write_and_keeps_no_old_version(shown: Lake, glue: Glue) -> None:
     CATALOG.refresh(shown)
     glue.calls.clear()
@@ -156,7 +156,7 @@ def test_a_column_that_was_added_to_the_stored_table_is_added_in_glue(shown: Lak
     }
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_change_by_hand_is_found_named_and_put_right_and_what_others_added_stays(shown: Lake, glue: Glue) -> None:
     CATALOG.refresh(shown)
     found = glue.table(SALES)
@@ -186,7 +186,7 @@ def test_a_table_that_was_removed_by_hand_is_found_and_put_back(shown: Lake, glu
     assert problems(shown) == {}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", [{}, {MARK: "s3://other/lake"}], ids=["of nobody", "of another lake"])
 def test_a_table_of_others_is_never_touched_and_the_check_names_it(
     shown: Lake, glue: Glue, mark: dict[str, str]
@@ -203,7 +203,7 @@ def test_a_table_of_others_is_never_touched_and_the_check_names_it(
     assert (found.where, "s3://other/lake" in found.what) == (SALES, bool(mark))
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_is_no_longer_declared_stays_until_it_is_asked_for(shown: Lake, glue: Glue) -> None:
     CATALOG.refresh(shown)
     others = foreign(glue, "lake_gold.theirs")
@@ -252,7 +252,7 @@ def test_a_lake_in_a_folder_cannot_be_in_glue(lake: Lake) -> None:
         Settings(root=lake.settings.root, glue_prefix="lake")
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
@@ -274,7 +274,7 @@ def test_a_table_that_glue_cannot_hold_is_named_and_the_others_are_there(
     assert glue.tables("lake_bronze") == {}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_long_and_broken_texts_are_cut_to_what_glue_takes(shown: Lake, glue: Glue) -> None:
     table = shown.registry.models["daily_sales"].table
     column = Column(pl.Int64(), "First line,\nsecond line. " * 40)

@@ -37,7 +37,7 @@ def refused(said: Said, message: str) -> None:
 # -- list and show
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_list_shows_each_quarantined_record_with_the_rules_that_it_breaks(lakehouse: Lakehouse) -> None:
     rows = cells(lakehouse("quarantine", "list"))
     assert [row[:4] for row in rows[:4]] == [
@@ -51,7 +51,7 @@ def test_list_shows_each_quarantined_record_with_the_rules_that_it_breaks(lakeho
     assert len(rows) == 5
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -133,7 +133,7 @@ def test_show_of_a_valid_record_says_that_it_is_not_in_quarantine(lakehouse: Lak
     assert lakehouse("quarantine", "show", "sales", "day.csv", 1).out.endswith("the record is not in quarantine\n")
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_show_of_a_corrected_record_that_is_still_bad_shows_the_values_that_break_the_rules(
     lake: Lake, lakehouse: Lakehouse
 ) -> None:
@@ -143,7 +143,7 @@ def test_show_of_a_corrected_record_that_is_still_bad_shows_the_values_that_brea
     assert rows["Quantity"] == ["6.5", "quantity_readable: `quantity` can be read as an integer"]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_correct_records_a_correction_for_the_next_run(lake: Lake, lakehouse: Lakehouse) -> None:
     said = lakehouse(
         "quarantine", "correct", "sales", "day.csv", BAD, "--set", "Quantity=600", "--set", "Description=", "--set",
@@ -173,7 +173,7 @@ def test_waive_discard_release_accept_and_revoke_do_what_they_say(lake: Lake, la
     assert ("day.csv", BAD) in quarantined(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -232,7 +232,7 @@ def test_what_cannot_be_decided_is_refused_in_one_line_and_nothing_is_recorded(
     assert states(lake) == {}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -257,7 +257,7 @@ def test_the_form_of_an_answer_holds_no_personal_value_of_a_correction(lakehouse
     assert "16999" not in said.out + said.err
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_decisions_can_be_queried_as_json(lake: Lake, lakehouse: Lakehouse) -> None:
     assert lakehouse("quarantine", "discard", "sales", "day.csv", BAD, "--why", 'a "quoted" reason').code == 0
     said = lakehouse("query", "SELECT kind, why, rules FROM ops.decisions", "--format", "json")

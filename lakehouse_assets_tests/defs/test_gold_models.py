@@ -19,7 +19,7 @@ from lakehouse_assets_tests.retail import DAY, Record, build, day, ingest, land,
 pytestmark = pytest.mark.usefixtures("every_table")
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_declared_models_hold_their_figures(lake: Lake) -> None:
     land(
         lake,
@@ -107,7 +107,7 @@ def test_records_without_a_date_alone_are_counted_anew_too(lake: Lake) -> None:
     assert list(verify(lake)) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_product_that_was_only_returned_has_no_performance(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([line(InvoiceNo="C536365", Quantity="-6")]))
     run(lake)
@@ -115,7 +115,7 @@ def test_a_product_that_was_only_returned_has_no_performance(lake: Lake) -> None
     assert len(stored(lake, "daily_product_sales")) == 1
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_date_of_adjustments_only_has_figures_of_nothing(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([line(StockCode="POST")]))
     run(lake)
@@ -147,7 +147,7 @@ def bought(invoice: int, date: str, customer: str, *codes: str, **changes: str) 
     return [line(**values | {"StockCode": code} | changes) for code in codes]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_customers_their_cohorts_and_their_baskets(lake: Lake) -> None:
     records = [
         *bought(500001, "2011-01-10", "1", "10001", "10002"),
@@ -173,7 +173,7 @@ def test_customers_their_cohorts_and_their_baskets(lake: Lake) -> None:
     assert (pair["support"], pair["confidence"], pair["lift"]) == (3 / 5, 1.0, 5 / 3)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_without_a_known_customer_there_is_nobody_to_tell_of(lake: Lake) -> None:
     land(lake, "x.csv", sales_csv([line(CustomerID=None)]))
     run(lake)

@@ -24,7 +24,7 @@ from lakehouse_assets_tests.extraction.conftest import (
 )
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_page_lands_as_it_came(api: Api, declare: Declare, kind: str) -> None:
     lake = declare(kind)
@@ -42,7 +42,7 @@ def test_few_records(api: Api, declare: Declare, kind: str, count: int) -> None:
     assert customers_in(lake) == there(api)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_an_api_without_records_is_no_error(api: Api, declare: Declare) -> None:
     api.records = []
     lake = declare("pages")
@@ -113,7 +113,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_passes_is_tried_again(api: Api, declare: Declare, fault: str) -> None:
     api.faults = {0: FAULTS[fault], 2: FAULTS[fault]}
@@ -124,7 +124,7 @@ def test_what_passes_is_tried_again(api: Api, declare: Declare, fault: str) -> N
     assert customers_in(lake) == there(api)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_an_api_is_left_alone_for_as_long_as_it_says(api: Api, declare: Declare) -> None:
     api.faults = {1: answer(429, Retry_After="2")}
     started = time.monotonic()
@@ -175,7 +175,7 @@ class KilledError(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_after_each_page(api: Api, declare: Declare, kind: str, tmp_path: Path) -> None:
     whole = declare(kind, str(tmp_path / "whole"))

@@ -88,7 +88,7 @@ def all_of(kinesis: Kinesis) -> list[str]:
     return [f"c{number:04}" for number in range(kinesis.put)]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_each_reading_lands_what_is_new(kinesis: Kinesis, lake: Lake) -> None:
     assert (read(lake).records, list(lake.store.list("landing"))) == (0, [])
     for count in (30, 0, 5):
@@ -103,7 +103,7 @@ def test_each_reading_lands_what_is_new(kinesis: Kinesis, lake: Lake) -> None:
     assert silver(lake) == all_of(kinesis)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_reading_is_bounded_and_objects_are_cut(
     kinesis: Kinesis, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +122,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("is_written", [False, True])
 def test_a_killed_reading_is_gone_on_with(kinesis: Kinesis, lake: Lake, *, is_written: bool) -> None:
     class Killing(LocalStore):
@@ -139,7 +139,7 @@ def test_a_killed_reading_is_gone_on_with(kinesis: Kinesis, lake: Lake, *, is_wr
     assert silver(lake) == all_of(kinesis)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_stream_that_is_split_and_merged_loses_nothing(kinesis: Kinesis, lake: Lake) -> None:
     kinesis.add(20)
     read(lake)
@@ -154,7 +154,7 @@ def test_a_stream_that_is_split_and_merged_loses_nothing(kinesis: Kinesis, lake:
     assert silver(lake) == all_of(kinesis)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_records_of_a_shard_come_before_those_of_its_parts(
     kinesis: Kinesis, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,7 @@ def test_records_of_a_shard_come_before_those_of_its_parts(
     assert read(lake, replace(STREAM, for_s=1e-9)).shards == 2  # the parts wait for the shard that was split
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_passes_is_tried_again(kinesis: Kinesis, lake: Lake) -> None:
     kinesis.add(10)
     kinesis.refused = {"GetRecords": ["ProvisionedThroughputExceededException", "ExpiredIteratorException"]}
@@ -173,7 +173,7 @@ def test_what_passes_is_tried_again(kinesis: Kinesis, lake: Lake) -> None:
     assert silver(lake) == all_of(kinesis)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_sequence_number_that_is_gone_is_told(kinesis: Kinesis, lake: Lake) -> None:
     kinesis.add(10)
     read(lake)
@@ -192,7 +192,7 @@ def test_how_far_behind_a_reading_is_left_is_said() -> None:
     assert "left" not in StreamRead(shards=2).message
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_stream_that_is_not_there_is_one_clear_message(
     lake: Lake, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

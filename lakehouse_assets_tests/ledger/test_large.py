@@ -86,11 +86,9 @@ def _said(ledger: FeedLedger) -> list[object]:
     ]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("is_large")
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow(covered=True)) for seed in range(1, 8))]
-)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 def test_it_answers_as_one_in_memory_does(store: Store, seed: int) -> None:
     ledger = _recorded(store, _batches(seed))
     rows = Ledger.load(store).rows
@@ -114,7 +112,7 @@ def test_fingerprints_of_dates_that_later_entries_do_not_touch_are_kept(store: S
     assert ledger_of(store, "sales").fingerprints == {"c1": {"2011-03-01": 1}}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("is_large")
 def test_a_ledger_with_later_entries_does_not_keep_the_one_before_it(store: Store) -> None:
     before = weakref.ref(_recorded(store, [[version_of("k0", "a")]]))
@@ -124,7 +122,7 @@ def test_a_ledger_with_later_entries_does_not_keep_the_one_before_it(store: Stor
     assert before() is None
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_many_looks_end_in_reading_all(store: Store, monkeypatch: pytest.MonkeyPatch, is_large: None) -> None:  # noqa: ARG001
     ledger = _recorded(store, _batches(2))
     monkeypatch.setattr("lakehouse_assets.ledger.large._LOOKS", 0)
@@ -134,7 +132,7 @@ def test_many_looks_end_in_reading_all(store: Store, monkeypatch: pytest.MonkeyP
     assert said == _said(FeedLedger(rows, rows.lazy()))
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_only_the_last_entries_are_written_anew_while_most_files_hold_few_of_them(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ from lakehouse_assets_tests.maintenance.packed import (
 from lakehouse_assets_tests.retail import DAY, ingest, land, publish, run, sales
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lake", pytest.param("s3_lake", marks=[pytest.mark.slow, IN_FULL])])
 def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, request: pytest.FixtureRequest) -> None:
     lake: Lake = request.getfixturevalue(kind)
@@ -52,7 +52,7 @@ def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, reque
     assert told(lake, NOW) == {}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_be_packed_and_writes_nothing(lake: Lake) -> None:
     publish_minutes(lake, 6)
     before = aging.bytes_of(lake)
@@ -70,7 +70,7 @@ def test_open_dates_and_few_files_are_left_alone(lake: Lake) -> None:
     assert told(lake, Policy(pack_after=dt.timedelta(days=2))) == {PACK: 6, KEEP_PACKED: 6}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> None:
     publish_minutes(lake, 6)
     done(lake, NOW)
@@ -91,7 +91,7 @@ def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> No
     assert_sound(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_pack_is_never_larger_than_one_object_may_be(lake: Lake) -> None:
     publish_minutes(lake, 8)
     before = aging.content(lake)
@@ -103,7 +103,7 @@ def test_a_pack_is_never_larger_than_one_object_may_be(lake: Lake) -> None:
     assert_sound(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "gone", "of others"])
 def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(lake: Lake, damage: str) -> None:
     publish_minutes(lake, 6)
@@ -129,7 +129,7 @@ def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(lake: Lake, da
     assert rows[0].sort(rows[0].columns).equals(rows[1].sort(rows[1].columns))
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_an_erasure_meanwhile_makes_packing_begin_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_minutes(lake, 6)
     write, turns = packs.write, iter([True])
@@ -146,7 +146,7 @@ def test_an_erasure_meanwhile_makes_packing_begin_anew(lake: Lake, monkeypatch: 
     assert_sound(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_join_for_athena_counts_each_live_record_once_at_any_moment(lake: Lake) -> None:
     """With DuckDB in the place of Athena: Parquet by folder, and the two tables as their logs say."""
 

@@ -64,7 +64,7 @@ def told(daemon: Daemon, channel: Channel) -> list[Fact]:
     return [fact for fact in channel.facts[known:] if not fact.kind.startswith("run_")]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_feed_that_is_missing_at_its_close_is_told_once_until_it_came(daemon: Daemon) -> None:
     channel = Channel("a")
     told(daemon, channel)
@@ -88,7 +88,7 @@ def test_a_feed_that_is_missing_at_its_close_is_told_once_until_it_came(daemon: 
     assert told(daemon, channel) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_an_inventory_names_what_is_held_and_what_failed(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:

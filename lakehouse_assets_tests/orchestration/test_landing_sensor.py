@@ -12,6 +12,7 @@ from lakehouse_assets.orchestration.run_requests import ATTEMPTS
 from lakehouse_assets.storage import local as local_store
 from lakehouse_assets.storage.stores import Stored
 from lakehouse_assets_tests import retail
+from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.orchestration.daemon import Daemon
 from lakehouse_assets_tests.orchestration.watched import DATES, ask, rows, sweep
 from lakehouse_assets_tests.retail import line, sales_csv
@@ -19,7 +20,7 @@ from lakehouse_assets_tests.retail import line, sales_csv
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=IN_FULL)])
 def any_lake(request: pytest.FixtureRequest) -> Lake:
     """A fresh lake: in a folder, then on the S3 server."""
     found: Lake = request.getfixturevalue("lake" if request.param == "folder" else "s3_lake")

@@ -37,7 +37,7 @@ def embedded(text: str) -> dict[str, Any]:
     return shown
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("libraries")
 def test_the_page_follows_gold(lake: Lake) -> None:
     assert Report().state(lake).pending == {}
@@ -79,7 +79,7 @@ def test_the_page_follows_gold(lake: Lake) -> None:
     assert Report().state(lake).built == {}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("libraries")
 def test_an_empty_lake_has_a_page_that_says_so(lake: Lake) -> None:
     text = page(lake, figures.read(lake))
@@ -88,7 +88,7 @@ def test_an_empty_lake_has_a_page_that_says_so(lake: Lake) -> None:
     assert Report().refresh(lake).lists["figures"] == ["no sales yet"]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_long_histories_are_shown_by_week_or_month(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     days = [line(InvoiceDate=f"2011-{month:02}-{day:02} 09:00:00") for month in (3, 4) for day in (1, 2, 22, 23)]
     land(lake, "x.csv", sales_csv(days))
@@ -121,7 +121,7 @@ def accounts(feeds: int, dates: int) -> pl.LazyFrame:
     return pl.LazyFrame(rows).with_columns(verdict=pl.lit("held"), held=123456)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_page_that_is_full_is_below_two_megabytes(lake: Lake) -> None:
     full = figures._daily_sales(a_year(300, 40))
     judged = figures._judged(accounts(feeds=4, dates=400))
@@ -167,7 +167,7 @@ def test_rows_are_added_up_only_until_they_fit(monkeypatch: pytest.MonkeyPatch) 
     assert by.call_count == 1
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_it_says_how_fresh_each_feed_and_table_is(lake: Lake) -> None:
     zone = ZoneInfo("Europe/London")
     closing = replace(lake.registry.feeds["sales"], daily_close=dt.time(6), rest_days=("Saturday",))
@@ -194,7 +194,7 @@ def test_it_says_how_fresh_each_feed_and_table_is(lake: Lake) -> None:
     assert rows["gold.daily_sales"]["late"].startswith("gold.daily_sales 2011-03-07: not there, and was due at")
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("libraries")
 def test_charts_are_described_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     described = Mock(side_effect=charts.specifications)

@@ -59,7 +59,7 @@ KINDS: dict[str, tuple[list[str | None], str]] = {
 }
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "kind"), KINDS.values(), ids=KINDS.keys())
 def test_a_column_has_the_narrowest_type_that_every_value_fits(
     tmp_path: Path, values: list[str | None], kind: str
@@ -71,7 +71,7 @@ def test_a_column_has_the_narrowest_type_that_every_value_fits(
     assert found["v"].null_count() == values.count(None)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", [18, 19, 20, 30])
 @pytest.mark.parametrize("end", ["", ".25"])
 def test_numbers_of_any_length_are_taken_whole(tmp_path: Path, digits: int, end: str) -> None:
@@ -118,7 +118,7 @@ ODD_HEADERS = {
 }
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", ODD_HEADERS.values(), ids=ODD_HEADERS.keys())
 def test_a_file_with_odd_headers_is_discovered_whole(tmp_path: Path, headers: list[str]) -> None:
     records = [{"key": str(at)} | {name: f"value {name}" for name in headers} for at in range(2)]
@@ -132,7 +132,7 @@ def test_a_file_with_odd_headers_is_discovered_whole(tmp_path: Path, headers: li
     }  # fmt: skip
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -226,7 +226,7 @@ COMMENTS: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "kind", "said"), COMMENTS.values(), ids=COMMENTS.keys())
 def test_a_draft_says_how_values_are_written_and_why_they_stay_text(
     tmp_path: Path, values: list[str], kind: str, said: str
@@ -247,7 +247,7 @@ def test_a_comment_shows_no_personal_value(tmp_path: Path) -> None:
     assert "secret" not in text
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_other_columns_tell_what_a_point_in_a_number_is(tmp_path: Path) -> None:
     data = b"id;price;units\n1;1,5;1.234\n2;2,25;5.678\n"
     feed = drafted(tmp_path, data)
@@ -255,7 +255,7 @@ def test_other_columns_tell_what_a_point_in_a_number_is(tmp_path: Path) -> None:
     assert published(tmp_path, feed, data)["units"].to_list() == [1234, 5678]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "has_header"),
     [

@@ -110,7 +110,7 @@ def test_objects_that_have_lines_of_their_own_follow_each_other() -> None:
     assert found.frame["id"].to_list() == ["0", "1", "2"]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_many_bad_pieces_cost_what_they_are_long() -> None:
     found = read_json(b'{"id": 1}' + b'{"id":}' * 100_000)
     assert found.problems is not None

@@ -74,7 +74,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_rows_have_what_held_at_their_time_and_nulls_where_nothing_did(lake: Lake) -> None:
     assert (
         rows(lake)
@@ -114,7 +114,7 @@ def test_the_query_gets_the_versions_that_hold_at_the_times_of_its_rows(lake: La
     assert [list(one["segment"]) for one in versions] == [["new"], ["gold"]]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_change_that_is_taken_back_before_it_is_built_leaves_nothing_pending(lake: Lake) -> None:
     put(lake, "late", [Version("anna", "vip", 5)])
     assert status(lake).pending == {"gold.enriched": DAYS[:2]}
@@ -123,7 +123,7 @@ def test_a_change_that_is_taken_back_before_it_is_built_leaves_nothing_pending(l
     assert pending(lake) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_finding_the_dates_of_a_change_reads_neither_sales_nor_the_other_buckets(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +144,7 @@ def test_finding_the_dates_of_a_change_reads_neither_sales_nor_the_other_buckets
     assert read == [], "what was found is remembered as long as nothing changes"
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_late_sales_and_late_versions_come_together(lake: Lake) -> None:
     more = [Sale(8, "bob", "b", 5), Sale(9, "anna", "a", 200)]
     put(lake, "more", [Version("bob", "early", 2)], [Version("b", "maps", 3)], more)
@@ -155,7 +155,7 @@ def test_late_sales_and_late_versions_come_together(lake: Lake) -> None:
     assert list(verify(lake)) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_lost_index_is_read_again_and_nothing_is_built(lake: Lake) -> None:
     version = delta.opened(lake.store, "gold/enriched").version()
     for item in list(lake.store.list("ops/enriched_as_of")):
@@ -166,7 +166,7 @@ def test_a_lost_index_is_read_again_and_nothing_is_built(lake: Lake) -> None:
     assert delta.opened(lake.store, "gold/enriched").version() == version
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("lake")
 def test_another_query_begins_the_index_anew(tmp_path: Path) -> None:
     other = lake_of(tmp_path, SQL.replace("c.is_deleted AS gone", "c.is_current AS gone"))
@@ -179,7 +179,7 @@ def test_another_query_begins_the_index_anew(tmp_path: Path) -> None:
     assert list(verify(again)) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_build_whose_history_changes_meanwhile_is_followed_by_another(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +199,7 @@ def test_a_build_whose_history_changes_meanwhile_is_followed_by_another(
     assert list(verify(lake)) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_wrong_index_is_found_and_mended(lake: Lake) -> None:
     model = lake.registry.models["enriched"]
     table = delta.opened(lake.store, "ops/enriched_as_of")
@@ -215,7 +215,7 @@ def test_a_wrong_index_is_found_and_mended(lake: Lake) -> None:
     assert (pending(lake), list(verify(lake))) == ([], [])
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_days_may_be_the_time(tmp_path: Path) -> None:
     text, day = dy.String(nullable=False), dy.Date(nullable=False)
     sales = feed_of({"code": text, "day": day}, name="sales", business_date="day")

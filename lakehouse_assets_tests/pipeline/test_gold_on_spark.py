@@ -40,7 +40,7 @@ def _rows(lake: Lake) -> list[dict[str, object]]:
 
 
 @needs_spark
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_spark_computes_what_duckdb_does_and_the_lake_publishes_it(published: Lake) -> None:
     lake, model = _on_spark(published)
     built = list(build_model(lake, model, [DAY, NEXT]))
@@ -53,7 +53,7 @@ def test_spark_computes_what_duckdb_does_and_the_lake_publishes_it(published: La
 
 
 @needs_spark
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "error", "told"),
     [
@@ -83,7 +83,7 @@ def _killed(job: Job) -> None:
     (lake_folder / "rows" / "half.parquet").write_bytes(b"PAR1")
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_job_that_is_killed_publishes_nothing_and_is_done_again(published: Lake) -> None:
     lake, model = _on_spark(published)
     with pytest.raises(JobLostError, match=r"gold\.totals: the Spark job ended before it said"):
@@ -93,7 +93,7 @@ def test_a_job_that_is_killed_publishes_nothing_and_is_done_again(published: Lak
 
 
 @needs_spark
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_run_that_is_killed_leaves_its_staging_which_nobody_reads(published: Lake) -> None:
     lake, model = _on_spark(published)
 
@@ -125,7 +125,7 @@ def test_the_virtual_machine_computes_the_same(published: Lake) -> None:
     assert _rows(lake) == _ROWS
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_bytes_to_read_decide_where_nothing_is_declared(published: Lake) -> None:
     lake, model = totals(published)
     both, one = bytes_read(lake, model, [DAY, NEXT]), bytes_read(lake, model, [DAY])
@@ -149,7 +149,7 @@ _ONLY_DUCKDB = (
 )
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine", "check"), [("spark", Translatable(everything=False)), (None, Translatable(everything=True))]
 )

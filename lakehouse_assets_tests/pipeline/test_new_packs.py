@@ -64,7 +64,7 @@ def _land(lake: Lake) -> None:
     land(lake, "both-again.csv", lake.store.read("landing/sales/both.csv"))
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [1, 2])
 def test_a_pack_for_each_date_holds_what_lay_in_many_files(packing_lake: Lake, tmp_path: Path, shares: int) -> None:
     lakes = lake_at(packing_lake.settings.root, threads=shares), lake_at(str(tmp_path / "plain"), ingest_batch_bytes=1)
@@ -108,7 +108,7 @@ def test_where_a_pack_cannot_be_written_the_files_are(packing_lake: Lake, monkey
     assert publish(packing_lake)[DAY].rows == 15
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_is_resent_retracted_read_again_and_maintained_is_as_without_packs(
     packing_lake: Lake, tmp_path: Path
 ) -> None:
@@ -134,7 +134,7 @@ def test_what_is_resent_retracted_read_again_and_maintained_is_as_without_packs(
     assert_sound(packing_lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_pack_is_named_and_made_anew_from_the_originals(packing_lake: Lake, damage: str) -> None:
     land_minutes(packing_lake, 5)
@@ -179,7 +179,7 @@ def _killed(lake: Lake, owner: object, name: str, *, after: bool) -> None:
             ingest(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_at_any_write_it_loses_and_doubles_nothing(
     packing_lake: Lake, monkeypatch: pytest.MonkeyPatch, *, after: bool
@@ -224,7 +224,7 @@ def _read(lake: Lake) -> set[str]:
     return {f"bronze/sales/dt={part}/{pack}.parquet" for part, pack in found.select("part", "pack").iter_rows()}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_person_is_forgotten_in_a_pack_that_was_never_recorded(packing_lake: Lake) -> None:
     land_minutes(packing_lake, 4)
     land(packing_lake, "theirs.csv", sales_csv([line(CustomerID=PERSON), *day(DAY, 2, StockCode="POST")]))
@@ -243,7 +243,7 @@ def test_a_person_is_forgotten_in_a_pack_that_was_never_recorded(packing_lake: L
     assert_sound(packing_lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [(packs, "add"), (Ledger, "append")])
 def test_a_person_who_is_forgotten_meanwhile_takes_nobody_along(
     packing_lake: Lake, monkeypatch: pytest.MonkeyPatch, write: tuple[object, str]

@@ -83,13 +83,10 @@ def _settings(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=slow)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "feed",
-    [
-        pytest.param(feed, id=name, marks=[] if name == "drop" else pytest.mark.slow(covered=True))
-        for name, feed in FEEDS.items()
-    ],
+    [pytest.param(feed, id=name, marks=[] if name == "drop" else pytest.mark.slow) for name, feed in FEEDS.items()],
 )
 @_settings(8)
 @given(LOT, st.sampled_from([1, 2, 5]))
@@ -98,7 +95,7 @@ def test_the_pieces_together_are_the_whole(feed: Feed, records: list[dict[str, A
     assert tables(in_pieces(feed, bronze, limit)) == tables(together([compute(feed, bronze)], None))
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @_settings(8)
 @given(deliveries())
 def test_the_versions_of_keys_are_the_same_in_pieces(
@@ -124,7 +121,7 @@ def test_what_decides_in_which_piece_a_record_is() -> None:
     assert deciding_columns(feed_of(COLUMNS | {"code": filled})) is None
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_files_of_pieces_go_with_the_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     found = in_pieces(FEEDS["drop"], bronze_of(FEEDS["drop"], _records(40)), 5)

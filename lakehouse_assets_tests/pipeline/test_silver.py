@@ -29,7 +29,7 @@ NEXT = "2011-03-02"
 BAD = [line(Quantity="x"), line(Quantity="y")]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_date_is_published_and_then_nothing_is_pending(lake: Lake) -> None:
     outcomes = put(lake, "x.csv", [*day(), *day(NEXT, 2)])
     assert {partition: outcome.verdict for partition, outcome in outcomes.items()} == {
@@ -42,7 +42,7 @@ def test_a_date_is_published_and_then_nothing_is_pending(lake: Lake) -> None:
     assert publish(lake) == {}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_accounting_of_every_source_adds_up(lake: Lake) -> None:
     land(lake, "a.csv", sales_csv([*day(DAY, 20), *day(DAY, 2), BAD[0], line(InvoiceDate="?"), *day(NEXT, 1)]))
     put(lake, "b.csv", [*day(DAY, 5), line(Quantity="z", InvoiceDate=f"{NEXT} 09:00:00"), *day("2001-01-01", 1)])
@@ -59,7 +59,7 @@ def test_the_accounting_of_every_source_adds_up(lake: Lake) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_source_whose_records_are_all_duplicates_has_its_account(lake: Lake) -> None:
     put(lake, "a.csv", day())
     put(lake, "b.csv", day(count=2))
@@ -86,7 +86,7 @@ def test_a_resend_clears_the_dates_that_it_no_longer_mentions(lake: Lake) -> Non
     assert state(lake).pending == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_one_late_file_reopens_its_dates_only(lake: Lake) -> None:
     put(lake, "x.csv", [*day(DAY), *day(NEXT), *day("2011-03-03")])
     outcomes = put(lake, "late.csv", [line(InvoiceDate=f"{NEXT} 23:59:59")])
@@ -110,7 +110,7 @@ def test_undated_records_hold_no_date_back(lake: Lake) -> None:
     assert state(lake).pending == state(lake).held == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_an_earlier_first_date_publishes_what_stood_outside_and_a_later_one_withdraws_it(lake: Lake) -> None:
     assert put(lake, "x.csv", day("2008-06-01", 2))["2008-06-01"].verdict == "outside"
     assert silver_by_date(lake) == {}
@@ -134,7 +134,7 @@ def _damage(lake: Lake, key: str, partition: str, rows: pl.DataFrame | None) -> 
     return before
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 1, 5], ids=["no record", "too few", "too many"])
 def test_bronze_that_differs_from_the_ledger_blocks_its_date_and_no_other(lake: Lake, kept: int) -> None:
     put(lake, "x.csv", [*day(DAY), *day(NEXT)])
@@ -161,7 +161,7 @@ def test_bronze_that_differs_from_the_ledger_blocks_its_date_and_no_other(lake: 
     assert silver_by_date(lake) == {DAY: 6, NEXT: 6}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_bronze_file_that_is_gone_blocks_its_date_and_no_other(lake: Lake) -> None:
     put(lake, "x.csv", [*day(DAY), *day(NEXT)])
     land(lake, "y.csv", sales_csv([*day(DAY, 3, Country="France"), *day(NEXT, 3, Country="France")]))
@@ -186,7 +186,7 @@ def test_publishing_in_small_batches_gives_the_same(tmp_path: Path) -> None:
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_replaying_a_date_that_did_not_change_gives_the_same_again(lake: Lake) -> None:
     first = put(lake, "x.csv", [*day(DAY, 20), BAD[0], line(InvoiceDate="?")])
     before = (delta.scan(lake.store, "silver/sales", {}).collect(), quarantine_by_date(lake), accounts(lake))

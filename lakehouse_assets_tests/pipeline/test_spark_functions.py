@@ -52,7 +52,7 @@ def declared(lake: Lake, function: Callable[..., Any], place: str = "sail", **op
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param("sail", marks=pytest.mark.slow(covered=True)),
+        pytest.param("sail", marks=pytest.mark.slow),
         pytest.param("local", marks=[pytest.mark.slow, IN_FULL]),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_function_makes_what_sql_makes_on_duckdb(published: Lake, place: str) 
 
 
 @needs_spark
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "told"),
     [
@@ -125,7 +125,7 @@ def test_without_spark_the_setting_is_named(published: Lake) -> None:
             attempt()
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_lake_whose_spark_only_runs_reach_is_verified_as_far_as_it_can_be(published: Lake) -> None:
     lake, model = declared(published, on_spark.summed, place="emr-serverless")
 
@@ -179,7 +179,7 @@ def test_spark_is_asked_for_by_annotation_and_need_not_be_there(
     assert kinds(function_of(later)) == {"rows": SPARK}
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -231,7 +231,7 @@ FROM lines GROUP BY dt, customer_id
 
 
 @needs_spark
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_example_of_the_page(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (PROJECT / "docs" / "engines.md").read_text(encoding="utf-8")
     for name, text in re.findall(r"`gold/(\w+\.py)`[^`]*```python\n(.*?)```", page, re.DOTALL):

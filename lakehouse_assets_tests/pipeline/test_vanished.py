@@ -53,12 +53,12 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_first_date_that_moves_past_a_published_date_is_told(published: Lake) -> None:
     assert _publish(_with(published, start_date=LATER)) == 3
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_rule_that_published_records_break_is_told(published: Lake) -> None:
     assert _publish(_with(published, pl.col("units") < 100)) == 1
 
@@ -72,7 +72,7 @@ def test_run_names_what_vanished(published: Lake, run_of: Callable[[Lake], Repor
     assert run_of(_with(published, start_date=LATER)).failures == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lines",
     [[_order(1)], [_order(1), _order(2), _order(3, "y")], [_order(1)] * 3, [_order(9, 2, "02/03/2011")]],
@@ -104,7 +104,7 @@ def test_status_names_what_vanished_until_it_is_back(published: Lake) -> None:
     assert _told(published) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["another version", "discarded"])
 def test_status_no_longer_names_what_has_an_explanation(published: Lake, way: str) -> None:
     stricter = _with(published, pl.col("units") < 100)
@@ -117,12 +117,12 @@ def test_status_no_longer_names_what_has_an_explanation(published: Lake, way: st
     assert _told(stricter) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_record_that_becomes_a_duplicate_is_not_told(published: Lake) -> None:
     assert _put(published, "a.csv", _order(1), _order(2)) == 0
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_a_person_decided_is_not_told(published: Lake) -> None:
     feed = published.registry.feed("orders")
     gone = discard(published, feed, "x.csv", 1, "why", "ann")

@@ -61,7 +61,7 @@ def refresh(lake: Lake) -> Refreshed:
     return SERVING.refresh(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_every_row_becomes_an_item_once_and_a_second_refresh_writes_none(shop: Lake, db: DynamoDb) -> None:
     done = refresh(shop)
     assert held(db) == gold(shop)
@@ -146,7 +146,7 @@ def test_a_refresh_that_is_killed_after_any_call_is_finished_by_the_next_one(
     assert list(SERVING.problems(shop)) == []
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_a_batch_leaves_unprocessed_is_asked_for_again(
     shop: Lake, db: DynamoDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +164,7 @@ def test_what_a_batch_leaves_unprocessed_is_asked_for_again(
     assert held(db) == gold(shop)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_others_changed_is_told_and_put_right_by_a_refresh_that_is_asked_for(shop: Lake, db: DynamoDb) -> None:
     refresh(shop)
     at = {"_series": {"S": "metrics/units/"}, "_date": {"S": DAYS[2]}}
@@ -185,7 +185,7 @@ def test_what_others_changed_is_told_and_put_right_by_a_refresh_that_is_asked_fo
     assert held(db) == gold(shop)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_a_table_of_another_lake_or_of_another_form_is_left_alone(shop: Lake, lake: Lake, db: DynamoDb) -> None:
     refresh(shop)
     before = db.all_items(TABLE)
@@ -206,7 +206,7 @@ def test_a_table_of_another_lake_or_of_another_form_is_left_alone(shop: Lake, la
         DynamoDbServing("other").refresh(lake)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_what_is_served_no_more_is_named_and_removed_on_request(shop: Lake, db: DynamoDb) -> None:
     refresh(shop)
     feeds, models = shop.registry.feeds.values(), shop.registry.models.values()
@@ -222,7 +222,7 @@ def test_what_is_served_no_more_is_named_and_removed_on_request(shop: Lake, db: 
     assert held(db) == gold(later)
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_two_rows_with_one_key_are_refused_by_name(shop: Lake, db: DynamoDb) -> None:
     [table] = served(shop)
     rows = read(shop, table.model.table).collect()

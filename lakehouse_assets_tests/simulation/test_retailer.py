@@ -33,7 +33,7 @@ def sent(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(data).splitlines()]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 def test_the_same_day_gives_the_same_bytes() -> None:
     for drops in (sales.drops, events.drops):
         first, again = (dict(drops(count, TODAY, register())) for count in (5, 8))
@@ -103,7 +103,7 @@ def test_a_change_is_kept_beside_the_lake_and_seen_by_later_sales(tmp_path: Path
         assert again.country(int(record["customer_id"]), NOW + dt.timedelta(hours=1)) == record["country"]
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("every_table")
 def test_the_api_gives_every_version_and_faults_by_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_RETAILER_KEY", API_KEY)
@@ -123,7 +123,7 @@ def test_the_api_gives_every_version_and_faults_by_request(tmp_path: Path, monke
             assert (said.status_code, said.text) == (400, "count is a number from 1 to 1,000; no fault was set.\n")
 
 
-@pytest.mark.slow(covered=True)
+@pytest.mark.slow
 @pytest.mark.usefixtures("every_table")
 def test_the_demo_asks_with_the_key_of_its_retailer_whatever_key_is_set(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
