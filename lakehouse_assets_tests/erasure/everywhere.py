@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -181,16 +182,17 @@ def run(env: Mapping[str, str]) -> None:
 
 def decide_on_records(lake: Lake) -> None:
     """Correct and discard records of `corrected.csv`, the person's and others', with reasons that name the person."""
-    correct, discard = decision_commands.correct, decision_commands.discard
-    of = lake, sales(lake), "corrected.csv"
-    for decide in (
-        lambda: correct(*of, 28, {"Quantity": "7"}, "the till prints .5"),
-        lambda: correct(*of, 27, {"CustomerID": f"{PERSON}.0"}, "misread", "bob"),
-        lambda: correct(*of, AMONG + 1, {"Country": "France"}, f"a gift of {PERSON}."),
-        lambda: discard(*of, AMONG + 2, "a test"),
-        lambda: discard(*of, 3, "a test"),
-    ):
-        recorded.record(lake.store, decide())
+    correct, discard, decide = (
+        decision_commands.correct,
+        decision_commands.discard,
+        partial(recorded.record, lake.store),
+    )
+    feed, key = sales(lake), "corrected.csv"
+    decide(correct(lake, feed, key, 28, {"Quantity": "7"}, "the till prints .5"))
+    decide(correct(lake, feed, key, 27, {"CustomerID": f"{PERSON}.0"}, "misread", "bob"))
+    decide(correct(lake, feed, key, AMONG + 1, {"Country": "France"}, f"a gift of {PERSON}."))
+    decide(discard(lake, feed, key, AMONG + 2, "a test"))
+    decide(discard(lake, feed, key, 3, "a test"))
 
 
 def forget(lake: Lake, customer: str = PERSON) -> None:
