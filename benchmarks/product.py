@@ -91,18 +91,19 @@ def _resident(name: str) -> int:
 
 def main() -> None:
     """Run the command of the command line; write the report, keep the exit code."""
+    from lakehouse_assets.cli import process
+
     report, command = Path(sys.argv[1]), sys.argv[2]
+    process.begin()
     for module in (*_ALWAYS, *(_FOR_RUN if command == "run" else ())):
         importlib.import_module(module)
     timer = EventTimer()
     if command == "run":
         timer.wrap()
-    from lakehouse_assets.cli.main import main as lakehouse
-
     imported = time.monotonic() - float(os.environ[STARTED])
     sys.argv = ["lakehouse", *sys.argv[2:]]
     try:
-        lakehouse()
+        process.main()
     finally:
         found = {
             "imports": imported,
