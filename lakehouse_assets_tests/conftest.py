@@ -28,7 +28,6 @@ from lakehouse_assets_tests import migrations, retries, unsynced
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.s3_server import S3Server
-from lakehouse_assets_tests.step_output import show_at_the_end
 
 TABLES = "lakehouse_assets_tests.sales_tables"
 # Also for what is prepared once, before any test's own environment. A page takes a second after each publish.
@@ -85,10 +84,9 @@ def every_table(_clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_dagster() -> Iterator[None]:
-    """No processes for what steps print, no scripts read for each database, no waiting for the disk."""
+    """No scripts read for each database, no waiting for the disk."""
     unsynced.begin()
     with pytest.MonkeyPatch.context() as patch:
-        show_at_the_end(patch)
         migrations.read_once(patch)
         yield
     unsynced.end()

@@ -23,7 +23,6 @@ import pytest
 import lakehouse_assets
 from lakehouse_assets.cli.main import main
 from lakehouse_assets_tests import migrations, retries, unsynced
-from lakehouse_assets_tests.step_output import show_at_the_end
 
 PRELOADED = "lakehouse_assets_tests.preloaded"
 
@@ -113,7 +112,6 @@ def _become(
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
     patch = pytest.MonkeyPatch()
-    show_at_the_end(patch)
     migrations.read_once(patch)
     retries.at_once(patch)
     unsynced.begin()

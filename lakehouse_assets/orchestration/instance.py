@@ -49,9 +49,13 @@ schedule_storage:
   module: lakehouse_assets.orchestration.run_storage
   class: KnownSqliteScheduleStorage
   config: {base_dir: "/schedules"}
+compute_logs:
+  module: lakehouse_assets.orchestration.captured_output
+  class: CapturedOutput
+  config: {base_dir: "/storage"}
 """
 _EVENTS = "/history/runs"
-_OWN_FOLDER = re.compile(rf'base_dir: "(?:[^"]*({_EVENTS}|/history|/schedules))?"')
+_OWN_FOLDER = re.compile(rf'base_dir: "(?:[^"]*({_EVENTS}|/history|/schedules|/storage))?"')
 _EVENTS_AT_ONCE = "500"
 
 

@@ -25,6 +25,12 @@ INNER = {
         "dagster._core.event_api",
         "dagster._core.storage.asset_check_execution_record",
     ],
+    # That what steps print is kept and shown: `test_captured_output.py`.
+    "orchestration/captured_output.py": [
+        "dagster._core.execution.compute_logs",
+        "dagster._core.storage.compute_log_manager",
+        "dagster._core.storage.local_compute_log_manager",
+    ],
     "orchestration/ecs_launcher.py": ["dagster._core.launcher"],
     "orchestration/event_batch.py": [
         "dagster._core.storage.event_log.schema",

@@ -69,7 +69,7 @@ def test_every_storage_follows_a_lake_that_was_moved(tmp_path: Path, monkeypatch
         assert instance.get_runs_count() == 0
     assert settings.dagster_home == tmp_path / "after" / ".dagster"
     folders = re.findall('base_dir: "(.*)"', (settings.dagster_home / "dagster.yaml").read_text())
-    below = ("history/runs", "history", "schedules")
+    below = ("history/runs", "history", "schedules", "storage")
     assert folders == [str(settings.dagster_home / name) for name in below]
     assert not (tmp_path / "before").exists()
 
