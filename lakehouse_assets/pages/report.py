@@ -119,10 +119,10 @@ def _specifications(lake: Lake) -> dict[str, Any]:
 
 def _libraries(lake: Lake) -> str:
     """Return the JavaScript that draws charts. To put it together takes seconds, so the lake keeps it."""
-    import vl_convert  # noqa: PLC0415 - only where a page is made
-
     path = f"pages/charts-{version('vl-convert-python')}.js"
     if not lake.store.stat(path):
+        import vl_convert  # noqa: PLC0415 - only where it is put together
+
         script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
         lake.store.replace(path, script.encode())
     return lake.store.read(path).decode()

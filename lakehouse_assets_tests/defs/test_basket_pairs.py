@@ -10,7 +10,7 @@ import pytest
 from lakehouse_assets.contracts.registry import registry_of
 from lakehouse_assets.engines.duckdb_session import session
 
-BASKETS, PRODUCTS = 8_000, 60
+BASKETS, PRODUCTS = 12_000, 60
 MODEL = registry_of("lakehouse_assets.defs").models["basket_pairs"]
 
 
@@ -25,7 +25,7 @@ def test_pairs_are_counted_without_holding_all_lines() -> None:
     )
     expected = Counter(pair for basket in bought for pair in combinations(basket, 2))
     with session({"gold.daily_baskets": baskets}, unsafe=True) as connection:
-        connection.sql("SET memory_limit = '24MB'; SET threads = 1; SET max_temp_directory_size = '0B'")
+        connection.sql("SET memory_limit = '32MB'; SET threads = 1; SET max_temp_directory_size = '0B'")
         found = connection.sql(MODEL.query).project("stock_code, other_stock_code, baskets").fetchall()
     assert {(one, other): count for one, other, count in found} == {
         pair: count for pair, count in expected.items() if count >= BASKETS * 0.01
