@@ -53,6 +53,7 @@ def test_an_address_that_does_not_answer_is_given_up_in_seconds(
 ) -> None:
     monkeypatch.setattr(aws, "_CONNECT_S", 0.1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", deaf)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials that it saw first, for all tests
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     client = aws.client("glue", aws.Patience(patience.mode, 1, patience.answer_s))

@@ -155,6 +155,7 @@ def test_many_tables_under_throttling_are_registered_and_a_second_refresh_writes
 
 
 def test_tables_are_read_page_after_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials that it saw first, for all tests
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     calls = GlueCalls("us-east-1")

@@ -107,6 +107,7 @@ def _answering(client: BaseClient, *states: str | BaseException, refused: str = 
 @pytest.fixture
 def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     """The lake of a task that has the part, in an S3 of this process."""
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials that it saw first, for all tests
     for name, value in (("DEFAULT_REGION", REGION), ("ACCESS_KEY_ID", "testing"), ("SECRET_ACCESS_KEY", "testing")):
         monkeypatch.setenv(f"AWS_{name}", value)
     with mock_aws(config={"core": {"mock_credentials": False}}):
