@@ -3,7 +3,7 @@ WITH counted AS (
 ),
 products AS (
     -- Pairs are counted by number, in a third of the time of pairs of texts.
-    SELECT stock_code, count(*) AS baskets, row_number() OVER (ORDER BY stock_code) AS number
+    SELECT stock_code, count(stock_code) AS baskets, row_number() OVER (ORDER BY stock_code) AS number
     FROM (SELECT unnest(stock_codes) AS stock_code FROM gold.daily_baskets)
     GROUP BY stock_code
     HAVING count(*) >= (SELECT minimum FROM counted)
@@ -14,7 +14,7 @@ lines AS (
     JOIN products USING (stock_code)
 ),
 pairs AS (
-    SELECT one.number AS one, other.number AS other, count(*) AS baskets
+    SELECT one.number AS one, other.number AS other, count(one.other_stock_code) AS baskets
     FROM (SELECT stock_code, number, unnest(stock_codes) AS other_stock_code FROM lines) AS one
     JOIN products AS other ON one.other_stock_code = other.stock_code AND one.stock_code < other.stock_code
     GROUP BY one.number, other.number
