@@ -28,10 +28,14 @@ def bring_up_to_date(lake: Lake, model: Model, dates: list[str], *, force: bool 
     Args:
         force: Also read again what has not changed.
     """
-    if not Index(lake, model).parts:
+    if not lake.registry.as_of(model):
         return
-    delta.until_committed(partial(_begin, lake, model))
     index = Index(lake, model)
+    if not index.parts:
+        return
+    if not index.marks:
+        delta.until_committed(partial(_begin, lake, model))
+        index = Index(lake, model)
     names = list(index.parts) if force else index.changed()
     sizes = {name: index.rows_of(index.parts[name]) for name in names}
     for batch in batches(names, sizes, lake.settings.publish_batch_rows):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.pipeline import as_of_index
+from lakehouse_assets.context import Lake
+from lakehouse_assets.pipeline import as_of_index, as_of_update
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.pipeline.enriched import (
     CUSTOMERS,
@@ -48,3 +49,8 @@ def test_an_index_of_another_form_is_read_again_and_nothing_is_built(
     monkeypatch.undo()
     assert (pending(lake), built(lake), pending(lake)) == (DAYS, [], [])
     assert list(verify(lake)) == []
+
+
+def test_nothing_is_looked_at_for_a_model_without_such_joins(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(as_of_update, "Index", None)
+    as_of_update.bring_up_to_date(lake, lake.registry.models["daily_sales"], ["2026-03-01"])
