@@ -109,9 +109,9 @@ class Feed:
         if self.keyed is None and (self.versioned_by or self.deleted_when is not None or self.delivery != "changes"):
             msg = f"feed {self.name!r}: versioned_by, deleted_when, delivery are of feeds with a key; name it with key."
             raise ContractError(msg)
-        check_names(self.name, self.contract, self.sources, self.raw_layout.columns, self.layout.columns)
         columns = self.columns
         check_storable(self.contract.__name__, {name: column.dtype for name, column in columns.items()})
+        check_names(self.name, self.contract, self.sources, self.raw_layout.columns, self.layout.columns)
         for name, origin in self.sources.items():
             origin.check(columns[name].dtype, f"{self.contract.__name__}.{name}")
         if refusal := semantics.refusal(self) or reference_rules.refusal(self) or arriving.refusal(self):

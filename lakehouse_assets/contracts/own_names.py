@@ -1,12 +1,10 @@
-"""Names that the declaration of a feed must not use: those of the lake's own, and two that only case tells apart.
-
-Delta tables, and most readers of them, take such two for one. Not here: any other argument.
-"""
+"""Names that a feed's declaration must not use: they are the lake's own, or no table can hold them. Nothing else."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from lakehouse_assets.contracts.source import Contract, ContractError, Source
+from lakehouse_assets.contracts.storable import alike
 
 _HEADERS = frozenset({"dt", "rules"})
 _COLUMNS = frozenset({"dt"})
@@ -23,7 +21,6 @@ def check_names(
         typed: Partition columns of silver.
     """
     own = {name.lower() for name in (*_HEADERS, *raw)}
-    headers = dict[str, str]()
     for name, origin in sources.items():
         if (taken := origin.headers[0]).lower() in own or taken.startswith("_"):
             msg = (
@@ -31,17 +28,13 @@ def check_names(
                 f"name before it: source('{name}', {taken!r})."
             )
             raise ContractError(msg)
-        if (other := headers.setdefault(taken.lower(), taken)) != taken:
-            msg = (
-                f"{contract.__name__}.{name}: only case tells the headers {other!r} and {taken!r} apart, and no table "
-                f"holds both; put another name before one of them: source('{name}_field', {taken!r})."
-            )
-            raise ContractError(msg)
-    names = dict[str, str]()
-    for name in contract.columns():
-        if (other := names.setdefault(name.lower(), name)) != name:
-            msg = f"{contract.__name__}.{name}: only case tells it from {other}, and no table holds both; rename one."
-            raise ContractError(msg)
+    if twins := alike(origin.headers[0] for origin in sources.values()):
+        one, other = twins
+        msg = (
+            f"{contract.__name__}: only case tells the headers {one!r} and {other!r} apart, and no table holds both; "
+            f"put another name before one of them, such as source('{other}_field', {other!r})."
+        )
+        raise ContractError(msg)
     if odd := next((n for n in contract.columns() if n.startswith("_") or n.lower() in {*_COLUMNS, *typed}), None):
         msg = f"{contract.__name__}.{odd}: the name is of the lake's own; give the column another one."
         raise ContractError(msg)

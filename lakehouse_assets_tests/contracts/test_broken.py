@@ -63,8 +63,14 @@ BROKEN = {
     "a contract that cannot be": (
         feed("bad").replace("name =", "dt ="), "Record.dt: the header 'dt' is a name of the lake's own"
     ),
-    "names of a table that cannot be": (
-        feed("bad").replace("name =", "Name = dy.String()\n    name ="), "Record.name: only case tells"
+    "columns that no table can hold": (
+        feed("bad").replace("name =", "Name = dy.String()\n    name ="), "Record.name: only case tells it from Name, "
+    ),
+    "headers that no table can hold": (
+        feed("bad")
+        .replace("Contract, Feed", "Contract, Feed, source")
+        .replace("name =", "other = dy.String(metadata=source('NAME'))\n    name ="),
+        "only case tells the headers 'NAME' and 'name' apart, and no table holds both; put another name before",
     ),
 }  # fmt: skip
 

@@ -36,6 +36,17 @@ def test_what_is_accepted_is_what_has_a_delta_type(dtype: pl.DataType) -> None:
         assert is_storable(dtype)
 
 
+def test_two_columns_of_a_model_that_only_case_tells_apart_are_refused() -> None:
+    class Twins(dy.Schema):
+        """One row."""
+
+        p95 = dy.Int64()
+        P95 = dy.Int64()
+
+    with pytest.raises(ContractError, match=r"Twins\.P95: only case tells it from p95, and no table holds both"):
+        Model("twins", Twins, "Twins.", "team:x")
+
+
 class Local(Contract):
     """A time that names no zone."""
 
