@@ -65,7 +65,8 @@ def proposals(
         dated: The business date that the draft names, which some proposals take the place of.
     """
     deliveries = _deliveries(files)
-    possible = [f for f in fields if not f.type.nullable and f.type.kind.startswith(_KEY_KINDS)]
+    # A column without a name is the index of a data frame, which is new in each file.
+    possible = [f for f in fields if f.name and not f.type.nullable and f.type.kind.startswith(_KEY_KINDS)]
     unique = [f for f in possible if all(frame[f.name].n_unique() == frame.height for _, frame in deliveries)]
     named = [f for f in unique if is_identifier(f.name)]
     never_again = [f for f in named if pl.concat(frame[f.name] for _, frame in deliveries).is_unique().all()]

@@ -262,6 +262,14 @@ def test_equal_records_of_one_file_may_be_events_of_their_own(tmp_path: Path) ->
     assert kept == [(1, "a"), (1, "a"), (2, "b"), (2, "c")], "the same content under another name counts once"
 
 
+def test_the_index_of_a_data_frame_is_no_key(tmp_path: Path) -> None:
+    files = {
+        f"{day}.csv": _csv(",shop,sold,updated_at", [f"{at},s{at % 2},{at % 3},2024-03-0{day}" for at in range(6)])
+        for day in (1, 2, 3)
+    }
+    assert not re.search(r"key=|snapshot=|duplicates=\(", _text(tmp_path, files))
+
+
 def test_no_evidence_shows_a_value_of_a_person(tmp_path: Path) -> None:
     files = {
         f"{at}.csv": _csv(
