@@ -17,7 +17,6 @@ import pytest
 
 from lakehouse_assets.lake_settings import PROJECT
 from lakehouse_assets_tests.conftest import SHARED
-from lakehouse_assets_tests.faults.conftest import IN_FULL
 from lakehouse_assets_tests.forked import Forked, with_source_at
 from lakehouse_assets_tests.retail import sales_csv
 
@@ -102,7 +101,7 @@ NEW = {
 }
 
 
-@pytest.mark.parametrize("place", ["folder", pytest.param("s3", marks=IN_FULL)])
+@pytest.mark.parametrize("place", ["folder", "s3"])
 def test_a_feed_a_sql_model_and_a_python_asset_follow_from_their_modules(
     place: str, project: Path, lakehouse_at: Callable[[str], Run], stores: Path, request: pytest.FixtureRequest
 ) -> None:
