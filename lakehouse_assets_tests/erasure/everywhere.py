@@ -182,11 +182,8 @@ def run(env: Mapping[str, str]) -> None:
 
 def decide_on_records(lake: Lake) -> None:
     """Correct and discard records of `corrected.csv`, the person's and others', with reasons that name the person."""
-    correct, discard, decide = (
-        decision_commands.correct,
-        decision_commands.discard,
-        partial(recorded.record, lake.store),
-    )
+    correct, discard = decision_commands.correct, decision_commands.discard
+    decide = partial(recorded.record, lake.store)
     feed, key = sales(lake), "corrected.csv"
     decide(correct(lake, feed, key, 28, {"Quantity": "7"}, "the till prints .5"))
     decide(correct(lake, feed, key, 27, {"CustomerID": f"{PERSON}.0"}, "misread", "bob"))

@@ -35,8 +35,8 @@ def test_output_is_kept_and_shown_also_of_processes_that_a_step_starts(
         [said] = [e for e in run.all_events if e.event_type is dg.DagsterEventType.LOGS_CAPTURED]
         manager = instance.compute_log_manager
         assert isinstance(manager, CapturedOutput)
-        kept = manager.get_log_data(manager.build_log_key_for_run(run.run_id, said.logs_captured_data.file_key))
         key = manager.build_log_key_for_run(run.run_id, said.logs_captured_data.file_key)
+        kept = manager.get_log_data(key)
         assert manager.is_capture_complete(key)
     assert kept.stdout is not None
     assert kept.stderr is not None

@@ -2,7 +2,7 @@ WITH counted AS (
     SELECT count(invoice_no) AS baskets, greatest(3, ceil(0.01 * count(invoice_no))) AS minimum FROM gold.daily_baskets
 ),
 products AS (
-    -- Pairs are counted by number, in a third of the time of pairs of texts.
+    -- Numbered, because pairs of texts take longer to group.
     SELECT stock_code, count(stock_code) AS baskets, row_number() OVER (ORDER BY stock_code) AS number
     FROM (SELECT unnest(stock_codes) AS stock_code FROM gold.daily_baskets)
     GROUP BY stock_code
