@@ -20,7 +20,7 @@ _TIMES = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S%.f", " %I:%M:%S %p", " %I:%M %p"
 _FORMS = tuple(day + time for day, time in product(_DAYS, _TIMES))
 _PLAUSIBLE_YEARS = (1900, 2100)
 _NAMED_AS_DATE = re.compile(r"date|day|datum|fecha|\bdt\b|_dt|_at$|_on$|time|ed$|since", re.IGNORECASE)
-_SHAPES, _TRIED = 8, 50
+_SHAPES, _TRIED, _MANY = 8, 50, 50
 _ISO_DAY = r"^\d{4}-\d{2}-\d{2}"
 
 
@@ -55,7 +55,7 @@ def dates(field: str, present: pl.Series) -> Dates | None:
                 return iso
     shape = _shape(present)
     shapes = shape.unique(maintain_order=True)
-    if shapes.len() > _SHAPES or (shapes.to_list() == ["9"] and not _is_named_as_date(field, present)):
+    if shapes.len() > _SHAPES or (shapes.to_list() == ["9"] and not _is_day(field, present)):
         return None
     found = {each: _formats_of(present.filter(shape == each).unique(maintain_order=True)) for each in shapes}
     return _settled(present, found) if all(found.values()) else None
@@ -134,9 +134,13 @@ def _readable(present: pl.Series, has_time: bool, formats: tuple[str, ...]) -> D
     return Dates(has_time, formats, days=(first, last))
 
 
-def _is_named_as_date(field: str, present: pl.Series) -> bool:
-    """Return whether a number of eight digits is to be a date: every one of them has to be, and its name to say so."""
-    return bool(present.str.contains(r"^(19|20)\d{6}$").all()) and _NAMED_AS_DATE.search(field) is not None
+def _is_day(field: str, present: pl.Series) -> bool:
+    """Return whether a number of eight digits is to be a date: every one may be, and its name or the many say so.
+
+    Numbers in sequence are no days for long: none has a day 32.
+    """
+    may_be = bool(present.str.contains(r"^(19|20)\d{6}$").all())
+    return may_be and (_NAMED_AS_DATE.search(field) is not None or present.n_unique() >= _MANY)
 
 
 def _formats_of(values: pl.Series) -> list[str]:

@@ -1,6 +1,7 @@
 """From the beginning of a file to the format that a feed has to declare for it; None where its content says it all.
 
-Not here: encodings (`encoding_inference`), and what the values are.
+Not here: encodings (`encoding_inference`), where fields at fixed places begin (`fixed_width_inference`), and what the
+values are.
 """
 
 import csv
@@ -11,16 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from lakehouse_assets.contracts.declare import Csv, FixedWidth, Format, Json
+from lakehouse_assets.contracts.declare import Csv, Format, Json
 from lakehouse_assets.parsing import json_path
 from lakehouse_assets.parsing.csv_text import line_feeds
+from lakehouse_assets.parsing.fixed_width_inference import fixed_width
 
 _DELIMITERS = (",", ";", "\t", "|", "^", "~")
 _LINES = 400
 _REGULAR = 0.8
-_SHORTEST = 8
-_FEWEST = 3
-_MOST_TITLES = 3
 _ENVELOPES = {"data", "items", "results", "records", "rows", "value", "values", "features", "hits", "entries"}
 _NUMBER = re.compile(r"[+-]?[0-9][0-9., ]*([eE][+-]?[0-9]+)?$")
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9A-Za-z]{1,3}[-./][0-9]{1,4}([ T][0-9:. apmAPMZ+-]+)?$")
@@ -53,8 +52,9 @@ def written(text: str, encoding: str | None, *, is_cut: bool) -> Written:
     form = _delimited(lines)
     if form is None:
         at = [at for at, line in enumerate(every) if line.strip("\r")]
-        fixed = _fixed_width([line.rstrip("\r") for line in lines], at, encoding)
-        return fixed or Written(Csv(encoding=encoding) if encoding else None)
+        if fixed := fixed_width([line.rstrip("\r") for line in lines], at, encoding):
+            return Written(*fixed)
+        return Written(Csv(encoding=encoding) if encoding else None)
     delimiter, quote = form
     rows = list(_rows(lines, delimiter, quote))
     header = None
@@ -153,73 +153,3 @@ def _kind_of_all(values: list[str]) -> str | None:
     kinds = Counter(_kind(value) for value in values if value)
     kind, count = max(kinds.items(), key=lambda each: each[1], default=(None, 0))
     return kind if count > _REGULAR * sum(kinds.values()) else None
-
-
-def _fixed_width(lines: list[str], at: list[int], encoding: str | None) -> Written | None:
-    """Return lines of fields at fixed places, where some places are blank in every line.
-
-    Args:
-        lines: Those that are not empty.
-        at: The place of each in the file, from 0: `skip_lines` counts empty ones too.
-        encoding: The encoding to declare.
-    """
-    titles = _titles(lines)
-    rest = lines[titles:]
-    is_named = bool(rest) and not _has_digit(rest[0]) and any(map(_has_digit, rest[1:]))
-    body = rest[1:] if is_named else rest
-    if len(body) < _FEWEST or min(map(len, body)) < _SHORTEST:
-        return None
-    shortest, longest = min(map(len, body)), max(map(len, body))
-    starts = _starts_below(rest[0], body) if is_named else _starts(body)
-    if len(starts) == 1:
-        return None
-    names = _cut(rest[0], starts)
-    if not is_named or len(set(names)) < len(names) or not all(names):
-        names = [f"column_{number}" for number in range(1, len(starts) + 1)]
-    ends = [*starts[1:], longest if longest == shortest else None]
-    widths = {name: end and end - start for name, start, end in zip(names, starts, ends, strict=True)}
-    notes = ["The fields stand at fixed places, guessed from blanks in every line: check the names and `widths`."]
-    if titles:
-        first = "The first line looks like a title" if titles == 1 else f"The first {titles} lines look like titles"
-        notes.append(f"{first}, so the records begin below the line of names that follows: check `skip_lines`.")
-    skipped = at[titles + 1] if is_named else 0
-    return Written(FixedWidth(widths, skip_lines=skipped, encoding=encoding), tuple(notes))
-
-
-def _titles(lines: list[str]) -> int:
-    """Return how many lines at the top are titles: words in no columns, above a line of names for all columns."""
-    for titles in range(1, min(_MOST_TITLES, len(lines) - _FEWEST - 1) + 1):
-        header, body = lines[titles], lines[titles + 1 :]
-        if _has_digit(header) or not all(map(_has_digit, body)):
-            continue
-        starts = _starts_below(header, body)
-        names = _cut(header, starts)
-        is_header = len(starts) > 1 and all(names) and len(set(names)) == len(names)
-        if is_header and not any(_stands_in(line, starts) for line in lines[:titles]):
-            return titles
-    return 0
-
-
-def _stands_in(line: str, starts: list[int]) -> bool:
-    """Return whether a line has a value in every field, and no word over the border of two."""
-    return all(_cut(line, starts)) and all(line[start - 1] == " " for start in starts[1:])
-
-
-def _starts_below(header: str, body: list[str]) -> list[int]:
-    """Return where the fields begin: with the names where these are wider than the values, if no field is lost so."""
-    return max(_starts([header, *body]), _starts(body), key=len)
-
-
-def _starts(lines: list[str]) -> list[int]:
-    """Return where the fields begin: behind places that are blank in every line."""
-    shortest = min(map(len, lines))
-    blank = [all(line[at] == " " for line in lines) for at in range(shortest)]
-    return [0, *(at for at in range(1, shortest) if not blank[at] and blank[at - 1])]
-
-
-def _cut(line: str, starts: list[int]) -> list[str]:
-    return [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
-
-
-def _has_digit(line: str) -> bool:
-    return re.search("[0-9]", line) is not None

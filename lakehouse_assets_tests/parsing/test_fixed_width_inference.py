@@ -45,3 +45,18 @@ def test_a_first_record_with_all_fields_is_no_title() -> None:
     found = written(text, None, is_cut=False)
     assert isinstance(found.form, FixedWidth)
     assert found.form.skip_lines == 0
+
+
+def test_blanks_before_a_number_are_its_own_so_that_a_longer_one_below_is_read_whole() -> None:
+    lines = [f" {at:05d} 20260{at % 9 + 1}01 {at % 12:2d} {at * 7.5:7.2f}" for at in range(1, 40)]
+    found = written("\r\n".join([" customer_id  date number_of_cds  dollar_value", *lines]), None, is_cut=False)
+    assert isinstance(found.form, FixedWidth)
+    assert found.form.widths == {"customer_id": 7, "date": 8, "number_of_cds": 3, "dollar_value": 8}
+    raw = read_fixed_width(f"header\n 08830 19980610 99 1286.01\n{lines[0]}\n".encode(), found.form)
+    assert raw.frame.rows() == [("08830", "19980610", "99", "1286.01"), ("00001", "20260201", "1", "7.50")]
+
+
+def test_blanks_between_words_and_a_number_stay_with_the_words() -> None:
+    found = written(RECORDS, None, is_cut=False)
+    assert isinstance(found.form, FixedWidth)
+    assert list(found.form.widths.values()) == [6, 15, 1]
