@@ -15,6 +15,11 @@ WRONG = {
     "gate": (95, "is no share from 0 to 1; write gate=0.95"),
     "revision": (0, "is no number from 1"),
     "description": (None, "is no text"),
+    "contract": ("Orders", "is no class that derives from Contract or dy.Schema; write contract=NameOfTheClass"),
+    "format": ("csv", r"is no Csv or FixedWidth or Json or Excel; write format=Csv\("),
+    "drift": ("fail", r"is no DriftPolicy; write drift=DriftPolicy\("),
+    "inventory": ("yes", "is no bool; write inventory=True"),
+    "usual_rows": (10, "is no UsualRows"),
 }
 
 
@@ -36,6 +41,12 @@ def test_a_model_with_an_argument_that_cannot_work_is_refused(name: str) -> None
     options: dict[str, Any] = {"description": "x", "owner": "team:x", "function": list} | {name: WRONG[name][0]}
     with pytest.raises(ContractError, match=f"model 'totals': {name}="):
         Model(name="totals", schema=Totals, **options)
+
+
+@pytest.mark.parametrize("schema", [Totals(), int], ids=["an object", "a class of other things"])
+def test_a_model_without_a_class_of_columns_is_refused(schema: Any) -> None:
+    with pytest.raises(ContractError, match=r"model 'totals': schema=.* is no class that derives from"):
+        Model(name="totals", schema=schema, description="x", owner="team:x", function=list)
 
 
 @pytest.mark.parametrize("owner", ["team:x", "ann@example.org"])

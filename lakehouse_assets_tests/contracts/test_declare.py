@@ -231,6 +231,11 @@ def test_the_sql_of_a_model_lies_beside_its_schema_under_its_name(
         module.totals(sql=tmp_path / "other.sql", function=lambda: None)
 
 
+def test_a_query_in_place_of_its_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"sql=.SELECT dt.* is no path of a file with one query; write sql=Path"):
+        _model(tmp_path, sql=QUERY)
+
+
 def test_a_model_whose_date_is_not_in_its_schema_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="its date or plotted column 'day' is not in Totals"):
         _model(tmp_path, date="day")
