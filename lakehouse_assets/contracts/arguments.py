@@ -27,7 +27,7 @@ class _Check:
 
 
 def check_arguments(declared: str, declaration: object) -> None:
-    """Check the plain arguments of a feed or a model, those of the names in `CHECKS`.
+    """Check the arguments of a feed or a model: those in `CHECKS` by what these say, others by their class.
 
     Args:
         declared: What is declared, for the message: `feed 'sales'`.
