@@ -7,6 +7,7 @@ the bytes of a source object say.
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -17,6 +18,7 @@ from functools import cached_property
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MAGIC = b"\x1f\x8b"
 _WORKBOOK = "xl/workbook.xml"
+_MACOS = re.compile(r"^__MACOSX/|(^|/)\.DS_Store$")
 # Memory is bounded by the member, time and disk by their sum. Delimited text shrinks six- to tenfold in a zip, so ten
 # times leaves room for the largest object that is read at all, when it is full of honest text.
 _MEMBERS_TOGETHER = 10
@@ -59,7 +61,7 @@ def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
         return
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-        members = [info for info in archive.infolist() if not info.is_dir()]
+        members = files_in(archive)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, UnicodeDecodeError) as error:
         yield SourceObject(key, b"", f"the zip cannot be opened ({error}); land it again, whole.")
         return
@@ -81,6 +83,11 @@ def unpack(key: str, data: bytes, limit: int) -> Iterator[SourceObject]:
             yield SourceObject(f"{key}!{info.filename}", _member(archive, info, limit))
         except Rejection as error:
             yield SourceObject(f"{key}!{info.filename}", b"", str(error))
+
+
+def files_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the members that are files of the sender: no folders, and not what macOS adds to each zip."""
+    return [info for info in archive.infolist() if not info.is_dir() and not _MACOS.search(info.filename)]
 
 
 def is_zip(data: bytes) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
-from lakehouse_assets.parsing.archives import is_workbook
+from lakehouse_assets.parsing.archives import files_in, is_workbook
 from lakehouse_assets.sources.landing import files_of
 
 MOST_FILES = 24
@@ -80,7 +80,7 @@ def _heads_of(name: str, file: Path, most: int) -> Iterator[Head]:
                 if "xl/workbook.xml" in archive.NameToInfo:
                     yield _whole(name, file)
                     return
-                members = _spread([info for info in archive.infolist() if not info.is_dir()])
+                members = _spread(files_in(archive))
                 for info in members:
                     yield _member(f"{name}!{info.filename}", archive, info, max(most // len(members), 2**16))
             return

@@ -117,7 +117,8 @@ def zip_empty_member() -> bytes:
 
 @bad("zip with the hidden files that macOS adds", suffix="zip", valid=records())
 def zip_mac() -> bytes:
-    return zipped({_ONE: _CSV, "__MACOSX/._day.csv": b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(100) + b"\xe9\x81"})
+    double, folder = b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(100) + b"\xe9\x81", b"\0\0\0\1Bud1" + bytes(100)
+    return zipped({"drop/day.csv": _CSV, "drop/.DS_Store": folder, "__MACOSX/drop/._day.csv": double})
 
 
 @bad("zip with member names of every kind", suffix="zip", valid=records())
