@@ -1,6 +1,6 @@
 """Customers, cohorts and baskets of real days equal what plain Python makes of the CSV files themselves.
 
-`FAULTS=all`: of all 305, instead of eighty.
+`FAULTS=all`: of all 305, instead of forty.
 """
 
 import csv

@@ -18,7 +18,7 @@ from lakehouse_assets_tests.faults.conftest import EVERYTHING
 from lakehouse_assets_tests.forked import Forked
 
 pytestmark = pytest.mark.slow
-KILLS = 10 if EVERYTHING else 5
+KILLS, LATEST_S = (10, 2.5) if EVERYTHING else (5, 1.5)
 SEED = 20111209
 
 
@@ -55,7 +55,7 @@ def test_shuffled_resent_renamed_and_killed_the_real_days_give_the_same_tables(
     for start in range(0, len(waiting), portion):
         for key, data in waiting[start : start + portion]:
             lake.store.replace(f"landing/sales/{key}", data)
-        kills += killed_run(lake, chance.uniform(0.3, 2.5))
+        kills += killed_run(lake, chance.uniform(0.3, LATEST_S))
 
     ran = cli_process(lake, "run")
 
