@@ -48,7 +48,9 @@ def test_whether_the_manifest_or_the_object_comes_first_makes_no_difference(
     expected = play(lake, [manifest_of(content), ("drop.csv", DROP), other], set())
     assert (live(lake) == {"drop.csv": 3, "other.csv": 1}) is (content is RIGHT)
     for at, events in enumerate(itertools.permutations([manifest_of(content), ("drop.csv", DROP), other])):
-        for runs in (set[int](), {0, 1}, *(({0}, {1}) if EVERYTHING else ())):
+        # What one run finds lies in landing in no order: the reverse of the expected one shows it.
+        at_once = [set[int]()] if EVERYTHING or at == 5 else []
+        for runs in (*at_once, {0, 1}, *(({0}, {1}) if EVERYTHING else ())):
             fresh = lake_at(str(tmp_path / f"{at}-{len(runs)}-{sum(runs)}"))
             assert play(fresh, list(events), runs) == expected, (events, runs)
 
