@@ -11,6 +11,7 @@ import os
 import sys
 
 _OBJECTS_AT_ONCE = 10_000
+_LOOKS_UNTIL_OLDER = 50  # what outlives one look is mostly imported, and a second look finds nothing in it
 _exit_code: list[int] = []
 
 
@@ -19,7 +20,7 @@ def begin() -> None:
 
     Call it first: what is registered for the end later, such as the removal of temporary files, is done before.
     """
-    gc.set_threshold(_OBJECTS_AT_ONCE)
+    gc.set_threshold(_OBJECTS_AT_ONCE, _LOOKS_UNTIL_OLDER)
     atexit.register(_end)
 
 
