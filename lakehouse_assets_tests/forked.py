@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 import lakehouse_assets
+from lakehouse_assets.cli import process
 from lakehouse_assets.cli.main import main
 from lakehouse_assets_tests import migrations, retries, unsynced
 
@@ -111,6 +112,7 @@ def _become(
     sys.argv = arguments
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
+    process.begin()
     patch = pytest.MonkeyPatch()
     migrations.read_once(patch)
     retries.at_once(patch)
