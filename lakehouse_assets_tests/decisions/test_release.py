@@ -20,9 +20,12 @@ from lakehouse_assets_tests.decisions.person import (
     take,
     take_back,
 )
+from lakehouse_assets_tests.maintenance.aging import made
 from lakehouse_assets_tests.retail import DAY, day, land, line, publish, sales, sales_csv
 
 HELD = sales_csv([*day(count=8), bad_line(), bad_line(Quantity="seven")])
+ALONE = (("day.csv", HELD),)
+TWO = (*ALONE, ("next.csv", sales_csv(2, NEXT)))
 
 
 @pytest.mark.slow
@@ -41,7 +44,7 @@ def test_a_released_date_is_published_whatever_its_score(lake: Lake) -> None:
 
 @pytest.mark.slow
 def test_another_file_of_a_released_date_meets_the_gate_again(lake: Lake) -> None:
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     take(lake, release, DAY)
     settle(lake)
     landed(lake, [("more.csv", sales_csv([line(Quantity="500")]))])
@@ -55,12 +58,12 @@ def test_another_file_of_a_released_date_meets_the_gate_again(lake: Lake) -> Non
 
 @pytest.mark.slow
 def test_a_release_counts_again_when_the_same_inputs_are_live_again(lake: Lake) -> None:
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     take(lake, release, DAY)
     settle(lake)
     landed(lake, [("day.csv", sales_csv(3))])
     assert quantities(lake) == [1, 2, 3]
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     assert quantities(lake) == list(range(1, 9))
     sound(lake)
 
@@ -78,7 +81,7 @@ def test_a_release_is_for_its_date_only(lake: Lake) -> None:
 
 @pytest.mark.slow
 def test_files_of_other_dates_leave_a_release_alone(lake: Lake) -> None:
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     take(lake, release, DAY)
     landed(lake, [("next.csv", sales_csv(2, NEXT))])
     landed(lake, [("next2.csv", sales_csv([line(InvoiceDate=f"{NEXT} 10:00:00")]))])
@@ -89,7 +92,7 @@ def test_files_of_other_dates_leave_a_release_alone(lake: Lake) -> None:
 
 @pytest.mark.slow
 def test_a_released_date_can_be_corrected_out_of_its_score(lake: Lake) -> None:
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     take(lake, release, DAY)
     settle(lake)
     take(lake, correct, "day.csv", 9, {"Quantity": "600"})
@@ -105,7 +108,7 @@ def test_a_released_date_can_be_corrected_out_of_its_score(lake: Lake) -> None:
 @pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("partition", [NEXT, "2011-13-01", "undated", "", "yesterday"])
 def test_what_is_not_held_cannot_be_released(lake: Lake, partition: str) -> None:
-    landed(lake, [("day.csv", HELD), ("next.csv", sales_csv(2, NEXT))])
+    made(lake, landed, TWO)
     with pytest.raises(
         DecisionError, match=rf"^{partition} of sales is not held \(held are: {DAY}\)\. Nothing was decided\.$"
     ):
@@ -115,7 +118,7 @@ def test_what_is_not_held_cannot_be_released(lake: Lake, partition: str) -> None
 
 @pytest.mark.slow
 def test_a_release_that_is_revoked_before_a_run_publishes_nothing(lake: Lake) -> None:
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     take_back(lake, take(lake, release, DAY))
     settle(lake)
     assert (held(lake), quantities(lake)) == ([DAY], [])
@@ -124,7 +127,7 @@ def test_a_release_that_is_revoked_before_a_run_publishes_nothing(lake: Lake) ->
 
 @pytest.mark.slow
 def test_what_a_release_published_stays_when_it_is_revoked_and_other_inputs_meet_the_gate_again(lake: Lake) -> None:
-    landed(lake, [("day.csv", HELD)])
+    made(lake, landed, ALONE)
     decision = take(lake, release, DAY)
     settle(lake)
     published = quantities(lake)

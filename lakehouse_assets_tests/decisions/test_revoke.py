@@ -25,12 +25,13 @@ from lakehouse_assets_tests.decisions.person import (
     take,
     take_back,
 )
+from lakehouse_assets_tests.maintenance.aging import made
 from lakehouse_assets_tests.retail import DAY, day, line, sales, sales_csv
 
-FILES = [
+FILES = (
     ("day.csv", bad_day(bad_line(), line(InvoiceNo="GIFT1", Quantity="500"), line(InvoiceDate="yesterday"))),
     ("next.csv", sales_csv(2, NEXT)),
-]
+)
 BAD, ODD, UNDATED = GOOD + 1, GOOD + 2, GOOD + 3
 
 
@@ -58,7 +59,7 @@ CASES += [(name, BETWEEN[1]) for name in ("a move to another date", "a waiver", 
 @pytest.mark.parametrize(("name", "between"), CASES)
 def test_revoked_is_as_if_never_decided(lake: Lake, name: str, between: str) -> None:
     verb, about = DECISIONS[name]
-    landed(lake, FILES)
+    made(lake, landed, FILES)
     before = shown(lake)
     decision = take(lake, verb, *about)
     if between == BETWEEN[0]:
@@ -73,7 +74,7 @@ def test_revoked_is_as_if_never_decided(lake: Lake, name: str, between: str) -> 
 
 @pytest.mark.slow
 def test_of_two_corrections_the_one_that_is_not_revoked_stands(lake: Lake) -> None:
-    landed(lake, FILES)
+    made(lake, landed, FILES)
     first = take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
     second = take(lake, correct, "day.csv", BAD, {"Quantity": "700", "Country": "France"})
     settle(lake)
@@ -89,7 +90,7 @@ def test_of_two_corrections_the_one_that_is_not_revoked_stands(lake: Lake) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("date", [NEXT, THIRD], ids=["a date with records", "a date without"])
 def test_a_value_corrected_after_a_move_stays_with_the_record_when_the_move_is_revoked(lake: Lake, date: str) -> None:
-    landed(lake, FILES)
+    made(lake, landed, FILES)
     move = take(lake, correct, "day.csv", 1, {"InvoiceDate": f"{date} 10:00:00"})
     settle(lake)
     take(lake, correct, "day.csv", 1, {"Quantity": "1000"})
@@ -105,7 +106,7 @@ def test_a_value_corrected_after_a_move_stays_with_the_record_when_the_move_is_r
 
 @pytest.mark.slow
 def test_a_revoked_decision_can_be_taken_again(lake: Lake) -> None:
-    landed(lake, FILES)
+    made(lake, landed, FILES)
     take_back(lake, take(lake, correct, "day.csv", BAD, {"Quantity": "600"}))
     take(lake, correct, "day.csv", BAD, {"Quantity": "600"})
     settle(lake)
@@ -116,7 +117,7 @@ def test_a_revoked_decision_can_be_taken_again(lake: Lake) -> None:
 
 @pytest.mark.slow
 def test_of_two_waivers_of_a_rule_either_suffices(lake: Lake) -> None:
-    landed(lake, FILES)
+    made(lake, landed, FILES)
     # Two people at once: each decides before the other's decision is recorded.
     first, second = [waive(lake, sales(lake), "day.csv", ODD, ["invoice_no_regex"], "why", "ann") for _ in range(2)]
     for decision in (first, second):
@@ -142,7 +143,7 @@ def test_revoking_costs_the_dates_of_the_record_only(lake: Lake) -> None:
 @pytest.mark.slow(covered=True)
 @pytest.mark.parametrize("which", ["unknown", "revoked", "a revocation", "another feed's"])
 def test_only_an_active_decision_can_be_revoked(lake: Lake, which: str) -> None:
-    landed(lake, FILES)
+    made(lake, landed, FILES)
     decision = take(lake, discard, "day.csv", BAD)
     about, wanted = "sales", decision.id
     if which == "unknown":

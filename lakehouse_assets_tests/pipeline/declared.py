@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lakehouse_assets.context import Lake
@@ -11,6 +13,7 @@ from lakehouse_assets.pipeline.gate import Outcome
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import store_for
+from lakehouse_assets_tests.faults.scenario import copied_to
 from lakehouse_assets_tests.retail import ingest, land, publish
 
 Records = Sequence[dict[str, Any]]
@@ -27,6 +30,11 @@ def lake_of(root: object, *feeds: Feed, **settings: Any) -> Lake:
     """Return the lake at a root with no other tables than those of some feeds."""
     chosen = Settings(root=str(root), **settings)
     return Lake(store_for(chosen.root), chosen, Registry(list(feeds), []))
+
+
+def copy_at(root: Path, base: Lake) -> Lake:
+    """Return a copy of a local lake of declared feeds, in which nothing is pending that was not."""
+    return replace(copied_to(base, root), registry=base.registry)
 
 
 def put(lake: Lake, deliveries: dict[str, Records], feed: str = "things") -> dict[str, Outcome]:

@@ -24,7 +24,7 @@ from lakehouse_assets.query.plan import plan
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.stores import Store
-from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
+from lakehouse_assets_tests.pipeline.declared import copy_at, feed_of, lake_of, put, stored
 from lakehouse_assets_tests.pipeline.shop import (
     DAYS,
     RULE,
@@ -36,6 +36,7 @@ from lakehouse_assets_tests.pipeline.shop import (
     sales,
     sold,
 )
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.retail import publish
 
 
@@ -226,16 +227,21 @@ def test_any_order_of_landing_gives_the_tables_of_plain_python(
         assert list(verify(lake)) == []
 
 
+def _products_changed(folder: Path) -> Path:
+    lake = lake_of(folder, sales(), products())
+    put(lake, {"p.json": known("a", "b")}, "products")
+    put(lake, {"s.json": sold("a", "b", "c")}, "sales")
+    put(lake, {"p.json": known("b", "c")}, "products")
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("written", range(6))
 def test_killed_between_any_two_commits_the_next_run_ends_with_the_same_tables(
-    written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    written: int, once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = lake_of(tmp_path, sales(), products())
-    put(lake, {"p.json": known("a", "b")}, "products")
-    put(lake, {"s.json": sold("a", "b", "c")}, "sales")
+    lake = copy_at(tmp_path / "lake", lake_of(once(_products_changed), sales(), products()))
     # The process dies after the products were published (0), and after each commit of the sales that follows.
-    put(lake, {"p.json": known("b", "c")}, "products")
     done: list[Any] = []
     replace = delta.replace
 

@@ -19,18 +19,23 @@ from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets.storage import delta
 from lakehouse_assets_tests.erasure.traces import traces
-from lakehouse_assets_tests.pipeline.declared import feed_of, lake_of, put, stored
+from lakehouse_assets_tests.pipeline.declared import copy_at, feed_of, lake_of, put, stored
 from lakehouse_assets_tests.pipeline.shop import DAYS, known, land_json, pending, products, published, sales, sold
+from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.retail import ingest, publish
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(once: Once, tmp_path: Path) -> Lake:
     """Two dates of sales: one has all its products, one waits."""
-    lake = lake_of(tmp_path, sales(), products())
+    return copy_at(tmp_path / "lake", lake_of(once(_two_dates), sales(), products()))
+
+
+def _two_dates(folder: Path) -> Path:
+    lake = lake_of(folder, sales(), products())
     put(lake, {"p.json": known("a", "b")}, "products")
     put(lake, {"s.json": sold("a", "b"), "t.json": sold("a", "c", on=DAYS[1])}, "sales")
-    return lake
+    return folder
 
 
 @pytest.mark.slow(covered=True)
