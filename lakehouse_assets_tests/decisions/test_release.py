@@ -63,7 +63,7 @@ def test_a_release_counts_again_when_the_same_inputs_are_live_again(lake: Lake) 
     settle(lake)
     landed(lake, [("day.csv", sales_csv(3))])
     assert quantities(lake) == [1, 2, 3]
-    made(lake, landed, ALONE)
+    landed(lake, ALONE)
     assert quantities(lake) == list(range(1, 9))
     sound(lake)
 
