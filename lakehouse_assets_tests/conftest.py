@@ -24,7 +24,7 @@ from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
 from lakehouse_assets.storage.stores import store_for
 from lakehouse_assets_tests import aws_emulator as aws
-from lakehouse_assets_tests import migrations, retries, unsynced
+from lakehouse_assets_tests import migrations, retries, steady_environ, unsynced
 from lakehouse_assets_tests.forked import Forked
 from lakehouse_assets_tests.prepared import Once
 from lakehouse_assets_tests.s3_server import S3Server
@@ -80,6 +80,14 @@ def every_table(_clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> It
     settings.cache_clear()
     yield
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _steady_environ() -> Iterator[None]:
+    """No native thread reads the variables while their list moves."""
+    end = steady_environ.begin()
+    yield
+    end()
 
 
 @pytest.fixture(scope="session", autouse=True)
