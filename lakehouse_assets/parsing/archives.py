@@ -1,7 +1,7 @@
 """From a landed object to its source objects: the object itself, or the members of a zip.
 
-The content decides what an object is, never its name, so that the same bytes always read the same. Not here: what
-the bytes of a source object say.
+The content decides what an object is, never its name, so that the same bytes always read the same. Names decide within
+a zip only, where they are a part of these bytes. Not here: what the bytes of a source object say.
 """
 
 import gzip

@@ -28,6 +28,13 @@ def test_a_packed_file_is_discovered_by_its_first_member(tmp_path: Path, wrap: C
     assert list(drafted(tmp_path, wrap(sales_csv())).sources)[:2] == ["invoice_no", "stock_code"]
 
 
+def test_a_zip_made_on_macos_is_one_file_of_the_sender(tmp_path: Path) -> None:
+    (file := tmp_path / "sales.zip").write_bytes(CORPUS["zip with the hidden files that macOS adds"].make())
+    text = draft([file], None, LIMIT)
+    assert "Left out" not in text
+    assert "DS_Store" not in text
+
+
 @pytest.mark.parametrize("data", [b"", b"a,b\n", b"[]", b"PK\x03\x04", b"\xff\xfeab"])
 def test_a_file_without_records_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "x.csv"
