@@ -15,13 +15,15 @@ from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting.decisions import downstream
 from lakehouse_assets.ledger.ledger import TABLE as LEDGER
 from lakehouse_assets.maintenance import bronze_leftovers, leftovers, packing
-from lakehouse_assets.maintenance.leftovers import CHECKPOINT, COMMIT, Found
-from lakehouse_assets.maintenance.leftovers import versions as all_versions
+from lakehouse_assets.maintenance.leftovers import Found
 from lakehouse_assets.pipeline import as_of_index, packs, reference_index
 from lakehouse_assets.pipeline.accounting import TABLE as ACCOUNTING
 from lakehouse_assets.pipeline.bronze import scan_files
 from lakehouse_assets.storage import delta
 from lakehouse_assets.storage.temporary import remove_abandoned
+
+_END = dt.datetime.max.replace(tzinfo=dt.UTC)
+"""Seen from there, everything is old enough to be removed."""
 
 
 def folders(lake: Lake, feed: Feed) -> list[str]:
@@ -40,28 +42,19 @@ def forget_past(erasures: Erasures, folder: str, *, versions: bool) -> list[Foun
             log entry knows. A writer that is about to commit such a file is out of date and fails.
     """
     lake = erasures.lake
-    names = {item.path.removeprefix(f"{folder}/"): item for item in leftovers.objects(lake, folder)}
-    log = {name.removeprefix("_delta_log/"): item for name, item in names.items() if name.startswith("_delta_log/")}
-    if not log:
+    if not delta.exists(lake.store, folder):
         return []
     from deltalake.exceptions import DeltaError  # noqa: PLC0415
 
     try:
-        table = delta.opened(lake.store, folder)
         if versions:
-            table.create_checkpoint()
-        now, active = table.version(), leftovers.active_files(table)
-        known = leftovers.removed_files(table, folder, dt.timedelta()) | set(leftovers.removed_in(lake, log))
+            delta.opened(lake.store, folder).create_checkpoint()
+        left = leftovers.of_table(lake, folder, leftovers.objects(lake, folder), dt.timedelta(), _END)
     except DeltaError as error:
         raise delta.unreadable(lake.store, folder, error) from error
-    data = {name: item for name, item in names.items() if not name.startswith("_delta_log/") and name not in active}
-    gone = [item for n, item in data.items() if (versions if n in known else _is_theirs(erasures, item))]
     if versions:
-        entries = {item for kind in (COMMIT, CHECKPOINT) for n, item in all_versions(log, kind).items() if n < now}
-        gone += sorted(entries, key=lambda one: one.path)
-    for item in gone:
-        lake.store.delete(item.path)
-    return gone
+        return leftovers.remove(lake, [*left.dead, *left.log])
+    return leftovers.remove(lake, [item for item in left.orphans if _is_theirs(erasures, item)])
 
 
 def forget_unused_indexes(lake: Lake, feed: Feed) -> list[Found]:
@@ -71,14 +64,14 @@ def forget_unused_indexes(lake: Lake, feed: Feed) -> list[Found]:
     """
     used = {table.path for table in reference_index.tables([feed])}
     unused = [folder for folder in reference_index.folders(lake, feed.name) if folder not in used]
-    gone = [item for folder in unused for item in leftovers.objects(lake, folder)]
-    for item in gone:
-        lake.store.delete(item.path)
-    return gone
+    return leftovers.remove(lake, [item for folder in unused for item in leftovers.objects(lake, folder)])
 
 
 def _is_theirs(erasures: Erasures, item: Found) -> bool:
-    """Return whether a data file holds an erased person's rows; one cut short is of a writer that died."""
+    """Return whether a data file has an erased person's rows, or in bronze those of a content that another replaces.
+
+    One that is cut short is of a writer that died.
+    """
     layer = item.path.split("/", 1)[0]
     if layer not in {"bronze", "silver", "quarantine"} or not item.path.endswith(".parquet"):
         return False
@@ -90,18 +83,8 @@ def _is_theirs(erasures: Erasures, item: Found) -> bool:
         return bool(erasures.people.in_rows(rows).any())
     missing = [name for name in erasures.feed.bronze.columns if name not in rows.columns]
     rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
-    return bool(erasures.matches(rows).any())
-
-
-def _has_replaced(erasures: Erasures, item: Found) -> bool:
-    """Return whether a bronze object holds a content that another one replaces."""
-    if not packs.is_pack(item.path):
-        return erasures.has_replaced(bronze_leftovers.content_of(item))
-    try:
-        rows = pl.read_parquet(io.BytesIO(erasures.lake.store.read(item.path)), columns=["_source_hash"])
-    except delta.UNREADABLE:
-        return True
-    return any(map(erasures.has_replaced, rows["_source_hash"].unique()))
+    is_replaced = layer == "bronze" and any(map(erasures.has_replaced, rows["_source_hash"].unique()))
+    return is_replaced or bool(erasures.matches(rows).any())
 
 
 def _unrecorded_of_theirs(erasures: Erasures) -> set[str]:
@@ -127,10 +110,7 @@ def forget_bronze(erasures: Erasures) -> list[Found]:
         lambda file: erasures.has_replaced(packs.content_of(file)) or file in unrecorded,
     )
     orphans = bronze_leftovers.bronze_orphans(erasures.lake, erasures.feed)
-    gone = [o for o in orphans if _has_replaced(erasures, o) or _is_theirs(erasures, o)]
-    for item in gone:
-        erasures.lake.store.delete(item.path)
-    return gone
+    return leftovers.remove(erasures.lake, [item for item in orphans if _is_theirs(erasures, item)])
 
 
 def forget_temporary(lake: Lake) -> None:
@@ -139,5 +119,4 @@ def forget_temporary(lake: Lake) -> None:
     On this machine, also what processes that were killed have put aside.
     """
     remove_abandoned()
-    for item in [*leftovers.temporary(lake, dt.datetime.max.replace(tzinfo=dt.UTC)), *leftovers.staged(lake)]:
-        lake.store.delete(item.path)
+    leftovers.remove(lake, [*leftovers.temporary(lake, _END), *leftovers.staged(lake)])

@@ -1,8 +1,8 @@
 """Files of the lake that are no longer needed, with their age.
 
 A dead file was removed from its table by a commit. An orphan was never part of a table or the ledger: its writer died
-before the commit. A file counts as an orphan only after a week, because a run may still be writing it. This module
-removes nothing. Not here: bronze, see `bronze_leftovers`.
+before the commit. A file counts as an orphan only after a week, because a run may still be writing it. Not here: when
+they are removed, and bronze, see `bronze_leftovers`.
 """
 
 import datetime as dt
@@ -151,6 +151,13 @@ def _old_entries(log: dict[str, Found], cutoff: dt.datetime) -> list[Found]:
 def _since_checkpoint(log: dict[str, Found]) -> list[Found]:
     last = max(versions(log, CHECKPOINT), default=-1)
     return [item for version, item in versions(log, COMMIT).items() if version > last]
+
+
+def remove(lake: Lake, found: list[Found]) -> list[Found]:
+    """Remove objects and return them. An object that is already gone is no error."""
+    with ThreadPoolExecutor(lake.settings.threads) as pool:
+        list(pool.map(lambda item: lake.store.delete(item.path), found))
+    return found
 
 
 def is_temporary(path: str) -> bool:

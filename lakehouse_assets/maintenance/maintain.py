@@ -8,7 +8,6 @@ removed, see `leftovers` and `bronze_leftovers`.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -75,10 +74,10 @@ def maintain(lake: Lake, policy: Policy, *, dry_run: bool = False) -> Iterator[A
     for folder, there in folders.items():
         yield from _tidy(lake, folder, there, policy, now, dry_run=dry_run)
     old, young = _by_age(leftovers.temporary(lake, now - DAY), now)
-    yield from _action("temporary files", REMOVE, old if dry_run else _remove(lake, old))
+    yield from _action("temporary files", REMOVE, old if dry_run else leftovers.remove(lake, old))
     yield from _action("temporary files", KEEP, young)
     old, young = _by_age(leftovers.staged(lake), now)
-    yield from _action("staging", REMOVE, old if dry_run else _remove(lake, old))
+    yield from _action("staging", REMOVE, old if dry_run else leftovers.remove(lake, old))
     yield from _action("staging", KEEP, young)
     if policy.rejected is not None:
         yield from _expire_rejected(lake, now - policy.rejected, dry_run=dry_run)
@@ -96,13 +95,6 @@ def _by_age(found: Iterable[Found], now: dt.datetime) -> tuple[list[Found], list
     for item in found:
         (old if item.modified < now - WEEK else young).append(item)
     return old, young
-
-
-def _remove(lake: Lake, found: list[Found]) -> list[Found]:
-    """Remove objects and return them. An object that is already gone is no error."""
-    with ThreadPoolExecutor(lake.settings.threads) as pool:
-        list(pool.map(lambda item: lake.store.delete(item.path), found))
-    return found
 
 
 def _compact(lake: Lake, policy: Policy, *, dry_run: bool) -> Iterator[Action]:
@@ -152,9 +144,9 @@ def _tidy(
     if table is not None and _has_waiting_pins(lake, table):
         yield from _action(name, "vacuum, once pinned dates are restored", left.dead)
     else:
-        yield from _action(name, VACUUM, left.dead if dry_run else _remove(lake, left.dead))
+        yield from _action(name, VACUUM, left.dead if dry_run else leftovers.remove(lake, left.dead))
         # Only entries before an older checkpoint go: a reader may have just been pointed to the newest one.
-        yield from _action(name, TRIM, left.log if dry_run else _remove(lake, left.log))
+        yield from _action(name, TRIM, left.log if dry_run else leftovers.remove(lake, left.log))
     try:
         if left.recent and not dry_run:
             delta.opened(lake.store, folder).create_checkpoint()
@@ -163,7 +155,7 @@ def _tidy(
         yield Action(name, told, problem=True)
     else:
         yield from _action(name, CHECKPOINT, left.recent)
-    yield from _action(name, REMOVE, left.orphans if dry_run else _remove(lake, left.orphans))
+    yield from _action(name, REMOVE, left.orphans if dry_run else leftovers.remove(lake, left.orphans))
     yield from _action(name, KEEP, left.young)
 
 
