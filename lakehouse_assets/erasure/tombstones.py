@@ -17,11 +17,10 @@ from lakehouse_assets.parsing.archives import Rejection, decompressed
 from lakehouse_assets.parsing.csv_text import opened, records_of
 from lakehouse_assets.parsing.fixed_width import lines_of
 from lakehouse_assets.parsing.json_path import span
-from lakehouse_assets.parsing.json_records import ends_of, is_over_several_lines
+from lakehouse_assets.parsing.json_records import array, ends_of, is_over_several_lines, value_of
 from lakehouse_assets.parsing.parse import is_json, is_parquet, read
 from lakehouse_assets.parsing.text_encoding import utf8
 
-_JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _BLANK = " \t\r\n"
 
 
@@ -151,24 +150,18 @@ def _json(text: bytes, lines: frozenset[int]) -> str:
 
 
 def _array(text: str, lines: frozenset[int]) -> str:
-    pieces, at, number = ["["], 1, 0
-    while True:
-        start = len(text) - len(text[at:].lstrip(_BLANK)) if text[at] in _BLANK else at
-        if text[start] == "]":
-            return "".join([*pieces, text[at:]])
-        if text[start] == ",":
-            pieces.append(text[at : start + 1])
-            at = start + 1
-            continue
-        value, end = _JSON.raw_decode(text, start)
-        number += 1
-        pieces += [text[at:start], _no_values(value) if number in lines else text[start:end]]
+    pieces, at = ["["], 1
+    for number, (value, end) in enumerate(array(text), 1):
+        piece = text[at:end]
+        between = piece[: len(piece) - len(piece.lstrip(_BLANK + ","))]
+        pieces.append(between + _no_values(value) if number in lines else piece)
         at = end
+    return "".join([*pieces, text[at:]])
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
     try:
-        return _JSON.decode(text)
+        return value_of(text)
     except (ValueError, RecursionError):
         return None
 
