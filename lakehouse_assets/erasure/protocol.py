@@ -120,6 +120,8 @@ class Erasures:
             AnotherVersionError: It was replaced meanwhile; nothing was done to it.
             StorageError: The storage refused; the object is as it was.
         """
+        if not self:
+            return Cleaned(stored, data, self, Searched(None))
         lake, limit = self.lake, self.lake.settings.max_source_bytes
         found = search(self.people, self.evidence, landing.key_of(self.feed, stored), data, limit, known_lines)
         if found.data is None or dry_run:

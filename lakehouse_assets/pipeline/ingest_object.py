@@ -21,7 +21,7 @@ from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.periods import last_day
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.protocol import Erasures
+from lakehouse_assets.erasure.protocol import Cleaned, Erasures
 from lakehouse_assets.ledger.ledger import Entry, ObjectVersion
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, is_zip, unpack
 from lakehouse_assets.pipeline import packs
@@ -35,20 +35,6 @@ from lakehouse_assets.sources.landing import key_of
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Fetched:
-    """A landed object, its bytes without the erased people, and the erasures since.
-
-    Attributes:
-        unsearched: Why erased people cannot be taken out of source objects, by key.
-    """
-
-    stored: Stored
-    data: bytes
-    erasures: Erasures
-    unsearched: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,11 +66,11 @@ def read_objects(
         into_packs: Whether records of many small objects may be written into packs.
     """
     fetched = [_unless_refused(partial(_fetch, lake, feed, erasures, stored)) for stored in objects]
-    new = _new(lake, feed, known, [one for one in fetched if isinstance(one, _Fetched)])
+    new = _new(lake, feed, known, [one for one in fetched if isinstance(one, Cleaned)])
     packed = pack_new(lake, feed, new) if into_packs else Packed()
     known = replace(known, new=new, packed=packed.files)
     outcomes = [
-        _unless_refused(partial(_read, lake, feed, known, decisions, one)) if isinstance(one, _Fetched) else one
+        _unless_refused(partial(_read, lake, feed, known, decisions, one)) if isinstance(one, Cleaned) else one
         for one in fetched
     ]
     return ReadObjects(outcomes, packed.places)
@@ -97,7 +83,7 @@ def _unless_refused(act: Callable[[], T]) -> T | StorageError:
         return error
 
 
-def _fetch(lake: Lake, feed: Feed, erasures: Erasures, stored: Stored) -> _Fetched | ObjectVersion:
+def _fetch(lake: Lake, feed: Feed, erasures: Erasures, stored: Stored) -> Cleaned | ObjectVersion:
     """Return a landed object's bytes, or what is to be recorded of one that is not read."""
     key = key_of(feed, stored)
     if (reason := _refusal(lake, feed, key, stored)) is not None:
@@ -110,43 +96,38 @@ def _fetch(lake: Lake, feed: Feed, erasures: Erasures, stored: Stored) -> _Fetch
             (Entry(key, None, {}, reason),),
             reading_version=feed.reading_version,
         )
-    unsearched: dict[str, str] = {}
     try:
-        data = lake.store.read(stored.path, stored.token)
-        if erasures:
-            stored, data, erasures, found = erasures.clean(stored, data)
-            unsearched = found.unsearched
+        return erasures.clean(stored, lake.store.read(stored.path, stored.token))
     except StorageError as error:
         # Gone or replaced between listing and reading: the next listing tells what became of it.
         if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
             raise
         return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
-    return _Fetched(stored, data, erasures, unsearched)
 
 
-def _new(lake: Lake, feed: Feed, known: Known, fetched: Sequence[_Fetched]) -> Mapping[str, Mapping[str, Rows]]:
+def _new(lake: Lake, feed: Feed, known: Known, fetched: Sequence[Cleaned]) -> Mapping[str, Mapping[str, Rows]]:
     """Return the records of small source objects whose content the ledger never saw, by hash and partition."""
     if len(fetched) == 1:
         return {}
     sources: dict[str, SourceObject] = {}
     for one in fetched:
         source = SourceObject(key_of(feed, one.stored), one.data)
-        is_small = len(one.data) <= SMALL_BYTES and not is_zip(one.data) and not one.unsearched
+        is_small = len(one.data) <= SMALL_BYTES and not is_zip(one.data) and not one.found.unsearched
         if is_small and source.hash and not one.erasures.has_touched(source.hash):
             sources.setdefault(source.hash, source)
     seen = known.ledger.seen(pl.Series(list(sources), dtype=pl.String))
     return records_together(lake, feed, [source for content, source in sources.items() if content not in seen])
 
 
-def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, fetched: _Fetched) -> ObjectVersion:
-    stored, data, erasures = fetched.stored, fetched.data, fetched.erasures
+def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, fetched: Cleaned) -> ObjectVersion:
+    stored, data, erasures, found = fetched
     key = key_of(feed, stored)
     promised = manifest.load(lake, there) if (there := manifest.find(lake, stored.path)) else None
     totals = manifest.Totals(key, list(promised.sums) if promised else ())
     entries = []
     for source in unpack(key, data, lake.settings.max_source_bytes):
         # Control totals need the records: what is already known is read again for them.
-        known_here = replace(known, is_read_again=bool(promised), unsearched=fetched.unsearched.get(source.key))
+        known_here = replace(known, is_read_again=bool(promised), unsearched=found.unsearched.get(source.key))
         entry, records = _read_source(lake, feed, source, known_here, erasures)
         entries.append(entry)
         if promised:
