@@ -10,8 +10,8 @@ from lakehouse_assets.cli.decide import DryRun, FeedName, Who
 from lakehouse_assets.cli.running import run_lake
 from lakehouse_assets.context import Lake, current
 from lakehouse_assets.forgetting import service
+from lakehouse_assets.forgetting.found import Found
 from lakehouse_assets.forgetting.request import Request, ask
-from lakehouse_assets.forgetting.service import Found
 from lakehouse_assets.query import sql as answers
 from lakehouse_assets.serving.posts import not_landed
 

@@ -8,7 +8,7 @@ from bronze.
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,7 @@ from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
 from lakehouse_assets.erasure.evidence import Erased
 from lakehouse_assets.erasure.protocol import Erasures, blanked
 from lakehouse_assets.erasure.search import KnownLines
-from lakehouse_assets.forgetting.find import InBronze, files_of, find
+from lakehouse_assets.forgetting.find import InBronze, files_of
 from lakehouse_assets.forgetting.landing import InLanding
 from lakehouse_assets.ledger.entries import SCHEMA
 from lakehouse_assets.ledger.ledger import Ledger
@@ -31,34 +31,34 @@ from lakehouse_assets.storage import delta
 
 def replace(
     lake: Lake, feed: Feed, held: InBronze, known_lines: KnownLines, landed: InLanding, redact: Callable[[str], str]
-) -> None:
+) -> int:
     """Replace contents by those without the erased people: in bronze, then in one ledger commit.
+
+    Returns how many texts of the ledger held the value.
 
     Args:
         held: What was found in bronze; what is found since is added.
-        known_lines: See `find.corrected`.
+        known_lines: See `corrected`.
         redact: Takes an erased value out of a text.
     """
-    written = [_write(Erasures.load(lake, feed), held, known_lines, landed)]
+    written = [_write(Erasures.load(lake, feed), held.lines, known_lines, landed)]
 
-    def attempt() -> None:
+    def attempt() -> int:
         # A run may have recorded more since the search, or the last attempt: that is searched, too.
         ledger, erasures = Ledger.load(lake.store), Erasures.load(lake, feed)
-        fresh = find(erasures, known_lines, frozenset(held.searched))
-        written.append(_write(erasures, fresh, known_lines, landed))
-        held.add(fresh)
+        written.append(_write(erasures, held.search(erasures, known_lines), known_lines, landed))
         is_its = pl.col("feed") == feed.name
         texts = ledger.rows.filter(is_its).select("reason", "drift").unpivot()["value"].drop_nulls()
-        held.texts = sum(redact(text) != text for text in texts)
         files = pl.concat(written).unique(["file", "part"], keep="last")
         rows = pl.concat([ledger.rows.filter(~is_its), _mapped(ledger.rows.filter(is_its), files, landed, redact)])
         if not rows.sort(rows.columns).equals(ledger.rows.sort(rows.columns)):
             ledger.rewrite(rows)
+        return sum(redact(text) != text for text in texts)
 
-    delta.until_committed(attempt)
+    return delta.until_committed(attempt)
 
 
-def _write(erasures: Erasures, held: InBronze, known_lines: KnownLines, landed: InLanding) -> pl.DataFrame:
+def _write(erasures: Erasures, held: KnownLines, known_lines: KnownLines, landed: InLanding) -> pl.DataFrame:
     """Write the bronze files of the contents without the erased people, and keep the evidence.
 
     Returns:
@@ -66,7 +66,7 @@ def _write(erasures: Erasures, held: InBronze, known_lines: KnownLines, landed: 
     """
     rows: list[tuple[str, str, str, str, int]] = []
     files, evidence, since = files_of(erasures), erasures.evidence, landed.contents
-    for content, lines in held.lines.items():
+    for content, lines in held.items():
         every, after = lines | evidence.blank_lines(content), since.get(content)
         # That of the landed object if there is one; of an erasure that was interrupted, the one with the same lines.
         known = [e for e in evidence.of_before(content) if e.after == after or every == set(e.lines)]
@@ -112,25 +112,21 @@ def _mapped(rows: pl.DataFrame, files: pl.DataFrame, landed: InLanding, redact: 
     is_moved = pl.col("part").is_not_null() & pl.col("file").is_in(files["file"].unique().implode())
     once = rows.filter(is_moved).drop("part", "rows", "source_hash").unique(maintain_order=True)
     moved = once.join(files, on="file").with_columns(pl.col("file_to").alias("file")).select(rows.columns)
-    hashes = {(key, *pair) for key, those in landed.hashes.items() for pair in those.items()}
-    tokens = {(*before, token) for before, (token, _) in landed.tokens.items()}
-    sizes = {(*before, size) for before, (_, size) in landed.tokens.items()}
     # Of what is refused there are no bronze files, and of an object there is only what landed.
     is_refused = pl.col("part").is_null()
-    source_hash = pl.when(is_refused).then(_since(hashes, "source_hash")).otherwise("source_hash")
+    source_hash = pl.when(is_refused).then(_since(landed.hashes, "source_hash")).otherwise("source_hash")
     return pl.concat([rows.filter(~is_moved), moved]).with_columns(
         source_hash.alias("source_hash"),
         pl.when(is_refused).then(source_hash).otherwise("file").alias("file"),
-        _since(hashes, "object_hash").alias("object_hash"),
-        _since(tokens, "object_token").alias("object_token"),
-        _since(sizes, "object_token", "bytes").alias("bytes"),
+        _since(landed.hashes, "object_hash").alias("object_hash"),
+        _since(landed.tokens, "object_token").alias("object_token"),
+        _since(landed.sizes, "object_token", "bytes").alias("bytes"),
         *(pl.col(name).map_elements(redact, return_dtype=pl.String) for name in ("reason", "drift")),
     )
 
 
-def _since(known: set[tuple[str, str, Any]], name: str, column: str | None = None) -> pl.Expr:
+def _since(known: Mapping[tuple[str, str], Any], name: str, column: str | None = None) -> pl.Expr:
     """Return a column with the value that an object has since, given its key and what it had in the column `name`."""
-    places, values = [f"{key}\0{before}" for key, before, _ in known], [value for *_, value in known]
-    now = pl.col(column or name)
-    place = pl.concat_str("object_key", pl.lit("\0"), name)
-    return place.replace_strict(places, values, default=now, return_dtype=SCHEMA[column or name])
+    since = {f"{key}\0{before}": value for (key, before), value in known.items()}
+    place, now = pl.concat_str("object_key", pl.lit("\0"), name), column or name
+    return place.replace_strict(since, default=pl.col(now), return_dtype=SCHEMA[now])

@@ -20,34 +20,54 @@ from lakehouse_assets.storage import delta
 
 @dataclass
 class InBronze:
-    """Where people's records are in bronze and in the ledger.
+    """Where people's records are in bronze.
 
     Attributes:
         lines: Lines by content.
-        partitions: The partitions that hold some, or to which a correction moved one.
+        partitions: The partitions that hold some.
         unsearched: Bronze files that cannot be read, each with the reason.
         searched: Paths of the files that were searched.
-        texts: How many texts of the ledger held the value.
     """
 
     lines: dict[str, frozenset[int]] = field(default_factory=dict)
     partitions: set[str] = field(default_factory=set)
     unsearched: list[str] = field(default_factory=list)
     searched: set[str] = field(default_factory=set)
-    texts: int = 0
 
     @property
     def records(self) -> int:
         """How many records that are."""
         return sum(len(lines) for lines in self.lines.values())
 
-    def add(self, other: "InBronze") -> None:
-        """Add what was found in other files."""
-        for content, lines in other.lines.items():
-            self.lines[content] = self.lines.get(content, frozenset()) | lines
-        self.partitions |= other.partitions
-        self.unsearched += other.unsearched
-        self.searched |= other.searched
+    def search(self, erasures: Erasures, known_lines: KnownLines) -> dict[str, frozenset[int]]:
+        """Search the bronze files that were not searched yet, and return what is in them: lines by content.
+
+        Args:
+            known_lines: See `corrected`.
+        """
+        found = dict[str, set[int]]()
+        meant = pl.DataFrame(
+            [(content, line, True) for content, lines in known_lines.items() for line in lines],
+            schema={"source_hash": pl.String, "_line": pl.Int64, "_meant": pl.Boolean},
+            orient="row",
+        )
+        files = files_of(erasures).filter(~pl.col("path").is_in(list(self.searched)))
+        rows = dict(files.select("path", "rows").iter_rows())
+        for paths in batches(list(rows), rows, erasures.lake.settings.publish_batch_rows):
+            self.searched.update(paths)
+            for records in _read(erasures, files.filter(pl.col("path").is_in(paths)), self.unsearched):
+                places = records.select("_line", "_content", "_part", erasures.matches(records).alias("_theirs"))
+                places = places.join(
+                    meant, left_on=["_content", "_line"], right_on=["source_hash", "_line"], how="left"
+                )
+                theirs = places.filter(pl.col("_theirs") | pl.col("_meant"))
+                for content, line, partition in theirs.select("_content", "_line", "_part").iter_rows():
+                    found.setdefault(content, set()).add(line)
+                    self.partitions.add(partition)
+        new = {content: frozenset(lines - erasures.evidence.blank_lines(content)) for content, lines in found.items()}
+        new = {content: lines for content, lines in new.items() if lines}
+        self.lines |= {content: lines | self.lines.get(content, frozenset()) for content, lines in new.items()}
+        return new
 
 
 def corrected(erasures: Erasures) -> KnownLines:
@@ -60,35 +80,6 @@ def corrected(erasures: Erasures) -> KnownLines:
             if value is not None and erasures.people.in_values(column, pl.Series([value])).any():
                 found.setdefault(content, set()).add(line)
     return {content: frozenset(lines) for content, lines in found.items()}
-
-
-def find(erasures: Erasures, known_lines: KnownLines, searched: frozenset[str] = frozenset()) -> InBronze:
-    """Find the erased people in bronze.
-
-    Args:
-        known_lines: See `corrected`.
-        searched: Paths of files that were searched before.
-    """
-    held, found = InBronze(), dict[str, set[int]]()
-    meant = pl.DataFrame(
-        [(content, line, True) for content, lines in known_lines.items() for line in lines],
-        schema={"source_hash": pl.String, "_line": pl.Int64, "_meant": pl.Boolean},
-        orient="row",
-    )
-    files = files_of(erasures).filter(~pl.col("path").is_in(list(searched)))
-    rows = dict(files.select("path", "rows").iter_rows())
-    for paths in batches(list(rows), rows, erasures.lake.settings.publish_batch_rows):
-        held.searched.update(paths)
-        for records in _read(erasures, files.filter(pl.col("path").is_in(paths)), held.unsearched):
-            places = records.select("_line", "_content", "_part", erasures.matches(records).alias("_theirs"))
-            places = places.join(meant, left_on=["_content", "_line"], right_on=["source_hash", "_line"], how="left")
-            theirs = places.filter(pl.col("_theirs") | pl.col("_meant"))
-            for content, line, partition in theirs.select("_content", "_line", "_part").iter_rows():
-                found.setdefault(content, set()).add(line)
-                held.partitions.add(partition)
-    new = {content: frozenset(lines - erasures.evidence.blank_lines(content)) for content, lines in found.items()}
-    held.lines = {content: lines for content, lines in new.items() if lines}
-    return held
 
 
 def without_lines(erasures: Erasures, contents: Iterable[str]) -> dict[str, frozenset[int]]:

@@ -8,7 +8,7 @@ removed. Not here: who is meant, and how a command shows what was found.
 import datetime as dt
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed
@@ -18,48 +18,11 @@ from lakehouse_assets.erasure.evidence import reports
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.forgetting import bronze, history, tables
 from lakehouse_assets.forgetting import decisions as decided
-from lakehouse_assets.forgetting.find import InBronze, corrected, find, without_lines
-from lakehouse_assets.forgetting.landing import InLanding, clean_all
+from lakehouse_assets.forgetting.find import InBronze, corrected, without_lines
+from lakehouse_assets.forgetting.found import Found
+from lakehouse_assets.forgetting.landing import clean_all
 from lakehouse_assets.forgetting.request import Request
 from lakehouse_assets.pipeline.pending import FeedState, ModelState
-
-
-@dataclass
-class Found:
-    """What there is, or was, of a person: counts by place, and where nobody could look.
-
-    Attributes:
-        counts: Place and what is counted there, to how many.
-        objects: Key, hash before and hash after of landed objects.
-        unsearched: What could not be searched, each with the reason.
-        partitions: The partitions that held their records.
-        problems: Why the erasure is not finished; nothing when it is.
-        report: Where the report of a finished erasure lies.
-    """
-
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    objects: list[tuple[str, str, str]] = field(default_factory=list)
-    unsearched: list[str] = field(default_factory=list)
-    partitions: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
-    report: str | None = None
-
-    def add(self, place: str, what: str, count: int) -> None:
-        """Count more of something; nothing is not worth a line."""
-        if count:
-            self.counts[place, what] = self.counts.get((place, what), 0) + count
-
-    def add_inputs(self, landed: InLanding, held: InBronze) -> None:
-        """Count what landing, bronze and the ledger hold."""
-        self.add("landing", "objects", landed.objects)
-        self.add("landing", "records", landed.records)
-        self.add("bronze", "contents", len(held.lines))
-        self.add("bronze", "records", held.records)
-        self.add("ops.ledger", "texts", held.texts)
-        self.objects += landed.taken
-        self.unsearched += landed.unsearched + held.unsearched
-        self.partitions |= held.partitions
-
 
 Elsewhere = Callable[[Found], None]
 """Forgets the person in what is not part of the lake, and adds to what was found."""
@@ -67,12 +30,22 @@ Elsewhere = Callable[[Found], None]
 
 def look(request: Request, elsewhere: Elsewhere) -> Found:
     """Return what there is of a person. Writes nothing."""
-    erasures, found, known_lines = request.erasures, Found(), corrected(request.erasures)
-    found.add_inputs(clean_all(request, known_lines, dry_run=True), find(erasures, known_lines))
-    for table in (*erasures.feed.typed, erasures.feed.quarantine):
-        found.add(table.full_name, "records", sum(tables.rows_of(erasures, table).values()))
+    erasures, found, held = request.erasures, Found(), InBronze()
+    known_lines = corrected(erasures)
+    clean_all(request, known_lines, found, dry_run=True)
+    held.search(erasures, known_lines)
+    _add(found, held)
+    for table, rows in tables.theirs(erasures):
+        found.add(table.full_name, "records", sum(rows.values()))
     elsewhere(found)
     return found
+
+
+def _add(found: Found, held: InBronze) -> None:
+    found.add("bronze", "contents", len(held.lines))
+    found.add("bronze", "records", held.records)
+    found.unsearched += held.unsearched
+    found.partitions |= held.partitions
 
 
 def forget(
@@ -115,16 +88,17 @@ def _erase_inputs(lake: Lake, feed: Feed, request: Request, progress: Callable[[
         decision = replace(decision, released=decided.released(lake, feed))
         recorded.record(lake.store, decision)
     progress("landing")
-    found, known_lines = Found(), corrected(request.erasures)
-    held = find(request.erasures, known_lines)
+    found, held, known_lines = Found(), InBronze(), corrected(request.erasures)
+    held.search(request.erasures, known_lines)
     # An earlier contract may have matched other lines than the present one does.
     either = {content: known_lines.get(content, frozenset()) | lines for content, lines in held.lines.items()}
-    landed = clean_all(request, {**known_lines, **either})
+    landed = clean_all(request, {**known_lines, **either}, found)
     held.lines = without_lines(Erasures.load(lake, feed), landed.contents) | held.lines
     released = decided.released(lake, feed) | dict(decision.released)
     progress("bronze and the ledger")
-    bronze.replace(lake, feed, held, known_lines, landed, request.redact)
-    found.add_inputs(landed, held)
+    texts = bronze.replace(lake, feed, held, known_lines, landed, request.redact)
+    _add(found, held)
+    found.add("ops.ledger", "texts", texts)
     progress("decisions")
     found.add("decisions", "changed", decided.rewrite(lake, feed, request.redact))
     decided.release_again(lake, feed, released)
@@ -148,13 +122,11 @@ def _erase_history(request: Request, erasures: Erasures, found: Found) -> None:
 def _finish(request: Request, erasures: Erasures, found: Found) -> None:
     """Keep the report if everything is done; else say what is not."""
     lake, feed, decision = erasures.lake, erasures.feed, request.decision
-    held = find(erasures, {})
+    held = InBronze()
+    held.search(erasures, {})
     found.problems += [f"bronze.{feed.name}: {counted(held.records, 'record')}"] if held.records else []
-    for table in (*feed.typed, feed.quarantine):
-        rows = tables.rows_of(erasures, table)
-        found.problems += [
-            f"{table.full_name} {partition}: {counted(count, 'row')}" for partition, count in rows.items()
-        ]
+    for table, rows in tables.theirs(erasures):
+        found.problems += [f"{table.full_name} {part}: {counted(count, 'row')}" for part, count in rows.items()]
     if found.counts or request.is_unfinished:
         models = decided.downstream(lake, feed)
         pending = {model.table.full_name: ModelState.read(lake, model).pending for model in models}

@@ -3,6 +3,7 @@
 That is the case for held or pinned dates, which keep an older version. Not here: earlier versions of a table.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
 import polars as pl
@@ -18,8 +19,14 @@ from lakehouse_assets.pipeline.pins import decision_folder, pins_of
 from lakehouse_assets.storage import delta, delta_files
 
 
-def rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
-    """Return how many of an erased person's rows each partition of silver or quarantine holds."""
+def theirs(erasures: Erasures) -> Iterator[tuple[Table, dict[str, int]]]:
+    """Yield the tables of silver and quarantine with an erased person's rows, and how many each partition holds."""
+    for table in (*erasures.feed.typed, erasures.feed.quarantine):
+        if found := _rows_of(erasures, table):
+            yield table, found
+
+
+def _rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
     lake = erasures.lake
     if not delta.exists(lake.store, table.path):
         return {}
@@ -54,11 +61,10 @@ def take_out(erasures: Erasures) -> dict[str, int]:
         Rows by table.
     """
     done, limit = {}, erasures.lake.settings.publish_batch_rows
-    for table in (*erasures.feed.typed, erasures.feed.quarantine):
-        if found := rows_of(erasures, table):
-            for partitions in batches(list(found), _sizes(erasures.lake, table), limit):
-                delta.until_committed(partial(_rewrite, erasures, table, partitions))
-            done[table.full_name] = sum(found.values())
+    for table, found in theirs(erasures):
+        for partitions in batches(list(found), _sizes(erasures.lake, table), limit):
+            delta.until_committed(partial(_rewrite, erasures, table, partitions))
+        done[table.full_name] = sum(found.values())
     return done
 
 

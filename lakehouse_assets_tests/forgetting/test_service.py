@@ -8,6 +8,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.decisions import recorded
 from lakehouse_assets.decisions.kinds import Erase
 from lakehouse_assets.forgetting import service
+from lakehouse_assets.forgetting.found import Found
 from lakehouse_assets.forgetting.request import ask
 from lakehouse_assets.query.tables import frames
 from lakehouse_assets_tests.conftest import copied, lake_at
@@ -33,7 +34,7 @@ def lake_with_history(prepared: Lake, tmp_path: Path) -> Lake:
     return copied(prepared, tmp_path / "lake")
 
 
-def forget(lake: Lake, person: str) -> service.Found:
+def forget(lake: Lake, person: str) -> Found:
     request = ask(lake, sales(lake), f"customer_id={person}", "a request", "ann")
     return service.forget(request, lambda: run(lake), lambda _: None)
 
