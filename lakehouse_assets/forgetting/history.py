@@ -83,8 +83,9 @@ def _is_theirs(erasures: Erasures, item: Found) -> bool:
         return bool(erasures.people.in_rows(rows).any())
     missing = [name for name in erasures.feed.bronze.columns if name not in rows.columns]
     rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
-    is_replaced = layer == "bronze" and any(map(erasures.has_replaced, rows["_source_hash"].unique()))
-    return is_replaced or bool(erasures.matches(rows).any())
+    # A file may be of a content and have no rows; a pack has rows of many.
+    contents = [bronze_leftovers.content_of(item), *rows["_source_hash"].unique()] if layer == "bronze" else []
+    return any(map(erasures.has_replaced, contents)) or bool(erasures.matches(rows).any())
 
 
 def _unrecorded_of_theirs(erasures: Erasures) -> set[str]:
