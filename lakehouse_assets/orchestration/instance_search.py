@@ -21,7 +21,6 @@ Holds = Callable[[str], bool]
 """Whether a text, as a person would read it, holds the value."""
 _PATIENCE_S, _LEVELS = 30.0, 4
 _RUN_ID = len("00000000-0000-0000-0000-000000000000")
-_CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
 
 
@@ -54,81 +53,76 @@ def forget(settings: Settings, holds: Holds, *, dry_run: bool = False) -> Search
     if not settings.dagster_home.is_dir():
         return found
     with opened(settings) as instance:
-        for run in instance.get_runs():
-            _search_run(instance, run, holds, found, dry_run=dry_run)
+        for run, entries, wiped in _guilty_runs(instance, holds):
+            if not run.is_finished:
+                said = f"Dagster's run {run.run_id} holds the value and is under way"
+                found.left.append(f"{said}; run the command again when it has ended.")
+                continue
+            found.runs.append(run.run_id)
+            found.wiped |= wiped
+            if not dry_run:
+                _delete(instance, run, entries, wiped)
         for state in instance.all_instigator_state():
-            _search_ticks(instance, state, holds, found, dry_run=dry_run)
-        for one in instance.get_backfills():
-            if any(map(holds, _texts(json.loads(dg.serialize_value(one))))):
-                found.left.append(f"Dagster's backfill {one.backfill_id} holds the value, and cannot be deleted.")
+            if _is_in(state, holds):
+                found.left.append(
+                    f"The cursor of Dagster's {state.instigator_name} holds the value; reset it in the UI."
+                )
+            origin, selector = state.instigator_origin_id, state.selector_id
+            ticks = [tick for tick in instance.get_ticks(origin, selector) if _is_in(tick.tick_data, holds)]
+            found.ticks += len(ticks)
+            if ticks and not dry_run:
+                instance.purge_ticks(origin, selector, before=max(tick.timestamp for tick in ticks) + 1)
+        backfills = [one.backfill_id for one in instance.get_backfills() if _is_in(one, holds)]
+    found.left += [f"Dagster's backfill {one} holds the value, and cannot be deleted." for one in backfills]
     if not dry_run:
         found.left += _drop_deleted_bytes(settings)
     return found
 
 
-def _search_run(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, holds: Holds, found: Searched, *, dry_run: bool
+def _guilty_runs(
+    instance: dg.DagsterInstance, holds: Holds
+) -> Iterator[tuple[dg.DagsterRun, Sequence[dg.EventLogEntry], set[dg.AssetKey]]]:
+    """Yield the runs that hold the value, with all events of each, and the assets with a check result that holds it."""
+    for run in instance.get_runs():
+        entries = instance.all_logs(run.run_id)
+        guilty = [entry for entry in entries if _is_in(entry, holds)]
+        if guilty or any(map(holds, _texts([run.run_config, run.tags, *_printed(instance, run, entries)]))):
+            checked = _events(guilty, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+            yield run, entries, {event.asset_check_evaluation_data.asset_key for event in checked}
+
+
+def _is_in(kept: Any, holds: Holds) -> bool:  # noqa: ANN401 - what Dagster keeps has no common type
+    """Return whether the value is in something that Dagster keeps."""
+    return any(map(holds, _texts(json.loads(dg.serialize_value(kept)))))
+
+
+def _delete(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, entries: Sequence[dg.EventLogEntry], wiped: set[dg.AssetKey]
 ) -> None:
-    """Search all that is kept of one run, and delete it if the value is there."""
-    entries = instance.all_logs(run.run_id)
-    guilty = [entry for entry in entries if any(map(holds, _texts(json.loads(dg.serialize_value(entry)))))]
-    if not (guilty or any(map(holds, _texts([run.run_config, run.tags]))) or _prints(instance, run, entries, holds)):
-        return
-    if not run.is_finished:
-        found.left.append(
-            f"Dagster's run {run.run_id} holds the value and is under way; run the command again when it has ended."
-        )
-        return
-    found.runs.append(run.run_id)
-    # Dagster keeps the results of checks beside those of runs, and deletes them with an asset's whole history only.
-    checked = [entry.dagster_event for entry in guilty if entry.dagster_event_type is _CHECKED and entry.dagster_event]
-    wiped = {event.asset_check_evaluation_data.asset_key for event in checked}
-    found.wiped |= wiped
-    if dry_run:
-        return
+    """Delete all that is kept of a run, and all that is known of assets with a check result that holds the value.
+
+    Dagster keeps the results of checks beside those of runs, and deletes them with an asset's whole history only.
+    """
     instance.wipe_assets(sorted(wiped))
     # Without its texts, so that what was materialized still shows as such; the latest one is kept twice, too.
-    for entry in entries:
-        if (event := entry.dagster_event) is not None and event.is_step_materialization and event.asset_key is not None:
+    for event in _events(entries, dg.DagsterEventType.ASSET_MATERIALIZATION):
+        if event.asset_key is not None:
             instance.report_runless_asset_event(dg.AssetMaterialization(event.asset_key, partition=event.partition))
     instance.compute_log_manager.delete_logs(prefix=[run.run_id])
     instance.delete_run(run.run_id)
 
 
-def _prints(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, entries: Sequence[dg.EventLogEntry], holds: Holds
-) -> bool:
-    """Return whether the value is in what a run's steps printed."""
+def _printed(instance: dg.DagsterInstance, run: dg.DagsterRun, entries: Sequence[dg.EventLogEntry]) -> Iterator[str]:
+    """Yield what a run's steps printed."""
     manager = instance.compute_log_manager
-    for entry in entries:
-        if entry.dagster_event is None or entry.dagster_event_type is not dg.DagsterEventType.LOGS_CAPTURED:
-            continue
-        key = manager.build_log_key_for_run(run.run_id, entry.dagster_event.logs_captured_data.file_key)
-        data = manager.get_log_data(key)
-        if any(
-            holds(text) for part in (data.stdout, data.stderr) if part for text in _texts(part.decode(errors="replace"))
-        ):
-            return True
-    return False
+    for event in _events(entries, dg.DagsterEventType.LOGS_CAPTURED):
+        data = manager.get_log_data(manager.build_log_key_for_run(run.run_id, event.logs_captured_data.file_key))
+        yield from (part.decode(errors="replace") for part in (data.stdout, data.stderr) if part)
 
 
-def _search_ticks(
-    instance: dg.DagsterInstance,
-    state: Any,  # noqa: ANN401 - Dagster has no public name for it
-    holds: Holds,
-    found: Searched,
-    *,
-    dry_run: bool,
-) -> None:
-    """Search the ticks of a sensor or schedule; delete those up to the last one with the value."""
-    if any(map(holds, _texts(json.loads(dg.serialize_value(state))))):
-        found.left.append(f"The cursor of Dagster's {state.instigator_name} holds the value; reset it in the UI.")
-    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id)
-    guilty = [tick for tick in ticks if any(map(holds, _texts(json.loads(dg.serialize_value(tick.tick_data)))))]
-    found.ticks += len(guilty)
-    if guilty and not dry_run:
-        last = max(tick.timestamp for tick in guilty)
-        instance.purge_ticks(state.instigator_origin_id, state.selector_id, before=last + 1)
+def _events(entries: Sequence[dg.EventLogEntry], kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+    """Return the events of one type."""
+    return [entry.dagster_event for entry in entries if entry.dagster_event and entry.dagster_event_type is kind]
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
