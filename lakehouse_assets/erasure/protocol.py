@@ -73,9 +73,9 @@ class Erasures:
     def __bool__(self) -> bool:
         return bool(self.people.people)
 
-    def matches(self, records: pl.DataFrame) -> pl.Series:
-        """Return which bronze records are an erased person's."""
-        return self.people.in_records(records)
+    def matches(self, rows: pl.DataFrame) -> pl.Series:
+        """Return which records of bronze or quarantine, or else which rows with silver's columns, are theirs."""
+        return self.people.in_records(rows) if "_problem" in rows.columns else self.people.in_rows(rows)
 
     def has_replaced(self, content: str) -> bool:
         """Return whether a person was erased from a content, so that another content replaces it."""

@@ -79,10 +79,9 @@ def _is_theirs(erasures: Erasures, item: Found) -> bool:
         rows = pl.read_parquet(io.BytesIO(erasures.lake.store.read(item.path)))
     except delta.UNREADABLE:
         return True
-    if layer == "silver":
-        return bool(erasures.people.in_rows(rows).any())
-    missing = [name for name in erasures.feed.bronze.columns if name not in rows.columns]
-    rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    if layer != "silver":
+        missing = [name for name in erasures.feed.bronze.columns if name not in rows.columns]
+        rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
     # A file may be of a content and have no rows; a pack has rows of many.
     contents = [bronze_leftovers.content_of(item), *rows["_source_hash"].unique()] if layer == "bronze" else []
     return any(map(erasures.has_replaced, contents)) or bool(erasures.matches(rows).any())

@@ -32,14 +32,11 @@ def _rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
         return {}
     columns = {name: column.dtype for name, column in table.columns.items()}
     scan = delta.scan(lake.store, table.path, columns).with_columns(table.partitioning.partition.alias("_part"))
-    if table.layer == "silver":
-        keys = list(erasures.people.columns.keys() & set(scan.collect_schema().names()))
-        counted = scan.group_by("_part", *keys).len().collect()  # people are few, lines are many
-        found = counted.filter(erasures.people.in_rows(counted)).group_by("_part").agg(pl.sum("len")).sort("_part")
-        return dict(found.iter_rows())
+    # Silver's values are matched by the columns that identify people; a record that failed, by all that it has.
+    wanted = ["_part", *erasures.people.columns.keys() & columns.keys()] if table.layer == "silver" else pl.all()
     sizes, hits = _sizes(lake, table), dict[str, int]()
     for partitions in batches(sorted(sizes), sizes, lake.settings.publish_batch_rows):
-        rows = scan.filter(table.partitioning.filter(partitions)).collect()
+        rows = scan.filter(table.partitioning.filter(partitions)).select(wanted).collect()
         hits |= dict(rows.filter(erasures.matches(rows)).group_by("_part").len().sort("_part").iter_rows())
     return hits
 
@@ -73,13 +70,14 @@ def _rewrite(erasures: Erasures, table: Table, partitions: list[str]) -> None:
     stored, marks = delta.opened(lake.store, table.path), delta.fingerprints(lake.store, table.path)
     rows = delta.rows(lake.store, stored).filter(table.partitioning.filter(partitions)).collect()
     if table.layer == "silver":
-        gone, before = erasures.people.in_rows(rows), sorted(erasures.evidence.before)
+        before = sorted(erasures.evidence.before)
         new = {partition: fingerprint([marks.get(partition, 0), "erased", before]) for partition in partitions}
         pinned = pins_of(Decisions.load(lake.store, erasures.feed.name), table).keys() & new.keys()
         # The pin first: a run in between would restore what is pinned.
         if pinned:
             repin(lake, decision_folder(table), table.full_name, {partition: new[partition] for partition in pinned})
     else:
-        gone = erasures.matches(rows)
         new = {partition: marks[partition] for partition in partitions if partition in marks}
-    delta.replace(lake.store, stored, rows.filter(~gone), table.partitioning.sql_predicate(partitions), new)
+    delta.replace(
+        lake.store, stored, rows.filter(~erasures.matches(rows)), table.partitioning.sql_predicate(partitions), new
+    )
