@@ -32,8 +32,6 @@ _ORDERED = (
     "decimal",
     "hugeint",
 )
-_SPARK_KEEPS_SCALE = 6
-_DIGITS = 38
 _ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"})
 
 
@@ -80,68 +78,6 @@ class Expressions:
     def column(self, node: exp.Column) -> str:
         column_type(node, self.sources)
         return f"{quoted(node.table)}.{quoted(node.name)}"
-
-    def arithmetic(self, node: exp.Binary) -> str:
-        sign = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}[type(node)]
-        left, right, found = self.type(node.this), self.type(node.expression), self.type(node)
-        if "date" in (left.id, right.id):
-            return self._days(node, left, right)
-        if found.id == "double":
-            return f"({self.as_type(node.this, found)} {sign} {self.as_type(node.expression, found)})"
-        if found.decimal is None or left.decimal is None or right.decimal is None:
-            raise refused(node, f"{left.name} {sign} {right.name} is not translated")
-        # Sail does not notice that integers overflow: a decimal has room for them, and the cast says that they do.
-        precision, scale = found.decimal
-        size = 20 if found.is_integer else _DIGITS if found.id == "hugeint" else precision
-        if isinstance(node, exp.Mul):
-            wide = left.decimal[0] + right.decimal[0] + 1 > _DIGITS
-            sides = [(one.decimal or (_DIGITS, 0)) for one in (left, right)]
-        else:
-            wide, sides = size == _DIGITS, [(size, scale)] * 2
-        if wide and scale > _SPARK_KEEPS_SCALE:
-            raise refused(node, f"of a {found.name} Spark keeps {_SPARK_KEEPS_SCALE} decimals only; cast it before")
-        texts = [
-            f"CAST({self.text(part)} AS DECIMAL({p}, {s}))"
-            for part, (p, s) in zip((node.this, node.expression), sides, strict=True)
-        ]
-        return f"CAST({texts[0]} {sign} {texts[1]} AS {found.in_spark})"
-
-    def _days(self, node: exp.Binary, left: Type, right: Type) -> str:
-        a, b = self.text(node.this), self.text(node.expression)
-        if isinstance(node, exp.Sub) and left.id == right.id == "date":
-            return f"CAST(DATEDIFF({a}, {b}) AS BIGINT)"
-        if isinstance(node, exp.Add) and right.id == "date" and left.is_integer:
-            a, b, left, right = b, a, right, left
-        if left.id == "date" and right.is_integer and not isinstance(node, exp.Mul):
-            return f"DATE_{'ADD' if isinstance(node, exp.Add) else 'SUB'}({a}, CAST({b} AS INT))"
-        raise refused(node, f"{left.name} and {right.name} are not added up in the same way; use date_diff, or days")
-
-    def negative(self, node: exp.Neg) -> str:
-        found = self.type(node)
-        if found.is_integer:
-            return self.arithmetic(exp.Sub(this=exp.Literal.number(0), expression=node.this.copy()))
-        return f"(- {self.text(node.this)})"
-
-    def division(self, node: exp.Div) -> str:
-        left, right = self.type(node.this), self.type(node.expression)
-        if self.type(node).id != "double" or any(one.decimal is None and one.id != "double" for one in (left, right)):
-            raise refused(node, f"{left.name} / {right.name} is not translated; cast both to DOUBLE")
-        a, b = (self.as_type(part, self.type(node)) for part in (node.this, node.expression))
-        if isinstance(node.expression, exp.Literal) and float(node.expression.name):
-            return f"({a} / {b})"
-        zero, none = f"{self.text(node.expression)} = 0", f"{self.text(node.this)} = 0"
-        minus = f"{self.text(node.this)} < 0"
-        return (  # what Spark refuses is infinite to DuckDB, or no number
-            f"CASE WHEN {zero} THEN CASE WHEN {none} THEN CAST('NaN' AS DOUBLE) WHEN {minus} "
-            f"THEN CAST('-Infinity' AS DOUBLE) ELSE ABS({a}) * CAST('Infinity' AS DOUBLE) END ELSE {a} / {b} END"
-        )
-
-    def whole_division(self, node: exp.Binary) -> str:
-        found = self.type(node)
-        if not found.is_integer:
-            raise refused(node, "it is translated for integers only")
-        a, b = (f"CAST({self.text(part)} AS BIGINT)" for part in (node.this, node.expression))
-        return f"CAST({a} {'%' if isinstance(node, exp.Mod) else 'DIV'} {b} AS {found.in_spark})"
 
     def comparison(self, node: exp.Binary) -> str:
         common = self.common([node.this, node.expression])
@@ -250,13 +186,6 @@ RULES: Rules = {
     exp.Null: lambda _, node: "NULL",  # noqa: ARG005 - each rule has the node
     exp.Column: Expressions.column,
     exp.Paren: lambda expressions, node: f"({expressions.text(node.this)})",
-    exp.Add: Expressions.arithmetic,
-    exp.Sub: Expressions.arithmetic,
-    exp.Mul: Expressions.arithmetic,
-    exp.Neg: Expressions.negative,
-    exp.Div: Expressions.division,
-    exp.IntDiv: Expressions.whole_division,
-    exp.Mod: Expressions.whole_division,
     **dict.fromkeys([*_COMPARED, exp.NullSafeNEQ], Expressions.comparison),
     exp.Between: Expressions.between,
     exp.In: Expressions.within,

@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from lakehouse_assets.dialects import (
     spark_aggregates,
+    spark_arithmetic,
     spark_expressions,
     spark_functions,
     spark_letters,
@@ -20,6 +21,7 @@ from lakehouse_assets.dialects.plain_sql import plain
 from lakehouse_assets.dialects.spark_aggregates import ordered
 from lakehouse_assets.dialects.spark_casts import converted
 from lakehouse_assets.dialects.spark_expressions import Expressions, known, refused
+from lakehouse_assets.dialects.spark_projections import type_of_value, value_of
 from lakehouse_assets.dialects.spark_types import (
     Columns,
     NotInSparkError,
@@ -28,7 +30,7 @@ from lakehouse_assets.dialects.spark_types import (
     quoted,
 )
 
-_MODULES = (spark_expressions, spark_functions, spark_nested, spark_letters, spark_aggregates)
+_MODULES = (spark_expressions, spark_arithmetic, spark_functions, spark_nested, spark_letters, spark_aggregates)
 _RULES = {kind: rule for module in _MODULES for kind, rule in module.RULES.items()}
 _JOINS = {
     ("", ""): "JOIN",
@@ -144,30 +146,14 @@ class _Query:
             value, name = one.unalias(), one.alias_or_name
             if name in columns:
                 raise refused(one, f"two columns have the name {name}; give one of them another")
-            kind = self._type(value, expressions)
-            text = self._value(node, value, expressions)
+            kind = type_of_value(value, expressions)
+            text = value_of(node, value, expressions)
             if wanted is not None:
                 into = list(wanted.values())[at]
                 text, kind = converted(value, text, kind, into), into
             shown.append(f"{text} AS {quoted(name)}")
             columns[name] = kind
         return shown, columns
-
-    def _type(self, value: exp.Expr, expressions: Expressions) -> Type:
-        if not isinstance(value, exp.Unnest | exp.Explode):
-            return expressions.type(value)
-        found = expressions.type(_unnested(value))
-        if found.id != "list":
-            raise refused(value, "only a list is translated")
-        return found.parts["child"]
-
-    def _value(self, select: exp.Select, value: exp.Expr, expressions: Expressions) -> str:
-        if not isinstance(value, exp.Unnest | exp.Explode):
-            return expressions.text(value)
-        many = [one for one in select.expressions if isinstance(one.unalias(), exp.Unnest | exp.Explode)]
-        if len(many) > 1 or any(select.args.get(name) for name in ("group", "distinct", "having", "order", "limit")):
-            raise refused(value, "write one unnest of a SELECT, which does nothing else; group and sort outside of it")
-        return f"EXPLODE({expressions.text(_unnested(value))})"
 
     def table(self, node: exp.Expr, sources: dict[str, Columns]) -> str:
         """Return a table of a FROM, whose columns are then known."""
@@ -258,8 +244,3 @@ class _Query:
     def _inner(self, node: exp.Query) -> tuple[str, list[Type]]:
         text, columns = self.text(node)
         return text, list(columns.values())
-
-
-def _unnested(node: exp.Unnest | exp.Explode) -> exp.Expr:
-    found: exp.Expr = node.expressions[0] if isinstance(node, exp.Unnest) else node.this
-    return found
