@@ -25,7 +25,7 @@ from lakehouse_assets.erasure.protocol import Cleaned, Erasures
 from lakehouse_assets.ledger.ledger import Entry, ObjectVersion
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, is_zip, unpack
 from lakehouse_assets.pipeline import packs
-from lakehouse_assets.pipeline.bronze import by_partition, holds, write_bronze
+from lakehouse_assets.pipeline.bronze_writing import by_partition, holds, write_bronze
 from lakehouse_assets.pipeline.known_contents import Known
 from lakehouse_assets.pipeline.new_packs import Packed, pack_new
 from lakehouse_assets.pipeline.rows import Rows

@@ -7,7 +7,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.erasure.protocol import Erasures
 from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.ledger.readings import Reading
-from lakehouse_assets.pipeline.bronze import is_counted
+from lakehouse_assets.pipeline.bronze_writing import is_counted
 from lakehouse_assets.pipeline.rows import Rows
 
 

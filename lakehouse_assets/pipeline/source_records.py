@@ -24,7 +24,7 @@ from lakehouse_assets.parsing.parse_windows import parse_in_windows
 from lakehouse_assets.parsing.plausible_text import is_odd
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.windows import NotInWindowsError
-from lakehouse_assets.pipeline.bronze import by_content
+from lakehouse_assets.pipeline.bronze_writing import by_content
 from lakehouse_assets.pipeline.rows import Folder, Rows
 
 _WINDOWS = 4  # of a batch's bytes: records in memory take several times the bytes of their text

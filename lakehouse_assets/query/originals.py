@@ -14,7 +14,7 @@ from lakehouse_assets.ledger.ledger import FeedLedger
 from lakehouse_assets.ledger.readings import Reading
 from lakehouse_assets.parsing.archives import Rejection, SourceObject, unpack
 from lakehouse_assets.pipeline import repair
-from lakehouse_assets.pipeline.bronze import by_partition, holds
+from lakehouse_assets.pipeline.bronze_writing import by_partition, holds
 from lakehouse_assets.pipeline.source_records import records_of
 from lakehouse_assets.query.table_checks import Finding, first_line
 from lakehouse_assets.storage.stores import AnotherVersionError, StorageError, Stored
