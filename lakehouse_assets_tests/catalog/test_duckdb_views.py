@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lakehouse_assets.catalog import duckdb_views
+from lakehouse_assets.catalog import duckdb_select, duckdb_views
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Table
 from lakehouse_assets.contracts.registry import Registry
@@ -44,13 +44,13 @@ def views(lake: Lake) -> list[tuple[str, str, str]]:
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tables whose views were written, in order, as they are."""
     names: list[str] = []
-    select = duckdb_views._select
+    select = duckdb_select.select_of
 
     def noted(lake: Lake, table: Table) -> str:
         names.append(table.full_name)
         return select(lake, table)
 
-    monkeypatch.setattr(duckdb_views, "_select", noted)
+    monkeypatch.setattr(duckdb_views, "select_of", noted)
     return names
 
 
