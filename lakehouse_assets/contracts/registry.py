@@ -3,12 +3,13 @@
 A module-level `Feed`, `Model` or asset with a schema anywhere in the declared package is enough.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
-from lakehouse_assets.contracts import references
+from lakehouse_assets.contracts import agreement, references
+from lakehouse_assets.contracts.agreement import UnusableError
 from lakehouse_assets.contracts.as_of import AsOf, joins_of
 from lakehouse_assets.contracts.broken import Broken, of_asset, of_table
 from lakehouse_assets.contracts.dagster_asset import model_of
@@ -17,21 +18,6 @@ from lakehouse_assets.contracts.loading import declared
 from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.contracts.views import views_of
 from lakehouse_assets.settings import settings
-
-
-class UnusableError(ContractError):
-    """Some declared tables cannot be used; the others can.
-
-    Attributes:
-        tables: The declarations to leave out.
-        cause: What is wrong with them.
-        follows: Nothing is wrong with them, but with a table that they read.
-    """
-
-    def __init__(self, cause: Exception | str, *tables: Feed | Model, follows: bool = False) -> None:
-        super().__init__(str(cause))
-        self.cause = cause if isinstance(cause, Exception) else ContractError(cause)
-        self.tables, self.follows = tables, follows
 
 
 class Registry:
@@ -46,7 +32,7 @@ class Registry:
         for feed in feeds:
             _derive(feed)
         self.feeds = {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
-        _refuse_references(self.feeds, self.broken)
+        agreement.refuse_references(self.feeds, self.broken)
         self.views = views_of(self.feeds.values())
         models = [replace(model, views=self.views) for model in models]
         by_name = {model.table.full_name: model for model in sorted(models, key=lambda model: model.name)}
@@ -57,8 +43,8 @@ class Registry:
             msg = f"{twice!r} is declared twice; give one of the two another name"
             raise UnusableError(msg, *(table for table in declared if table.name == twice))
         known = {table.full_name for feed in feeds for table in feed.tables}
-        _check_names(feeds, self.views)
-        _refuse_shared_paths(models)
+        agreement.refuse_names(feeds, self.views)
+        agreement.refuse_shared_paths(models)
         for model in models:
             _derive(model)
             if any(b.may_be_feed for b in self.broken) and (view := next(filter(model.reads_view, self.views), None)):
@@ -78,8 +64,8 @@ class Registry:
             msg = f"models read each other in a circle: {' -> '.join(error.args[1])}; break it"
             raise UnusableError(msg, *(by_name[name] for name in set(error.args[1]))) from None
 
-        _refuse_mixed_periods(feeds, self.models.values())
-        _refuse_dates_of_no_table(feeds, models)
+        agreement.refuse_mixed_periods(feeds, self.models.values())
+        agreement.refuse_dates_of_no_table(feeds, models)
         self._as_of = self._joins_as_of()
 
     def _joins_as_of(self) -> dict[str, tuple[AsOf, ...]]:
@@ -151,56 +137,6 @@ def _derive(table: Feed | Model) -> None:
         raise UnusableError(error, table) from error
 
 
-def _refuse_mixed_periods(feeds: Iterable[Feed], models: Iterable[Model]) -> None:
-    """Raise `UnusableError` for a model by date that would find a month's records on its first day only."""
-    periods = {t.full_name: feed.partition_by for feed in feeds if feed.business_date for t in feed.tables}
-    for model in models:
-        found = sorted({periods[name] for name in model.upstream if name in periods})
-        if model.date is not None and len(found) > 1:
-            msg = (
-                f"{model.code} reads tables by {' and by '.join(found)}, and {model.table.full_name} is built date by "
-                "date; declare one partition_by for all, or leave out its date, so that it is built whole"
-            )
-            raise UnusableError(msg, model)
-        if model.date is not None and found:
-            periods[model.table.full_name] = found[0]
-
-
-def _refuse_dates_of_no_table(feeds: Iterable[Feed], models: Iterable[Model]) -> None:
-    """Raise `UnusableError` for a model by date that reads no table by date: none of its dates would ever be built."""
-    tables = [*(table for feed in feeds for table in feed.tables), *(model.table for model in models)]
-    by_date = {table.full_name for table in tables if table.partitioning.is_by_date}
-    for model in models:
-        if model.date is not None and not by_date.intersection(model.upstream):
-            msg = (
-                f"{model.code} reads no table by date (it reads {', '.join(model.upstream) or 'none at all'}), so no "
-                f"date of {model.table.full_name} would ever be built; leave out date={model.date!r}, so that it is "
-                "built whole"
-            )
-            raise UnusableError(msg, model)
-
-
-def _refuse_shared_paths(models: Iterable[Model]) -> None:
-    by_path: dict[str, Model] = {}
-    for model in models:
-        if model.serving is not None and (other := by_path.setdefault(model.serving.path, model)) is not model:
-            msg = f"{other.name!r} and {model.name!r} are both served at {model.serving.path!r}; give one another path"
-            raise UnusableError(msg, other, model)
-
-
-def _refuse_references(feeds: Mapping[str, Feed], broken: Iterable[Broken]) -> None:
-    for feed in feeds.values():
-        lost = [one for one in feed.awaited.values() if one.feed not in feeds]
-        if lost and any(b.may_be_feed for b in broken):
-            msg = (
-                f"feed {feed.name!r} keeps records in quarantine until {lost[0].feed}.{lost[0].target} has their "
-                f"{lost[0].column}, and no module that can be loaded declares it"
-            )
-            raise UnusableError(msg, feed, follows=True)
-    if fault := references.fault(feeds, may_lack=any(b.may_be_feed for b in broken)):
-        raise UnusableError(fault[0], *fault[1])
-
-
 Check = Callable[["Registry", Model], None]
 """Raises `ContractError` for a model that cannot be used."""
 
@@ -249,18 +185,3 @@ def _checked(found: Registry, check: Check | None) -> Registry:
         except ContractError as error:
             raise UnusableError(error, model) from None
     return found
-
-
-def _check_names(feeds: Iterable[Feed], views: Iterable[str]) -> None:
-    """Raise `UnusableError` where a feed's table would have the name of another feed's, or of a view."""
-    taken = {
-        table.full_name: f"a table of the feed {feed.name!r}"
-        for feed in feeds
-        for table in feed.tables
-        if table.name != feed.name
-    }
-    taken |= dict.fromkeys(views, "a view of the lake's own")
-    for feed in feeds:
-        if odd := next((table for table in (feed.silver, feed.quarantine) if table.full_name in taken), None):
-            msg = f"{odd.full_name} is {taken[odd.full_name]}; give the feed {feed.name!r} another name"
-            raise UnusableError(msg, feed)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.contracts.agreement import UnusableError
 from lakehouse_assets.contracts.as_of import AsOf
 from lakehouse_assets.contracts.lineage import of_model
-from lakehouse_assets.contracts.registry import Registry, UnusableError
+from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets_tests.pipeline.enriched import SQL, feeds, model
 
 CUSTOMERS = ("silver.customers_history", "silver.sales", (("customer_id", "customer_id"),), "sold_at")

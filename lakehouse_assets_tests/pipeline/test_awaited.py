@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.agreement import UnusableError
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.contracts.registry import Registry, UnusableError
+from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.recorded import record
 from lakehouse_assets.maintenance.expiry import old_rows, remove
