@@ -17,15 +17,10 @@ from lakehouse_assets.contracts.kinesis import KinesisStream
 from lakehouse_assets.contracts.own_names import check_names
 from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.periods import Period
+from lakehouse_assets.contracts.reading_rules import reading_rules
 from lakehouse_assets.contracts.rest_api import RestApi
-from lakehouse_assets.contracts.rules import SHAPE, Rule, rules_of, type_name
-from lakehouse_assets.contracts.source import (
-    Contract,
-    ContractError,
-    Derived,
-    Source,
-    origin_of,
-)
+from lakehouse_assets.contracts.rules import Rule, rules_of
+from lakehouse_assets.contracts.source import Contract, ContractError, Derived, Source, origin_of
 from lakehouse_assets.contracts.storable import check_storable
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.contracts.usual_rows import UsualRows
@@ -227,26 +222,8 @@ class Feed:
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
-        """Every rule that a record can break, by id: those of reading it, then those of the contract.
-
-        The reading rules carry no expression: casting the record is what evaluates them.
-        """
-        reading = {SHAPE: "the record has the shape of its object (as many fields as headers)"}
-        for name, origin in self.sources.items():
-            dtype = self.columns[name].dtype
-            if not isinstance(dtype, pl.String):
-                reading[f"{name}_readable"] = f"`{name}` can be read as {type_name(dtype)}"
-            if len(origin.formats) > 1:
-                reading[f"{name}_unambiguous"] = f"`{name}` is read alike by all of its formats that can read it"
-            if isinstance(dtype, pl.Decimal) and not origin.rounded:
-                reading[f"{name}_scale"] = f"`{name}` has at most {dtype.scale} decimals"
-        if self.business_date:
-            reading[self.range_rule] = f"`{self.business_date}` lies between the first business date and today"
-        if once := semantics.once_rule(self):
-            reading[once] = semantics.once_text(self)
-        reading |= {rule: reference.rule_text for rule, reference in self.awaited.items()}
-        rules = {rule_id: Rule(rule_id, text, pl.lit(value=True)) for rule_id, text in reading.items()}
-        return rules | {rule.id: rule for rule in rules_of(self.contract)}
+        """Every rule that a record can break, by id: those of reading it, then those of the contract."""
+        return reading_rules(self) | {rule.id: rule for rule in rules_of(self.contract)}
 
     @property
     def shown_headers(self) -> frozenset[str]:
