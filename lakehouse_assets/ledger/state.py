@@ -56,18 +56,7 @@ class FeedLedger:
         """What all entries come to, without what it takes to find it out again."""
         if self._summary is not None:
             return self._summary
-        live = dict(self.live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
-        touched = self.entries["part"].drop_nulls().unique().sort()
-        updated = self.entries["ingested_at"].max()
-        # The same bytes under a key count once, however often they were recorded.
-        sizes = self.rows.select("object_key", "object_hash", "bytes").unique()
-        return Summary(
-            partitions={partition: live.get(partition, 0) for partition in touched},
-            fingerprints=self.fingerprints,
-            is_accepted=self.refused.is_empty(),
-            updated=updated.isoformat() if isinstance(updated, dt.datetime) else None,
-            landed_bytes=int(sizes["bytes"].sum()),
-        )
+        return Summary.of(self.rows, self.live, self.fingerprints, is_accepted=self.refused.is_empty())
 
     def extended(self, later: pl.DataFrame, rows: pl.LazyFrame) -> "FeedLedger":
         """Return the ledger with later entries. Only what they touch is computed anew.

@@ -1,13 +1,16 @@
 """A summary of a feed's ledger, stored beside it, so that a new process need not read the entries of an unchanged feed.
 
 A summary belongs to one set of the ledger's data files; more files may have come since. One that is missing or of
-other files is computed again, so it is only a cache. Not here: computing it.
+other files is computed again, so it is only a cache. Not here: what is live.
 """
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+
+import polars as pl
 
 from lakehouse_assets.storage.stores import StorageError, Store
 
@@ -29,6 +32,24 @@ class Summary:
     is_accepted: bool
     updated: str | None
     landed_bytes: int
+
+    @classmethod
+    def of(
+        cls, rows: pl.DataFrame, live: pl.DataFrame, fingerprints: dict[str, dict[str, int]], *, is_accepted: bool
+    ) -> "Summary":
+        """Return the summary of a feed's entries, given what is live of them."""
+        counts = dict(live.group_by("part").agg(pl.col("rows").sum()).iter_rows())
+        touched = rows["part"].drop_nulls().unique().sort()
+        updated = rows["ingested_at"].max()
+        # The same bytes under a key count once, however often they were recorded.
+        sizes = rows.select("object_key", "object_hash", "bytes").unique()
+        return cls(
+            partitions={partition: counts.get(partition, 0) for partition in touched},
+            fingerprints=fingerprints,
+            is_accepted=is_accepted,
+            updated=updated.isoformat() if isinstance(updated, dt.datetime) else None,
+            landed_bytes=int(sizes["bytes"].sum()),
+        )
 
 
 def read(store: Store, feed: str, files: frozenset[str]) -> tuple[frozenset[str], Summary] | None:
