@@ -1,6 +1,7 @@
 """The settings that a lake has wherever it is: its root, how much is done at once, the process that takes posts.
 
-Not here: services beside it and what they cost, in `settings.py`, which is what the rest of the package reads.
+Not here: where tables are computed and what that costs, in `computing_settings.py`; services beside the lake, in
+`settings.py`, which is what the rest of the package reads.
 """
 
 import datetime as dt

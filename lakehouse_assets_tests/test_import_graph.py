@@ -12,6 +12,7 @@ _PACKAGE = "lakehouse_assets"
 _FOLDER = Path(lakehouse_assets.__file__).parent
 ROOMS = (
     "lake_settings",
+    "computing_settings",
     "settings",
     "aws",
     "credentials",
