@@ -11,7 +11,7 @@ import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv, Excel, Feed, FixedWidth, Format, Json
 from lakehouse_assets.contracts.drift import Drift, Policy
-from lakehouse_assets.parsing import header_names
+from lakehouse_assets.parsing import foreign_formats, header_names
 from lakehouse_assets.parsing.archives import Rejection, decompressed, is_workbook
 from lakehouse_assets.parsing.csv_text import read_csv
 from lakehouse_assets.parsing.excel_text import read_excel
@@ -25,7 +25,6 @@ from lakehouse_assets.parsing.text_encoding import utf8
 from lakehouse_assets.parsing.windows import NULS
 
 _PARQUET = b"PAR1"
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 def parse(data: bytes, feed: Feed, limit: int) -> tuple[pl.DataFrame, Drift]:
@@ -54,11 +53,8 @@ def read(data: bytes, known: list[str], limit: int, form: Format | None = None) 
         form: How it is written, as declared; None for what its content says.
     """
     plain = decompressed(data, limit)
-    if plain.startswith(OLD_OFFICE):
-        msg = (
-            "it is an Excel workbook of the old kind, or one with a password; save it as .xlsx without one, or as CSV."
-        )
-        raise Rejection(msg)
+    if reason := foreign_formats.refusal(plain):
+        raise Rejection(reason)
     if isinstance(form, Excel):
         return read_excel(plain, form, known, limit)
     if is_workbook(plain):

@@ -10,12 +10,13 @@ import polars as pl
 from lakehouse_assets.contracts.declare import Csv, Feed, Json
 from lakehouse_assets.contracts.drift import Drift
 from lakehouse_assets.contracts.evaluation import is_row_wise
+from lakehouse_assets.parsing import foreign_formats
 from lakehouse_assets.parsing.archives import is_workbook
 from lakehouse_assets.parsing.casting import normalised
 from lakehouse_assets.parsing.csv_windows import read_in_windows
 from lakehouse_assets.parsing.json_windows import JsonWindows
 from lakehouse_assets.parsing.nested import with_nested
-from lakehouse_assets.parsing.parse import OLD_OFFICE, as_bronze, is_json, is_parquet, wanted_inside
+from lakehouse_assets.parsing.parse import as_bronze, is_json, is_parquet, wanted_inside
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.schema_drift import present_values
 from lakehouse_assets.parsing.windows import NotInWindowsError, begin_of
@@ -101,4 +102,4 @@ def _delimited(data: bytes, feed: Feed, size: int) -> Iterator[Raw]:
 
 def _is_packed(data: bytes) -> bool:
     """Return whether bytes are of a format that is no text."""
-    return data.startswith(OLD_OFFICE) or is_workbook(data) or is_parquet(data)
+    return foreign_formats.refusal(data) is not None or is_workbook(data) or is_parquet(data)

@@ -7,14 +7,14 @@ from typing import Any
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv, Excel, Format, Json
-from lakehouse_assets.parsing import json_path
+from lakehouse_assets.parsing import foreign_formats, json_path
 from lakehouse_assets.parsing.archives import Rejection, is_workbook
 from lakehouse_assets.parsing.encoding_inference import decoded, encoding_of
 from lakehouse_assets.parsing.excel_text import read_excel, sheet_names
 from lakehouse_assets.parsing.format_inference import is_data, written
 from lakehouse_assets.parsing.json_records import array
 from lakehouse_assets.parsing.json_text import raw_of
-from lakehouse_assets.parsing.parse import OLD_OFFICE, is_parquet, read, read_text
+from lakehouse_assets.parsing.parse import is_parquet, read, read_text
 from lakehouse_assets.parsing.records import Raw
 from lakehouse_assets.parsing.sample import MOST_ROWS, Head
 from lakehouse_assets.parsing.text_encoding import utf8
@@ -158,8 +158,9 @@ def _with_reasons(passed: dict[str, str]) -> str:
 
 def why_no_text(head: Head) -> str | None:
     """Return why a file can hold no records of a known format; None where it may."""
-    is_known = not is_text(head) or head.data.startswith(OLD_OFFICE)  # the reader says what to do with the latter
-    if is_known or (encoding_of([head.data]) or "").startswith("utf-"):
+    if reason := foreign_formats.refusal(head.data):
+        return reason
+    if not is_text(head) or (encoding_of([head.data]) or "").startswith("utf-"):
         return None
     beginning = head.data[:_BEGINNING]
     found = [count for each in _CONTROLS if (count := beginning.count(each))]

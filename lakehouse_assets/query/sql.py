@@ -114,7 +114,8 @@ def _unknown_table(lake: Lake, sql: str) -> str | None:
     alone = [table for table in sorted(known) if table.partition(".")[2] == name.rpartition(".")[2]]
     near = dict.fromkeys([*difflib.get_close_matches(name, sorted(known), _NEAR), *alone])
     like = f"names like it: {', '.join(near)}. " if near else ""
-    return f"the lake has no table {unknown[0]}. {like}`lakehouse tables` lists them all."
+    broken = "Some cannot be loaded: see `lakehouse status`. " if lake.registry.broken else ""
+    return f"the lake has no table {unknown[0]}. {broken}{like}`lakehouse tables` lists them all."
 
 
 def _check(sql: str, *, unsafe: bool) -> None:

@@ -30,7 +30,10 @@ _WIDER = {
     "integer": {"long"},
     "float": {"double"},
 }
-_ONLY_ADDED = "columns are only ever added to a stored table, because dropping one would lose its values"
+_ONLY_ADDED = (
+    "columns are only ever added to a stored table, because dropping one would lose its values; declare one that no "
+    "file has with nullable=True"
+)
 _ONLY_WIDER = "a stored column only ever becomes wider"
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 

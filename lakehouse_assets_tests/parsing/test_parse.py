@@ -96,7 +96,7 @@ REJECTED = {
     "a json array of numbers": (b"[1, 2, 3]", "are missing; the columns found are none."),
     "a cut parquet": (as_parquet(pl.DataFrame(RECORDS))[:-20], "the Parquet file cannot be read "),
     "only a parquet magic": (b"PAR1", "the Parquet file cannot be read "),
-    "a web page": (b"<html><body>503 Service Unavailable</body></html>", "none of the contract's names is there"),
+    "a web page": (b"<html><body>503 Service Unavailable</body></html>", "it is XML or a web page"),
     "a zip in a gzip": (gzipped(b"PK\x03\x04" + bytes(range(256))), "; "),
 }
 

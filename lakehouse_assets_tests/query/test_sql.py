@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from lakehouse_assets.context import Lake
+from lakehouse_assets.contracts.broken import Broken
+from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.maintenance.maintain import maintain
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.query.overview import sizes
@@ -123,6 +126,14 @@ def test_an_unknown_table_is_told_with_names_of_the_lake_that_are_like_it(lake: 
         ask(lake, sql)
     assert said in str(error.value)
     assert "Did you mean" not in str(error.value)
+
+
+def test_a_table_whose_module_cannot_be_loaded_is_not_told_as_unknown_only(lake: Lake) -> None:
+    without = replace(lake, registry=Registry([], [], [Broken("gold.py", "a mistake")]))
+    with pytest.raises(
+        QueryError, match=r"no table gold\.daily_sales\. Some cannot be loaded: see `lakehouse status`\."
+    ):
+        ask(without, "FROM gold.daily_sales")
 
 
 @pytest.mark.parametrize(("sql", "kind"), BAD_SQL.values(), ids=BAD_SQL.keys())

@@ -135,4 +135,4 @@ def test_a_refusal_names_the_revision_to_write_and_why(store: Store, there: list
     with pytest.raises(SchemaMismatchError) as told:
         open_table(store, there[-1], {"n": pl.Int32(), "dt": pl.Date()}, Partitioning.BY_DATE)
     assert f"or write `revision={free}` in the declaration" in str(told.value)
-    assert "dropping one would lose its values" in str(told.value)
+    assert "dropping one would lose its values; declare one that no file has with nullable=True" in str(told.value)
