@@ -16,10 +16,11 @@ def test_the_workflow_runs_the_command_of_the_readme_and_takes_two_actions_by_th
     [job] = _read(".github/workflows/ci.yml")["jobs"].values()
     used = [step["uses"] for step in job["steps"] if "uses" in step]
     assert [re.sub(r"@v\d+$", "", action) for action in used] == ["actions/checkout", "actions/setup-python"]
-    *_, last = [step["run"] for step in job["steps"] if "run" in step]
-    assert f"\n{last} " in (PROJECT / "README.md").read_text(encoding="utf-8")
+    last = job["steps"][-1]
+    assert f"\n{last['run']} " in (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert last["env"] == {"COVERAGE": "--cov"}
 
 
 def test_codebuild_runs_the_script_of_the_project_which_runs_that_command_too() -> None:
     assert _read("deploy/buildspec.yml")["phases"]["build"]["commands"] == [".ci/run"]
-    assert "\nmake test\n" in (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\nexport COVERAGE=--cov\nmake test\n" in (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
