@@ -90,7 +90,7 @@ def _read(
                 raise Rejection(head.problem)  # noqa: TRY301 - told like what the readers say
             if not frames:
                 form, notes = format_of(head, encoding, limit)
-            frame = records_of(head, form, limit)
+            frame, said = records_of(head, form, limit)
         except Rejection as rejection:
             left.append(f"{head.name}: {rejection}")
             continue
@@ -100,6 +100,7 @@ def _read(
         if frames and not set(frame.columns) & set(frames[0][1].columns):
             left.append(f"{head.name}: its fields are others; land it in a feed of its own.")
             continue
+        left += [f"{head.name}: {said}"] if said else []
         frames.append((head.name, frame))
     if not frames:
         raise Rejection(left[0] if left else f"{sample[0].name}: it holds no records to learn from.")

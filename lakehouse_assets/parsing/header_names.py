@@ -21,8 +21,8 @@ def found(names: Sequence[str], known: Iterable[str]) -> str:
     """Say which columns an object has, as a part of a sentence."""
     if names and not is_header(names, known):
         return (
-            "none of the contract's names is there: perhaps the header is missing, or the records are inside of a "
-            'JSON document (format=Json(records="..."))'
+            "none of the contract's names is there: perhaps the header is missing, or a title or comments stand above "
+            'it, or the records are inside of a JSON document (format=Json(records="..."))'
         )
     shown = ", ".join(repr(name[:_LONGEST]) for name in names[:_SHOWN]) or "none"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from lakehouse_assets.contracts.declare import Csv, Excel, Format, Json
+from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.parsing import foreign_formats, json_path
 from lakehouse_assets.parsing.archives import Rejection, is_workbook
 from lakehouse_assets.parsing.encoding_inference import decoded, encoding_of
@@ -26,6 +27,10 @@ _BEGINNING = 2**16
 # Text has few control characters, of one kind or two: separators, an end of file. Bytes at random have all of them.
 _CONTROLS = [bytes([code]) for code in (*range(9), *range(14, 28), 127)]
 _KINDS, _ONE_IN = 4, 100
+_HEADER_FIRST = (
+    " The first line of a CSV names its columns: take a title or comments above it out of the file. Where no line "
+    "does, declare the names: format=Csv(header=...)."
+)
 
 
 def format_of(head: Head, encoding: str | None, limit: int) -> tuple[Format | None, tuple[str, ...]]:
@@ -39,8 +44,8 @@ def format_of(head: Head, encoding: str | None, limit: int) -> tuple[Format | No
     return found.form, found.notes
 
 
-def records_of(head: Head, form: Format | None, limit: int) -> pl.DataFrame:
-    """Return records at the beginning of a file, those of good shape.
+def records_of(head: Head, form: Format | None, limit: int) -> tuple[pl.DataFrame, str | None]:
+    """Return records at the beginning of a file, those of good shape, and what is to be said of others.
 
     Args:
         form: The format that is to be declared.
@@ -57,12 +62,17 @@ def records_of(head: Head, form: Format | None, limit: int) -> pl.DataFrame:
         raw = _of_cut_text(head, form) if head.is_cut else read(head.data, [], limit, form)
     frame, problems = raw.frame.head(MOST_ROWS), raw.problems
     if problems is None:
-        return frame
+        return frame, None
     sound = problems.head(MOST_ROWS).is_null()
     if 2 * sound.sum() < sound.len():
-        msg = f"most of its records have another shape: {problems.drop_nulls()[0]}."
+        problem = problems.drop_nulls()[0]
+        fix = _HEADER_FIRST if " fields, " in problem else ""
+        msg = f"most of its records have another shape: {problem}.{fix}"
         raise Rejection(msg)
-    return frame.filter(sound)
+    if sound.all():
+        return frame, None
+    others = counted(sound.len() - int(sound.sum()), "record")
+    return frame.filter(sound), f"{others} of another shape, the first: {problems.drop_nulls()[0]}."
 
 
 def _of_cut_text(head: Head, form: Format | None) -> Raw:

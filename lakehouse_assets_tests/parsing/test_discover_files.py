@@ -171,3 +171,16 @@ def test_a_large_file_is_discovered_in_little_memory(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     [peak] = re.findall(r"VmHWM:\s+(\d+) kB", ran.stdout)
     assert int(peak) < 400_000
+
+
+def test_a_title_above_the_header_is_named_as_the_cause(tmp_path: Path) -> None:
+    folder = _written(tmp_path, {"x.csv": b"# Report of March\n\nid,city\n1,Leeds\n2,York\n3,Bath\n"})
+    with pytest.raises(Rejection, match=r"2 fields, 1 expected\. .*take a title or comments above it out of the file"):
+        draft([folder], None, LIMIT)
+
+
+def test_records_of_another_shape_are_counted(tmp_path: Path) -> None:
+    folder = _written(tmp_path, {"x.csv": b"id,city\n1,Leeds\n2,York\n3,Bath,\n4,Hull\n5\n"})
+    text = " ".join(draft([folder], None, LIMIT).replace("#", " ").split())
+    assert "Drafted from 3 records" in text
+    assert "Left out: x.csv: 2 records of another shape, the first: 3 fields, 2 expected." in text

@@ -23,7 +23,9 @@ def test_another_line_is_none(names: list[str]) -> None:
 
 
 def test_a_record_is_not_quoted() -> None:
-    assert found(RECORD, KNOWN).startswith("none of the contract's names is there: perhaps the header is missing, or ")
+    assert found(RECORD, KNOWN).startswith(
+        "none of the contract's names is there: perhaps the header is missing, or a title "
+    )
     assert not any(value in found(RECORD, KNOWN) for value in RECORD)
     assert found(["Qty", "Country"], KNOWN) == "the columns found are 'Qty', 'Country'"
     assert found([], KNOWN) == "the columns found are none"
