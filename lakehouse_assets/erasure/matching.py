@@ -26,8 +26,10 @@ BLANK = "erased"
 MARK = "(erased)"
 """What is in a text in place of an erased value."""
 _KEY = "erasures/key"
-_PIECES = (r'[,;\t|"\r\n]+', r'[\s,;|"\'{}\[\]:=]+')
-_LONG = 5
+_CUT = "\0"
+_PIECES = (_CUT, r'[,;\t|"\r\n]+', r'[\s,;|"\'{}\[\]:=]+')
+LONG = 5
+"""The fewest characters of a value that is in a text by more than chance."""
 _TEXTS_AT_ONCE = 20_000
 _QUOTED = re.compile(r'"((?:[^"\\]|""|\\.)*)"')
 _JSON_VALUE, _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][\w.+-]*'), re.compile(r"[^\s/?&=#:;,|\"'(){}\[\]\\]{5,}")
@@ -141,13 +143,8 @@ class People:
 
     def in_fields(self, texts: pl.DataFrame) -> pl.Series:
         """Return in which rows of texts an erased value is anywhere, as a whole field or word."""
-        texts = texts.select(pl.all().cast(pl.String))
-        joined = texts.select(pl.concat_str(pl.all(), separator="\n", ignore_nulls=True)).to_series()
-        found = self.in_texts(joined)
-        for column in self.columns:
-            for name in texts.columns:
-                found |= self.in_values(column, texts[name])
-        return found
+        fields = pl.all().cast(pl.String)
+        return self.in_texts(texts.select(pl.concat_str(fields, separator=_CUT, ignore_nulls=True)).to_series())
 
     def in_texts(self, texts: pl.Series) -> pl.Series:
         """Return in which texts an erased value is, as a whole field or word."""
@@ -168,7 +165,7 @@ class People:
         """
         values = _JSON_VALUE.findall(text)
         words = {unquote(word) for value in values for word in _WORD.findall(value)} | set(map(_spelt, values))
-        some = pl.Series(sorted(word for word in words if len(word) >= _LONG), dtype=pl.String)
+        some = pl.Series(sorted(word for word in words if len(word) >= LONG), dtype=pl.String)
         theirs = {word for column in self.columns for word in some.filter(self.in_values(column, some))}
 
         def redact(match: re.Match[str]) -> str:
@@ -201,7 +198,7 @@ def _plain(texts: pl.Series) -> pl.Series:
 def _pieces(texts: pl.Series) -> pl.DataFrame:
     """Return what may be a field or a word in texts: `at` (index of the text), `piece`."""
     frame = texts.alias("text").to_frame().with_row_index("at")
-    cuts = [pl.col("text").str.replace_all(pattern, "\0").str.split("\0") for pattern in _PIECES]
+    cuts = [pl.col("text").str.replace_all(pattern, _CUT).str.split(_CUT) for pattern in _PIECES]
     quoted = frame.filter(pl.col("text").str.contains(r'["\\]'))
     rows = [(at, piece) for at, text in quoted.iter_rows() for piece in _fields(text)]
     of_quotes = pl.DataFrame(rows, schema={"at": pl.UInt32, "piece": pl.String}, orient="row")

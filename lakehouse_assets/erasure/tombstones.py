@@ -17,7 +17,7 @@ from lakehouse_assets.parsing.archives import Rejection, decompressed
 from lakehouse_assets.parsing.csv_text import opened, records_of
 from lakehouse_assets.parsing.fixed_width import lines_of
 from lakehouse_assets.parsing.json_path import span
-from lakehouse_assets.parsing.json_records import array, ends_of, is_over_several_lines, value_of
+from lakehouse_assets.parsing.json_records import array, ends_of, is_over_several_lines, read_line
 from lakehouse_assets.parsing.parse import is_json, is_parquet, read
 from lakehouse_assets.parsing.text_encoding import utf8
 
@@ -142,8 +142,11 @@ def _json(text: bytes, lines: frozenset[int]) -> str:
         kept, at = [], 0
         for end in ends_of(row):
             number, piece = number + 1, row[at:end]
-            blank = _no_values(_parsed(piece), indent=0 if is_whole else None) + piece[len(piece.rstrip(_BLANK)) :]
-            kept.append(blank if number in lines else piece)
+            if number in lines:
+                value, _ = next(iter(read_line(piece)))
+                blank = _no_values(value, indent=0 if is_whole else None)
+                piece = blank + piece[len(piece.rstrip(_BLANK)) :]
+            kept.append(piece)
             at = end
         rows.append("".join(kept) + row[at:])
     return "\n".join(rows)
@@ -157,13 +160,6 @@ def _array(text: str, lines: frozenset[int]) -> str:
         pieces.append(between + _no_values(value) if number in lines else piece)
         at = end
     return "".join([*pieces, text[at:]])
-
-
-def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return value_of(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _no_values(value: Any, indent: int | None = None) -> str:  # noqa: ANN401 - JSON

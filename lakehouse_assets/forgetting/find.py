@@ -46,21 +46,15 @@ class InBronze:
             known_lines: See `corrected`.
         """
         found = dict[str, set[int]]()
-        meant = pl.DataFrame(
-            [(content, line, True) for content, lines in known_lines.items() for line in lines],
-            schema={"source_hash": pl.String, "_line": pl.Int64, "_meant": pl.Boolean},
-            orient="row",
-        )
+        meant = [f"{content}:{line}" for content, lines in known_lines.items() for line in lines]
+        is_meant = pl.concat_str("_content", pl.lit(":"), "_line").is_in(pl.Series(meant, dtype=pl.String).implode())
         files = files_of(erasures).filter(~pl.col("path").is_in(list(self.searched)))
         rows = dict(files.select("path", "rows").iter_rows())
         for paths in batches(list(rows), rows, erasures.lake.settings.publish_batch_rows):
             self.searched.update(paths)
             for records in _read(erasures, files.filter(pl.col("path").is_in(paths)), self.unsearched):
                 places = records.select("_line", "_content", "_part", erasures.matches(records).alias("_theirs"))
-                places = places.join(
-                    meant, left_on=["_content", "_line"], right_on=["source_hash", "_line"], how="left"
-                )
-                theirs = places.filter(pl.col("_theirs") | pl.col("_meant"))
+                theirs = places.filter(pl.col("_theirs") | is_meant)
                 for content, line, partition in theirs.select("_content", "_line", "_part").iter_rows():
                     found.setdefault(content, set()).add(line)
                     self.partitions.add(partition)

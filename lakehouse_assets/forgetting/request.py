@@ -14,11 +14,9 @@ from lakehouse_assets.contracts.declare import ContractError, Feed
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.kinds import DecisionError, Erase
 from lakehouse_assets.decisions.recorded import Decisions
-from lakehouse_assets.erasure.matching import MARK, canonical, identity, key_of
+from lakehouse_assets.erasure.matching import LONG, MARK, canonical, identity, key_of
 from lakehouse_assets.erasure.protocol import Erasures, unfinished
 from lakehouse_assets.maintenance import retired
-
-_LONG = 5
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def ask(
         redact,
         is_new=before is None,
         is_unfinished=before in unfinished(lake, feed, taken),
-        is_short=len(normal) < _LONG,
+        is_short=len(normal) < LONG,
     )
 
 
