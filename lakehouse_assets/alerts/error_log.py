@@ -28,8 +28,8 @@ class ErrorLog:
                     self.table.change(asset, problem_id, _taking_in(fact, asset, problem_id))
 
     def _end_failures(self, fact: Fact) -> None:
-        """Resolve the failed runs of the assets of a run that succeeded."""
-        for asset in fact.assets:
+        """Resolve the failed runs of the assets of a run that succeeded, and those that died of its job."""
+        for asset in filter(None, (*fact.assets, fact.about)):
             for problem in self.table.problems(asset):
                 if problem.kind == Kind.RUN_FAILED and problem.is_open:
                     self.table.change(asset, problem.id, _ending(fact.at, problems.BY_ITSELF, fact.position))

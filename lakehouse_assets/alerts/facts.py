@@ -78,6 +78,8 @@ ENDS = frozenset({Kind.GATE_OPEN, Kind.CHECK_PASSED, Kind.BACK_TO_NORMAL})
 
 CHECK_FAILED = "CheckFailed"
 """Class of the error of a run that failed because of a check alone, which is a fact of its own."""
+RUN_DIED = "RunFailure"
+"""Class of the error of a run that failed in none of its steps, such as one whose process was killed."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, Self
 
-from lakehouse_assets.alerts.facts import CHECK_FAILED, ENDS, PROBLEMS, SHOWN, Fact, Kind, Severity
+from lakehouse_assets.alerts.facts import CHECK_FAILED, ENDS, PROBLEMS, RUN_DIED, SHOWN, Fact, Kind, Severity
 
 OPEN, RESOLVED = "open", "resolved"
 BY_ITSELF = "the lake: it is over"
@@ -102,8 +102,12 @@ def is_kept(fact: Fact) -> bool:
 
 
 def identities(fact: Fact) -> Iterator[tuple[str, str]]:
-    """Yield asset and id of each problem that a fact is about: one per asset."""
-    for asset in fact.assets or (fact.about,):
+    """Yield asset and id of each problem that a fact is about: one per asset.
+
+    A run that died is one problem of its job: what it left undone of its assets is pending, or was done by another run.
+    """
+    assets = fact.assets if fact.error != RUN_DIED else ()
+    for asset in assets or (fact.about,):
         text = f"{asset}\0{replace(fact, assets=(asset,)).fingerprint}"
         yield asset, hashlib.sha256(text.encode()).hexdigest()[:10]
 

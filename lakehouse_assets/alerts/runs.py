@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.alerts.facts import CHECK_FAILED, SHOWN, Fact, Kind, Severity, bounded
+from lakehouse_assets.alerts.facts import CHECK_FAILED, RUN_DIED, SHOWN, Fact, Kind, Severity, bounded
 from lakehouse_assets.alerts.stream import Event
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE
@@ -86,7 +86,7 @@ def _failure(instance: dg.DagsterInstance, event: Event) -> tuple[list[str], str
     ]
     errors = [step for step in failed if failure_text(step) is not None]
     if not failed:
-        return [], "RunFailure", event.dagster_event.message or "the run says no reason"
+        return [], RUN_DIED, event.dagster_event.message or "the run says no reason"
     assets = [(step.step_key or "").replace("__", ".") for step in errors or failed]
     texts = [failure_text(step) or _of_check(step) for step in errors or failed]
     if not errors:

@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse_assets.alerts.dynamodb import DynamoProblems
 from lakehouse_assets.alerts.error_log import ErrorLog
-from lakehouse_assets.alerts.facts import CHECK_FAILED, Kind, Severity
+from lakehouse_assets.alerts.facts import CHECK_FAILED, RUN_DIED, Kind, Severity
 from lakehouse_assets.alerts.lake_problems import LakeProblems
 from lakehouse_assets.alerts.problems import ProblemTable
 from lakehouse_assets.alerts.telling import tell
@@ -79,6 +79,18 @@ def test_failed_runs_end_with_the_next_run_of_their_asset_that_succeeds(table: P
     log.deliver([ended])
     assert [p.state for p in table.problems("gold.totals")] == ["resolved"]
     assert [p.state for p in table.problems("gold.others")] == ["open"]
+
+
+def test_a_run_that_died_ends_with_the_next_run_of_its_job_that_succeeds(table: ProblemTable) -> None:
+    log = ErrorLog(table)
+    died = replace(FAILED, error=RUN_DIED, cause="The process is dead.", assets=("landing.sales", "landing.products"))
+    log.deliver([died])
+    assert [(p.asset, p.state) for p in table.problems()] == [("refresh", "open")]
+    other = replace(died, position=8, kind=Kind.RUN_SUCCEEDED, error="", cause="", about="forecast", assets=())
+    log.deliver([other])
+    assert _states(table) == [("run_failed", "open", 1)]
+    log.deliver([replace(other, position=9, about="refresh", assets=("gold.totals",))])
+    assert _states(table) == [("run_failed", "resolved", 1)]
 
 
 def test_what_is_no_error_is_not_kept(table: ProblemTable) -> None:
