@@ -6,6 +6,7 @@ remembered elsewhere. Not here: what a fingerprint is made of.
 """
 
 import itertools
+import os
 import random
 import re
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 T = TypeVar("T")
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What a reader raises for a file that is missing or damaged."""
 _ATTEMPTS = 40
@@ -96,8 +98,8 @@ def exists(store: Store, path: str) -> bool:
 
 
 @contextmanager
-def _conflicts() -> Iterator[None]:
-    """Raise `Conflict` where the block's commit was beaten by another writer."""
+def _committing(table: "DeltaTable") -> Iterator[None]:
+    """Raise `Conflict` where the block's commit was beaten by another writer, `StorageError` where the disk refused."""
     from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
     try:
@@ -108,6 +110,12 @@ def _conflicts() -> Iterator[None]:
         # The version that it was opened at is gone: an erasure leaves a table its present one only.
         if "Invalid table version" in str(error):
             raise Conflict(str(error)) from error
+        if refused := _OS_ERROR.search(str(error)):
+            msg = (
+                f"{table.table_uri}: {os.strerror(int(refused[1]))}. Nothing was committed to it; check the space left "
+                "and permissions, then run again."
+            )
+            raise StorageError(msg) from error
         raise
 
 
@@ -156,7 +164,7 @@ def replace(
         msg = f"{table.table_uri}: an overwrite of a partitioned table without a predicate would wipe it."
         raise ValueError(msg)
     transactions = [Transaction(app_id=partition, version=value) for partition, value in fingerprints.items()]
-    with _conflicts():
+    with _committing(table):
         write_deltalake(
             table,
             data,
@@ -195,7 +203,7 @@ def write_serially(
     from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake  # noqa: PLC0415
 
     marks = [Transaction(app_id=stream, version=table.version() + 1) for stream in streams]
-    with _conflicts():
+    with _committing(table):
         write_deltalake(
             table,
             data,

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.partitioning import UNDATED, WHOLE, Partitioning
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.schema_evolution import open_table
-from lakehouse_assets.storage.stores import Store
+from lakehouse_assets.storage.stores import StorageError, Store
 
 DAYS = ["2011-02-28", "2011-03-01", "2012-02-29"]
 Row = tuple[str | None, int]
@@ -43,6 +44,16 @@ def _replace(
     table: DeltaTable, store: Store, partitions: dict[str, int], rows: list[Row], layout: Partitioning
 ) -> None:
     delta.replace(store, table, _frame(rows, layout), layout.sql_predicate(partitions), partitions)
+
+
+def test_a_file_system_that_refuses_is_told_in_its_own_words(store: Store, lake: Lake) -> None:
+    table = _open(store)
+    Path(lake.settings.root, "t", f"dt={DAYS[1]}").write_text("a file in the place of a folder")
+    with pytest.raises(
+        StorageError, match=r"/t/?: Not a directory\. Nothing was committed to it; check the space left"
+    ):
+        _replace(table, store, {DAYS[1]: 1}, [(DAYS[1], 1)], Partitioning.BY_DATE)
+    assert delta.fingerprints(store, "t") == {}
 
 
 def _put(
