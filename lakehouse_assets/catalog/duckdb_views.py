@@ -155,12 +155,10 @@ def _last(lake: Lake, bases: dict[str, int]) -> tuple[bytes | None, dict[str, in
     Args:
         bases: The views to write, as `_bases` returns them: those of the last catalog must be the same ones.
     """
-    if lake.registry.broken or not lake.store.stat(_STATE) or not lake.store.stat(PATH):
+    if lake.registry.broken or not lake.store.stat(_STATE) or damage(lake) is not None:
         return None, {}
-    about, data = json.loads(lake.store.read(_STATE)), lake.store.read(PATH)
-    known: dict[str, int] = about.get("views", {})
-    is_whole = about.get("sha256") == hashlib.sha256(data).hexdigest()
-    return (data, known) if is_whole and known.keys() == bases.keys() else (None, {})
+    known: dict[str, int] = json.loads(lake.store.read(_STATE)).get("views", {})
+    return (lake.store.read(PATH), known) if known.keys() == bases.keys() else (None, {})
 
 
 def _views_of_broken(lake: Lake) -> dict[str, str]:
@@ -197,7 +195,10 @@ def damage(lake: Lake) -> str | None:
         return None
     if not (stored := lake.store.stat(PATH)):
         return f"{PATH} is missing"
-    about = json.loads(lake.store.read(_STATE))
+    try:
+        about = json.loads(lake.store.read(_STATE))
+    except ValueError:
+        return f"{_STATE} is no JSON"
     # A writer may be killed between the two files.
     if about.get("sha256") != _sha256(lake.store.uri(PATH), stored.token, lambda: lake.store.read(PATH)):
         return f"{PATH} is not the file that {_STATE} speaks of"

@@ -84,9 +84,11 @@ def test_a_table_that_is_no_longer_declared_has_no_view(shown: Lake) -> None:
 
 
 @pytest.mark.slow(covered=True)
-def test_a_damaged_catalog_is_written_from_nothing(shown: Lake, written: list[str]) -> None:
+@pytest.mark.parametrize("file", ["catalog.duckdb", "catalog.json"])
+def test_a_damaged_catalog_is_written_from_nothing(shown: Lake, written: list[str], file: str) -> None:
     found = views(shown)
-    shown.store.replace(duckdb_views.PATH, b"no database")
+    shown.store.replace(file, b"not what it was")
+    assert duckdb_views.state(shown).pending
 
     names = duckdb_views.rebuild(shown)
 
