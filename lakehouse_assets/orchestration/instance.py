@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+import yaml
 from filelock import FileLock
 from sqlalchemy.exc import DBAPIError
 
@@ -102,14 +103,14 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
         home = prepare_home(settings)
         with dg.DagsterInstance.from_config(str(home)) as instance:
             yield instance
-    except (DBAPIError, sqlite3.Error, OSError) as error:
+    except (DBAPIError, sqlite3.Error, OSError, yaml.YAMLError) as error:
         # Of the block's own files, such as a pipe that was closed, this says nothing.
         if isinstance(error, BrokenPipeError):
             raise
         why = " ".join(str(getattr(error, "orig", None) or error).split())
         msg = (
             f"{settings.dagster_home}: the Dagster instance cannot be used ({why}). What was committed to tables "
-            "stands, the rest is still pending; check space and permissions of the folder, then run again."
+            "stands, the rest is still pending; check space, permissions and configuration there, then run again."
         )
         raise StorageError(msg) from error
 

@@ -13,6 +13,7 @@ from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
 from lakehouse_assets.orchestration.instance import close_dead_runs, opened, prepare_home
 from lakehouse_assets.orchestration.run_storage import is_prepared
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.storage.stores import StorageError
 
 
 def test_an_instance_that_is_prepared_is_opened_without_a_look_at_dagster_s_migrations(
@@ -29,6 +30,15 @@ def test_an_instance_that_is_prepared_is_opened_without_a_look_at_dagster_s_migr
         assert instance.get_records_for_run(run.run_id).records
         assert instance.all_instigator_state() == []
     assert not looks
+
+
+def test_a_damaged_configuration_is_told_with_its_place(tmp_path: Path) -> None:
+    home = prepare_home(settings := Settings(root=str(tmp_path)))
+    (home / "dagster.yaml").write_text(": : [")
+    with pytest.raises(
+        StorageError, match=r"cannot be used \(.*dagster\.yaml\", line 1.* check space, .* then run again"
+    ):
+        opened(settings).__enter__()
 
 
 @dg.job
