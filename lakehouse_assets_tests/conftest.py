@@ -19,6 +19,7 @@ import pytest
 from botocore.loaders import create_loader
 
 from lakehouse_assets.cli.main import main
+from lakehouse_assets.cli.process import LOOKS_FOR_GARBAGE
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.registry import registry, registry_of
 from lakehouse_assets.settings import Settings, settings
@@ -59,8 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take what was imported out of the garbage collection, which else looks at all of it, several times at the end."""
+    """Take what was imported out of the garbage collection, and look for garbage as seldom as a command does.
+
+    Else all of it is looked at, many times meanwhile and several times at the end.
+    """
     gc.freeze()
+    gc.set_threshold(*LOOKS_FOR_GARBAGE)
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import gc
 import os
 import sys
 
-_OBJECTS_AT_ONCE = 10_000
-_LOOKS_UNTIL_OLDER = 50  # what outlives one look is mostly imported, and a second look finds nothing in it
+LOOKS_FOR_GARBAGE = (10_000, 50)
+"""New objects until a look, and looks until one at older objects, too: most of these were imported, and stay."""
 _exit_code: list[int] = []
 
 
@@ -20,7 +20,7 @@ def begin() -> None:
 
     Call it first: what is registered for the end later, such as the removal of temporary files, is done before.
     """
-    gc.set_threshold(_OBJECTS_AT_ONCE, _LOOKS_UNTIL_OLDER)
+    gc.set_threshold(*LOOKS_FOR_GARBAGE)
     atexit.register(_end)
 
 
