@@ -22,6 +22,8 @@ dev: .venv/runtime  ## the Dagster UI, sensors, schedules and a simulated retail
 	$(BIN)/lakehouse dev
 
 # COVERAGE=--cov also measures branch coverage and keeps its floor, as CI does: tracing doubles the time of what is traced.
+# Slow tests wait for servers, processes and disks: half as many workers more than cores have less of them idle.
+test: WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 test: .venv/dev .venv/aws-emulator .venv/checkov .venv/spark  ## every test, slow ones included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
