@@ -99,7 +99,7 @@ def exists(store: Store, path: str) -> bool:
 
 @contextmanager
 def _committing(table: "DeltaTable") -> Iterator[None]:
-    """Raise `Conflict` where the block's commit was beaten by another writer, `StorageError` where the disk refused."""
+    """Raise `Conflict` where another writer committed first, `StorageError` where the system refused."""
     from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
 
     try:
@@ -111,9 +111,10 @@ def _committing(table: "DeltaTable") -> Iterator[None]:
         if "Invalid table version" in str(error):
             raise Conflict(str(error)) from error
         if refused := _OS_ERROR.search(str(error)):
+            # On S3 the answer to a commit may be what was lost.
             msg = (
-                f"{table.table_uri}: {os.strerror(int(refused[1]))}. Nothing was committed to it; check the space left "
-                "and permissions, then run again."
+                f"{table.table_uri}: {os.strerror(int(refused[1]))}. Earlier commits stand, and the next run finds out "
+                "whether this one does; check space, permissions and the endpoint, then run again."
             )
             raise StorageError(msg) from error
         raise
