@@ -94,7 +94,7 @@ def _published(lake: Lake, feed: Feed) -> None:
     inputs = FeedState.read(lake, feed, ledger).inputs
     _link_silver(lake, feed, inputs)
     for table in (feed.quarantine, feed.by_rule):
-        rows = pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})
+        rows = pl.DataFrame(schema=table.types)
         _commit(lake, table, rows, inputs)
     accounts = ledger.live.select(
         "part", "source_key", "source_hash", pl.col("rows").alias("landed"), pl.col("rows").alias("valid"),

@@ -143,7 +143,7 @@ def bronze(declared: Feed, files: Iterable[Iterable[Change]], *, plain: bool = F
 
 def _rows(lake: Lake, name: str, columns: tuple[str, ...]) -> set[tuple[Any, ...]]:
     table = lake.registry.table(f"silver.{name}")
-    types = {column: about.dtype for column, about in table.columns.items()}
+    types = table.types
     rows = delta.scan(lake.store, table.path, types).select(columns).collect().rows()
     assert len(set(rows)) == len(rows), "a row is there twice"
     return set(rows)

@@ -138,5 +138,5 @@ def quarantine_rows(lake: Lake) -> pl.DataFrame:
 
 
 def _rows(lake: Lake, table: Table) -> pl.DataFrame:
-    columns = {name: column.dtype for name, column in table.columns.items()}
+    columns = table.types
     return delta.scan(lake.store, table.path, columns).collect().sort("_source_key", "_line")

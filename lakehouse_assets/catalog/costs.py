@@ -40,7 +40,7 @@ TABLE = Table(
     ),
     owner="team:data-platform",
 )
-_SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+_SCHEMA = TABLE.types
 
 
 @dataclass(frozen=True)

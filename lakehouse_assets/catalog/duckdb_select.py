@@ -10,7 +10,7 @@ from lakehouse_assets.storage.delta_types import duckdb_type
 
 def select_of(lake: Lake, table: Table) -> str:
     """Return the SELECT that shows a table as it is now, by the names of its files."""
-    declared = {name: column.dtype for name, column in table.columns.items()}
+    declared = table.types
     # Opened once: the log of a table with many files takes a while to read.
     stored = delta.latest(lake.store, table.path) if delta.exists(lake.store, table.path) else None
     uris = delta_files.file_uris(lake.store, table.path, stored) if stored is not None else []

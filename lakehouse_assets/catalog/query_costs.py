@@ -26,7 +26,7 @@ TABLE = Table(
     owner="team:data-platform",
 )
 
-_SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+_SCHEMA = TABLE.types
 
 
 def record(lake: Lake, engine: str, query: str, scanned: int, usd: float) -> None:

@@ -20,8 +20,8 @@ from lakehouse_assets.decisions.kinds import Decision, DecisionError, Retract
 from lakehouse_assets.operations import decision_commands
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.query import sql as answers
-from lakehouse_assets.storage import delta
 
 quarantine = typer.Typer(no_args_is_help=True, help="Records that break their contract: see them, decide on them.")
 out, err = Console(), Console(stderr=True)
@@ -190,8 +190,7 @@ def retract(
 
 
 def _rows(lake: Lake, feed: Feed, rule: str | None, date: str | None, source: str | None) -> pl.DataFrame:
-    columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
-    rows = delta.scan(lake.store, feed.quarantine.path, columns)
+    rows = read(lake, feed.quarantine)
     if rule is not None:
         if rule not in feed.rules:
             message = f"{feed.name} has no rule {rule!r}; its rules are {', '.join(feed.rules)}."

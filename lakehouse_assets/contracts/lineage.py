@@ -95,5 +95,5 @@ def personal_of_model(model: Model, registry: Registry) -> set[str]:
         hidden = {column for column, about in table.columns.items() if about.personal} | below
         personal |= {(table.key, column): table.columns[column].dtype for column in hidden}
     lineage = of_model(model, registry) or dict.fromkeys(model.schema.columns(), tuple(personal))
-    types = {name: column.dtype for name, column in model.table.columns.items()}
+    types = model.table.types
     return {name for name, pairs in lineage.items() if any(personal.get(pair) == types[name] for pair in pairs)}

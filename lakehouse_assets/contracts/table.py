@@ -51,6 +51,11 @@ class Table:
     revision: int = 1
 
     @property
+    def types(self) -> dict[str, pl.DataType]:
+        """The type of each column, by name."""
+        return {name: column.dtype for name, column in self.columns.items()}
+
+    @property
     def key(self) -> str:
         """The table's name with a slash: its asset key, and its name in run configurations."""
         return f"{self.layer}/{self.name}"

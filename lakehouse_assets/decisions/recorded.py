@@ -120,7 +120,7 @@ class Decisions:
                     "before": dt.date.fromisoformat(said["before"]) if "before" in said else None,
                 }
             )
-        return pl.DataFrame(rows, schema={name: column.dtype for name, column in TABLE.columns.items()})
+        return pl.DataFrame(rows, schema=TABLE.types)
 
     def _state(self, decision: Decision, live: set[str]) -> str:
         if decision.id in self._revoked:

@@ -16,6 +16,7 @@ from lakehouse_assets.forgetting.decisions import repin
 from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.inputs import fingerprint
 from lakehouse_assets.pipeline.pins import decision_folder, pins_of
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta, delta_files
 
 
@@ -30,10 +31,9 @@ def _rows_of(erasures: Erasures, table: Table) -> dict[str, int]:
     lake = erasures.lake
     if not delta.exists(lake.store, table.path):
         return {}
-    columns = {name: column.dtype for name, column in table.columns.items()}
-    scan = delta.scan(lake.store, table.path, columns).with_columns(table.partitioning.partition.alias("_part"))
+    scan = read(lake, table).with_columns(table.partitioning.partition.alias("_part"))
     # Silver's values are matched by the columns that identify people; a record that failed, by all that it has.
-    wanted = ["_part", *erasures.people.columns.keys() & columns.keys()] if table.layer == "silver" else pl.all()
+    wanted = ["_part", *erasures.people.columns.keys() & table.columns.keys()] if table.layer == "silver" else pl.all()
     sizes, hits = _sizes(lake, table), dict[str, int]()
     for partitions in batches(sorted(sizes), sizes, lake.settings.publish_batch_rows):
         rows = scan.filter(table.partitioning.filter(partitions)).select(wanted).collect()

@@ -89,7 +89,7 @@ def _remove_batch(lake: Lake, feed: Feed, partitions: list[str]) -> list[str]:
     expired = [partition for partition in partitions if state.is_expired(partition) and partition in state.quarantine]
     expired = [partition for partition in expired if not state.is_held(partition) and not state.is_pending(partition)]
     if expired:
-        nothing = pl.DataFrame(schema={name: column.dtype for name, column in feed.quarantine.columns.items()})
+        nothing = pl.DataFrame(schema=feed.quarantine.types)
         # A pinned date may hold an older candidate, so its fingerprint is derived from the stored one.
         marks = {partition: without_rows(state.quarantine[partition]) for partition in expired}
         delta.replace(lake.store, table, nothing, feed.quarantine.partitioning.sql_predicate(expired), marks)

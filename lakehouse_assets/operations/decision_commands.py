@@ -23,8 +23,8 @@ from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.corrections import Effect, effects, partition_of
 from lakehouse_assets.pipeline.gate import Outcome
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import evaluate
-from lakehouse_assets.storage import delta
 
 
 def find_record(lake: Lake, feed: Feed, key: str, line: int) -> pl.DataFrame:
@@ -59,8 +59,7 @@ def broken_rules(lake: Lake, feed: Feed, record: pl.DataFrame) -> list[str]:
     state = FeedState.of(lake, feed)
     is_it = (pl.col("_source_key") == record["_source_key"][0]) & (pl.col("_line") == record["_line"][0])
     if state.quarantine.get(partition) == state.inputs[partition]:
-        columns = {name: column.dtype for name, column in feed.quarantine.columns.items()}
-        found = [delta.scan(lake.store, feed.quarantine.path, columns).filter(is_it).collect()]
+        found = [read(lake, feed.quarantine).filter(is_it).collect()]
     else:
         found = [rows.filter(is_it) for rows in evaluate(lake, feed, [partition]).candidate.quarantined]
     return [rule for rows in found for rules in rows["rules"] for rule in rules]

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.contracts.declare import Feed, Table
+from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.decisions.recorded import Decisions
 from lakehouse_assets.pipeline import reference_index
 from lakehouse_assets.pipeline.batches import batches
 from lakehouse_assets.pipeline.pins import pins_of
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta, delta_files
 
 ROWS = 5_000_000
@@ -95,7 +96,7 @@ def _references_to(lake: Lake, feed: Feed) -> Iterator[tuple[Feed, Reference]]:
 def _gone(lake: Lake, feed: Feed, target: str, partitions: Collection[str], then: pl.Series) -> pl.Series:
     """Return the values that silver has in some partitions, would not have there, and has nowhere else."""
     table = feed.silver
-    rows, is_replaced = _scan(lake, table), table.partitioning.filter(partitions)
+    rows, is_replaced = read(lake, table), table.partitioning.filter(partitions)
     value = pl.col(target).cast(then.dtype, strict=False)
     before = rows.filter(is_replaced).select(value).drop_nulls().unique().collect()[target]
     gone = before.filter(~before.is_in(then.implode()))
@@ -115,7 +116,7 @@ def _counted(lake: Lake, feed: Feed, reference: Reference, values: pl.Series) ->
     newest = next(iter(batches(sorted(rows, reverse=True), rows, ROWS)), [])
     pinned = pins_of(Decisions.load(lake.store, feed.name), table) if feed.awaited else {}
     found = (
-        _scan(lake, table)
+        read(lake, table)
         .filter(table.partitioning.filter(newest), pl.col(reference.column).is_in(values.implode()))
         .group_by(part)
         .len()
@@ -123,7 +124,3 @@ def _counted(lake: Lake, feed: Feed, reference: Reference, values: pl.Series) ->
     )
     records = {partition: count for partition, count in found.iter_rows() if partition not in pinned}
     return Losing(feed, reference, values.len(), records, len(rows), len(newest))
-
-
-def _scan(lake: Lake, table: Table) -> pl.LazyFrame:
-    return delta.scan(lake.store, table.path, {name: about.dtype for name, about in table.columns.items()})

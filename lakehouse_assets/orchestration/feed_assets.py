@@ -17,8 +17,9 @@ from lakehouse_assets.orchestration.feed_checks import SHOWN, results, specs_of_
 from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.pipeline.gate import HELD_BACK, OUTSIDE, PUBLISHED, UNACCOUNTED, Outcome
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.pipeline.silver import publish
-from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.storage import delta_files
 
 
 def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
@@ -203,8 +204,7 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
 
 
 def _table_metadata(lake: Lake, feed: Feed, partition: str) -> dict[str, Any]:
-    columns = {name: column.dtype for name, column in feed.silver.columns.items()}
-    rows = delta.scan(lake.store, feed.silver.path, columns).filter(feed.silver.partitioning.filter([partition]))
+    rows = read(lake, feed.silver).filter(feed.silver.partitioning.filter([partition]))
     files = delta_files.files(lake.store, feed.silver.path)
     return {
         "dagster/row_count": int(files["num_records"].sum()),

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
@@ -19,7 +18,8 @@ from lakehouse_assets.orchestration.lake_tables import Commits, only_own_events
 from lakehouse_assets.orchestration.resources import LakeResource
 from lakehouse_assets.orchestration.spark_jobs import starter
 from lakehouse_assets.pipeline.gold import Built, RuleBrokenError, build
-from lakehouse_assets.storage import delta, delta_files
+from lakehouse_assets.pipeline.reading import read
+from lakehouse_assets.storage import delta_files
 
 
 def model_asset(model: Model, lake: Lake) -> dg.AssetsDefinition:
@@ -129,7 +129,5 @@ def _table_metadata(lake: Lake, model: Model, built: Built) -> dict[str, Any]:
         ),
     }
     if model.plotted is not None:
-        columns = {name: column.dtype for name, column in model.table.columns.items()}
-        scan = delta.scan(lake.store, model.table.path, columns).select(pl.col(model.plotted))
-        found |= shown_metadata.plot_of(model, scan.collect())
+        found |= shown_metadata.plot_of(model, read(lake, model.table).select(model.plotted).collect())
     return found

@@ -50,7 +50,7 @@ TABLE = Table(
     ),
     owner="team:data-platform",
 )
-_SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+_SCHEMA = TABLE.types
 _KNOWN: dict[str, tuple[tuple[int, str, str] | None, dict[str, dict[str, int]]]] = {}
 # A file for each year: one more date writes some hundred short rows anew, and a sum over all dates opens few files.
 _STORED = _SCHEMA | {"year": pl.String()}

@@ -95,7 +95,7 @@ def read_bronze(
     Returns:
         Bronze columns with `_part`, `dt` and `bucket`. `_source_key` is the ledger's, not that of the first ingestion.
     """
-    columns = {name: column.dtype for name, column in feed.bronze.columns.items()}
+    columns = feed.bronze.types
     if not live.height:
         return pl.LazyFrame(schema={**columns, "_part": pl.String()}).with_columns(place("_part"))
     said = (pl.col("part").alias("_part"), pl.col("source_key").alias("_source_key"))

@@ -35,7 +35,7 @@ TABLE = Table(
     description="Which small bronze files lie in which pack.",
     owner="team:data-platform",
 )
-SCHEMA = {name: column.dtype for name, column in TABLE.columns.items()}
+SCHEMA = TABLE.types
 _STORED = SCHEMA | {"year": pl.String()}
 _PREFIX = "pack-"
 _WITHIN, _TELLING = "-in-", 12

@@ -47,14 +47,13 @@ def restored(lake: Lake, table: Table, pins: Mapping[str, Pin]) -> pl.DataFrame:
     Raises:
         StorageError: A version is gone, because its files were vacuumed or forgotten.
     """
-    frames = [pl.DataFrame(schema={name: column.dtype for name, column in table.columns.items()})]
+    frames = [pl.DataFrame(schema=table.types)]
     for version in sorted({pin.version for pin in pins.values()}):
         partitions = [partition for partition, pin in pins.items() if pin.version == version and pin.fingerprint]
         try:
-            types = {name: column.dtype for name, column in table.columns.items()}
-            rows = delta.scan(lake.store, table.path, types, open_at(lake, table, version))
+            rows = delta.scan(lake.store, table.path, table.types, open_at(lake, table, version))
             chosen = rows.filter(table.partitioning.filter(partitions))
-            frames.append(delta.as_declared(chosen, types).collect())
+            frames.append(delta.as_declared(chosen, table.types).collect())
         except delta.UNREADABLE as error:
             raise _gone(table, version, str(error).splitlines()[0]) from error
     return pl.concat(frames)

@@ -19,13 +19,12 @@ def read(lake: Lake, table: Table, partitions: Iterable[str] | None = None) -> p
     Args:
         partitions: Those to read; None for all. A table without dates is always read whole.
     """
-    columns = {name: column.dtype for name, column in table.columns.items()}
     if not table.partitioning.is_by_date:
         partitions = None
     if table.layer == "bronze":
         feed = lake.registry.feed(table.name)
         ledger = lake.counting(feed)
         chosen = ledger.live if partitions is None else ledger.live_of(partitions)
-        return read_bronze(lake, feed, chosen, in_order=False).select(*columns)
-    rows = delta.scan(lake.store, table.path, columns)
+        return read_bronze(lake, feed, chosen, in_order=False).select(*table.columns)
+    rows = delta.scan(lake.store, table.path, table.types)
     return rows if partitions is None else rows.filter(table.partitioning.filter(list(partitions)))

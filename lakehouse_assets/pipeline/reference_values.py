@@ -10,6 +10,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.erasure.protocol import keyed_hashes
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta, delta_log
 from lakehouse_assets.storage.stores import StorageError
 
@@ -49,16 +50,13 @@ def now(lake: Lake, feed: Feed) -> pl.DataFrame:
 
 def published_with(lake: Lake, feed: Feed, gone: pl.DataFrame) -> pl.DataFrame:
     """Return which partitions of silver have some values: `part`, `rule`, `value`. Reads one column of it."""
-    columns = {name: about.dtype for name, about in feed.silver.columns.items()}
     frames = [pl.DataFrame(schema={"part": pl.String(), **VALUE})]
     for rule, reference in feed.awaited.items():
         values = gone.filter(pl.col("rule") == rule)["value"]
         if not values.len() or not delta.exists(lake.store, feed.silver.path):
             continue
         value = pl.col(reference.column).cast(pl.String).alias("value")
-        rows = delta.scan(lake.store, feed.silver.path, columns).select(
-            feed.silver.partitioning.partition.alias("part"), value
-        )
+        rows = read(lake, feed.silver).select(feed.silver.partitioning.partition.alias("part"), value)
         if not is_personal(feed, reference):
             rows = rows.filter(pl.col("value").is_in(values.implode()))
         found = rows.drop_nulls().unique().collect()
@@ -93,7 +91,7 @@ def values_of(lake: Lake, reference: Reference) -> pl.Series | None:
     table, column = referenced(lake, reference), reference.target
     place, version = (lake.store.root, table.path, column), delta_log.read(lake.store, table.path).identity
     if place not in _READ or _READ[place][0] != version:
-        rows = delta.scan(lake.store, table.path, {name: about.dtype for name, about in table.columns.items()})
+        rows = read(lake, table)
         is_readable = rows.collect_schema().get(column) == table.columns[column].dtype
         values = rows.select(pl.col(column).cast(pl.String)).unique().drop_nulls() if is_readable else None
         _READ[place] = version, None if values is None else values.collect().to_series()

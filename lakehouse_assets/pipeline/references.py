@@ -12,7 +12,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import Feed, Table
 from lakehouse_assets.contracts.reference_rules import Reference
 from lakehouse_assets.contracts.wording import counted
-from lakehouse_assets.storage import delta
+from lakehouse_assets.pipeline.reading import read
 
 _SHOWN = 5
 
@@ -61,7 +61,7 @@ def missing(lake: Lake, feed: Feed, partitions: Collection[str]) -> Iterator[Mis
 
 
 def _values(lake: Lake, table: Table, column: str, partitions: Collection[str] | None = None) -> pl.LazyFrame:
-    rows = delta.scan(lake.store, table.path, {name: about.dtype for name, about in table.columns.items()})
+    rows = read(lake, table)
     if partitions is not None:
         rows = rows.filter(table.partitioning.filter(partitions))
     return rows.select(pl.col(column).alias("value")).drop_nulls()

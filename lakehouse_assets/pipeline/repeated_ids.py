@@ -14,7 +14,7 @@ from lakehouse_assets.contracts.declare import Feed
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.periods import Period
 from lakehouse_assets.contracts.wording import counted
-from lakehouse_assets.storage import delta
+from lakehouse_assets.pipeline.reading import read
 
 DAYS: dict[Period, int] = {"day": 7, "month": 31, "year": 366}
 _DATES_AT_ONCE = 16
@@ -95,11 +95,10 @@ def _near(asked: Collection[dt.date], window: dt.timedelta) -> list[dt.date]:
 def _ids(lake: Lake, feed: Feed, dates: list[dt.date]) -> Iterator[tuple[dt.date, pl.Series]]:
     """Yield the dates that silver has, in order, with a hash of each record's id."""
     table = feed.silver
-    columns = {name: about.dtype for name, about in table.columns.items()}
     ids = pl.struct(feed.duplicates).hash().alias("id")
     for at in range(0, len(dates), _DATES_AT_ONCE):
         chosen = table.partitioning.filter([str(date) for date in dates[at : at + _DATES_AT_ONCE]])
-        rows = delta.scan(lake.store, table.path, columns).filter(chosen)
+        rows = read(lake, table).filter(chosen)
         frame = rows.select(table.partitioning.date.alias("date"), ids).collect()
         by_date = frame.partition_by("date", as_dict=True, include_key=False)
         for (date,), records in sorted(by_date.items()):

@@ -211,8 +211,7 @@ def _records(lake: Lake, state: FeedState, partitions: list[str]) -> tuple[list[
 
 def open_declared(lake: Lake, table: Table) -> "DeltaTable":
     """Open a declared table, creating it when there is none."""
-    columns = {name: column.dtype for name, column in table.columns.items()}
-    return open_table(lake.store, table.path, columns, table.partitioning)
+    return open_table(lake.store, table.path, table.types, table.partitioning)
 
 
 def _replace(

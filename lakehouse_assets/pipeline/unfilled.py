@@ -8,6 +8,7 @@ import polars as pl
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.pipeline.pending import FeedState
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta
 
 
@@ -17,9 +18,8 @@ def unfilled(lake: Lake, state: FeedState) -> list[str]:
     kept = sorted(({*state.held, *state.pins}) & state.silver.keys())
     if not kept:
         return []
-    columns = {name: column.dtype for name, column in table.columns.items()}
     required = [name for name, column in table.columns.items() if not column.nullable]
-    found = delta.as_declared(delta.scan(lake.store, table.path, columns), columns)
+    found = delta.as_declared(read(lake, table), table.types)
     nulls = (
         found.filter(table.partitioning.filter(kept))
         .group_by(table.partitioning.partition.alias("_part"))

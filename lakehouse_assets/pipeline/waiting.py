@@ -54,9 +54,8 @@ def waiting_models(lake: Lake) -> Iterator[str]:
 def _unlike_its_declaration(lake: Lake, table: Table) -> str | None:
     if table.layer == "bronze" or not delta.exists(lake.store, table.path):
         return None
-    columns = {name: column.dtype for name, column in table.columns.items()}
     try:
-        changes = differences_of(lake.store, table.path, columns, table.partitioning)
+        changes = differences_of(lake.store, table.path, table.types, table.partitioning)
     except SchemaMismatchError as error:
         return str(error)
     if not changes:

@@ -126,8 +126,7 @@ def _has_new_columns(lake: Lake, feed: Feed) -> bool:
     if not delta.exists(lake.store, table.path):
         return False
     try:
-        declared = {name: column.dtype for name, column in table.columns.items()}
-        return bool(differences_of(lake.store, table.path, declared, table.partitioning))
+        return bool(differences_of(lake.store, table.path, table.types, table.partitioning))
     except SchemaMismatchError:
         return True
 

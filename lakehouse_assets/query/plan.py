@@ -168,9 +168,8 @@ def _model_step(
 def _schema_step(lake: Lake, table: Table, partitions: list[str], rows: int | None = None) -> Step:
     if not delta.exists(lake.store, table.path):
         return Step(table.full_name, partitions, rows, {})
-    columns = {name: column.dtype for name, column in table.columns.items()}
     try:
-        changes = differences_of(lake.store, table.path, columns, table.partitioning)
+        changes = differences_of(lake.store, table.path, table.types, table.partitioning)
     except SchemaMismatchError as error:
         return Step(table.full_name, partitions, rows, {}, str(error))
     return Step(table.full_name, partitions, rows, changes)

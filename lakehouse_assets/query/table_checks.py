@@ -17,6 +17,7 @@ from lakehouse_assets.contracts.partitioning import Partitioning
 from lakehouse_assets.contracts.wording import counted
 from lakehouse_assets.pipeline import repair
 from lakehouse_assets.pipeline.gold import ModelError
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta, delta_files
 from lakehouse_assets.storage.stores import StorageError
 
@@ -96,16 +97,15 @@ def rows(
         expected: Frames with the table's columns, and `_part`.
         written_by: SQL name of the table that a person computes again to have these rows right; None for none.
     """
-    columns = {name: column.dtype for name, column in table.columns.items()}
     layout = table.partitioning
     try:
-        chosen = delta.scan(lake.store, table.path, columns).filter(layout.filter(partitions))
-        stored = delta.as_declared(chosen, columns).with_columns(partition_of(layout))
+        chosen = read(lake, table).filter(layout.filter(partitions))
+        stored = delta.as_declared(chosen, table.types).with_columns(partition_of(layout))
         there = _fingerprints(stored.collect_batches())
     except delta.UNREADABLE as error:
         yield Finding(table.full_name, "", f"it cannot be read: {first_line(error)}")
         return
-    declared = [*(pl.col(name).cast(dtype) for name, dtype in columns.items()), pl.col("_part")]
+    declared = [*(pl.col(name).cast(dtype) for name, dtype in table.types.items()), pl.col("_part")]
     wanted = _fingerprints(frame.select(declared) for frame in expected)
     for partition in partitions:
         has, should = there.get(partition, _NOTHING), wanted.get(partition, _NOTHING)

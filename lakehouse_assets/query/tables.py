@@ -22,6 +22,7 @@ from lakehouse_assets.pipeline.bronze import read_bronze
 from lakehouse_assets.pipeline.packs import TABLE as PACKS
 from lakehouse_assets.pipeline.pending import current
 from lakehouse_assets.pipeline.pins import decision_folder, open_at
+from lakehouse_assets.pipeline.reading import read
 from lakehouse_assets.storage import delta, delta_files
 
 OPS = (LEDGER, ACCOUNTING, DECISIONS, PACKS)
@@ -50,17 +51,16 @@ def frames(
         ledger = ledger.as_of(at)
     found: dict[str, pl.LazyFrame] = {}
     for table in lake.registry.tables():
-        columns = {name: column.dtype for name, column in table.columns.items()}
         if only is not None and table.full_name not in only:
             continue
         if table.layer != "bronze":
             found |= _scan(lake, table, at, named_in)
         elif ledger is None or not _is_named(table, named_in):
-            found[table.full_name] = pl.LazyFrame(schema=columns)
+            found[table.full_name] = pl.LazyFrame(schema=table.types)
         else:
             feed = lake.registry.feeds[table.name]
             live = _counting(lake, ledger, feed.name).live
-            found[table.full_name] = read_bronze(lake, feed, live, in_order=False).select(*columns)
+            found[table.full_name] = read_bronze(lake, feed, live, in_order=False).select(*table.columns)
     if only is None or not only.isdisjoint(table.full_name for table in (*OPS, QUERY_COSTS, COSTS)):
         found |= _operational(lake, ledger, at, named_in)
     return found
@@ -90,15 +90,14 @@ def _is_named(table: Table, named_in: str) -> bool:
 
 def _scan(lake: Lake, table: Table, at: dt.datetime | None, named_in: str) -> Mapping[str, pl.LazyFrame]:
     """Return a Delta table by its name; nothing if its past is gone and the query does not name it."""
-    columns = {name: column.dtype for name, column in table.columns.items()}
     if at is None or not delta.exists(lake.store, table.path):
-        return {table.full_name: delta.scan(lake.store, table.path, columns)}
+        return {table.full_name: read(lake, table)}
     oldest, since = delta_files.first_commit(lake.store, table.path)
     if oldest == 0 and since > at:
-        return {table.full_name: pl.LazyFrame(schema=columns)}
+        return {table.full_name: pl.LazyFrame(schema=table.types)}
     if since > at and named_in and table.name not in named_in:
         return {}
-    return {table.full_name: delta.scan(lake.store, table.path, columns, open_at(lake, table, at))}
+    return {table.full_name: delta.scan(lake.store, table.path, table.types, open_at(lake, table, at))}
 
 
 def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
@@ -113,10 +112,8 @@ def _decision_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
 
 
 def _ledger_rows(lake: Lake, ledger: Ledger | None) -> pl.DataFrame:
-    # Also where no feed is declared, or none can be loaded.
-    nothing = pl.DataFrame(schema={name: column.dtype for name, column in LEDGER.columns.items()})
-    if ledger is None or not lake.registry.feeds:
-        return nothing
+    if ledger is None or not lake.registry.feeds:  # also where no feed can be loaded
+        return pl.DataFrame(schema=LEDGER.types)
     return pl.concat([_counting(lake, ledger, feed).shown for feed in lake.registry.feeds])
 
 

@@ -153,7 +153,7 @@ def is_for_a_person(reason: str) -> bool:
 
 def rows_of(lake: Lake, table: Table) -> pl.DataFrame:
     """Return all rows of a stored table."""
-    columns = {name: column.dtype for name, column in table.columns.items()}
+    columns = table.types
     return delta.scan(lake.store, table.path, columns).collect()
 
 

@@ -144,7 +144,7 @@ def test_a_changed_contract_is_the_only_write_and_keeps_no_old_version(shown: La
 def test_a_column_that_was_added_to_the_stored_table_is_added_in_glue(shown: Lake, glue: Glue) -> None:
     CATALOG.refresh(shown)
     model = shown.registry.models["daily_sales"]
-    columns = {name: column.dtype for name, column in model.table.columns.items()} | {"more": pl.Int16()}
+    columns = model.table.types | {"more": pl.Int16()}
     open_table(shown.store, model.table.path, columns, model.layout)
 
     done = CATALOG.refresh(shown)

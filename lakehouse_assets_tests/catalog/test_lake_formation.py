@@ -101,7 +101,7 @@ def test_the_setting_makes_it_pending_and_without_it_nothing_is_told(shown: Lake
 @pytest.mark.slow(covered=True)
 def test_what_is_stored_and_not_declared_is_closed(shown: Lake, glue: Glue, formation: Any) -> None:
     model = shown.registry.models["daily_sales"]
-    columns = {name: column.dtype for name, column in model.table.columns.items()} | {"more": pl.Int16()}
+    columns = model.table.types | {"more": pl.Int16()}
     open_table(shown.store, model.table.path, columns, model.layout)
 
     CATALOG.refresh(shown)

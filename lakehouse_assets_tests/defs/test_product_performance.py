@@ -31,7 +31,7 @@ def daily_product_sales(sold: set[Sold]) -> pl.LazyFrame:
     ]
     # A product that was only returned has no invoice.
     found.append({"dt": dt.date(2011, 3, 5), "stock_code": "C", "units": 0, "lines": 0, "invoice_nos": []})
-    columns = {name: column.dtype for name, column in DAILY_PRODUCT_SALES.table.columns.items()}
+    columns = DAILY_PRODUCT_SALES.table.types
     return pl.LazyFrame(found, schema=columns)
 
 

@@ -9,7 +9,7 @@ from lakehouse_assets.dialects.spark_sql import spark_sql
 from lakehouse_assets.dialects.spark_types import NotInSparkError
 
 REGISTRY = registry_of("lakehouse_assets.defs")
-TABLES = {table.full_name: {name: c.dtype for name, c in table.columns.items()} for table in REGISTRY.tables()}
+TABLES = {table.full_name: table.types for table in REGISTRY.tables()}
 ONE = {
     "silver.t": {
         "id": pl.Int64(),

@@ -64,7 +64,7 @@ def _value(name: str, dtype: pl.DataType) -> st.SearchStrategy[object]:
 
 def frames(table: Table) -> st.SearchStrategy[pl.DataFrame]:
     """Return tables with the columns of a declared one, of no row up to sixteen."""
-    types = {name: column.dtype for name, column in table.columns.items()}
+    types = table.types
     values = {
         name: _value(name, dtype) if not table.columns[name].nullable else st.none() | _value(name, dtype)
         for name, dtype in types.items()

@@ -35,10 +35,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_a_model_gives_the_same_rows(name: str, engine: SparkEngine) -> None:
     model = REGISTRY.models[name]
     upstream = {table: REGISTRY.table(table) for table in model.upstream}
-    empty = {
-        name: pl.DataFrame(schema={column: about.dtype for column, about in table.columns.items()})
-        for name, table in upstream.items()
-    }
+    empty = {name: pl.DataFrame(schema=table.types) for name, table in upstream.items()}
     assert_equal(model, empty, engine)
 
     @settings(

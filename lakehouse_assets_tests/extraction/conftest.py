@@ -68,7 +68,7 @@ def silver(lake: Lake) -> list[tuple[int, str]]:
     feed = lake.registry.feed("customers")
     ingest(lake, feed="customers")
     publish(lake, feed="customers")
-    columns = {name: column.dtype for name, column in feed.silver.columns.items()}
+    columns = feed.silver.types
     rows = delta.scan(lake.store, feed.silver.path, columns).select("customer_id", "name").collect()
     return sorted(rows.rows()) if isinstance(rows, pl.DataFrame) else []
 

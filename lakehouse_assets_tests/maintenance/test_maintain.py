@@ -57,7 +57,7 @@ def test_all_of_it_leaves_every_answer_and_fingerprint_equal(kind: str, request:
 @pytest.mark.parametrize("layout", ["year", "part"])
 def test_the_accounts_of_a_feed_are_compacted_under_the_marks_of_its_dates(lake: Lake, layout: str) -> None:
     if layout == "part":  # as an earlier version made the table
-        columns = {name: column.dtype for name, column in accounting.TABLE.columns.items()}
+        columns = accounting.TABLE.types
         open_table(lake.store, accounting.TABLE.path, columns, Partitioning.SNAPSHOT, ("feed", "part"))
     aging.history(lake)
     aging.group(lake, "ops/accounting")

@@ -160,7 +160,7 @@ def built(lake: Lake) -> list[str]:
 def rows(lake: Lake) -> list[tuple[Any, ...]]:
     """Return the built rows: number, segment, whether the customer is gone, category."""
     table = lake.registry.models["enriched"].table
-    found = delta.scan(lake.store, table.path, {n: c.dtype for n, c in table.columns.items()}).collect()
+    found = delta.scan(lake.store, table.path, table.types).collect()
     return found.select("sale_id", "segment", "gone", "category").sort("sale_id").rows()
 
 

@@ -203,4 +203,4 @@ def test_distinct_records_and_counts_follow_from_the_values(
 def test_the_feed_is_cast_as_declared(lake: Lake) -> None:
     feed: Feed = sales(lake)
     _run(lake, day())
-    assert silver_rows(lake).schema == pl.Schema({name: column.dtype for name, column in feed.silver.columns.items()})
+    assert silver_rows(lake).schema == pl.Schema(feed.silver.types)

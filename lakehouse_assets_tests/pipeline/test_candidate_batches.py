@@ -76,7 +76,7 @@ LOT = st.lists(st.tuples(st.sampled_from(DATES), RECORD), max_size=24)
 
 
 def _bronze(records: list[tuple[str, dict[str, str | None]]]) -> pl.DataFrame:
-    schema = {name: column.dtype for name, column in FEED.bronze.columns.items()}
+    schema = FEED.bronze.types
     schema |= {"_part": pl.String(), "_waived": pl.List(pl.String()), "_discarded": pl.Boolean()}
     own: dict[str, Any] = {"_source_key": "k", "_source_hash": "h", "_discarded": False, "_waived": None}
     rows = [{**r, **own, "On": date, "_part": date, "_line": at + 1} for at, (date, r) in enumerate(records)]

@@ -89,10 +89,7 @@ def _tables(lake: Lake) -> dict[str, list[str]]:
     """Return every row of what was published, and what is refused."""
     [feed] = lake.registry.feeds.values()
     tables = {table.full_name: table for table in (feed.silver, feed.quarantine, feed.by_rule)}
-    found = {
-        name: delta.scan(lake.store, table.path, {n: c.dtype for n, c in table.columns.items()}).collect()
-        for name, table in tables.items()
-    }
+    found = {name: delta.scan(lake.store, table.path, table.types).collect() for name, table in tables.items()}
     found["refused"] = lake.ledger_of(feed).refused.select("source_key", "state", "reason")
     return {name: sorted(map(str, rows.rows())) for name, rows in found.items()}
 

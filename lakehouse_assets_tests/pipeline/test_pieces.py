@@ -59,7 +59,7 @@ LOT = st.lists(RECORD, min_size=3, max_size=24)
 
 
 def bronze_of(feed: Feed, records: list[dict[str, Any]]) -> pl.DataFrame:
-    schema = {name: column.dtype for name, column in feed.bronze.columns.items()}
+    schema = feed.bronze.types
     schema |= {"_part": pl.String(), "dt": pl.Date(), "_waived": pl.List(pl.String()), "_discarded": pl.Boolean()}
     told = [{**r, "_source_key": r["_source_hash"], "_line": at, "_part": "whole"} for at, r in enumerate(records)]
     return pl.DataFrame(told, schema=schema).sort("_source_key", "_line")

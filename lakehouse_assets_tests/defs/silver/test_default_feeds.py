@@ -28,7 +28,7 @@ def lines(*events: dict[str, Any]) -> bytes:
 
 def rows(lake: Lake, table: Table | None) -> pl.DataFrame:
     assert table is not None
-    columns = {name: column.dtype for name, column in table.columns.items()}
+    columns = table.types
     found = delta.scan(lake.store, table.path, columns).collect()
     assert isinstance(found, pl.DataFrame)
     return found
