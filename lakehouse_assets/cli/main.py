@@ -70,12 +70,12 @@ def run(
     last: Annotated[dt.datetime | None, typer.Option("--to", formats=[_DATE], help="Their last date.")] = None,
 ) -> None:
     """Process all that is pending, through gold and the catalog, until nothing is left."""
-    from lakehouse_assets.operations.computing import again  # noqa: PLC0415
+    from lakehouse_assets.operations.computing import partitions_to_force  # noqa: PLC0415
 
     if (first or last) and not tables:
         raise typer.BadParameter("--from and --to are of the tables to compute again: name them. Nothing was done.")
     lake = current()
-    chosen = again(lake, tables or [], first.date() if first else None, last.date() if last else None)
+    chosen = partitions_to_force(lake, tables or [], first.date() if first else None, last.date() if last else None)
     raise typer.Exit(run_lake(lake, chosen))
 
 

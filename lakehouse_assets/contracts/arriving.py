@@ -35,7 +35,7 @@ class Declared(Protocol):
 
 
 def refusal(feed: Declared) -> str | None:
-    """Return what about a feed cannot be with its way of arriving, and what to change; None when all of it can."""
+    """Return what a feed cannot declare with its way of arriving, and what to change; None if there is nothing."""
     if feed.extract is None and not feed.posted:
         return None
     way = "posted" if feed.posted else "extract"

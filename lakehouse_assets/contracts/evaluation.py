@@ -52,7 +52,7 @@ def group_of(expression: pl.Expr) -> frozenset[str] | None:
 
 @lru_cache(maxsize=1024)
 def _is_text_row_wise(text: str) -> bool:
-    # Of each batch the same few rules are asked, and looking into one takes longer than evaluating it on a small one.
+    # Each batch asks about the same few rules, and parsing one takes longer than evaluating it on a small batch.
     return _is_row_wise(json.loads(text))
 
 

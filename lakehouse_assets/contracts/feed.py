@@ -57,7 +57,7 @@ class Feed:
         deleted_when: True for a record that deletes its key.
         delivery: `"changes"`, or `"full"`: a key that a landed object lacks is deleted with it.
         buckets: How many hash buckets the keys are sorted into; a change costs the buckets that it touches.
-        usual_rows: How many rows a date usually has, where dates with other numbers are to be told.
+        usual_rows: How many rows a date usually has; a check then reports dates with other numbers.
         extract: The API or the stream that has its records; None for a feed whose files are landed by others.
         posted: Whether `lakehouse serve` takes its records over HTTP.
     """

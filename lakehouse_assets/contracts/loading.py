@@ -14,7 +14,7 @@ from types import ModuleType
 from lakehouse_assets.contracts.broken import Broken, merged, of_module
 from lakehouse_assets.contracts.declare import ContractError
 
-NO_TABLES = "HOLDS_TABLES"
+HOLDS_TABLES = "HOLDS_TABLES"
 """A package that sets this to False declares no table, so that reading the tables does not import its modules."""
 
 
@@ -64,7 +64,7 @@ def _modules(
         except Exception as error:  # noqa: BLE001 - whatever a module does when it is imported
             yield of_module(name, error, folders)
             continue
-        if hasattr(module, "__path__") and only_tables and not getattr(module, NO_TABLES, True):
+        if hasattr(module, "__path__") and only_tables and not getattr(module, HOLDS_TABLES, True):
             continue
         yield from _modules(module, only_tables, folders)
 

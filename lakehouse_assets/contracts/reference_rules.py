@@ -83,7 +83,7 @@ def declared(feed: Declared) -> dict[str, object]:
 
 
 def refusal(feed: Declared) -> str | None:
-    """Return what makes no sense of the references of a feed, and what to change; None when all of it does."""
+    """Return what in the references of a feed makes no sense, and what to change; None when all of it makes sense."""
     names = [one[0] for one in feed.references if isinstance(one, tuple)]
     for one in feed.references:
         if not (isinstance(one, tuple) and len(one) == _PAIR and re.fullmatch(r"[a-z][a-z0-9_]*\.\w+", one[1])):

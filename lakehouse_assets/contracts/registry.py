@@ -24,7 +24,7 @@ class Registry:
     """The declared feeds and models. Models come in an order in which each follows what it reads.
 
     Attributes:
-        broken: What is declared, too, and cannot be used. Nothing is known of its tables, least that they are gone.
+        broken: Declarations that cannot be used. Their tables are not known, and must not be taken for removed ones.
     """
 
     def __init__(self, feeds: list[Feed], models: list[Model], broken: Iterable[Broken] = ()) -> None:

@@ -108,7 +108,7 @@ def declared(feed: Declared) -> dict[str, object]:
 
 
 def refusal(feed: Declared) -> str | None:
-    """Return what makes no sense of a feed's declaration, and what to change; None when all of it does."""
+    """Return what in a feed's declaration makes no sense, and what to change; None when all of it makes sense."""
     return (
         _zone_refusal(feed)
         or _duplicates_refusal(feed)

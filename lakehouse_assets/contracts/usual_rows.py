@@ -9,7 +9,7 @@ FEWEST_WEEKS = 3
 
 @dataclass(frozen=True)
 class UsualRows:
-    """A date is compared with the median of the same weekday in the weeks before it; an odd one is told, not held.
+    """A date is compared with the median of the same weekday in the weeks before it; an odd one is reported, not held.
 
     Attributes:
         weeks: How many weeks to look back. With fewer than three such dates nothing is said.

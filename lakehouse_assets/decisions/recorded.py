@@ -129,7 +129,7 @@ class Decisions:
 
 
 def record(store: Store, decision: Decision) -> None:
-    """Make a decision stand."""
+    """Store a decision: it counts from now on."""
     store.create(f"{FOLDER}/{decision.feed}/{decision.id}.json", kinds.written(decision))
 
 

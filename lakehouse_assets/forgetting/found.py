@@ -24,6 +24,6 @@ class Found:
     report: str | None = None
 
     def add(self, place: str, what: str, count: int) -> None:
-        """Count more of something; nothing is not worth a line."""
+        """Count more of something; a count of 0 gets no line."""
         if count:
             self.counts[place, what] = self.counts.get((place, what), 0) + count

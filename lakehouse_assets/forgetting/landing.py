@@ -18,7 +18,7 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 @dataclass
 class InLanding:
-    """What the landed objects of a feed are since.
+    """What became of the landed objects of a feed.
 
     Attributes:
         hashes: The new hashes of objects and of their contents, by the object's key and the old hash. Those of an

@@ -25,7 +25,7 @@ _BYTES_AT_ONCE = 64 * 2**20
 def bronze_orphans(lake: Lake, feed: Feed, listed: list[Found] | None = None) -> list[Found]:
     """Return the bronze objects that nobody reads any more, whatever their age.
 
-    No ledger row names their content, its records lie in a pack, or they are packs to which this does not apply.
+    Files whose content no ledger row names, or whose records lie in a pack; and packs that `ops.packs` does not name.
 
     Args:
         listed: Every bronze object of the feed, as of a moment ago.
@@ -98,12 +98,12 @@ def remove_bronze(lake: Lake, feed: Feed, orphans: list[Found], *, are_packed: b
     """
     gone: list[Found] = []
     for chunk in _chunks(orphans):
-        if not are_packed and is_awaited(lake, feed):
+        if not are_packed and has_pending(lake, feed):
             break
         with ThreadPoolExecutor(lake.settings.threads) as pool:
             contents = dict(zip(chunk, pool.map(lambda item: lake.store.read(item.path), chunk), strict=True))
             list(pool.map(lambda item: lake.store.delete(item.path), chunk))
-        awaited, known = not are_packed and is_awaited(lake, feed), _known(lake, feed)
+        awaited, known = not are_packed and has_pending(lake, feed), _known(lake, feed)
         for item, content in contents.items():
             if awaited or item.path in known:
                 lake.store.create(item.path, content)
@@ -112,7 +112,7 @@ def remove_bronze(lake: Lake, feed: Feed, orphans: list[Found], *, are_packed: b
     return gone
 
 
-def is_awaited(lake: Lake, feed: Feed) -> bool:
+def has_pending(lake: Lake, feed: Feed) -> bool:
     """Return whether landing holds anything of a feed that is to be ingested."""
     return next(pending(lake, feed, lake.ledger_of(feed)), None) is not None
 

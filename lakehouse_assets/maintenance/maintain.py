@@ -31,7 +31,7 @@ from lakehouse_assets.storage.stores import StorageError
 COMPACT, CHECKPOINT, TRIM, VACUUM = "compact", "checkpoint", "trim the log", "vacuum"
 REMOVE, KEEP, EXPIRE, CATALOG_STALE = "remove orphans", "orphans, too young to remove", "expire rejected", "rebuild"
 EXPIRE_ROWS = "expiring:"
-PACK, UNPACKED, KEEP_PACKED = "pack", "remove what is packed", "packed, kept for readers under way"
+PACK, REMOVE_PACKED, KEEP_PACKED = "pack", "remove what is packed", "packed, kept for readers under way"
 _DELTA_LAYERS = ("silver", "quarantine", "gold", "ops")
 
 
@@ -185,10 +185,10 @@ def _bronze(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool) -> Iterato
     kept_for = {True: max(WEEK, policy.retention), False: policy.retention}
     packed = [item for item, since in unread.items() if since < now - kept_for[packs.is_pack(item.path)]]
     gone = packed if dry_run else bronze_leftovers.remove_bronze(lake, feed, packed, are_packed=True)
-    yield from _action(name, UNPACKED, gone)
+    yield from _action(name, REMOVE_PACKED, gone)
     yield from _action(name, KEEP_PACKED, (item for item in unread if item not in set(packed)))
     old, young = _by_age((item for item in orphans if item not in unread), now)
-    if old and bronze_leftovers.is_awaited(lake, feed):
+    if old and bronze_leftovers.has_pending(lake, feed):
         yield from _action(name, "orphans, kept until landing is ingested", old)
     else:
         yield from _action(name, REMOVE, old if dry_run else bronze_leftovers.remove_bronze(lake, feed, old))
@@ -213,8 +213,8 @@ def _expire_quarantine(lake: Lake, feed: Feed, policy: Policy, *, dry_run: bool)
         yield Action(name, f"nothing expired: it cannot be read ({error}); see `lakehouse verify`", problem=True)
         return
     for rows, what in (
-        (gone, f" {EXPIRE_ROWS} of before {old.before}"),
-        (old.held, ", kept: their dates are held; release or mend these"),
+        (gone, f" {EXPIRE_ROWS} dated before {old.before}"),
+        (old.held, ", kept: their dates are held; release or correct them"),
         (old.pending, ", kept until their dates are computed: run the lake"),
     ):
         if rows.height:

@@ -74,7 +74,7 @@ def pack(lake: Lake, feed: Feed, there: list[Found], policy: Policy, *, dry_run:
         Files and bytes that were put into packs by one commit, or would be in a dry run.
     """
     now = dt.datetime.now(dt.UTC)
-    found = _crowded(lake, feed, there, policy, now)
+    found = _small_file_groups(lake, feed, there, policy, now)
     files = {partition: sum(len(group) for group in groups) for partition, groups in found.items()}
     for some in batches(sorted(files), files, _FILES_PER_COMMIT):
         if dry_run:
@@ -86,7 +86,7 @@ def pack(lake: Lake, feed: Feed, there: list[Found], policy: Policy, *, dry_run:
             yield len(objects), sum(one.size for one in objects)
 
 
-def _crowded(
+def _small_file_groups(
     lake: Lake, feed: Feed, there: list[Found], policy: Policy, now: dt.datetime, only: list[str] | None = None
 ) -> dict[str, list[list[Small]]]:
     """Return what is to be packed together, by partition."""
@@ -147,7 +147,7 @@ def _pack(
     known = packs.known(lake.store, feed.name, partitions)
     written, rows = list[str](), list[pl.DataFrame]()
     done = list[list[Small]]()
-    for partition, groups in _crowded(lake, feed, there, policy, now, partitions).items():
+    for partition, groups in _small_file_groups(lake, feed, there, policy, now, partitions).items():
         for group in groups:
             sound = _read(lake, group)
             if len(sound) > 1:

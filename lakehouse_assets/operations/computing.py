@@ -27,7 +27,9 @@ def partitions_of(lake: Lake, table: Feed | Model, asked: list[str] | None, *, f
     return list(state.inputs) if force else state.pending
 
 
-def again(lake: Lake, names: list[str], first: dt.date | None, last: dt.date | None) -> dict[str, list[str]]:
+def partitions_to_force(
+    lake: Lake, names: list[str], first: dt.date | None, last: dt.date | None
+) -> dict[str, list[str]]:
     """Return what a person wants to be made anew: partitions by the key of the asset that makes them.
 
     Of a silver or gold table, its partitions are computed again. Of a bronze table, the landed originals of its

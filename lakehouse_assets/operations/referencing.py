@@ -1,6 +1,6 @@
 """What a change of one feed takes from others: published records whose value would be in no row of the feed any more.
 
-It is told before a decision is recorded, and the cost is bounded: the index of references and the log of the
+It is shown before a decision is recorded, and the cost is bounded: the index of references and the log of the
 referencing table say where such records may stand, and no more than `ROWS` values are read of each column. Not here:
 what becomes of the feed that is changed.
 """

@@ -51,7 +51,10 @@ def upstream(keys: Iterable[Sequence[str]], *, dated: bool) -> list[dg.AssetDep]
 
 
 class RequestedPartitions(dg.Config):
-    """The partitions that a run without a partition key works on, contiguous or not; `again` even if not pending."""
+    """The partitions that a run without a partition key works on, contiguous or not.
+
+    With `force`, also those that are not pending.
+    """
 
     partitions: list[str] | None = None
     force: bool = False

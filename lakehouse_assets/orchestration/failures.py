@@ -19,7 +19,7 @@ from lakehouse_assets.pipeline.pending import FeedState, ModelState
 
 SWEEP_TAG = "lakehouse/sweep"
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_TELLING = {
+_WITH_REASON = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
     dg.DagsterEventType.RUN_FAILURE,
@@ -111,7 +111,7 @@ def _line(instance: dg.DagsterInstance, table: str, runs: list[dg.RunRecord]) ->
 def _reason(instance: dg.DagsterInstance, run_id: str, table: str) -> str:
     """Return why a run did not do its work on a table, on one line that ends as a sentence does."""
     told = [f"see run {run_id}"]
-    for entry in instance.all_logs(run_id, of_type=_TELLING):
+    for entry in instance.all_logs(run_id, of_type=_WITH_REASON):
         event = entry.dagster_event
         if event is None:
             continue

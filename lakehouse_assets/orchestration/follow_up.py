@@ -60,7 +60,9 @@ class _Following(dg.Executor):
         try:
             yield from _follow_up(self._lake, plan_context, begun + FOLLOWED_S)
         except Exception as error:  # noqa: BLE001 - the ingest is done; its text may quote records
-            yield _told(plan_context, f"Cannot go on with its tables ({type(error).__name__}); a sensor asks for them.")
+            yield _engine_event(
+                plan_context, f"Cannot go on with its tables ({type(error).__name__}); a sensor asks for them."
+            )
 
 
 def _follow_up(lake: Lake, context: PlanOrchestrationContext, until: float) -> Iterator[DagsterEvent]:
@@ -80,7 +82,7 @@ def _follow_up(lake: Lake, context: PlanOrchestrationContext, until: float) -> I
             return
         work, request = found
         run = _created(context, request)
-        yield _told(context, _what(work), run)
+        yield _engine_event(context, _what(work), run)
         _execute(context, run)
         # Whatever of this work is still pending at the same inputs could not be done now: a sensor tries it again.
         exhausted |= {(table, part): value for table, parts in work.tables.items() for part, value in parts.items()}
@@ -151,6 +153,6 @@ def _what(work: Work) -> str:
     return f"Goes on in this process with {work.wave}: {', '.join(tables)}."
 
 
-def _told(context: PlanOrchestrationContext, text: str, run: dg.DagsterRun | None = None) -> DagsterEvent:
+def _engine_event(context: PlanOrchestrationContext, text: str, run: dg.DagsterRun | None = None) -> DagsterEvent:
     metadata = {"run": dg.MetadataValue.dagster_run(run.run_id)} if run else {}
     return DagsterEvent.engine_event(context, text, EngineEventData(metadata=metadata))

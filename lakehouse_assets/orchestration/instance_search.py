@@ -53,7 +53,7 @@ def forget(settings: Settings, holds: Holds, *, dry_run: bool = False) -> Search
     if not settings.dagster_home.is_dir():
         return found
     with opened(settings) as instance:
-        for run, entries, wiped in _guilty_runs(instance, holds):
+        for run, entries, wiped in _runs_with_value(instance, holds):
             if not run.is_finished:
                 said = f"Dagster's run {run.run_id} holds the value and is under way"
                 found.left.append(f"{said}; run the command again when it has ended.")
@@ -79,15 +79,15 @@ def forget(settings: Settings, holds: Holds, *, dry_run: bool = False) -> Search
     return found
 
 
-def _guilty_runs(
+def _runs_with_value(
     instance: dg.DagsterInstance, holds: Holds
 ) -> Iterator[tuple[dg.DagsterRun, Sequence[dg.EventLogEntry], set[dg.AssetKey]]]:
     """Yield the runs that hold the value, with all events of each, and the assets with a check result that holds it."""
     for run in instance.get_runs():
         entries = instance.all_logs(run.run_id)
-        guilty = [entry for entry in entries if _is_in(entry, holds)]
-        if guilty or any(map(holds, _texts([run.run_config, run.tags, *_printed(instance, run, entries)]))):
-            checked = _events(guilty, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        holding = [entry for entry in entries if _is_in(entry, holds)]
+        if holding or any(map(holds, _texts([run.run_config, run.tags, *_printed(instance, run, entries)]))):
+            checked = _events(holding, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
             yield run, entries, {event.asset_check_evaluation_data.asset_key for event in checked}
 
 

@@ -16,7 +16,7 @@ import dagster as dg
 from lakehouse_assets.orchestration.failures import failure_text
 from lakehouse_assets.settings import Settings
 
-_TOLD = {
+_LOGGED = {
     dg.DagsterEventType.RUN_START,
     dg.DagsterEventType.RUN_SUCCESS,
     dg.DagsterEventType.RUN_FAILURE,
@@ -56,7 +56,7 @@ class JsonFormatter(logging.Formatter):
     description="Log lines as JSON objects, on standard error.",
 )
 def json_console_logger(context: dg.InitLoggerContext) -> logging.Logger:
-    """Return a logger of a run. Events of note are told, too, though Dagster gives them the level of debug."""
+    """Return a logger of a run. It also writes important events, to which Dagster gives the level DEBUG."""
     config: Mapping[str, str] = context.logger_config or {}
     level = logging.getLevelNamesMapping()[config.get("log_level", "INFO")]
     handler = logging.StreamHandler(sys.stderr)
@@ -79,7 +79,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
 
 def _is_of_note(record: logging.LogRecord) -> bool:
     event: dg.DagsterEvent | None = getattr(record, "dagster_meta", {}).get("dagster_event")
-    if event is None or event.event_type not in _TOLD:
+    if event is None or event.event_type not in _LOGGED:
         return False
     is_check = event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
     return not (is_check and event.asset_check_evaluation_data.passed)

@@ -15,7 +15,7 @@ from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.broken import Broken
 from lakehouse_assets.contracts.dagster_asset import is_table
 from lakehouse_assets.contracts.declare import Feed, Model
-from lakehouse_assets.contracts.loading import NO_TABLES, declared
+from lakehouse_assets.contracts.loading import HOLDS_TABLES, declared
 from lakehouse_assets.orchestration.arrivals import arrivals
 from lakehouse_assets.orchestration.catalog_asset import catalog_asset, drift_check
 from lakehouse_assets.orchestration.deadlines import deadlines
@@ -119,7 +119,7 @@ def _not_registered(lake: Lake, objects: Iterable[object]) -> Iterator[Broken]:
         if name is not None and name not in known:
             short = name.split(".")[1]
             what = (
-                f"{short!r} is declared in a package with {NO_TABLES} = False, where commands do not look for tables; "
+                f"{short!r} is declared in a package with {HOLDS_TABLES} = False, where commands look for no tables; "
                 "move its module out of that package"
             )
             yield Broken(lake.settings.definitions, what, table=name)

@@ -40,8 +40,8 @@ refresh_job = dg.define_asset_job(
     description="Ingest, publish or build what is pending; each run is asked for some tables and some of their dates.",
 )
 
-Given = Mapping[tuple[str, str], int]
-"""Table path and partition to the input fingerprint at which it was given up for now."""
+Exhausted = Mapping[tuple[str, str], int]
+"""Table path and partition to the input fingerprint on which no more work is tried now."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def fingerprints_of(feed: Feed, landed: Iterable[Stored]) -> dict[str, int]:
     return {landed_key(feed, stored): fingerprint([stored.token, feed.version]) for stored in landed}
 
 
-def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
+def landed_work(lake: Lake, exhausted: Exhausted | None = None) -> Work | None:
     """Return the ingest of everything that landing holds and the ledger lacks; None when there is nothing."""
     tables: dict[str, dict[str, int]] = {}
     landed_bytes = 0
@@ -130,7 +130,7 @@ def landed_work(lake: Lake, exhausted: Given | None = None) -> Work | None:
     return Work(INGEST, tables, {table: {} for table in tables}, landed_bytes) if tables else None
 
 
-def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
+def table_work(lake: Lake, exhausted: Exhausted | None = None) -> list[Work]:
     """Return what silver and gold lack and can be given now, a run per wave."""
     lake = lake.at_once()
     waiting: dict[str, dict[str, int]] = {}
@@ -164,7 +164,7 @@ def table_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
     return works or catalog_work(lake, exhausted)
 
 
-def catalog_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
+def catalog_work(lake: Lake, exhausted: Exhausted | None = None) -> list[Work]:
     """Return what the catalogs lack, as one run; none when there is nothing."""
     stale: dict[str, dict[str, int]] = {}
     for catalog in destinations(lake):
@@ -173,7 +173,7 @@ def catalog_work(lake: Lake, exhausted: Given | None = None) -> list[Work]:
     return _work(CATALOG, {key: partitions for key, partitions in stale.items() if partitions})
 
 
-def _left(path: str, inputs: Mapping[str, int], partitions: list[str], exhausted: Given | None) -> dict[str, int]:
+def _left(path: str, inputs: Mapping[str, int], partitions: list[str], exhausted: Exhausted | None) -> dict[str, int]:
     return {
         partition: inputs[partition]
         for partition in partitions

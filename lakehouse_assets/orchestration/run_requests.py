@@ -54,7 +54,7 @@ def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg
         table: [run.dagster_run for run in attempts(instance, table, digest_of(partitions))]
         for table, partitions in work.tables.items()
     }
-    exhausted = {table: why for table, runs in failed.items() if (why := _given_up(runs, sweep))}
+    exhausted = {table: why for table, runs in failed.items() if (why := _why_exhausted(runs, sweep))}
     work = work.without(exhausted)
     if not work.tables:
         named = ", ".join(f"{table.replace('/', '.')} {why}" for table, why in sorted(exhausted.items()))
@@ -73,7 +73,7 @@ def request_for(instance: dg.DagsterInstance, work: Work, sweep: str = "") -> dg
     )
 
 
-def _given_up(runs: list[dg.DagsterRun], sweep: str) -> str | None:
+def _why_exhausted(runs: list[dg.DagsterRun], sweep: str) -> str | None:
     """Return why no more runs are asked for some work on which these failed; None to go on."""
     runs = [run for run in runs if run.tags.get(SWEEP_TAG, "") == sweep]
     killed = killed_with(runs)

@@ -15,7 +15,7 @@ from lakehouse_assets.orchestration import progress
 from lakehouse_assets.orchestration.events import PROCESS_TAG, this_process
 from lakehouse_assets.orchestration.failures import failure_text
 from lakehouse_assets.orchestration.json_log import logging_config
-from lakehouse_assets.orchestration.pending_runs import REPLAY, Given, Work, landed_work, table_work
+from lakehouse_assets.orchestration.pending_runs import REPLAY, Exhausted, Work, landed_work, table_work
 from lakehouse_assets.pipeline.waiting import waiting_models
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -76,7 +76,7 @@ def run_pending(
     return report
 
 
-def _waves(lake: Lake, exhausted: Given) -> Iterator[Work]:
+def _waves(lake: Lake, exhausted: Exhausted) -> Iterator[Work]:
     """Yield work until none is left: what has landed, then the tables, then what has landed meanwhile.
 
     Args:

@@ -22,18 +22,18 @@ class LakehouseS3ComputeLogManager(S3ComputeLogManager):
     ) -> bool:  # fmt: skip
         key = self._s3_key(log_key, io_type, partial)  # type: ignore[no-untyped-call]
         # Asked for the object itself, S3 also refuses where it is not there and the right to list is that to a prefix.
-        with self._told():
+        with self._refusals_raised():
             found = self._s3_session.list_objects_v2(Bucket=self._s3_bucket, Prefix=key, MaxKeys=1)
         return any(one["Key"] == key for one in found.get("Contents", []))
 
     def download_from_cloud_storage(
         self, log_key: Sequence[str], io_type: ComputeIOType, partial: bool = False  # noqa: FBT001, FBT002 - as the original
     ) -> None:  # fmt: skip
-        with self._told():
+        with self._refusals_raised():
             super().download_from_cloud_storage(log_key, io_type, partial)
 
     def delete_logs(self, log_key: Sequence[str] | None = None, prefix: Sequence[str] | None = None) -> None:
-        with self._told():
+        with self._refusals_raised():
             super().delete_logs(log_key, prefix)
             folder = "/".join([self._s3_prefix, "storage", *(prefix or log_key or ()), ""])
             left = self._s3_session.list_objects_v2(Bucket=self._s3_bucket, Prefix=folder).get("Contents", [])
@@ -42,7 +42,7 @@ class LakehouseS3ComputeLogManager(S3ComputeLogManager):
             raise self._error(what)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _refusals_raised(self) -> Iterator[None]:
         try:
             yield
         except (ClientError, BotoCoreError) as error:

@@ -16,7 +16,7 @@ _SIZES = (
     (1024 * _MIB, "4096", "16384"),
     (None, "8192", "32768"),
 )
-"""From how many landed bytes on a run gets how much: units of CPU (1,024 are one) and MiB of memory, as Fargate has.
+"""Landed bytes from which on a run gets more: units of CPU (1,024 are one CPU) and MiB of memory, as Fargate has them.
 
 The largest is for what ran out of memory in the one before.
 """

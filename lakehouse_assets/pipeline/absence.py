@@ -1,6 +1,6 @@
 """Deletes by absence: where every delivery is full, a key that a delivery lacks is deleted with it.
 
-A delivery is what landed at one place of the order of landing. One without any record says nothing. Not here: the
+A delivery is what landed at one place of the order of landing. An empty delivery deletes nothing. Not here: the
 versions that follow.
 """
 

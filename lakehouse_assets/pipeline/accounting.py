@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 TAKEN = ("duplicates", "discarded", "erased", "waiting")
-"""Counts of records that are not published for a reason which is no change of the contract."""
+"""Counts of records that are not published, for reasons other than a change of the contract."""
 VERDICTS = ("published", "held", "outside")
 TABLE = Table(
     layer="ops",
@@ -106,7 +106,7 @@ def mark(feed: str, partition: str) -> str:
 
 
 def bears(inputs: int, verdict: str) -> int:
-    """Return the fingerprint that the account of a partition bears.
+    """Return the fingerprint that is stored with the account of a partition.
 
     A released date has the same inputs as when it was held, so the verdict is part of it.
     """
@@ -129,13 +129,13 @@ def known(store: Store, feed: str) -> dict[str, int]:
     return by_feed.get(feed, {})
 
 
-def is_of_others(stored: int, inputs: int) -> bool:
-    """Return whether the account of a partition was made of other inputs than these.
+def has_other_inputs(stored: int, inputs: int) -> bool:
+    """Return whether the account of a partition was computed from other inputs than these.
 
     Revisions of a feed have tables of their own and one account: it follows the revision that was published last.
 
     Args:
-        stored: The fingerprint that the account bears; 0 where there is none.
+        stored: The fingerprint that is stored with the account; 0 where there is none.
     """
     return bool(stored) and all(stored != bears(inputs, verdict) for verdict in VERDICTS)
 

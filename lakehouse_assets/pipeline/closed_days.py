@@ -75,7 +75,7 @@ def closed_days(lake: Lake, feed: Feed, now: dt.datetime | None = None) -> list[
     if close_of(last) > at:
         last -= dt.timedelta(days=1)
     if feed.business_date is None or feed.partition_by != "day":
-        return _by_arrival(lake, feed, last, close_of(last)) if worked(last, [feed]) else []
+        return _by_arrival(lake, feed, last, close_of(last)) if is_expected(last, [feed]) else []
     ledger = lake.counting(feed)
     known = [date for part, rows in ledger.summary.partitions.items() if rows and (date := as_date(part))]
     days = {str(day): close_of(day) for day in last_days(last, known, [feed])}
@@ -97,15 +97,15 @@ def last_days(last: dt.date, known: Iterable[dt.date], feeds: list[Feed]) -> lis
 
     Args:
         known: Days that are there; without any, only the last day is expected.
-        feeds: What the days come from: one of which all of them rest is not expected.
+        feeds: What the days come from. A day on which all of them rest is not expected.
     """
     window = [last - dt.timedelta(days=back) for back in reversed(range(WINDOW))]
     first = min(known, default=last)
-    return [day for day in window if day >= first and worked(day, feeds)]
+    return [day for day in window if day >= first and is_expected(day, feeds)]
 
 
-def worked(day: dt.date, feeds: list[Feed]) -> bool:
-    """Return whether a day is no day of rest of all of some feeds."""
+def is_expected(day: dt.date, feeds: list[Feed]) -> bool:
+    """Return whether something is to come on a day: not where all of some feeds rest on it."""
     resting = [f"{day:%A}" in feed.rest_days for feed in feeds]
     return not resting or not all(resting)
 

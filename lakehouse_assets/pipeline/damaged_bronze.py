@@ -40,6 +40,6 @@ def check_bronze(lake: Lake, feed: Feed, partitions: list[str]) -> None:
         lacking = live.filter(pl.col("part").is_in(list(lost)))["source_key"].unique().sort().to_list()
         msg = (
             f"bronze.{feed.name} of {', '.join(sorted(lost)[:5])} still cannot be read: landing does not hold an "
-            f"original of it. Land what is gone of {', '.join(lacking[:5])} again, then run the same command again."
+            f"original of it. Land what is missing of {', '.join(lacking[:5])} again, then run the same command again."
         )
         raise StorageError(msg)

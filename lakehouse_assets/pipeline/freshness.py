@@ -13,7 +13,7 @@ from lakehouse_assets.contracts.declare import Feed, Model
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.contracts.periods import first_day, last_day
 from lakehouse_assets.contracts.registry import Registry
-from lakehouse_assets.pipeline.closed_days import last_days, moment, worked
+from lakehouse_assets.pipeline.closed_days import is_expected, last_days, moment
 from lakehouse_assets.pipeline.pending import ModelState
 
 
@@ -45,14 +45,14 @@ def next_due(newest: dt.date | None, feeds: list[Feed], within: dt.timedelta | N
     """Return when the first date after the newest one is due; None without a newest one or a limit.
 
     Args:
-        feeds: What the dates come from: one of which all of them rest is not due.
+        feeds: What the dates come from. A date on which all of them rest is not due.
         within: How long after the end of a date it has to be there.
     """
     if newest is None or within is None:
         return None
     last = last_day(newest, feeds[0].partition_by if feeds else "day")
     following = (last + dt.timedelta(days=ahead) for ahead in range(1, 8))
-    day = next((day for day in following if worked(day, feeds)), None)
+    day = next((day for day in following if is_expected(day, feeds)), None)
     return None if day is None else _due(day, feeds, within)
 
 

@@ -37,7 +37,7 @@ def fingerprints_by_date(
         version: `Model.version`.
         upstream: Fingerprints by partition of each table that it reads, by SQL name.
     """
-    # As `json.dumps` writes them, with sorted keys: it takes ten times as long, and there are thousands of dates.
+    # The text of `json.dumps` with sorted keys, put together here: a call for each of thousands of dates takes longer.
     texts = [json.dumps(name) + ": " for name in sorted(upstream)]
     tables = [(upstream[name], upstream[name].get(WHOLE)) for name in sorted(upstream)]
     start = f"[{json.dumps(version)}, {{"
@@ -94,7 +94,7 @@ def _sources(ledger: FeedLedger, partitions: list[str], landings: pl.DataFrame |
     if not partitions:
         return {}
     rows = ledger.live_of(partitions).sort("part", "source_hash")
-    # As `json.dumps` writes them, without a Python object for each of a million.
+    # The text of `json.dumps`, put together by Polars: there may be a million of them.
     key = pl.col("source_key")
     is_plain = rows.select(key.str.contains(r"^[ !#-\[\]-~]*$").all()).item()
     quoted = pl.format('"{}"', key) if is_plain else key.map_elements(json.dumps, pl.String)

@@ -31,6 +31,6 @@ def in_other_buckets(feed: Feed, ledger: FeedLedger) -> str | None:
         return None
     return (
         f"{counted(odd.len(), 'landed object')}, such as {odd[0]}, sorted by another key or into another number of "
-        "buckets: a key may stand in two places. `lakehouse run` reads them again; land those anew whose originals "
-        "are gone from landing, or undo the change of the declaration"
+        "buckets: a key may stand in two places. `lakehouse run` reads them again; land those again whose "
+        "originals are gone from landing, or undo the change of the declaration"
     )

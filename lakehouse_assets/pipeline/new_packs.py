@@ -1,7 +1,7 @@
 """Packs that an ingest makes of small objects that it reads together, in place of a bronze file for each of them.
 
-The files in a pack have names that no other attempt gives: what an ingest that died left under its own is never taken
-for the records of another one. Not here: the packs that maintenance makes of small files, and which files lie in packs.
+Each attempt gives the files in its pack new names, so what a dead ingest left behind is never taken for the records of
+another one. Not here: the packs that maintenance makes of small files, and which files lie in packs.
 """
 
 from collections.abc import Mapping

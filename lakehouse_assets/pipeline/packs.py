@@ -38,7 +38,7 @@ TABLE = Table(
 SCHEMA = TABLE.types
 _STORED = SCHEMA | {"year": pl.String()}
 _PREFIX = "pack-"
-_WITHIN, _TELLING = "-in-", 12
+_WITHIN, _NAME_END = "-in-", 12
 _REMEMBERED = 100
 _KNOWN: dict[tuple[str, str], tuple[tuple[int, str, str], dict[str, pl.DataFrame]]] = {}
 
@@ -55,7 +55,7 @@ def is_pack(path: str) -> bool:
 
 def name_within(content: str, pack: str) -> str:
     """Return the name of a bronze file that never lay elsewhere than in a new pack."""
-    return f"{content}{_WITHIN}{pack[-_TELLING:]}"
+    return f"{content}{_WITHIN}{pack[-_NAME_END:]}"
 
 
 def without_pack(file: str) -> pl.Expr:

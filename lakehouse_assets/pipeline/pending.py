@@ -145,7 +145,7 @@ class FeedState:
         now = self.inputs[partition]
         if partition in self.pins:
             return self.silver.get(partition, 0) != self.pins[partition].fingerprint
-        if partition in self.unread or accounting.is_of_others(self.accounts.get(partition, 0), now):
+        if partition in self.unread or accounting.has_other_inputs(self.accounts.get(partition, 0), now):
             return True
         # A date that has expired may have its rows still: removing them is for maintenance, and changes nothing else.
         if self.by_rule.get(partition) != now or not (

@@ -42,7 +42,7 @@ def repeated_ids(feed: Feed, typed: pl.DataFrame, flags: pl.DataFrame) -> pl.Ser
 
 
 def none_of(records: pl.DataFrame) -> pl.Series:
-    """Return no mark for any of some records."""
+    """Return False for each of some records."""
     return pl.repeat(value=False, n=records.height, eager=True)
 
 
@@ -56,6 +56,6 @@ def _distinct(values: pl.DataFrame, unreadable: dict[str, pl.Series], *, last: b
     first = whole.with_row_index("_at").select(pl.col("_at").gather(suspects), pl.all().exclude("_at").gather(suspects))
     equal = pl.struct(pl.exclude("_at"))
     stays = equal.is_last_distinct() if last else equal.is_first_distinct()
-    force = first.filter(~stays)["_at"]
+    later_ones = first.filter(~stays)["_at"]
     kept = pl.repeat(value=True, n=values.height, eager=True)
-    return kept.scatter(force, False) if force.len() else kept  # noqa: FBT003
+    return kept.scatter(later_ones, False) if later_ones.len() else kept  # noqa: FBT003

@@ -11,7 +11,7 @@ _LAST: dict[tuple[str, str], tuple[tuple[object, ...], object]] = {}
 
 
 def cached(lake: Lake, table: Table, basis: tuple[object, ...], compute: Callable[[], T]) -> T:
-    """Return what follows from a basis, computed only if it is another one than this process saw last.
+    """Return what follows from a basis; it is computed again only if the basis has changed since the last call.
 
     So a look at a lake in which nothing happened does not go through all of its dates.
     """

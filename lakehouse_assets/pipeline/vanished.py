@@ -1,6 +1,6 @@
 """Published records that are in quarantine now though the same files are live: a change of the contract took them away.
 
-They are found when it happens, and kept in mind as long as it holds: as marks in the log of the accounting table.
+They are counted when it happens. The log of the accounting table keeps the counts until the records are back.
 """
 
 from collections import Counter

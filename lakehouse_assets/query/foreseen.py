@@ -1,6 +1,6 @@
-"""What a changed contract would take away, told before it is applied: published records, and objects that it refuses.
+"""What a changed contract would take away, shown before it is applied: published records, and objects that it refuses.
 
-Bounded: what is looked at is said beside what was found. Nothing is written.
+Bounded: how much was looked at stands beside what was found. Nothing is written.
 """
 
 import hashlib

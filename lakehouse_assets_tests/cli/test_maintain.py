@@ -124,7 +124,9 @@ def test_the_job_expires_quarantine_in_the_name_of_its_run(lake: Lake) -> None:
     config = {"ops": {"look_after_tables": {"config": {"expire_quarantine_days": 30}}}}
     result = maintenance.execute_in_process(resources=resources, run_config=config)
     [output] = [event for event in result.all_events if event.is_successful_output]
-    assert "| quarantine.sales | 3 rows expiring: of before " in str(output.step_output_data.metadata["actions"].value)
+    assert "| quarantine.sales | 3 rows expiring: dated before " in str(
+        output.step_output_data.metadata["actions"].value
+    )
     found = aging.content(lake)
     assert found["quarantine.sales"].height == 0
     assert found["ops.decisions"].select("kind", "who").rows() == [("expire", f"maintenance run {result.run_id}")]

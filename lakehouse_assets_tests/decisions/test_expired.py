@@ -24,7 +24,7 @@ def expired(lake: Lake, lakehouse: Lakehouse) -> Lake:
     landed(lake, files)
     said = lakehouse("maintain", "--expire-quarantine-days", days_ago(lake, NEXT))
     assert said.code == 0
-    assert f"1 row expiring: of before {NEXT}" in said.out
+    assert f"1 row expiring: dated before {NEXT}" in said.out
     return lake
 
 

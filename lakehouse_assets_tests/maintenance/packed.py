@@ -4,7 +4,7 @@ import datetime as dt
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.maintenance.policy import Policy
-from lakehouse_assets.operations.computing import again
+from lakehouse_assets.operations.computing import partitions_to_force
 from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.ingest import ingest as ingest_objects
 from lakehouse_assets.sources.landing import originals
@@ -52,6 +52,6 @@ def told(lake: Lake, policy: Policy) -> dict[str, int]:
 def read_again(lake: Lake, date: str = DAY) -> None:
     """Do in the pipeline what `lakehouse run bronze.sales --from --to` does through Dagster."""
     at = dt.date.fromisoformat(date)
-    feed, asked = sales(lake), again(lake, ["bronze.sales"], at, at)
+    feed, asked = sales(lake), partitions_to_force(lake, ["bronze.sales"], at, at)
     found = originals(lake, feed, lake.ledger_of(feed), asked["landing/sales"])
     list(ingest_objects(lake, feed, found, "again", force=True))

@@ -58,7 +58,7 @@ def test_old_rows_go_and_nothing_else_changes(three: Lake) -> None:
     before = content(three)
     state = FeedState.of(three, sales(three))
     [action] = look_after(three, THIRD)
-    assert (action.action, action.files) == (f"2 rows expiring: of before {THIRD}", 2)
+    assert (action.action, action.files) == (f"2 rows expiring: dated before {THIRD}", 2)
     assert kept(three) == {THIRD: 1, "undated": 1}
     after = content(three)
     assert_same(
@@ -165,7 +165,7 @@ def test_rows_of_a_held_date_stay_until_a_person_has_decided(lake: Lake) -> None
     run(lake)
     gone, stays = look_after(lake, THIRD)
     assert gone.action.startswith("1 row expiring")
-    assert stays.action == "1 row, kept: their dates are held; release or mend these"
+    assert stays.action == "1 row, kept: their dates are held; release or correct them"
     assert (kept(lake), held(lake)) == ({FIRST: 1}, [FIRST])
     assert_settled(lake)
     decision = take(lake, release, FIRST)
@@ -270,7 +270,7 @@ def test_a_month_expires_once_its_last_day_is_too_old(lake: Lake) -> None:
     for date in ("2011-01-10", "2011-03-05"):
         land(lake, f"{date}.csv", good_and_bad(date))
     run(lake)
-    assert [action.action for action in look_after(lake, "2011-03-31")] == ["1 row expiring: of before 2011-03-31"]
+    assert [action.action for action in look_after(lake, "2011-03-31")] == ["1 row expiring: dated before 2011-03-31"]
     assert look_after(lake, "2011-03-31") == []
     assert (kept(lake), expiries(lake)) == ({"2011-03-01": 1}, [("2011-03-31", "active")])
     assert_settled(lake)

@@ -80,7 +80,7 @@ def test_killed_between_the_decision_and_the_removal_the_next_maintenance_finish
     assert_settled(three)
     assert run(three) == {}
     [action] = look_after(three)  # the decision says it, whatever the policy of this time
-    assert action.action == f"2 rows expiring: of before {THIRD}"
+    assert action.action == f"2 rows expiring: dated before {THIRD}"
     assert kept(three) == {THIRD: 1, "undated": 1}
     assert expiries(three) == [(THIRD, "active")]
     assert_settled(three)

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.maintenance import packing
-from lakehouse_assets.maintenance.maintain import KEEP_PACKED, PACK, UNPACKED
+from lakehouse_assets.maintenance.maintain import KEEP_PACKED, PACK, REMOVE_PACKED
 from lakehouse_assets.maintenance.policy import Policy
 from lakehouse_assets.pipeline import packs
 from lakehouse_assets.pipeline.gate import PUBLISHED
@@ -41,7 +41,7 @@ def test_many_small_files_become_one_pack_and_no_answer_changes(kind: str, reque
     assert told(lake, Policy()) == {PACK: 6, KEEP_PACKED: 6}
     assert len(bronze(lake)) == 7
     aging.assert_same(before, aging.content(lake))
-    assert told(lake, NOW) == {UNPACKED: 6}
+    assert told(lake, NOW) == {REMOVE_PACKED: 6}
     [path] = bronze(lake)
     assert packs.is_pack(path)
     aging.assert_same(before, aging.content(lake))
@@ -82,7 +82,7 @@ def test_late_objects_lie_beside_the_pack_until_there_are_many(lake: Lake) -> No
     land_minutes(lake, 2, first=8)
     run(lake)
     before = aging.content(lake)
-    assert told(lake, NOW) == {PACK: 5, UNPACKED: 4, KEEP_PACKED: 1}
+    assert told(lake, NOW) == {PACK: 5, REMOVE_PACKED: 4, KEEP_PACKED: 1}
     [second] = packs_of(lake)
     assert len(bronze(lake)) == 2, "the old pack stays for readers under way"
     for path in (Path(lake.store.uri(path)) for path in bronze(lake)):

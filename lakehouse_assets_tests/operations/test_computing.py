@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts.declare import ContractError
-from lakehouse_assets.operations.computing import again, partitions_of
+from lakehouse_assets.operations.computing import partitions_of, partitions_to_force
 from lakehouse_assets_tests.conftest import Cli
 from lakehouse_assets_tests.retail import DAY, day, ingest, land, line, publish, sales_csv
 
@@ -25,10 +25,10 @@ def published(lake: Lake) -> Lake:
 
 def test_a_range_takes_the_dates_in_it(published: Lake) -> None:
     names = ["silver.sales"]
-    assert again(published, names, None, None) == {"silver/sales": [DAY, NEXT]}
-    assert again(published, names, SECOND, None) == {"silver/sales": [NEXT]}
-    assert again(published, names, None, FIRST) == {"silver/sales": [DAY]}
-    assert again(published, [], None, None) == {}
+    assert partitions_to_force(published, names, None, None) == {"silver/sales": [DAY, NEXT]}
+    assert partitions_to_force(published, names, SECOND, None) == {"silver/sales": [NEXT]}
+    assert partitions_to_force(published, names, None, FIRST) == {"silver/sales": [DAY]}
+    assert partitions_to_force(published, [], None, None) == {}
 
 
 @pytest.mark.slow(covered=True)
@@ -65,8 +65,8 @@ def test_a_range_without_a_date_of_the_table_is_refused(
 def test_records_without_a_date_are_in_no_range(published: Lake) -> None:
     land(published, "undated.csv", sales_csv([*day(DAY), line(InvoiceDate="?")]))
     ingest(published)
-    assert again(published, ["silver.sales"], None, None) == {"silver/sales": [DAY, NEXT, "undated"]}
-    assert again(published, ["silver.sales"], FIRST, None) == {"silver/sales": [DAY, NEXT]}
+    assert partitions_to_force(published, ["silver.sales"], None, None) == {"silver/sales": [DAY, NEXT, "undated"]}
+    assert partitions_to_force(published, ["silver.sales"], FIRST, None) == {"silver/sales": [DAY, NEXT]}
 
 
 def test_a_table_of_which_nothing_landed_has_no_dates_yet(lake: Lake, cli: Cli) -> None:
@@ -82,7 +82,7 @@ def test_a_table_that_is_not_computed_is_refused(published: Lake, name: str) -> 
     with pytest.raises(
         ContractError, match=f"'{name}' is not a table that `run` can make anew; nothing was done. Name one of: b"
     ):
-        again(published, [name], None, None)
+        partitions_to_force(published, [name], None, None)
 
 
 def test_without_names_a_run_computes_what_is_pending_or_all_that_is_forced(published: Lake) -> None:

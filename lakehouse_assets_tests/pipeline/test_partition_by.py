@@ -13,7 +13,7 @@ from lakehouse_assets.contracts.registry import Registry
 from lakehouse_assets.decisions import kinds
 from lakehouse_assets.decisions.recorded import record
 from lakehouse_assets.operations import decision_commands
-from lakehouse_assets.operations.computing import again
+from lakehouse_assets.operations.computing import partitions_to_force
 from lakehouse_assets.pipeline.accounting import scan_accounting
 from lakehouse_assets.pipeline.pending import FeedState
 from lakehouse_assets.query.verify import verify
@@ -135,7 +135,7 @@ def test_a_model_by_date_reads_tables_of_one_period(tmp_path: Path) -> None:
 def test_a_range_of_dates_chooses_the_months_that_it_touches(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, sales())
     put(lake, {"a.json": sold("2026-03-02 12:00:00", "2026-04-05 12:00:00", "2026-05-05 12:00:00")})
-    found = again(lake, ["silver.things"], dt.date(2026, 3, 15), dt.date(2026, 4, 1))
+    found = partitions_to_force(lake, ["silver.things"], dt.date(2026, 3, 15), dt.date(2026, 4, 1))
     assert found == {"silver/things": ["2026-03-01", "2026-04-01"]}
 
 

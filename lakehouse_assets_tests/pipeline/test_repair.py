@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from lakehouse_assets.context import Lake
-from lakehouse_assets.operations.computing import again
+from lakehouse_assets.operations.computing import partitions_to_force
 from lakehouse_assets.pipeline.bronze import bronze_path
 from lakehouse_assets.pipeline.ingest import ingest as ingest_objects
 from lakehouse_assets.pipeline.pending import FeedState
@@ -50,7 +50,7 @@ def _commands(lake: Lake) -> list[str]:
 
 def _read_again(lake: Lake, first: str, last: str) -> None:
     """Do in the pipeline what `lakehouse run bronze.sales --from --to` does through Dagster."""
-    asked = again(lake, ["bronze.sales"], dt.date.fromisoformat(first), dt.date.fromisoformat(last))
+    asked = partitions_to_force(lake, ["bronze.sales"], dt.date.fromisoformat(first), dt.date.fromisoformat(last))
     feed, ledger = sales(lake), lake.ledger_of(sales(lake))
     list(ingest_objects(lake, feed, originals(lake, feed, ledger, asked["landing/sales"]), "again", force=True))
 
@@ -150,7 +150,7 @@ def test_bronze_without_an_original_is_told_until_it_is_landed_again(lake: Lake,
     told = cli(lake, *asked)
     assert told.returncode == 1
     assert f"bronze.sales of {DAY} still cannot be read: landing does not hold an original of it." in told.stdout
-    assert "Land what is gone of x.csv again, then run the same command again." in told.stdout
+    assert "Land what is missing of x.csv again, then run the same command again." in told.stdout
     cli(lake, "land", "sales", original)
     assert cli(lake, *asked).returncode == 0
     assert [str(finding) for finding in verify(lake)] == []
@@ -167,7 +167,7 @@ def test_a_keyed_feed_is_repaired_by_bucket_and_its_history_with_its_state(tmp_p
         lake.store.delete(path)
     assert _commands(lake) == ["run bronze.customers", "run silver.customers"]
     for name in ("bronze.customers", "silver.customers"):
-        [(key, partitions)] = again(lake, [name], None, None).items()
+        [(key, partitions)] = partitions_to_force(lake, [name], None, None).items()
         if key == feed.landing:
             found = originals(lake, feed, lake.ledger_of(feed), partitions)
             list(ingest_objects(lake, feed, found, "again", force=True))
