@@ -73,6 +73,11 @@ class Partitioning(Enum):
         return self in {Partitioning.BY_DATE, Partitioning.BY_YEAR_MONTH_DAY}
 
     @property
+    def unit(self) -> str:
+        """What messages call a partition."""
+        return "date" if self.is_by_date else "partition"
+
+    @property
     def columns(self) -> dict[str, pl.DataType]:
         """Partition columns and their types, in path order."""
         match self:

@@ -11,19 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
-CORRECT, WAIVE, DISCARD, RELEASE, ACCEPT, RETRACT, PIN, EXPIRE, ERASE, REVOKE = (
-    "correct",
-    "waive",
-    "discard",
-    "release",
-    "accept",
-    "retract",
-    "pin",
-    "expire",
-    "erase",
-    "revoke",
-)
-
 
 class DecisionError(Exception):
     """A decision that cannot be taken; nothing was recorded."""
@@ -77,7 +64,7 @@ class Correct(OnRecord):
         partition_to: The partition where the record belongs then.
     """
 
-    kind: ClassVar[str] = CORRECT
+    kind: ClassVar[str] = "correct"
     values: Mapping[str, str | None] = field(default_factory=dict)
     partition_to: str | None = None
 
@@ -90,7 +77,7 @@ class Correct(OnRecord):
 class Waive(OnRecord):
     """Rules, by id, that no longer count for a record."""
 
-    kind: ClassVar[str] = WAIVE
+    kind: ClassVar[str] = "waive"
     rules: tuple[str, ...] = ()
 
 
@@ -98,14 +85,14 @@ class Waive(OnRecord):
 class Discard(OnRecord):
     """A record that is taken out."""
 
-    kind: ClassVar[str] = DISCARD
+    kind: ClassVar[str] = "discard"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release(Decision):
     """A held partition that is published in spite of the gate, as long as its inputs have this fingerprint."""
 
-    kind: ClassVar[str] = RELEASE
+    kind: ClassVar[str] = "release"
     partition: str
     fingerprint: int
 
@@ -118,7 +105,7 @@ class Release(Decision):
 class Accept(Decision):
     """A held landed object that is taken, as long as its bytes have this SHA-256."""
 
-    kind: ClassVar[str] = ACCEPT
+    kind: ClassVar[str] = "accept"
     source_key: str
     object_hash: str | None
 
@@ -127,7 +114,7 @@ class Accept(Decision):
 class Retract(Decision):
     """A landed object that does not count under its key, as long as its bytes have this SHA-256."""
 
-    kind: ClassVar[str] = RETRACT
+    kind: ClassVar[str] = "retract"
     source_key: str
     object_hash: str
 
@@ -140,7 +127,7 @@ class Pin(Decision):
         pins: Partition to its fingerprint in that version.
     """
 
-    kind: ClassVar[str] = PIN
+    kind: ClassVar[str] = "pin"
     table: str
     version: int
     pins: Mapping[str, int]
@@ -150,7 +137,7 @@ class Pin(Decision):
 class Expire(Decision):
     """The business date, as ISO text, before which quarantined rows are not kept."""
 
-    kind: ClassVar[str] = EXPIRE
+    kind: ClassVar[str] = "expire"
     before: str
 
 
@@ -165,7 +152,7 @@ class Erase(Decision):
         released: The fingerprints with which partitions were released then.
     """
 
-    kind: ClassVar[str] = ERASE
+    kind: ClassVar[str] = "erase"
     column: str
     digest: str
     plain: str
@@ -178,7 +165,7 @@ class Erase(Decision):
 class Revoke(Decision):
     """The id of a decision that no longer counts."""
 
-    kind: ClassVar[str] = REVOKE
+    kind: ClassVar[str] = "revoke"
     revokes: str
 
 

@@ -46,7 +46,7 @@ class Losing:
     def lines(self) -> list[str]:
         """What a person has to know, in words."""
         table, target = self.feed.silver.full_name, f"{self.reference.feed}.{self.reference.target}"
-        kind = "date" if self.feed.layout.is_by_date else "partition"
+        kind = self.feed.layout.unit
         is_whole = self.looked_at == self.partitions
         looked = "" if is_whole else f" (looked at the newest {self.looked_at:,} of {counted(self.partitions, kind)})"
         if not self.records:

@@ -96,6 +96,14 @@ class TableCheckResult(dg.AssetCheckResult):
         return None
 
 
+def warning(key: dg.AssetKey, check: str, text: str, *, passed: bool, **metadata: Any) -> TableCheckResult:  # noqa: ANN401 - as Dagster takes it
+    """Return the result of a check of a table that never fails a run."""
+    severity = dg.AssetCheckSeverity.WARN
+    return TableCheckResult(
+        asset_key=key, check_name=check, passed=passed, severity=severity, description=text, metadata=metadata
+    )
+
+
 @contextmanager
 def step(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[None]:
     """Run the body of an asset: claim the run for this process, count costs, and report errors in one message."""

@@ -8,7 +8,6 @@ import dagster as dg
 from lakehouse_assets.context import Lake
 from lakehouse_assets.contracts import lineage
 from lakehouse_assets.contracts.declare import Feed, Table
-from lakehouse_assets.contracts.keys import Key
 from lakehouse_assets.contracts.partitioning import as_date
 from lakehouse_assets.operations.computing import partitions_of
 from lakehouse_assets.orchestration import date_partitions, events, failures, progress, row_checks
@@ -22,58 +21,33 @@ from lakehouse_assets.pipeline.silver import publish
 from lakehouse_assets.storage import delta_files
 
 
-def bronze_spec(feed: Feed, lake: Lake) -> dg.AssetSpec:
-    """Return bronze: materialized, date by date, by the ingest of its landing."""
-    return dg.AssetSpec(
-        key=["bronze", feed.name],
-        deps=[["landing", feed.name]],
-        group_name="bronze",
-        kinds={"parquet", "bronze"},
-        owners=[feed.owner],
-        tags=shown_metadata.feed_tags(feed),
-        description=feed.bronze.description,
-        partitions_def=date_partitions.daily(lake.registry) if feed.business_date else None,
-        metadata=shown_metadata.metadata_of(feed.bronze, lake.store, {})
-        | shown_metadata.links(feed.contract, landing=feed.landing, silver=feed.silver.key),
-    )
-
-
-def history_spec(feed: Feed, key: Key, table: Table, lake: Lake) -> dg.AssetSpec:
-    """Return the history of a keyed feed: written with silver, just before it."""
-    return dg.AssetSpec(
-        key=table.key.split("/"),
-        deps=[["bronze", feed.name]],
-        group_name="history",
-        kinds={"deltalake", "polars", "silver"},
-        owners=[feed.owner],
-        tags=shown_metadata.feed_tags(feed),
-        description=table.description,
-        metadata=shown_metadata.metadata_of(table, lake.store, lineage.of_history(feed, key))
-        | shown_metadata.links(feed.contract, silver=feed.silver.key),
-    )
-
-
-def quarantine_specs(feed: Feed, lake: Lake) -> Iterator[dg.AssetSpec]:
-    """Yield quarantine and its counts by rule: written with silver, materialized where a date has failing records."""
+def specs(feed: Feed, lake: Lake) -> Iterator[dg.AssetSpec]:
+    """Yield the tables that other assets write: the ingest of landing writes bronze, the asset of silver the others."""
+    yield _spec(feed, feed.bronze, lake, {}, "bronze", {"parquet", "bronze"}, landing=feed.landing)
+    if feed.keyed is not None and feed.history is not None:
+        columns = lineage.of_history(feed, feed.keyed)
+        yield _spec(feed, feed.history, lake, columns, "history", {"deltalake", "polars", "silver"})
     for table, columns in (
         (feed.quarantine, lineage.of_quarantine(feed)),
         (feed.by_rule, lineage.of_by_rule(feed)),
     ):
-        yield _quarantine_spec(feed, table, columns, lake)
+        yield _spec(feed, table, lake, columns, "quarantine", {"deltalake", "polars"})
 
 
-def _quarantine_spec(feed: Feed, table: Table, columns: lineage.Lineage, lake: Lake) -> dg.AssetSpec:
+def _spec(
+    feed: Feed, table: Table, lake: Lake, columns: lineage.Lineage, group: str, kinds: set[str], **linked: str
+) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=table.key.split("/"),
-        deps=[["bronze", feed.name]],
-        group_name="quarantine",
-        kinds={"deltalake", "polars"},
+        deps=[["landing" if table is feed.bronze else "bronze", feed.name]],
+        group_name=group,
+        kinds=kinds,
         owners=[feed.owner],
         tags=shown_metadata.feed_tags(feed),
         description=table.description,
         partitions_def=date_partitions.daily(lake.registry) if feed.business_date else None,
         metadata=shown_metadata.metadata_of(table, lake.store, columns)
-        | shown_metadata.links(feed.contract, silver=feed.silver.key),
+        | shown_metadata.links(feed.contract, None, **linked, silver=feed.silver.key),
     )
 
 

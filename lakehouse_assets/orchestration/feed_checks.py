@@ -36,7 +36,7 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
     lost = [outcome for outcome in outcomes if outcome.verdict == UNACCOUNTED]
     state = FeedState.read(lake, feed, Ledger.load(lake.store).of_feed(feed.name))
     standing = state.held
-    gate = events.TableCheckResult(
+    yield events.TableCheckResult(
         asset_key=key,
         check_name="gate",
         passed=not standing,
@@ -46,7 +46,6 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
         or f"held: {counted(len(standing), 'bucket' if feed.key else 'date')}",
         metadata={"evaluated": len(outcomes), "held": dg.MetadataValue.md(events.bullets(standing[:SHOWN]))},
     )
-    yield gate
     yield events.TableCheckResult(
         asset_key=key,
         check_name="accounting",
@@ -69,73 +68,43 @@ def results(lake: Lake, feed: Feed, outcomes: list[Outcome]) -> Iterator[dg.Asse
         metadata={"records": sum(outcome.vanished for outcome in outcomes)},
     )
     lacking = unfilled(lake, state)
-    yield events.TableCheckResult(
-        asset_key=key,
-        check_name="required_columns",
-        passed=not lacking,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="\n".join(lacking[:SHOWN]) or "every published date has values in all required columns",
-        metadata={"dates": len(lacking)},
-    )
+    text = "\n".join(lacking[:SHOWN]) or "every published date has values in all required columns"
+    yield events.warning(key, "required_columns", text, passed=not lacking, dates=len(lacking))
     if feed.keyed is not None:
         yield _conflicts(key, outcomes)
     published = [outcome.partition for outcome in outcomes if outcome.verdict == PUBLISHED]
     if is_checked(feed):
         ids = repeated_ids(lake, feed, published)
-        yield events.TableCheckResult(
-            asset_key=key,
-            check_name=_REPEATED,
-            passed=not ids.records,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=ids.message,
-            metadata={"records": ids.records, "dates": len(ids.by_date)},
+        yield events.warning(
+            key, _REPEATED, ids.message, passed=not ids.records, records=ids.records, dates=len(ids.by_date)
         )
     yield from row_checks.result(lake, feed, feed.silver, key, published)
     for found in missing(lake, feed, published) if not feed.awaited else ():
-        yield events.TableCheckResult(
-            asset_key=key,
-            check_name=found.reference.name,
-            passed=not found.records,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=found.message,
-            metadata={"records": found.records, "values": found.values, "among": found.among},
-        )
+        counts = {"records": found.records, "values": found.values, "among": found.among}
+        yield events.warning(key, found.reference.name, found.message, passed=not found.records, **counts)
     for rule in feed.rules:
         by_partition = {o.partition: o.broken[rule] for o in outcomes if rule in o.broken}
         rows = [
             dg.TableRecord({"partition": partition, "records": count})
             for partition, count in list(by_partition.items())[:SHOWN]
         ]
-        yield events.TableCheckResult(
-            asset_key=key,
-            check_name=rule,
-            passed=not by_partition,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=_broken(outcomes, by_partition),
-            metadata={
-                "records": sum(by_partition.values()),
-                **({"by partition": dg.MetadataValue.table(rows)} if rows else {}),
-            },
-        )
+        shown = {"by partition": dg.MetadataValue.table(rows)} if rows else {}
+        records = sum(by_partition.values())
+        yield events.warning(key, rule, _broken(outcomes, by_partition), passed=not records, records=records, **shown)
 
 
 def _conflicts(key: dg.AssetKey, outcomes: list[Outcome]) -> dg.AssetCheckResult:
     """Return whether records of the run's buckets contradict each other; where some stand, and none of their values."""
     count = sum(outcome.overruled for outcome in outcomes)
     places = [place for outcome in outcomes for place in outcome.overruled_such_as][:SHOWN]
-    return events.TableCheckResult(
-        asset_key=key,
-        check_name=_CONFLICTS,
-        passed=not count,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
+    text = "no two records say different things of one version of a key"
+    if count:
+        text = (
             f"{counted(count, 'record')} without effect, because another one of the same key and version says "
             f"something else, such as {places[0]}; land one version of each, or a finer versioned_by"
-            if count
-            else "no two records say different things of one version of a key"
-        ),
-        metadata={"records": count, "such as": dg.MetadataValue.md(events.bullets(places))},
-    )
+        )
+    shown = {"such as": dg.MetadataValue.md(events.bullets(places))}
+    return events.warning(key, _CONFLICTS, text, passed=not count, records=count, **shown)
 
 
 def _broken(outcomes: list[Outcome], by_partition: dict[str, int]) -> str:

@@ -85,7 +85,7 @@ def _follow_up(lake: Lake, context: PlanOrchestrationContext, until: float) -> I
         yield _engine_event(context, _what(work), run)
         _execute(context, run)
         # Whatever of this work is still pending at the same inputs could not be done now: a sensor tries it again.
-        exhausted |= {(table, part): value for table, parts in work.tables.items() for part, value in parts.items()}
+        exhausted |= work.inputs
 
 
 def _asked(lake: Lake, context: PlanOrchestrationContext, work: Work) -> tuple[Work, dg.RunRequest] | None:

@@ -22,7 +22,7 @@ from lakehouse_assets.orchestration.deadlines import deadlines
 from lakehouse_assets.orchestration.default_status import started, unknown
 from lakehouse_assets.orchestration.discovery import discovery
 from lakehouse_assets.orchestration.extraction_asset import extractions
-from lakehouse_assets.orchestration.feed_assets import bronze_spec, history_spec, quarantine_specs, silver_asset
+from lakehouse_assets.orchestration.feed_assets import silver_asset, specs
 from lakehouse_assets.orchestration.follow_up import in_process_executor
 from lakehouse_assets.orchestration.json_log import loggers_of
 from lakehouse_assets.orchestration.landing_asset import landing_asset
@@ -92,11 +92,8 @@ def _shown(broken: Broken) -> dg.AssetSpec:
 def _tables(lake: Lake) -> Iterator[_Asset]:
     for feed in lake.registry.feeds.values():
         yield landing_asset(feed)
-        yield bronze_spec(feed, lake)
         yield silver_asset(feed, lake)
-        if feed.keyed is not None and feed.history is not None:
-            yield history_spec(feed, feed.keyed, feed.history, lake)
-        yield from quarantine_specs(feed, lake)
+        yield from specs(feed, lake)
     for model in lake.registry.models.values():
         yield model_asset(model, lake)
     for catalog in destinations(lake):

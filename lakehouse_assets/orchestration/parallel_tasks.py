@@ -30,7 +30,7 @@ def shares(instance: dg.DagsterInstance, lake: Lake, work: Work) -> list[Work]:
     running = instance.get_runs(dg.RunsFilter(tags={WAVE_TAG: waves}, statuses=ACTIVE))
     free = [wave for wave in waves if wave not in {run.tags[WAVE_TAG] for run in running}]
     asked = {place for run in running for place in _asked(run)}
-    left = sorted((table, part) for table, parts in work.tables.items() for part in parts if (table, part) not in asked)
+    left = sorted(work.inputs.keys() - asked)
     rows = dict(_rows(lake, {table for table, _ in left}))
     # By all tasks, not by those that are free now: the last free one must not get all that is left.
     limit = max(lake.settings.publish_batch_rows, -(-sum(rows.get(place, 0) for place in left) // tasks))

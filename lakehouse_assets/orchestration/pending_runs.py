@@ -58,6 +58,11 @@ class Work:
     landed_bytes: int = 0
 
     @property
+    def inputs(self) -> dict[tuple[str, str], int]:
+        """The input fingerprints by table path and partition."""
+        return {(table, part): value for table, parts in self.tables.items() for part, value in parts.items()}
+
+    @property
     def digest(self) -> str:
         """Identity of the work: the same as long as the same inputs are waiting."""
         return f"{fingerprint({table: dict(partitions) for table, partitions in self.tables.items()}):x}"

@@ -26,13 +26,5 @@ def result(
     if declared.usual_rows is None:
         return []
     odd = [found.message for found in odd_rows(lake, table, declared.usual_rows, partitions)]
-    return [
-        events.TableCheckResult(
-            asset_key=key,
-            check_name=_CHECK,
-            passed=not odd,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="\n".join(odd[:_SHOWN]) or "no date of this run has an odd number of rows",
-            metadata={"dates": len(odd)},
-        )
-    ]
+    text = "\n".join(odd[:_SHOWN]) or "no date of this run has an odd number of rows"
+    return [events.warning(key, _CHECK, text, passed=not odd, dates=len(odd))]

@@ -66,11 +66,7 @@ def run_pending(
                 announce(table, len(partitions))
             _execute(lake, job, instance, work, report)
             # Whatever of this work is still pending at the same inputs could not be done now.
-            exhausted |= {
-                (table, partition): value
-                for table, partitions in work.tables.items()
-                for partition, value in partitions.items()
-            }
+            exhausted |= work.inputs
     if report.failures:  # of the table that they wait for
         report.failures += waiting_models(lake)
     return report

@@ -37,10 +37,10 @@ def waiting_feeds(lake: Lake) -> Iterator[str]:
             yield f"{feed.silver.full_name}: {why}"
         elif missing := FeedState.of(lake, feed).missing:
             awaited = " and ".join(f"{one.feed}.{one.target}" for one in feed.awaited.values())
-            kind = "date" if feed.layout.is_by_date else "partition"
             yield (
-                f"{feed.silver.full_name}: records of {counted(len(missing), kind)} wait in quarantine for values of "
-                f"{awaited}. They are published by themselves when these come; silver.missing_references lists them"
+                f"{feed.silver.full_name}: records of {counted(len(missing), feed.layout.unit)} wait in quarantine "
+                f"for values of {awaited}. They are published by themselves when these come; silver.missing_references "
+                "lists them"
             )
 
 

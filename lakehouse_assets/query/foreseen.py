@@ -116,8 +116,7 @@ def records(lake: Lake, feed: Feed, state: FeedState, ledger: FeedLedger) -> Rec
         leaving += sum(vanished.find(lake, state, found, {}).new.values())
     held = sum(outcome.verdict == HELD_BACK for outcome in found.outcomes) if found is not None else 0
     waiting = sum(outcome.waiting for outcome in found.outcomes) if found is not None else 0
-    kind = "date" if feed.layout.is_by_date else "partition"
-    return Records(len(published), len(outside) + len(chosen), leaving, held, kind, waiting)
+    return Records(len(published), len(outside) + len(chosen), leaving, held, feed.layout.unit, waiting)
 
 
 def _has_new_columns(lake: Lake, feed: Feed) -> bool:

@@ -47,15 +47,16 @@ class TableSize:
 class Status:
     """What waits for the lake or for a person. Lists are sorted.
 
-    `waiting` are models that cannot be built until another table fits its contract, and feeds with records that wait
-    for what they reference, `unfilled` published dates that
-    lack values of a required column.
-    `vanished` are published dates that a changed contract took records from.
-    `drifted` are the differences between the columns of landed objects and those of their contract.
-    `repeated` are feeds with ids on several dates.
-    `missing` are days of feeds of which nothing has come after their daily close, `late` those of which something came
-    later, `stale` the dates of gold tables that are due and not there, or not up to date.
-    `erasing` are erasures that were begun and not finished: the command has to be run again.
+    Attributes:
+        waiting: Models that cannot be built until another table fits its contract, and feeds with records that wait for
+            what they reference.
+        unfilled: Published dates that lack values of a required column.
+        erasing: Erasures that were begun and not finished: the command has to be run again.
+        vanished: Published dates from which a changed contract took records.
+        drifted: Differences between the columns of landed objects and those of their contract.
+        repeated: Feeds with ids on several dates.
+        missing: Days of feeds of which nothing has come after their daily close; `late` if it came later.
+        stale: Dates of gold tables that are due, and not there or not up to date.
     """
 
     landed: list[str]

@@ -128,7 +128,7 @@ def _of_waiting(lake: Lake, feed: Feed) -> Iterator[str]:
     for other in lake.registry.feeds.values():
         is_awaiting = any(reference.feed == feed.name for reference in other.awaited.values())
         if is_awaiting and (missing := FeedState.of(lake, other).missing):
-            dates = counted(len(missing), "date" if other.layout.is_by_date else "partition")
+            dates = counted(len(missing), other.layout.unit)
             yield f"records of {dates} of {other.silver.full_name} wait for its values, and follow if these come"
 
 

@@ -226,7 +226,7 @@ class History:
         recorded.record(self.lake.store, expired)
 
     def revoke(self) -> None:
-        if active := [d for d in self.decisions.active if d.kind == kinds.EXPIRE]:
+        if active := [d for d in self.decisions.active if d.kind == kinds.Expire.kind]:
             take_back(self.lake, self._chance.choice(active))
 
     def pack(self) -> None:

@@ -84,22 +84,22 @@ def decide(context: dg.OpExecutionContext, config: DecisionConfig, lakehouse: La
 
 
 def _decision(lake: Lake, config: DecisionConfig) -> Decision:
-    if config.verb == kinds.REVOKE:
+    if config.verb == kinds.Revoke.kind:
         return decision_commands.revoke(lake, config.feed, config.decision, config.why, config.who)
     feed, about = lake.registry.feed(config.feed), (config.source_key, config.line)
     match config.verb:
-        case kinds.CORRECT:
+        case kinds.Correct.kind:
             values = {field: text or None for field, text in vars(config.values).items() if text is not None}
             return decision_commands.correct(lake, feed, *about, values, config.why, config.who)
-        case kinds.WAIVE:
+        case kinds.Waive.kind:
             return decision_commands.waive(lake, feed, *about, config.rules, config.why, config.who)
-        case kinds.DISCARD:
+        case kinds.Discard.kind:
             return decision_commands.discard(lake, feed, *about, config.why, config.who)
-        case kinds.RELEASE:
+        case kinds.Release.kind:
             return decision_commands.release(lake, feed, config.partition, config.why, config.who)
-        case kinds.ACCEPT:
+        case kinds.Accept.kind:
             return decision_commands.accept(lake, feed, config.source_key, config.why, config.who)
-        case kinds.RETRACT:
+        case kinds.Retract.kind:
             return decision_commands.retract(lake, feed, config.source_key, config.why, config.who)
         case _:
             msg = f"{config.verb!r} is no decision; it is one of {VERBS}. Nothing was decided."
