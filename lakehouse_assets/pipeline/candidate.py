@@ -82,7 +82,7 @@ def compute(
         typed = typed.hstack(evaluated(typed, {name: value}, "_part"))
     gone = deletes(feed, typed)
     flags = _lifted(_broken(feed, typed, unreadable, outside), records["_waived"])
-    flags = _of_deletes_lifted(feed, flags, gone)
+    flags = _without_a_date(feed, _of_deletes_lifted(feed, flags, gone), typed["_part"])
     displaced = repeated_ids(feed, typed, flags)
     if once := once_rule(feed):
         flags = flags.with_columns(displaced.alias(once))
@@ -180,6 +180,19 @@ def _of_deletes_lifted(feed: Feed, flags: pl.DataFrame, gone: pl.Series) -> pl.D
         return flags
     needed = needed_rules(feed.keyed, feed.rules)
     return flags.with_columns(flags[name] & ~gone for name in flags.columns if name not in needed)
+
+
+def _without_a_date(feed: Feed, flags: pl.DataFrame, partition: pl.Series) -> pl.DataFrame:
+    """Return the flags with each record without a business date in quarantine: silver has no place for it.
+
+    Where the contract lets the date be null, or a decision lifts what said that it cannot be read, no other rule does.
+    """
+    undated = partition == UNDATED
+    if not feed.business_date or not undated.any():
+        return flags
+    told = {SHAPE, *(f"{feed.business_date}_{rule}" for rule in ("readable", "unambiguous", "required"))}
+    silent = undated & ~flags.select(pl.any_horizontal(name for name in flags.columns if name in told)).to_series()
+    return flags.with_columns(flags[feed.range_rule] | silent)
 
 
 def _rule_lists(flags: pl.DataFrame) -> pl.Series:
