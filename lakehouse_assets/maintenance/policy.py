@@ -43,7 +43,7 @@ class Policy:
         *,
         below_seven_days: bool,
         who: str | None = None,
-        pack_after_days: int = 3,
+        pack_after_days: int,
     ) -> "Policy":
         """Return the policy that a person asks for in hours and days; no days, or None, keep for good.
 

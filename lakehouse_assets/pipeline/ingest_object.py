@@ -87,22 +87,22 @@ def _fetch(lake: Lake, feed: Feed, erasures: Erasures, stored: Stored) -> Cleane
     """Return a landed object's bytes, or what is to be recorded of one that is not read."""
     key = key_of(feed, stored)
     if (reason := _refusal(lake, feed, key, stored)) is not None:
-        return ObjectVersion(
-            feed.name,
-            key,
-            stored.token,
-            stored.size,
-            feed.version,
-            (Entry(key, None, {}, reason),),
-            reading_version=feed.reading_version,
-        )
+        return _version(feed, stored, [Entry(key, None, {}, reason)])
     try:
         return erasures.clean(stored, lake.store.read(stored.path, stored.token))
     except StorageError as error:
         # Gone or replaced between listing and reading: the next listing tells what became of it.
         if not isinstance(error, AnotherVersionError) and lake.store.stat(stored.path) is not None:
             raise
-        return ObjectVersion(feed.name, key, stored.token, stored.size, feed.version, ())
+        return _version(feed, stored, [])
+
+
+def _version(feed: Feed, stored: Stored, entries: Sequence[Entry]) -> ObjectVersion:
+    """Return what is to be recorded of a landed object that is read as the contract says now."""
+    key, read_as = key_of(feed, stored), feed.reading_version
+    return ObjectVersion(
+        feed.name, key, stored.token, stored.size, feed.version, tuple(entries), reading_version=read_as
+    )
 
 
 def _new(lake: Lake, feed: Feed, known: Known, fetched: Sequence[Cleaned]) -> Mapping[str, Mapping[str, Rows]]:
@@ -141,18 +141,12 @@ def _read(lake: Lake, feed: Feed, known: Known, decisions: Decisions, fetched: C
     overruled = None
     if held and decisions.accepts(key, digest):
         held, overruled = None, f"accepted in spite of: {held}"
-    return ObjectVersion(
-        feed.name,
-        key,
-        stored.token,
-        stored.size,
-        feed.version,
-        tuple(entries),
+    return replace(
+        _version(feed, stored, entries),
         object_hash=digest,
         manifest_token=promised.token if promised else None,
         held=held,
         overruled=overruled,
-        reading_version=feed.reading_version,
     )
 
 
