@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from sqlglot import exp, parse_one
+from sqlglot import exp, parse, parse_one
+from sqlglot.errors import ParseError
 
 from lakehouse_assets.contracts import references
 from lakehouse_assets.contracts.feed import Feed
@@ -37,8 +38,15 @@ def views_of(feeds: Iterable[Feed]) -> dict[str, str]:
 
 @lru_cache(maxsize=1_000)
 def parsed(query: str) -> exp.Expr:
-    """Return a query's syntax tree, to be read only: loading the code location asks for the same one several times."""
-    return parse_one(query, dialect=_DIALECT)
+    """Return a query's syntax tree, to be read only: loading the code location asks for the same one several times.
+
+    Of several statements the last one would be computed, while lineage and identity would follow from the first.
+    """
+    statements = [found for found in parse(query, dialect=_DIALECT) if found and not isinstance(found, exp.Semicolon)]
+    if len(statements) > 1:
+        msg = f"it holds {len(statements)} statements, and a table follows from one; write one query"
+        raise ParseError(msg)
+    return statements[0] if statements else parse_one(query, dialect=_DIALECT)
 
 
 def tables_in(query: str) -> set[str]:

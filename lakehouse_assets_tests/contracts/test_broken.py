@@ -105,14 +105,17 @@ def test_a_broken_sql_file_stops_its_table_and_what_reads_it(declare: Declare) -
             "of_good.sql": "SELECT count(*) AS n FROM quarantine.by_rule",
             "bad.sql": "SELECT count(*) AS n\nFROM silver.good\nWHER name = 'x' GROUP",
             "empty.sql": "\n",
+            "two.sql": "SELECT count(*) AS n FROM silver.good; SELECT 7 AS n;",
+            "ended.sql": "SELECT count(*) AS n FROM silver.good; -- one query\n;",
             "of_bad.sql": "SELECT sum(n) AS n FROM gold.bad",
         }
     )
-    assert (list(found.feeds), list(found.models)) == (["good"], ["of_good"])
+    assert (list(found.feeds), sorted(found.models)) == (["good"], ["ended", "of_good"])
     said = {broken.table: str(broken) for broken in found.broken}
-    assert set(said) == {"gold.bad", "gold.empty", "gold.of_bad"}
+    assert set(said) == {"gold.bad", "gold.empty", "gold.two", "gold.of_bad"}
     assert "/bad.sql:3: Parser Error: syntax error at or near" in said["gold.bad"]
     assert "empty.sql: the file holds no query. gold.empty stays as it is" in said["gold.empty"]
+    assert "two.sql: the SQL cannot be read: it holds 2 statements, and a table follows from one" in said["gold.two"]
 
 
 def test_of_two_declarations_of_one_name_neither_is_used_and_the_rest_is(declare: Declare) -> None:
