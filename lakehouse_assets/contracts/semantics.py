@@ -109,6 +109,8 @@ def declared(feed: Declared) -> dict[str, object]:
 
 def refusal(feed: Declared) -> str | None:
     """Return what in a feed's declaration makes no sense, and what to change; None when all of it makes sense."""
+    if not feed.sources:
+        return "its contract reads no column, so all records would count as one; declare at least one."
     return (
         _zone_refusal(feed)
         or _duplicates_refusal(feed)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from lakehouse_assets.contracts.declare import (
+    Contract,
     ContractError,
     Model,
     derived,
@@ -183,6 +184,10 @@ def test_a_model_reads_the_tables_in_its_sql_and_no_ctes(tmp_path: Path) -> None
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown business date": ({"business_date": "dated"}, "'dated' is no source column of its contract"),
     "a computed business date": ({"business_date": "amount"}, "'amount' is no source column of its contract"),
+    "no column": (
+        {"contract": type("Empty", (Contract,), {}), "business_date": None},
+        "its contract reads no column, so all records would",
+    ),
     "a name with a capital": ({"name": "Orders"}, "a name is lower-case letters, digits and underscores"),
     "a name with a quote": ({"name": "o'rders"}, "a name is lower-case letters, digits and underscores"),
 }
