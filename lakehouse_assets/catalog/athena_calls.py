@@ -51,14 +51,14 @@ class AthenaCalls:
 
     def configuration(self) -> dict[str, Any] | None:
         """Return how the workgroup is configured; None where there is none."""
-        with _told("athena:GetWorkGroup", self.workgroup, missing="is not found"):
+        with _errors_of("athena:GetWorkGroup", self.workgroup, missing="is not found"):
             found = self._client.get_work_group(WorkGroup=self.workgroup)
             return dict(found["WorkGroup"].get("Configuration", {}))
         return None
 
     def create_workgroup(self, configuration: dict[str, Any], description: str) -> None:
         """Create the workgroup, unless somebody just did."""
-        with _told("athena:CreateWorkGroup", self.workgroup, missing="already"):
+        with _errors_of("athena:CreateWorkGroup", self.workgroup, missing="already"):
             self._client.create_work_group(Name=self.workgroup, Configuration=configuration, Description=description)
 
     def run(self, sql: str) -> Ran:
@@ -68,11 +68,11 @@ class AthenaCalls:
             QueryFailedError: It failed, scanned more than the workgroup allows, or took too long and was stopped.
             StorageError: Athena cannot be asked.
         """
-        with _told("athena:StartQueryExecution", self.workgroup):
+        with _errors_of("athena:StartQueryExecution", self.workgroup):
             query = self._client.start_query_execution(QueryString=sql, WorkGroup=self.workgroup)["QueryExecutionId"]
         deadline, pause = time.monotonic() + _PATIENCE_S, 0.1
         while True:
-            with _told("athena:GetQueryExecution", query):
+            with _errors_of("athena:GetQueryExecution", query):
                 found = self._client.get_query_execution(QueryExecutionId=query)["QueryExecution"]
             match found["Status"]["State"]:
                 case "SUCCEEDED":
@@ -81,7 +81,7 @@ class AthenaCalls:
                     reason = found["Status"].get("StateChangeReason", "Athena says no reason")
                     raise QueryFailedError(f"{state.lower()}: {reason}")  # noqa: EM102 - Athena's own words
             if time.monotonic() > deadline:
-                with _told("athena:StopQueryExecution", query):
+                with _errors_of("athena:StopQueryExecution", query):
                     self._client.stop_query_execution(QueryExecutionId=query)
                 msg = f"it took more than {_PATIENCE_S:.0f} s and was stopped"
                 raise QueryFailedError(msg)
@@ -92,7 +92,7 @@ class AthenaCalls:
         """Return the columns of a query's result (`Name`, `Type`), and its rows as text."""
         rows: list[list[str | None]] = []
         columns: list[dict[str, str]] = []
-        with _told("athena:GetQueryResults", query):
+        with _errors_of("athena:GetQueryResults", query):
             for page in self._client.get_paginator("get_query_results").paginate(QueryExecutionId=query):
                 columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
                 found = page["ResultSet"]["Rows"]
@@ -101,15 +101,15 @@ class AthenaCalls:
 
     def named_queries(self) -> list[dict[str, str]]:
         """Return the named queries of the workgroup."""
-        with _told("athena:ListNamedQueries", self.workgroup):
+        with _errors_of("athena:ListNamedQueries", self.workgroup):
             pages = self._client.get_paginator("list_named_queries").paginate(WorkGroup=self.workgroup)
             ids = [one for page in pages for one in page["NamedQueryIds"]]
-        with _told("athena:GetNamedQuery", self.workgroup):
+        with _errors_of("athena:GetNamedQuery", self.workgroup):
             return [self._client.get_named_query(NamedQueryId=one)["NamedQuery"] for one in ids]
 
     def create_named_query(self, name: str, description: str, database: str, sql: str) -> None:
         """Create a named query in the workgroup."""
-        with _told("athena:CreateNamedQuery", name):
+        with _errors_of("athena:CreateNamedQuery", name):
             self._client.create_named_query(
                 Name=name, Description=description, Database=database, QueryString=sql, WorkGroup=self.workgroup
             )
@@ -120,12 +120,12 @@ class AthenaCalls:
         Args:
             query: Its id.
         """
-        with _told("athena:UpdateNamedQuery", name):
+        with _errors_of("athena:UpdateNamedQuery", name):
             self._client.update_named_query(NamedQueryId=query, Name=name, Description=description, QueryString=sql)
 
 
 @contextmanager
-def _told(action: str, what: str, missing: str | None = None) -> Iterator[None]:
+def _errors_of(action: str, what: str, missing: str | None = None) -> Iterator[None]:
     """Raise what Athena answers as `StorageError`, but for one answer that is none.
 
     Args:

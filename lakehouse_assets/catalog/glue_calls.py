@@ -40,7 +40,7 @@ class GlueCalls:
     def tables(self, database: str) -> dict[str, Any] | None:
         """Return the tables of a database by name; None where there is no such database."""
         try:
-            with _told("glue:GetTables", database):
+            with _errors_of("glue:GetTables", database):
                 pages = self._client.get_paginator("get_tables").paginate(DatabaseName=database)
                 return {table["Name"]: table for page in pages for table in page["TableList"]}
         except MissingError:
@@ -49,7 +49,7 @@ class GlueCalls:
     def table(self, database: str, name: str) -> Any | None:  # noqa: ANN401 - as Glue has it
         """Return one table; None where there is none."""
         try:
-            with _told("glue:GetTable", f"{database}.{name}"):
+            with _errors_of("glue:GetTable", f"{database}.{name}"):
                 return self._client.get_table(DatabaseName=database, Name=name)["Table"]
         except MissingError:
             return None
@@ -57,37 +57,37 @@ class GlueCalls:
     def create_database(self, database: str, description: str) -> None:
         """Create a database unless there is one."""
         try:
-            with _told("glue:CreateDatabase", database):
+            with _errors_of("glue:CreateDatabase", database):
                 self._client.create_database(DatabaseInput={"Name": database, "Description": description})
         except RaceError:
             return
 
     def create(self, database: str, table_input: dict[str, Any]) -> None:
         """Create a table. Raises `RaceError` where somebody else just did, `MissingError` without the database."""
-        with _told("glue:CreateTable", f"{database}.{table_input['Name']}"):
+        with _errors_of("glue:CreateTable", f"{database}.{table_input['Name']}"):
             self._client.create_table(DatabaseName=database, TableInput=table_input)
 
     def update(self, database: str, table_input: dict[str, Any]) -> None:
         """Write a table anew, without keeping the version before. Raises `RaceError`, `MissingError`."""
-        with _told("glue:UpdateTable", f"{database}.{table_input['Name']}"):
+        with _errors_of("glue:UpdateTable", f"{database}.{table_input['Name']}"):
             self._client.update_table(DatabaseName=database, TableInput=table_input, SkipArchive=True)
 
     def delete(self, database: str, name: str) -> None:
         """Remove a table's entry; the files stay. One that is gone is no error."""
         try:
-            with _told("glue:DeleteTable", f"{database}.{name}"):
+            with _errors_of("glue:DeleteTable", f"{database}.{name}"):
                 self._client.delete_table(DatabaseName=database, Name=name)
         except MissingError:
             return
 
     def crawler(self, name: str) -> Any:  # noqa: ANN401 - as Glue has it
         """Return a crawler. Raises `MissingError`."""
-        with _told("glue:GetCrawler", name):
+        with _errors_of("glue:GetCrawler", name):
             return self._client.get_crawler(Name=name)["Crawler"]
 
     def start_crawler(self, name: str) -> None:
         """Start a crawler. Raises `RaceError` where it runs already, `MissingError`."""
-        with _told("glue:StartCrawler", name):
+        with _errors_of("glue:StartCrawler", name):
             self._client.start_crawler(Name=name)
 
 
@@ -97,7 +97,7 @@ def pause(attempt: int) -> None:
 
 
 @contextmanager
-def _told(action: str, what: str) -> Iterator[None]:
+def _errors_of(action: str, what: str) -> Iterator[None]:
     """Raise what Glue answers as one of the errors of this module, or as `StorageError` with what to do."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 

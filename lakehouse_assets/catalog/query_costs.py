@@ -50,14 +50,14 @@ def scan(lake: Lake) -> pl.LazyFrame:
 def by_day(lake: Lake, days: pl.Expr | None) -> pl.DataFrame:
     """Return the rows of the days that fulfil a condition on `dt`; of all days without one."""
     found = [
-        {"dt": day, "queries": 1, **_told(lake, stored.path)}
+        {"dt": day, "queries": 1, **_recorded(lake, stored.path)}
         for day, stored in day_records.records(lake, _FOLDER, days)
     ]
     rows = pl.DataFrame(found, schema=_SCHEMA)
     return rows.group_by("dt", "engine").agg(pl.col("queries", "bytes_scanned", "usd").sum()).sort("dt", "engine")
 
 
-def _told(lake: Lake, path: str) -> dict[str, Any]:
+def _recorded(lake: Lake, path: str) -> dict[str, Any]:
     match path.rsplit("/", 1)[1].removesuffix(".json").split(_SEPARATOR):
         case _, engine, scanned, usd:
             return {"engine": engine, "bytes_scanned": int(scanned), "usd": float(usd)}

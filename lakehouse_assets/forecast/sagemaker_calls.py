@@ -69,7 +69,7 @@ class SageMakerCalls:
             name = f"{stem}-{number}"
             before = self._said(kind, name)
             if before is None:
-                with self._told(f"sagemaker:Create{kind.name}Job", name, passing=_THERE):
+                with self._errors_of(f"sagemaker:Create{kind.name}Job", name, passing=_THERE):
                     begin(name)
                 break
             ended = before[kind.status]
@@ -92,12 +92,12 @@ class SageMakerCalls:
 
     def make_model(self, request: dict[str, Any]) -> None:
         """Make a model, unless one of this name is there: its name says what is in it."""
-        with self._told("sagemaker:CreateModel", request["ModelName"], passing=_THERE):
+        with self._errors_of("sagemaker:CreateModel", request["ModelName"], passing=_THERE):
             self._client.create_model(**request)
 
     def remove_model(self, name: str) -> None:
         """Remove a model, if it is there."""
-        with self._told("sagemaker:DeleteModel", name, passing=_ABSENT):
+        with self._errors_of("sagemaker:DeleteModel", name, passing=_ABSENT):
             self._client.delete_model(ModelName=name)
 
     def _end_of(self, kind: Kind, name: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class SageMakerCalls:
     def _said(self, kind: Kind, name: str) -> dict[str, Any] | None:
         """Return what SageMaker says of a job; None if there is none of this name."""
         found: list[dict[str, Any]] = []
-        with self._told(f"sagemaker:Describe{kind.name}Job", name, passing=_ABSENT):
+        with self._errors_of(f"sagemaker:Describe{kind.name}Job", name, passing=_ABSENT):
             found.append(getattr(self._client, f"describe_{kind.call}")(**{kind.field: name}))
         return found[0] if found else None
 
@@ -127,8 +127,8 @@ class SageMakerCalls:
         )
 
     @contextmanager
-    def _told(self, action: str, name: str, passing: tuple[str, ...] = ()) -> Iterator[None]:
-        """Tell what is refused, but for an answer that says that something is there already, or is not there."""
+    def _errors_of(self, action: str, name: str, passing: tuple[str, ...] = ()) -> Iterator[None]:
+        """Raise a refusal as `StorageError`; not one that only says that something is there, or is not there."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:

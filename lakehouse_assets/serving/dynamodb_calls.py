@@ -37,13 +37,13 @@ class DynamoDbCalls:
     def description(self) -> dict[str, Any] | None:
         """Return what DynamoDB says of the table; None where there is none."""
         answer: dict[str, Any] = {}
-        with self._told("DescribeTable", passing={"ResourceNotFoundException"}):
+        with self._errors_of("DescribeTable", passing={"ResourceNotFoundException"}):
             answer = self._client.describe_table(TableName=self.table)
         return answer.get("Table")
 
     def create(self, **described: Any) -> None:  # noqa: ANN401 - as boto3 takes it
         """Create the table, paid by the request, and wait until it can be used."""
-        with self._told("CreateTable", passing={"ResourceInUseException"}):
+        with self._errors_of("CreateTable", passing={"ResourceInUseException"}):
             self._client.create_table(TableName=self.table, BillingMode="PAY_PER_REQUEST", **described)
         from botocore.exceptions import WaiterError  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ class DynamoDbCalls:
 
     def item(self, key: Item) -> Item | None:
         """Return one item as it stands; None where there is none."""
-        with self._told("GetItem"):
+        with self._errors_of("GetItem"):
             found = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
         item: Item | None = found.get("Item")
         return item
@@ -68,14 +68,14 @@ class DynamoDbCalls:
             "ExpressionAttributeValues": {":value": item[name]},
         }
         is_refused = True
-        with self._told("PutItem", passing={"ConditionalCheckFailedException"}):
+        with self._errors_of("PutItem", passing={"ConditionalCheckFailedException"}):
             self._client.put_item(TableName=self.table, Item=item, **condition)
             is_refused = False
         return not is_refused
 
     def query(self, **asked: Any) -> Iterator[Item]:  # noqa: ANN401 - as boto3 takes it
         """Yield the items that a query finds, page by page."""
-        with self._told("Query"):
+        with self._errors_of("Query"):
             for page in self._client.get_paginator("query").paginate(TableName=self.table, **asked):
                 yield from page["Items"]
 
@@ -86,7 +86,7 @@ class DynamoDbCalls:
             found: list[Item] = []
             left: dict[str, Any] = {"Keys": list(some), "ConsistentRead": True}
             for attempt in range(_ATTEMPTS):
-                with self._told("BatchGetItem"):
+                with self._errors_of("BatchGetItem"):
                     answer = self._client.batch_get_item(RequestItems={self.table: left})
                 found += answer["Responses"].get(self.table, [])
                 if not (unprocessed := answer.get("UnprocessedKeys", {}).get(self.table)):
@@ -103,7 +103,7 @@ class DynamoDbCalls:
         def written(some: Sequence[Any]) -> None:
             left = list(some)
             for attempt in range(_ATTEMPTS):
-                with self._told("BatchWriteItem"):
+                with self._errors_of("BatchWriteItem"):
                     answer = self._client.batch_write_item(RequestItems={self.table: left})
                 if not (left := answer.get("UnprocessedItems", {}).get(self.table, [])):
                     return
@@ -121,7 +121,7 @@ class DynamoDbCalls:
         )
 
     @contextmanager
-    def _told(self, call: str, passing: set[str] | None = None) -> Iterator[None]:
+    def _errors_of(self, call: str, passing: set[str] | None = None) -> Iterator[None]:
         """Raise what DynamoDB answers as `StorageError` with what to do, unless its code is one of `passing`."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 

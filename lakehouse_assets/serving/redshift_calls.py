@@ -38,7 +38,7 @@ class RedshiftCalls:
         Raises:
             StorageError: It failed, or did not end in time; then nothing of it stands.
         """
-        with self._told("BatchExecuteStatement"):
+        with self._errors_of("BatchExecuteStatement"):
             number = self._client.batch_execute_statement(
                 WorkgroupName=self.workgroup, Database=self.database, Sqls=list(statements)
             )["Id"]
@@ -75,17 +75,17 @@ class RedshiftCalls:
 
     def _cancel(self, number: str) -> None:
         # It may have ended meanwhile, which is refused.
-        with suppress(StorageError), self._told("CancelStatement"):
+        with suppress(StorageError), self._errors_of("CancelStatement"):
             self._client.cancel_statement(Id=number)
 
     def _said(self, number: str) -> dict[str, Any]:
         answer: dict[str, Any] = {}
-        with self._told("DescribeStatement", passing="ResourceNotFoundException"):
+        with self._errors_of("DescribeStatement", passing="ResourceNotFoundException"):
             answer = self._client.describe_statement(Id=number)
         return answer or {"Status": "FINISHED"}  # one that is not known any more ended a day ago
 
     @contextmanager
-    def _told(self, call: str, passing: str = "") -> Iterator[None]:
+    def _errors_of(self, call: str, passing: str = "") -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:

@@ -109,11 +109,11 @@ def file_of(frame: pl.DataFrame) -> bytes:
         if dtype == pl.String() and (text == _NULL).any():
             msg = f"the column {name!r} has the text {_NULL}, which Redshift reads as null"
             raise StorageError(msg)
-    told = frame.select(_told(frame[name]) for name in frame.columns)
+    told = frame.select(_for_copy(frame[name]) for name in frame.columns)
     return gzip.compress(told.write_csv(null_value=_NULL).encode(), mtime=0)
 
 
-def _told(column: pl.Series) -> pl.Series:
+def _for_copy(column: pl.Series) -> pl.Series:
     """Return a column as COPY reads it."""
     match column.dtype:
         case pl.List() | pl.Map() | pl.Struct():
