@@ -103,7 +103,12 @@ def waive(
     liftable += feed.awaited
     if not rules or (wrong := sorted(set(rules) - set(liftable))):
         what = f"{wrong[0]!r} cannot be waived" if rules else "no rule is named"
-        msg = f"{what}; the rules of {feed.name} that can be are {', '.join(liftable)}. Nothing was decided."
+        can = (
+            f"the rules of {feed.name} that can be are {', '.join(liftable)}"
+            if liftable
+            else (f"{feed.name} has no rule that can be: correct or discard the record")
+        )
+        msg = f"{what}; {can}. Nothing was decided."
         raise DecisionError(msg)
     broken = broken_rules(lake, feed, record)
     if kept := sorted(set(rules) - set(broken)):

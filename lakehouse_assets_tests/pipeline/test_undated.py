@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import dataframely as dy
+import pytest
 
+from lakehouse_assets.decisions.kinds import DecisionError
+from lakehouse_assets.operations.decision_commands import waive
 from lakehouse_assets.query.verify import verify
 from lakehouse_assets_tests.pipeline.declared import Records, feed_of, lake_of, put, stored
 
@@ -21,3 +24,5 @@ def test_a_date_that_the_contract_lets_be_null_is_quarantined_where_it_is_null(t
     assert stored(lake, "silver", "order") == [("a",)]
     assert stored(lake, "quarantine", "order", "rules") == [("b", ["shipped_in_range"]), ("c", ["shipped_readable"])]
     assert list(verify(lake)) == []
+    with pytest.raises(DecisionError, match=r"things has no rule that can be: correct or discard the record\. Nothing"):
+        waive(lake, lake.registry.feed("things"), "x.json", 2, ["shipped_in_range"], "why not")
