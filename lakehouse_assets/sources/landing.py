@@ -30,11 +30,17 @@ def files_of(path: Path) -> Iterator[tuple[str, Path]]:
     """Yield key and file for a file (its name) or for every file of a folder (its path relative to the folder).
 
     Raises:
-        FileNotFoundError: There is no such file or folder; the message says so in one line.
+        FileNotFoundError: There is no such file or folder, or a link in the folder leads to no file; the message says
+            so in one line.
     """
     if path.is_dir():
-        below = ((p, p.relative_to(path).parts) for p in path.rglob("*") if p.is_file())
+        below = ((p, p.relative_to(path).parts) for p in path.rglob("*") if p.is_file() or p.is_symlink())
         found = sorted(p for p, parts in below if not any(part.startswith(".") for part in parts))
+        # Folders behind links are not walked, since they may lead in circles. To skip one silently would lose files.
+        if astray := next((p for p in found if not p.is_file()), None):
+            where = "a folder; name that folder itself" if astray.is_dir() else "nothing; mend or remove it"
+            msg = f"{astray}: a link that leads to {where}. Nothing was landed."
+            raise FileNotFoundError(msg)
         if not found:
             msg = f"{path}: the folder holds no file. Nothing was landed."
             raise FileNotFoundError(msg)

@@ -144,6 +144,19 @@ def test_files_in_hidden_folders_are_not_landed(tmp_path: Path) -> None:
     assert [key for key, _ in files_of(tmp_path / "drop")] == ["a.csv"]
 
 
+def test_a_link_in_a_folder_that_leads_to_no_file_is_refused(tmp_path: Path) -> None:
+    (drop := tmp_path / "drop").mkdir()
+    (drop / "file.csv").symlink_to(_file(tmp_path / "elsewhere", b"", "a.csv"))
+    (drop / ".hidden").symlink_to(tmp_path / "gone")
+    assert [key for key, _ in files_of(drop)] == ["file.csv"]
+    (drop / "later").symlink_to(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match=r"later: a link that leads to nothing; .*\. Nothing was landed\.$"):
+        list(files_of(drop))
+    (drop / "folder").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError, match=r"folder: a link that leads to a folder; name that folder itself\. "):
+        list(files_of(drop))
+
+
 def test_a_missing_or_empty_folder_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"empty: the folder holds no file\. Nothing was landed\.$"):
