@@ -135,11 +135,20 @@ class Model:
     @cached_property
     def query(self) -> str:
         """The text of the SQL file, with views put in their place; empty for a function."""
-        return expanded(self.sql.read_text(encoding="utf-8"), self.views) if self.sql is not None else ""
+        return expanded(self._written, self.views) if self.sql is not None else ""
 
     def reads_view(self, name: str) -> bool:
         """Return whether the SQL file names a view."""
-        return self.sql is not None and name in tables_in(self.sql.read_text(encoding="utf-8"))
+        return self.sql is not None and name in tables_in(self._written)
+
+    @property
+    def _written(self) -> str:
+        """The text of the SQL file as it was written; empty for a function."""
+        try:
+            return self.sql.read_text(encoding="utf-8") if self.sql is not None else ""
+        except UnicodeDecodeError as error:
+            msg = f"model {self.name!r}: {self.sql} is not UTF-8 at byte {error.start}; save it as UTF-8."
+            raise ContractError(msg) from None
 
     @cached_property
     def upstream(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Declare:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
         for file, text in files.items():
-            (tmp_path / name / file).write_text(text)
+            (tmp_path / name / file).write_text(text, encoding="latin-1" if file == "latin.sql" else "utf-8")
             if file.endswith(".sql"):
                 (tmp_path / name / f"{file[:-4]}.py").write_text(MODEL.format(model=file[:-4]))
         return registry_of(name)
@@ -107,15 +107,17 @@ def test_a_broken_sql_file_stops_its_table_and_what_reads_it(declare: Declare) -
             "empty.sql": "\n",
             "two.sql": "SELECT count(*) AS n FROM silver.good; SELECT 7 AS n;",
             "ended.sql": "SELECT count(*) AS n FROM silver.good; -- one query\n;",
+            "latin.sql": "SELECT count(*) AS n FROM silver.good -- für alle",
             "of_bad.sql": "SELECT sum(n) AS n FROM gold.bad",
         }
     )
     assert (list(found.feeds), sorted(found.models)) == (["good"], ["ended", "of_good"])
     said = {broken.table: str(broken) for broken in found.broken}
-    assert set(said) == {"gold.bad", "gold.empty", "gold.two", "gold.of_bad"}
+    assert set(said) == {"gold.bad", "gold.empty", "gold.two", "gold.latin", "gold.of_bad"}
     assert "/bad.sql:3: Parser Error: syntax error at or near" in said["gold.bad"]
     assert "empty.sql: the file holds no query. gold.empty stays as it is" in said["gold.empty"]
     assert "two.sql: the SQL cannot be read: it holds 2 statements, and a table follows from one" in said["gold.two"]
+    assert "latin.sql is not UTF-8 at byte 42; save it as UTF-8. gold.latin stays as it is" in said["gold.latin"]
 
 
 def test_of_two_declarations_of_one_name_neither_is_used_and_the_rest_is(declare: Declare) -> None:
