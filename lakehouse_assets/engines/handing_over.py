@@ -37,14 +37,14 @@ def call(function: Function, inputs: Mapping[str, str], tables: Mapping[str, pl.
             return taken(function(**given))
         except CallError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # code that ends the process would end the run of every table
             raise CallError(_failure(function, error)) from error
     finally:
         if connection is not None:
             connection.close()
 
 
-def _failure(function: Function, error: Exception) -> str:
+def _failure(function: Function, error: Exception | SystemExit) -> str:
     """Return the kind of an error and the function's own line that it came from."""
     file = inspect.getsourcefile(function)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]

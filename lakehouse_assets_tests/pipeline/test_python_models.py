@@ -3,6 +3,7 @@
 import datetime as dt
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -190,6 +191,16 @@ def test_a_function_that_fails_is_told_by_its_line_and_without_the_values(publis
     with pytest.raises(ModelError, match=r"ColumnNotFoundError at the computation of its result: .*quantitee"):
         build(lake, model)
     assert stored(lake) == {DAY: 6, NEXT: 6}
+
+
+@pytest.mark.slow(covered=True)
+def test_a_function_that_ends_the_process_fails_like_any_other(published: Lake) -> None:
+    def ending(rows: pl.DataFrame) -> pl.DataFrame:
+        sys.exit(rows.height)
+
+    lake, model = declared(published, ending)
+    with pytest.raises(ModelError, match=r"ending\(\): SystemExit at test_python_models.py:\d+. Nothing was written"):
+        build(lake, model)
 
 
 @pytest.mark.parametrize(
